@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Allocation that never returns surprises.
+ * Runs on: any thread. Holds: nothing. Not here: secret memory (base/secret.c). */
+#include "base/mem.h"
+
+#include "base/assert.h"
+
+void *mem_alloc(size_t size)
+{
+    void *p = calloc(1, size);
+
+    REQUIRE(p != NULL);
+    return p;
+}
+
+void *mem_try_alloc(size_t count, size_t size)
+{
+    return calloc(count, size);
+}
+
+char *mem_strdup(const char *text)
+{
+    char *copy = strdup(text);
+
+    REQUIRE(copy != NULL);
+    return copy;
+}
+
+void mem_free(void *pointer_address)
+{
+    void **p = pointer_address;
+
+    free(*p);
+    *p = NULL;
+}

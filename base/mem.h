@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ownership helpers and allocation. Small fixed sizes abort when memory is gone; every size that
+ * comes from outside goes through mem_try_alloc() with a limit from base/limits.def. */
+#pragma once
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define UNUSED     __attribute__((unused))
+
+/* Variable is released by fn(&variable) when it leaves its scope; initialise it where declared. */
+#define AUTO(fn) __attribute__((cleanup(fn)))
+
+/* Hand a pointer over: the value of p, and p becomes NULL. */
+#define TAKE(p)                                                                                    \
+    ({                                                                                             \
+        __typeof__(p) taken_ = (p);                                                                \
+        (p) = NULL;                                                                                \
+        taken_;                                                                                    \
+    })
+
+#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define COUNT_OF(array)                 (sizeof(array) / sizeof((array)[0]))
+
+/* Zeroed memory of a small fixed size; never NULL (aborts). Free with free(). */
+void *mem_alloc(size_t size);
+/* Zeroed memory of a size that came from outside; NULL when there is none. Free with free(). */
+void *mem_try_alloc(size_t count, size_t size) MUST_CHECK;
+/* A NUL-terminated copy; never NULL (aborts). For names and paths, not for bodies. */
+char *mem_strdup(const char *text);
+/* free() that takes the address and leaves NULL: the cleanup for AUTO(mem_free). */
+void mem_free(void *pointer_address);

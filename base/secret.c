@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guarded memory and randomness on libsodium.
+ * Runs on: any thread. Holds: a pool of random bytes a thread. Invariant: a pooled byte is handed
+ * out once and wiped. Not here: what keys mean (vault/). */
+#include "base/secret.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/assert.h"
+
+enum { POOL_BYTES = 4096 };
+
+static __thread struct {
+    uint8_t bytes[POOL_BYTES];
+    size_t left;
+    unsigned fork_generation;
+} pool;
+
+static unsigned fork_generation;
+
+static void after_fork_in_child(void)
+{
+    fork_generation++;
+}
+
+static void register_fork_handler(void)
+{
+    REQUIRE(pthread_atfork(NULL, NULL, after_fork_in_child) == 0);
+}
+
+void secret_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    REQUIRE(sodium_init() >= 0);
+    REQUIRE(pthread_once(&once, register_fork_handler) == 0);
+}
+
+enum err secret_harden_process(void)
+{
+    const struct rlimit none = {0, 0};
+
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return ERR_IO;
+    return ERR_OK;
+}
+
+uint8_t *secret_alloc(size_t size)
+{
+    uint8_t *p = sodium_malloc(size);
+
+    REQUIRE(p != NULL);
+    memset(p, 0, size);
+    return p;
+}
+
+void secret_free(uint8_t **bytes)
+{
+    sodium_free(*bytes); /* wipes; NULL is fine */
+    *bytes = NULL;
+}
+
+void secret_random(void *bytes, size_t len)
+{
+    uint8_t *from;
+
+    if (len > POOL_BYTES / 8) {
+        randombytes_buf(bytes, len);
+        return;
+    }
+    if (pool.left < len || pool.fork_generation != fork_generation) {
+        randombytes_buf(pool.bytes, POOL_BYTES);
+        pool.left = POOL_BYTES;
+        pool.fork_generation = fork_generation;
+    }
+    from = pool.bytes + POOL_BYTES - pool.left;
+    memcpy(bytes, from, len);
+    explicit_bzero(from, len);
+    pool.left -= len;
+}
+
+bool secret_equal(const void *a, const void *b, size_t len)
+{
+    return sodium_memcmp(a, b, len) == 0;
+}
+
+void secret_wipe(void *bytes, size_t len)
+{
+    sodium_memzero(bytes, len);
+}

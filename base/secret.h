@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys in guarded memory, random bytes, and the process's own guard against leaking them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Start libsodium; every program and every test suite calls it first. Aborts when it cannot. */
+void secret_start(void);
+/* No core files, no ptrace or /proc/PID/mem by others (PR_SET_DUMPABLE 0, RLIMIT_CORE 0).
+ * IO when the kernel refuses. */
+enum err secret_harden_process(void) MUST_CHECK;
+
+/* Zeroed memory between guard pages, locked where RLIMIT_MEMLOCK allows, outside core files. Never
+ * NULL (aborts). A page or more each: for few and long-lived keys, or one table of many. */
+uint8_t *secret_alloc(size_t size);
+/* Wipe and free; NULL inside is fine; leaves NULL. Also AUTO(secret_free). */
+void secret_free(uint8_t **bytes);
+
+/* Fill with unpredictable bytes. From a per-thread pool refilled by the kernel (a system call for
+ * each small request would cost more than sealing does); pooled bytes are wiped as they are handed
+ * out, and a forked child starts with an empty pool. Aborts when the kernel has none. */
+void secret_random(void *bytes, size_t len);
+/* Constant-time comparison of secrets, MACs and tokens. */
+bool secret_equal(const void *a, const void *b, size_t len) MUST_CHECK;
+/* Zero that the compiler cannot remove. */
+void secret_wipe(void *bytes, size_t len);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All cryptography of the vault, on libsodium. Keys are 32 bytes unless said. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "vault/token.h"
+#include "vault/vault.h"
+
+enum {
+    CRYPTO_KEY_BYTES = 32,
+    CRYPTO_TAG_BYTES = 16,
+    CRYPTO_NONCE_BYTES = 24,
+    CRYPTO_WRAPPED_BYTES = CRYPTO_KEY_BYTES + CRYPTO_TAG_BYTES,
+    CRYPTO_MAC_BYTES = 16,
+    CRYPTO_HASH_BYTES = 32
+};
+
+/* What a sealed row is bound to: a row moved elsewhere does not open. */
+struct crypto_row {
+    uint16_t domain;
+    uint16_t class_id;
+    uint8_t subject[VAULT_ID_BYTES];
+    uint64_t row;
+    uint32_t revision;
+    int64_t due_s;
+    uint8_t salt[TOKEN_SALT_BYTES];
+};
+
+/* Seal kind + value under a subject's key (XChaCha20-Poly1305; nonce = salt | row | revision, unique
+ * by construction and so not stored; associated data = format version and every other field of
+ * `row`). out: 1 + value.len + CRYPTO_TAG_BYTES bytes. */
+void vault__seal(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
+                 enum value_kind kind, struct span value, uint8_t *out);
+/* Open; CORRUPT when it does not verify. The value is appended to out (NULL: only verified). */
+enum err vault__open(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
+                     struct span sealed, enum value_kind *ret_kind, struct buf *out) MUST_CHECK;
+
+/* What a wrapped key is bound to. */
+struct crypto_slot {
+    uint8_t store[VAULT_ID_BYTES];
+    uint64_t slot;
+    uint8_t kind;
+    uint32_t epoch;
+    uint64_t owner;
+    uint8_t subject[VAULT_ID_BYTES];
+};
+
+void vault__wrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struct crypto_slot *slot,
+                 const uint8_t nonce[CRYPTO_NONCE_BYTES], const uint8_t key[CRYPTO_KEY_BYTES],
+                 uint8_t wrapped[CRYPTO_WRAPPED_BYTES]);
+enum err vault__unwrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struct crypto_slot *slot,
+                       const uint8_t nonce[CRYPTO_NONCE_BYTES],
+                       const uint8_t wrapped[CRYPTO_WRAPPED_BYTES],
+                       uint8_t key[CRYPTO_KEY_BYTES]) MUST_CHECK;
+
+/* Keys derived from the root key (crypto_kdf, context "lethe-v1"). */
+enum crypto_derived { CRYPTO_DERIVE_WRAP = 1, CRYPTO_DERIVE_LEDGER = 2, CRYPTO_DERIVE_CHECK = 3 };
+void vault__derive(const uint8_t root[CRYPTO_KEY_BYTES], enum crypto_derived which,
+                   uint8_t out[CRYPTO_KEY_BYTES]);
+
+/* Blind index of a value (keyed BLAKE2b-128 over domain, class, kind, value), and of a subject's
+ * identifier (over domain and name): different personalisation, never equal. */
+void vault__fingerprint(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain,
+                        uint16_t class_id, enum value_kind kind, struct span value,
+                        uint8_t out[CRYPTO_MAC_BYTES]);
+void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain, struct span name,
+                     uint8_t out[CRYPTO_MAC_BYTES]);
+/* Keyed BLAKE2b-256: the ledger's chain and header checks. */
+void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
+                       uint8_t out[CRYPTO_HASH_BYTES]);
+/* 64-bit SipHash-2-4, for the row mask. */
+uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes, size_t len);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keys.slab: wrapped keys in fixed slots that are overwritten in place. Deleting a key from a
+ * database leaves copies in its pages and journal; zeroing a slot does not.
+ *
+ *   0     header copy A, 2048 bytes   } the newer valid copy counts; they are written in turn, so a
+ *   2048  header copy B, 2048 bytes   } torn write loses one step, never the header
+ *   4096  slot 0, slot 1, ...  128 bytes each; 128 divides a sector, so no slot straddles one
+ *
+ *   header: "LETHSLAB" | u32 version=1 | u32 epoch | u64 sequence | 16 store id | u64 rows reserved |
+ *           u64 slots used | 32 keyed hash of all before (key derived from the root: a foreign root key
+ *           is told apart from damage by the 16-byte key check) ...
+ *   slot:   u8 version=1 | u8 kind | u16 zero | u32 epoch | u64 owner | 16 subject id | 24 nonce |
+ *           48 wrapped key | zero padding
+ *
+ * The file grows by pre-zeroed runs (written, not only allocated). Slot numbers are never reused. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vault/crypto_priv.h"
+
+enum { SLAB_SLOT_BYTES = 128, SLAB_HEADER_BYTES = 4096 };
+enum slab_kind { SLAB_EMPTY = 0, SLAB_SUBJECT = 1, SLAB_LOCATOR = 2, SLAB_INDEX = 3 };
+
+struct slab;
+
+struct slab_key {
+    enum slab_kind kind;
+    uint64_t owner; /* SUBJECT and INDEX: the domain */
+    uint8_t subject[VAULT_ID_BYTES];
+    uint8_t key[CRYPTO_KEY_BYTES];
+};
+
+enum err slab_create(const char *path, const struct root_key *root, struct errmsg *msg) MUST_CHECK;
+/* SEALED: the root key is not this store's (says which epoch is wanted). CORRUPT: damaged or newer. */
+enum err slab_open(const char *path, const struct root_key *root, struct slab **ret_slab,
+                   struct errmsg *msg) MUST_CHECK;
+void slab_close(struct slab **slab);
+
+const uint8_t *slab_store_id(const struct slab *s);
+uint32_t slab_epoch(const struct slab *s);
+uint64_t slab_slots_used(const struct slab *s);
+
+/* Take the next slot number and write the wrapped key there; durable after slab_sync(). Writer only. */
+enum err slab_add(struct slab *s, const struct slab_key *key, uint64_t *ret_slot) MUST_CHECK;
+/* One fdatasync for every slab_add() and header change since the last. */
+enum err slab_sync(struct slab *s) MUST_CHECK;
+/* Reserve row numbers [*ret_first, *ret_first + count): the high-water mark is durable on return. */
+enum err slab_reserve_rows(struct slab *s, uint64_t count, uint64_t *ret_first) MUST_CHECK;
+/* Overwrite a slot with zeroes; durable on return (fdatasync). Idempotent. */
+enum err slab_shred(struct slab *s, uint64_t slot) MUST_CHECK;
+/* Read and unwrap (pread; any thread). NOT_FOUND: zeroed or never used. CORRUPT: does not unwrap. The
+ * caller wipes ret->key. */
+enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret) MUST_CHECK;
+/* The slot as it stands in the file. */
+enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES]) MUST_CHECK;

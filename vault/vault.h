@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault: what tokens stand for, and the keys that make it readable.
+ *
+ * A store is a directory: vault.db (ciphertext rows, blind indexes, counters), keys.slab (wrapped
+ * keys in fixed slots), ledger.log (erasures, append-only), lock. One process owns it.
+ *
+ * Writing goes through one writer thread that commits what waits as one group. Reading is done by
+ * readers, one a thread, inline. Everything personal that leaves the vault leaves in a secret buf. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "vault/classes.h"
+#include "vault/rootkey.h"
+#include "vault/token.h"
+
+struct vault;
+struct vault_reader;
+
+enum { VAULT_ID_BYTES = 16, VAULT_DOMAIN_DEFAULT = 1 };
+
+/* ---- the store ---- */
+
+/* Make an empty store in `dir` (created 0700 when missing; refused when it holds one already).
+ * Nothing is left behind on failure. Blocks. */
+enum err vault_create(const char *dir, const struct root_key *root, struct errmsg *msg) MUST_CHECK;
+
+struct vault_options {
+    const char *dir;
+    const struct root_key *root;   /* may be wiped by the caller after vault_open() */
+    const struct classes *classes; /* must outlive the vault */
+};
+
+/* Open a store, take its lock, register new classes, start the writer. Erasures that the ledger holds
+ * and the store has not carried out are shredded again before it returns (DESIGN order, step 2);
+ * their sweeps are left to vault_erasures_open(). Errors, each with a message that names the file and
+ * what to do: SEALED (foreign root key), BUSY (another process has it), CORRUPT (damaged, newer
+ * format, ledger missing or shorter than the store remembers), IO. Blocks. */
+enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
+                    struct errmsg *msg) MUST_CHECK;
+/* Finish what is queued, stop the writer, checkpoint, release the lock. All readers are closed
+ * before. Idempotent through the NULL it leaves. */
+void vault_close(struct vault **vault);
+/* The id of a configured class in this store; 0 when unknown. */
+uint16_t vault_class_id(const struct vault *v, const struct class_def *def);
+/* The store's directory. */
+const char *vault_dir(const struct vault *v);
+/* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
+const char *vault_medium_risk(const struct vault *v);
+
+/* ---- writing: operations ---- */
+
+struct vault_op;
+/* Called once for every submitted operation, on the writer thread, after the result is durable (or
+ * has failed). Must not block; hand over to your own thread. */
+typedef void (*vault_op_done_fn)(struct vault_op *op);
+
+enum vault_op_kind {
+    VAULT_TOKENIZE,
+    VAULT_ERASE,
+    VAULT_SWEEP_SUBJECT,
+    VAULT_PURGE_DUE,
+    VAULT_TRUNCATE,
+    VAULT_ERASURE_CLOSE
+};
+
+/* First member of every operation below. The caller owns it and keeps it alive until done. */
+struct vault_op {
+    enum vault_op_kind kind;
+    enum err result; /* valid in done */
+    vault_op_done_fn done;
+    struct vault_op *next; /* the vault's */
+};
+
+/* Queue an operation; done will come exactly once, never from inside this call. BUSY (and no done)
+ * when the queue is full or the vault is closing. Any thread; does not block. */
+enum err vault_submit(struct vault *v, struct vault_op *op) MUST_CHECK;
+/* Submit and wait: for worker threads and the command line. op->done is the vault's. */
+enum err vault_run(struct vault *v, struct vault_op *op) MUST_CHECK;
+
+/* The JSON type a value had, so that it comes back as it went in. Part of what is sealed, and of
+ * equality in deterministic classes. */
+enum value_kind { VALUE_STRING = 1, VALUE_NUMBER = 2, VALUE_BOOL = 3 };
+
+enum { VAULT_NAMES_MAX = 8 };
+
+struct vault_item {
+    uint16_t class_id;
+    enum value_kind kind;
+    struct span value;       /* borrowed until done */
+    struct token_text token; /* out */
+};
+
+/* Tokenize values of one subject. names: identifiers of the subject, the route's first; any that is
+ * known leads to the subject, the others become its names too (where two lead to different subjects
+ * the first that is known wins and no name moves). No names: a new anonymous subject.
+ * Done with OK after all rows and the subject's key are durable; on an error no row was stored.
+ * Errors: NOT_FOUND (class), TOO_LARGE, IO, NO_SPACE, CANCELED (closing). */
+struct vault_tokenize {
+    struct vault_op op; /* kind VAULT_TOKENIZE */
+    uint16_t domain;
+    struct span names[VAULT_NAMES_MAX];
+    size_t name_count;
+    struct vault_item *items;
+    size_t count;
+};
+
+/* Erase a subject, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's
+ * cached key wiped and its users waited out, names removed. Done = acknowledged. NOT_FOUND when no
+ * name is known (also when erased before). */
+struct vault_erase {
+    struct vault_op op; /* kind VAULT_ERASE */
+    uint16_t domain;
+    struct span name;
+    struct vault_erasure *erasure; /* out; caller owns */
+};
+
+struct vault_erasure {
+    uint8_t id[VAULT_ID_BYTES];      /* random */
+    uint8_t subject[VAULT_ID_BYTES]; /* the subject's random id */
+    uint64_t slot;
+    int64_t cutoff_ms; /* values stored up to here are meant */
+    int64_t acknowledged_ms;
+    uint64_t ledger_seq;
+    /* For verification: the wrapped key's bytes and some ciphertext rows, kept in memory only.
+     * has_sample is false after a restart. */
+    bool has_sample;
+    struct vault_sample *sample; /* vault_erasure_done() frees */
+};
+
+void vault_erasure_done(struct vault_erasure *erasure);
+
+/* Delete up to `limit` rows of a shredded subject, blind-index rows first. */
+struct vault_sweep_subject {
+    struct vault_op op; /* kind VAULT_SWEEP_SUBJECT */
+    uint64_t slot;
+    size_t limit;
+    size_t deleted; /* out */
+    bool more;      /* out */
+    uint64_t *per_class; /* out, optional: CLASSES_MAX + 1 counters indexed by class id, added to */
+};
+
+/* Delete up to `limit` rows of a class that were due at `now_s`. */
+struct vault_purge_due {
+    struct vault_op op; /* kind VAULT_PURGE_DUE */
+    uint16_t class_id;
+    int64_t now_s;
+    size_t limit;
+    size_t deleted; /* out */
+    bool more;      /* out */
+};
+
+/* Truncating checkpoint of vault.db. BUSY when a read transaction holds it back: try again. */
+struct vault_truncate {
+    struct vault_op op; /* kind VAULT_TRUNCATE */
+};
+
+/* The erasure is swept and verified: close its ledger entry. */
+struct vault_erasure_close {
+    struct vault_op op; /* kind VAULT_ERASURE_CLOSE */
+    const struct vault_erasure *erasure;
+};
+
+/* ---- erasures ---- */
+
+/* Erasures that the ledger has open (after a crash). ret_list: caller frees each with
+ * vault_erasure_done() and the array with free(). Blocks shortly. */
+enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list,
+                             size_t *ret_count) MUST_CHECK;
+
+struct vault_verification {
+    bool slot_zero;          /* the slot reads as zeroes from the file */
+    uint64_t samples_tried;  /* ciphertexts that every key still held failed to open */
+    bool samples_unreadable;
+    uint64_t rows_left;      /* of the subject, in all tables */
+    uint64_t bytes_searched; /* of the store's files, for the wrapped key */
+    bool key_absent;         /* found in none of them; true by slot_zero alone after a restart */
+};
+
+/* Step 5: look whether the erasure did what it says. Reads every file of the store. Blocks long; not
+ * on a loop. IO when the store cannot be read. */
+enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasure,
+                              struct vault_verification *ret) MUST_CHECK;
+
+/* ---- reading ---- */
+
+/* A reader belongs to one thread. Opening blocks shortly. Closed before the vault. */
+enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader) MUST_CHECK;
+void vault_reader_close(struct vault_reader **reader);
+
+/* One read transaction around any number of look-ups; keep it short (it holds back checkpoints, and
+ * an erasure waits for it). Every look-up below happens between begin and end. Inline, warm. */
+enum err vault_read_begin(struct vault_reader *r) MUST_CHECK;
+void vault_read_end(struct vault_reader *r);
+
+/* The subject (its key slot) behind an identifier. NOT_FOUND: unknown or erased. */
+enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span name,
+                            uint64_t *ret_slot) MUST_CHECK;
+
+struct vault_value {
+    enum value_kind kind;
+    uint16_t class_id;
+    uint64_t slot;     /* whose it is */
+    int64_t created_s;
+    int64_t due_s;
+};
+
+/* What a token stands for, appended to `out` (a secret buf). subject_slot 0: any subject's; otherwise
+ * only that subject's (another's is DENIED). NOT_FOUND: unknown, erased, expired, all alike. CORRUPT:
+ * a row does not open although its key is there. */
+enum err vault_reveal(struct vault_reader *r, struct span token, uint64_t subject_slot,
+                      struct buf *out, struct vault_value *ret) MUST_CHECK;
+/* The same without opening the value: is the token alive, and whose. */
+enum err vault_inspect(struct vault_reader *r, struct span token, uint64_t subject_slot,
+                       struct vault_value *ret) MUST_CHECK;
+/* The live token that this subject has for a value of a deterministic class. NOT_FOUND: ask the
+ * writer. */
+enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t class_id,
+                    enum value_kind kind, struct span value, struct token_text *ret) MUST_CHECK;
+
+/* ---- figures ---- */
+
+struct vault_class_stats {
+    uint64_t items;          /* rows now, expired ones not yet swept included */
+    uint64_t overdue;        /* of these: due before now */
+    uint64_t due_7d, due_30d, due_90d; /* due from now on, within */
+    int64_t oldest_created_s; /* 0 when there is none; to the day */
+    uint64_t created;        /* ever */
+    uint64_t purged_timer;   /* ever */
+    uint64_t purged_erasure; /* ever */
+};
+
+/* Figures of one class from maintained counters, not from a scan (days are UTC; overdue is exact to
+ * the day). */
+enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                          struct vault_class_stats *ret) MUST_CHECK;
+
+struct vault_subject_info {
+    uint8_t id[VAULT_ID_BYTES];
+    uint64_t slot;
+    int64_t created_s;
+    uint64_t names;
+};
+
+/* A subject and its live rows by class. per_class: CLASSES_MAX + 1 counters indexed by class id.
+ * NOT_FOUND: unknown or erased. */
+enum err vault_read_subject_info(struct vault_reader *r, uint16_t domain, struct span name,
+                                 struct vault_subject_info *ret, uint64_t *per_class) MUST_CHECK;
+/* Subjects that have a key. */
+enum err vault_read_subject_count(struct vault_reader *r, uint64_t *ret) MUST_CHECK;
