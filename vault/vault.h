@@ -218,10 +218,13 @@ enum err vault_reveal(struct vault_reader *r, struct span token, uint64_t subjec
 /* The same without opening the value: is the token alive, and whose. */
 enum err vault_inspect(struct vault_reader *r, struct span token, uint64_t subject_slot,
                        struct vault_value *ret) MUST_CHECK;
-/* The live token that this subject has for a value of a deterministic class. NOT_FOUND: ask the
- * writer. */
+/* The live token that this subject (0: anybody) has for a value of a deterministic class. NOT_FOUND:
+ * ask the writer, or vault_decoy(). */
 enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t class_id,
                     enum value_kind kind, struct span value, struct token_text *ret) MUST_CHECK;
+
+/* A well-formed token of a class that stands for nothing: what a look-up of an unknown value becomes. */
+void vault_decoy(struct vault_reader *r, uint16_t class_id, struct token_text *ret);
 
 /* ---- figures ---- */
 

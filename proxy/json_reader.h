@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON reader of the data path: strict RFC 8259, one pass, no tree, iterative. It reports where
+ * the declared fields' values stand; everything else stays the bytes it was. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "proxy/fields.h"
+#include "vault/vault.h"
+
+/* One value of a declared field. */
+struct json_hit {
+    size_t start; /* offset of its first byte in the document; quotes included */
+    size_t end;   /* one past its last */
+    uint16_t field; /* index into the field_defs */
+    uint16_t class_id;
+    enum value_kind kind;
+    bool escaped; /* a string with backslashes: json_unescape() it */
+};
+
+struct json_hits {
+    struct json_hit *at;
+    size_t count;
+    size_t cap;
+};
+
+/* Read one document, all of it. null values of declared fields are no hits. Errors:
+ * INVALID        not JSON, not UTF-8, a BOM, a lone surrogate escape, a duplicate member name (compared
+ *                after unescaping, at any depth), anything but white space after the document
+ * TOO_LARGE      deeper than JSON_DEPTH_MAX, more members than JSON_MEMBERS_MAX, more hits than FIELDS_MAX
+ * UNPROCESSABLE  a declared field that holds an object or array and is not `deep`
+ * ret_hits: in document order; json_hits_done(). Untouched on an error. */
+enum err json_read(const struct fields *fields, struct span document,
+                   struct json_hits *ret_hits) MUST_CHECK;
+void json_hits_done(struct json_hits *hits);
+
+/* The text of a JSON string (between its quotes) with escapes undone, appended to out (UTF-8). */
+enum err json_unescape(struct span inner, struct buf *out) MUST_CHECK;
+/* A value as JSON text, appended to out: quotes and escapes for a string (RFC 8259 7), the literal as it
+ * was for numbers and booleans. */
+enum err json_escape(enum value_kind kind, struct span value, struct buf *out) MUST_CHECK;
+
+/* One replacement of [start, end) by `text`; in document order, not overlapping. */
+struct splice {
+    size_t start;
+    size_t end;
+    struct span text;
+};
+
+/* The document with the replacements made, all other bytes as they were, appended to out. */
+enum err splice_write(struct span document, const struct splice *splices, size_t count,
+                      struct buf *out) MUST_CHECK;
