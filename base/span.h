@@ -38,9 +38,9 @@ static inline bool span_equal_nocase(struct span a, struct span b)
     for (size_t i = 0; i < a.len; i++) {
         unsigned char x = (unsigned char)a.at[i], y = (unsigned char)b.at[i];
 
-        if (x - 'A' < 26u)
+        if (x >= 'A' && x <= 'Z')
             x |= 0x20;
-        if (y - 'A' < 26u)
+        if (y >= 'A' && y <= 'Z')
             y |= 0x20;
         if (x != y)
             return false;
