@@ -74,6 +74,7 @@ struct vault_op {
     enum vault_op_kind kind;
     enum err result; /* valid in done */
     vault_op_done_fn done;
+    void *owner;           /* the caller's: how done finds its way back */
     struct vault_op *next; /* the vault's */
 };
 
