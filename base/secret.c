@@ -83,6 +83,11 @@ void secret_random(void *bytes, size_t len)
     pool.left -= len;
 }
 
+void secret_hash(const void *bytes, size_t len, uint8_t ret[SECRET_HASH_BYTES])
+{
+    REQUIRE(crypto_generichash(ret, SECRET_HASH_BYTES, bytes, len, NULL, 0) == 0);
+}
+
 bool secret_equal(const void *a, const void *b, size_t len)
 {
     return sodium_memcmp(a, b, len) == 0;

@@ -24,6 +24,10 @@ void secret_free(uint8_t **bytes);
  * each small request would cost more than sealing does); pooled bytes are wiped as they are handed
  * out, and a forked child starts with an empty pool. Aborts when the kernel has none. */
 void secret_random(void *bytes, size_t len);
+enum { SECRET_HASH_BYTES = 32 };
+/* BLAKE2b-256 of a high-entropy secret, so that the secret itself need not be kept. Not for
+ * passwords: it is fast. */
+void secret_hash(const void *bytes, size_t len, uint8_t ret[SECRET_HASH_BYTES]);
 /* Constant-time comparison of secrets, MACs and tokens. */
 bool secret_equal(const void *a, const void *b, size_t len) MUST_CHECK;
 /* Zero that the compiler cannot remove. */
