@@ -18,8 +18,8 @@ struct conf;
 /* Read a file. CONFIG (message filled) when it cannot be read or parsed. ret_conf: conf_free(). */
 enum err conf_load(const char *path, struct conf **ret_conf, struct errmsg *msg) MUST_CHECK;
 /* The same from memory; `name` stands for the file in messages. */
-enum err conf_parse(const char *name, struct span text, struct conf **ret_conf,
-                    struct errmsg *msg) MUST_CHECK;
+enum err conf_parse(const char *name, struct span text, struct conf **ret_conf, struct errmsg *msg)
+    MUST_CHECK;
 void conf_free(struct conf **conf);
 
 /* A place in the file: a value and the member it came from. Passed by value; borrowed from conf. */
@@ -45,15 +45,15 @@ static inline bool conf_has(struct conf_node node)
 /* CONFIG with "FILE:LINE:COLUMN: " and the message (printf style) that names the key. */
 enum err conf_fail(struct conf_node node, struct errmsg *msg, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* CONFIG unless the node is a map whose every key is one of `known` (NULL-terminated); a key that is
- * nearly one of them is answered with "did you mean". */
+/* CONFIG unless the node is a map whose every key is one of `known` (NULL-terminated); a key that
+ * is nearly one of them is answered with "did you mean". */
 enum err conf_only(struct conf_node map, const char *const known[], struct errmsg *msg) MUST_CHECK;
 /* Scalars. With an absent node the *ret is untouched and ERR_OK returned: set the default before.
  * Strings are borrowed from conf. CONFIG on another type or outside the range. */
 enum err conf_str(struct conf_node node, const char **ret, struct errmsg *msg) MUST_CHECK;
 enum err conf_bool(struct conf_node node, bool *ret, struct errmsg *msg) MUST_CHECK;
-enum err conf_int(struct conf_node node, int64_t min, int64_t max, int64_t *ret,
-                  struct errmsg *msg) MUST_CHECK;
+enum err conf_int(struct conf_node node, int64_t min, int64_t max, int64_t *ret, struct errmsg *msg)
+    MUST_CHECK;
 /* A duration: "250ms", "30s", "5m", "2h", "1d" or a number of seconds, in milliseconds. */
 enum err conf_duration_ms(struct conf_node node, int64_t *ret, struct errmsg *msg) MUST_CHECK;
 /* CONFIG ("... is missing") unless the node is there. */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool loaded;
 static char fault[96];

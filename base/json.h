@@ -14,14 +14,24 @@
 
 struct json; /* a jansson value behind our name */
 
-enum json_type { JSON_ABSENT, JSON_NIL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_TEXT, JSON_LIST, JSON_MAP };
+enum json_type {
+    JSON_ABSENT,
+    JSON_NIL,
+    JSON_BOOL,
+    JSON_INT,
+    JSON_FLOAT,
+    JSON_TEXT,
+    JSON_LIST,
+    JSON_MAP
+};
 
-/* Parse one document (RFC 8259, duplicate names refused). INVALID on anything else. ret_tree:
- * caller frees with json_free(). */
+/* Parse one document (RFC 8259; any value may be the root). INVALID on anything else, and on
+ * duplicate names, names with a NUL, integers beyond 64 bits, more than LIMIT_JSON_DEPTH_MAX
+ * levels. ret_tree: caller frees with json_free(). */
 enum err json_parse(struct span text, struct json **ret_tree) MUST_CHECK;
 /* Drop a reference; leaves NULL. */
 void json_free(struct json **tree);
-/* Append the compact text form to `out`. */
+/* Append the compact text form to `out`; all or nothing, errors as buf_append(). */
 enum err json_write(const struct json *tree, struct buf *out) MUST_CHECK;
 /* As json_write(), indented by two spaces, with a final newline. */
 enum err json_write_pretty(const struct json *tree, struct buf *out) MUST_CHECK;
@@ -34,12 +44,14 @@ size_t json_count(const struct json *list_or_map);
 /* Iterate a map in its order: false at the end. *it starts as NULL. */
 bool json_next(const struct json *map, void **it, const char **ret_name, struct json **ret_value);
 /* Scalars with a fallback for "absent or of another type". */
-struct span json_text_of(const struct json *value);        /* SPAN_NONE */
-const char *json_str_of(const struct json *value);         /* NULL */
+struct span json_text_of(const struct json *value); /* SPAN_NONE */
+const char *json_str_of(const struct json *value);  /* NULL; also for text with a NUL in it */
 int64_t json_int_of(const struct json *value, int64_t fallback);
 bool json_bool_of(const struct json *value, bool fallback);
 
-/* Building: a new tree; setters take over `value`; they abort without memory. */
+/* Building: a new tree; setters take over `value`; they abort without memory. Names and the texts
+ * of json_set_str() are UTF-8 of our own making: other bytes abort. What came from outside goes
+ * through json_new_text(). */
 struct json *json_new_map(void);
 struct json *json_new_list(void);
 struct json *json_new_text(struct span text); /* must be UTF-8; NULL otherwise */

@@ -27,19 +27,20 @@ struct log_field {
 };
 
 /* A number. */
-#define F_NUM(name, n) ((struct log_field){FIELD_NUM, (name), (int64_t)(n), SPAN_NONE})
+#define F_NUM(name, n)         ((struct log_field){FIELD_NUM, (name), (int64_t)(n), SPAN_NONE})
 /* A string that our own code chose (a literal, an error name). */
-#define F_LIT(name, s) ((struct log_field){FIELD_LIT, (name), 0, span_str(s)})
+#define F_LIT(name, s)         ((struct log_field){FIELD_LIT, (name), 0, span_str(s)})
 /* Text the operator wrote (a path, a route, a class name); control characters are escaped. */
-#define F_TEXT(name, s) ((struct log_field){FIELD_TEXT, (name), 0, (s)})
+#define F_TEXT(name, s)        ((struct log_field){FIELD_TEXT, (name), 0, (s)})
 /* Random bytes of an id, written in hexadecimal. */
-#define F_ID(name, p, n) ((struct log_field){FIELD_ID, (name), 0, span_of((p), (n))})
+#define F_ID(name, p, n)       ((struct log_field){FIELD_ID, (name), 0, span_of((p), (n))})
 /* Personal data: only "<name>_len" reaches the log. */
 #define F_PERSONAL(name, p, n) ((struct log_field){FIELD_PERSONAL, (name), 0, span_of((p), (n))})
 
 /* Write one event with its fields. Any thread; one write(2) a line; never fails the caller. */
 #define log_event(event, ...)                                                                      \
-    log_write((event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){FIELD_END, NULL, 0, SPAN_NONE}})
+    log_write((event), (const struct log_field[]){                                                 \
+                           __VA_ARGS__ __VA_OPT__(, ){FIELD_END, NULL, 0, SPAN_NONE}})
 void log_write(enum log_event event, const struct log_field *fields);
 
 /* Events below this level are dropped; INFO at first. */

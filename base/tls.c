@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLS contexts on OpenSSL.
+ * Runs on: any thread; blocks on the files it reads. Holds: nothing. Invariant: a client context
+ * that exists verifies chain and name; OpenSSL's error queue is empty on return, since what is left
+ * there would be taken for a connection's error later. Not here: connections (libh2o makes them).
+ */
+#include "base/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+/* Forward secrecy and AEAD only (RFC 9325 4.2); TLS 1.3 has nothing else. */
+static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+static const unsigned char HTTP_1_1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+/* CONFIG with what OpenSSL said last about a file. */
+static enum err fail_file(struct errmsg *msg, const char *path, const char *what)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(code);
+
+    if (access(path, R_OK) != 0)
+        reason = strerror(errno);
+    ERR_clear_error();
+    if (reason == NULL)
+        return errmsg_set(msg, ERR_CONFIG, "%s: %s", path, what);
+    return errmsg_set(msg, ERR_CONFIG, "%s: %s (%s)", path, what, reason);
+}
+
+static enum err fail_library(struct errmsg *msg)
+{
+    ERR_clear_error();
+    return errmsg_set(msg, ERR_CONFIG, "TLS cannot be set up");
+}
+
+/* What both sides have in common. */
+static bool set_common(SSL_CTX *ctx)
+{
+    (void)SSL_CTX_set_options(ctx,
+                              SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    /* no session is resumed: one of another listener could be (CVE-2023-41337) */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1;
+}
+
+/* A peer that offers protocols but not ours is refused (RFC 7301 3.2). */
+static int choose_protocol(UNUSED SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+                           const unsigned char *offered, unsigned offered_len, UNUSED void *arg)
+{
+    unsigned char *chosen = NULL;
+
+    if (SSL_select_next_proto(&chosen, ret_len, HTTP_1_1, sizeof(HTTP_1_1), offered, offered_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *ret = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* OpenSSL's own would ask on the terminal. */
+static int no_passphrase(UNUSED char *out, UNUSED int size, UNUSED int writing, UNUSED void *arg)
+{
+    return -1;
+}
+
+enum err tls_server_new(const char *certificate_path, const char *key_path, SSL_CTX **ret_ctx,
+                        struct errmsg *msg)
+{
+    AUTO(tls_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    if (ctx == NULL || !set_common(ctx))
+        return fail_library(msg);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    if (SSL_CTX_use_certificate_chain_file(ctx, certificate_path) != 1)
+        return fail_file(msg, certificate_path, "no certificate in PEM form can be read from it");
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) != 1)
+        return fail_file(
+            msg, key_path,
+            "no key of this certificate, unencrypted and in PEM form, can be read from it");
+    if (SSL_CTX_check_private_key(ctx) != 1)
+        return fail_file(msg, key_path, "not the key of this certificate");
+    *ret_ctx = TAKE(ctx);
+    return ERR_OK;
+}
+
+static bool is_address(const char *host)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* The name check as part of chain verification, so that no caller can leave it out. */
+static bool require_host(SSL_CTX *ctx, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
+
+    if (is_address(host))
+        return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+    /* names in the subject are no host names any more (RFC 9525 6.3) */
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    return X509_VERIFY_PARAM_set1_host(param, host, strlen(host)) == 1;
+}
+
+enum err tls_client_new(const char *ca_path, const char *host, SSL_CTX **ret_ctx,
+                        struct errmsg *msg)
+{
+    AUTO(tls_free) SSL_CTX *ctx = NULL;
+
+    if (host == NULL || host[0] == '\0') /* to OpenSSL that would mean any name */
+        return errmsg_set(msg, ERR_CONFIG, "a TLS upstream needs a host name");
+    ctx = SSL_CTX_new(TLS_client_method());
+    if (ctx == NULL || !set_common(ctx))
+        return fail_library(msg);
+    if (ca_path != NULL && SSL_CTX_load_verify_file(ctx, ca_path) != 1)
+        return fail_file(msg, ca_path, "no certificate in PEM form can be read from it");
+    if (ca_path == NULL && SSL_CTX_set_default_verify_paths(ctx) != 1)
+        return fail_library(msg);
+    if (SSL_CTX_set_alpn_protos(ctx, HTTP_1_1, sizeof(HTTP_1_1)) != 0 || !require_host(ctx, host))
+        return fail_library(msg);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    *ret_ctx = TAKE(ctx);
+    return ERR_OK;
+}
+
+void tls_free(SSL_CTX **ctx)
+{
+    SSL_CTX_free(TAKE(*ctx));
+}
