@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The `classes:` section, read strictly.
+ * Runs on: the thread that loads the configuration. Holds: copies of what it read. Invariant: a
+ * class that comes out has a basis, a purpose and a retention rule. Not here: what the store calls
+ * it. */
+#include "vault/classes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "vault/token.h"
+
+enum {
+    EMAIL_ADDRESS_MAX = 254, /* RFC 5321 4.5.3.1.3, without the angle brackets */
+    DOMAIN_MAX = EMAIL_ADDRESS_MAX - TOKEN_EMAIL_LOCAL_LEN - 1,
+    LABEL_MAX = 63
+};
+
+static const char DEFAULT_EMAIL_DOMAIN[] = "tok.invalid";
+
+/* ---- names ---- */
+
+static bool is_lower_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* 1-64 of a-z 0-9 _ - : classes and purposes. */
+static bool is_name(const char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        if (!is_lower_alnum(text[i]) && text[i] != '_' && text[i] != '-')
+            return false;
+    }
+    return len > 0 && len <= CLASS_NAME_MAX;
+}
+
+/* "6(1)(a)" to "6(1)(f)", "9(2)(a)" to "9(2)(j)". */
+static bool is_basis(const char *text)
+{
+    char last;
+
+    if (strlen(text) != 7 || text[6] != ')')
+        return false;
+    if (strncmp(text, "6(1)(", 5) == 0)
+        last = 'f';
+    else if (strncmp(text, "9(2)(", 5) == 0)
+        last = 'j';
+    else
+        return false;
+    return text[5] >= 'a' && text[5] <= last;
+}
+
+static bool is_special_category(const struct class_def *def)
+{
+    return def->basis[0] == '9';
+}
+
+/* A host name in lower case (RFC 1123 2.1), short enough that a token stays a valid address. */
+static bool is_host_name(const char *text)
+{
+    size_t len = strlen(text), label = 0;
+
+    if (len == 0 || len > DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i <= len; i++) {
+        if (i == len || text[i] == '.') {
+            if (label == 0 || label > LABEL_MAX || text[i - 1] == '-')
+                return false;
+            label = 0;
+        } else if (is_lower_alnum(text[i]) || (text[i] == '-' && label > 0)) {
+            label++;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_one_of(const char *text, const char *const list[])
+{
+    for (size_t i = 0; list[i] != NULL; i++) {
+        if (strcmp(text, list[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- one class ---- */
+
+static enum err read_format(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    static const char *const later[] = {"phone", "pan",  "iban", "uuid", "date",    "digits",
+                                        "alnum", "ipv4", "ipv6", "name", "integer", NULL};
+    struct conf_node node = conf_get(map, "format"), domain = conf_get(map, "token_domain");
+    const char *format = "opaque", *email_domain = DEFAULT_EMAIL_DOMAIN;
+    enum err e = conf_str(node, &format, msg);
+
+    if (e == ERR_OK)
+        e = conf_str(domain, &email_domain, msg);
+    if (e != ERR_OK)
+        return e;
+    if (is_one_of(format, later))
+        return conf_fail(node, msg, "format \"%s\" is not available in this version", format);
+    if (strcmp(format, "opaque") != 0 && strcmp(format, "email") != 0)
+        return conf_fail(node, msg, "format must be \"opaque\" or \"email\"");
+    def->format = strcmp(format, "email") == 0 ? TOKEN_EMAIL : TOKEN_OPAQUE;
+    if (conf_has(domain) && def->format != TOKEN_EMAIL)
+        return conf_fail(domain, msg, "token_domain is for format \"email\" only");
+    if (!is_host_name(email_domain))
+        return conf_fail(domain, msg,
+                         "token_domain must be a host name in lower case of at most %d characters",
+                         (int)DOMAIN_MAX);
+    def->email_domain = mem_strdup(email_domain);
+    return ERR_OK;
+}
+
+static enum err read_basis(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    struct conf_node node;
+    const char *basis = "";
+    enum err e = conf_need(map, "basis", &node, msg);
+
+    if (e == ERR_OK)
+        e = conf_str(node, &basis, msg);
+    if (e != ERR_OK)
+        return e;
+    if (!is_basis(basis))
+        return conf_fail(node, msg,
+                         "basis must be \"6(1)(a)\" to \"6(1)(f)\" or \"9(2)(a)\" to \"9(2)(j)\"");
+    def->basis = mem_strdup(basis);
+    return ERR_OK;
+}
+
+static enum err read_flags(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    struct conf_node deterministic = conf_get(map, "deterministic");
+    struct conf_node identifies = conf_get(map, "identifies");
+    enum err e = conf_bool(deterministic, &def->deterministic, msg);
+
+    if (e == ERR_OK)
+        e = conf_bool(identifies, &def->identifies, msg);
+    if (e != ERR_OK)
+        return e;
+    if (def->identifies && !def->deterministic)
+        return conf_fail(identifies, msg, "identifies needs deterministic: true");
+    if (def->deterministic && is_special_category(def))
+        return conf_fail(
+            deterministic, msg,
+            "special categories (basis %s) cannot be deterministic: equal tokens would "
+            "show who shares a value",
+            def->basis);
+    return ERR_OK;
+}
+
+static enum err read_purposes(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    struct conf_node list, node;
+    const char *purpose;
+    enum err e = conf_need(map, "purposes", &list, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (json_kind(list.value) != JSON_LIST || json_count(list.value) == 0)
+        return conf_fail(list, msg, "purposes must be a list of one purpose at least");
+    if (json_count(list.value) > CLASS_PURPOSES_MAX)
+        return conf_fail(list, msg, "purposes must be at most %d", (int)CLASS_PURPOSES_MAX);
+    for (size_t i = 0; i < json_count(list.value); i++) {
+        node = conf_at(list, i);
+        purpose = "";
+        e = conf_str(node, &purpose, msg);
+        if (e != ERR_OK)
+            return e;
+        if (!is_name(purpose))
+            return conf_fail(node, msg, "a purpose must be 1-%d of a-z 0-9 _ -",
+                             (int)CLASS_NAME_MAX);
+        if (class_has_purpose(def, span_str(purpose)))
+            return conf_fail(node, msg, "purpose \"%s\" is there twice", purpose);
+        def->purposes[def->purpose_count++] = mem_strdup(purpose);
+    }
+    return ERR_OK;
+}
+
+static enum err read_start(struct conf_node retain, struct errmsg *msg)
+{
+    struct conf_node from = conf_get(retain, "from"), backstop = conf_get(retain, "backstop");
+    const char *event = "created";
+    enum err e = conf_str(from, &event, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (strcmp(event, "last_used") == 0 || strncmp(event, "event:", 6) == 0)
+        return conf_fail(from, msg, "from \"%s\" is not available in this version: use \"created\"",
+                         event);
+    if (strcmp(event, "created") != 0)
+        return conf_fail(from, msg, "from must be \"created\"");
+    if (conf_has(backstop))
+        return conf_fail(backstop, msg, "backstop is not available in this version");
+    return ERR_OK;
+}
+
+static enum err read_retain(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    static const char *const known[] = {"period", "from", "backstop", NULL};
+    struct conf_node retain, node;
+    const char *period = "";
+    enum err e = conf_need(map, "retain", &retain, msg);
+
+    if (e == ERR_OK)
+        e = conf_only(retain, known, msg);
+    if (e == ERR_OK)
+        e = conf_need(retain, "period", &node, msg);
+    if (e == ERR_OK)
+        e = conf_str(node, &period, msg);
+    if (e != ERR_OK)
+        return e;
+    if (period_parse(span_str(period), &def->retain) != ERR_OK)
+        return conf_fail(node, msg,
+                         "period must be an ISO 8601 period such as \"P90D\" or \"P2Y\"");
+    return read_start(retain, msg);
+}
+
+static enum err read_class(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    static const char *const known[] = {"format",   "token_domain", "deterministic", "identifies",
+                                        "purposes", "basis",        "retain",        NULL};
+    enum err e;
+
+    if (!is_name(map.name))
+        return conf_fail(map, msg, "a class name must be 1-%d of a-z 0-9 _ -", (int)CLASS_NAME_MAX);
+    def->name = mem_strdup(map.name);
+    e = conf_only(map, known, msg);
+    if (e == ERR_OK)
+        e = read_format(map, def, msg);
+    if (e == ERR_OK)
+        e = read_basis(map, def, msg);
+    if (e == ERR_OK)
+        e = read_flags(map, def, msg);
+    if (e == ERR_OK)
+        e = read_purposes(map, def, msg);
+    if (e == ERR_OK)
+        e = read_retain(map, def, msg);
+    return e;
+}
+
+/* ---- all of them ---- */
+
+void classes_done(struct classes *classes)
+{
+    for (size_t i = 0; i < classes->count; i++) {
+        struct class_def *def = &classes->defs[i];
+
+        free(def->name);
+        free(def->email_domain);
+        free(def->basis);
+        for (size_t p = 0; p < def->purpose_count; p++)
+            free(def->purposes[p]);
+    }
+    free(classes->defs);
+    *classes = (struct classes){NULL, 0};
+}
+
+enum err classes_read(struct conf_node node, struct classes *ret, struct errmsg *msg)
+{
+    AUTO(classes_done) struct classes classes = {NULL, 0};
+    struct conf_node member;
+    void *it = NULL;
+    size_t count;
+    enum err e;
+
+    if (!conf_has(node))
+        return conf_fail(node, msg, "classes is missing");
+    if (json_kind(node.value) != JSON_MAP)
+        return conf_fail(node, msg, "classes must be a map of class names");
+    count = json_count(node.value);
+    if (count > CLASSES_MAX)
+        return conf_fail(node, msg, "classes must be at most %d", (int)CLASSES_MAX);
+    classes.defs = mem_alloc((count + 1) * sizeof(*classes.defs));
+    while (conf_next(node, &it, &member)) {
+        e = read_class(member, &classes.defs[classes.count++], msg);
+        if (e != ERR_OK)
+            return e;
+    }
+    *ret = classes;
+    classes = (struct classes){NULL, 0};
+    return ERR_OK;
+}
+
+const struct class_def *classes_find(const struct classes *classes, struct span name)
+{
+    for (size_t i = 0; i < classes->count; i++) {
+        if (span_equal(span_str(classes->defs[i].name), name))
+            return &classes->defs[i];
+    }
+    return NULL;
+}
+
+bool class_has_purpose(const struct class_def *def, struct span purpose)
+{
+    for (size_t i = 0; i < def->purpose_count; i++) {
+        if (span_equal(span_str(def->purposes[i]), purpose))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault's cryptography on libsodium.
+ * Runs on: any thread; never blocks. Holds: nothing. Invariant: every byte of a nonce and of the
+ * associated data is fixed below; changing one is a new format version. Not here: where keys live
+ * (base/secret.h), files. */
+#include "vault/crypto_priv.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/secret.h"
+#include "vault/file_priv.h"
+
+_Static_assert(CRYPTO_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key size");
+_Static_assert(CRYPTO_TAG_BYTES == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag size");
+_Static_assert(CRYPTO_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce size");
+_Static_assert(CRYPTO_KEY_BYTES == crypto_kdf_KEYBYTES, "root key size");
+_Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator key size");
+
+/* Associated data of a row, format version 1; numbers are little-endian:
+ *   0 version=1 | 1 'R' | 2 u16 domain | 4 u16 class | 6 subject 16 | 22 u64 row | 30 u32 revision
+ * | 34 i64 due_s | 42 salt 10 of a wrapped key: 0 version=1 | 1 'K' | 2 store 16 | 18 u64 slot | 26
+ * u8 kind | 27 u32 epoch | 31 u64 owner | 39 subject 16 */
+enum { AD_VERSION = 1, ROW_AD_BYTES = 52, SLOT_AD_BYTES = 55 };
+
+/* Nonce of a row: 0 salt 10 | 10 u64 row | 18 u32 revision | 22 two zero bytes. */
+static void row_nonce(const struct crypto_row *row, uint8_t nonce[CRYPTO_NONCE_BYTES])
+{
+    memcpy(nonce, row->salt, TOKEN_SALT_BYTES);
+    put_le(nonce + 10, row->row, 8);
+    put_le(nonce + 18, row->revision, 4);
+    put_le(nonce + 22, 0, 2);
+}
+
+static void row_ad(const struct crypto_row *row, uint8_t ad[ROW_AD_BYTES])
+{
+    ad[0] = AD_VERSION;
+    ad[1] = 'R';
+    put_le(ad + 2, row->domain, 2);
+    put_le(ad + 4, row->class_id, 2);
+    memcpy(ad + 6, row->subject, VAULT_ID_BYTES);
+    put_le(ad + 22, row->row, 8);
+    put_le(ad + 30, row->revision, 4);
+    put_le(ad + 34, (uint64_t)row->due_s, 8);
+    memcpy(ad + 42, row->salt, TOKEN_SALT_BYTES);
+}
+
+void vault__seal(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
+                 enum value_kind kind, struct span value, uint8_t *out)
+{
+    uint8_t nonce[CRYPTO_NONCE_BYTES], ad[ROW_AD_BYTES];
+
+    row_nonce(row, nonce);
+    row_ad(row, ad);
+    /* In place: the clear text stands in `out` only until the cipher has gone over it. */
+    out[0] = (uint8_t)kind;
+    if (value.len > 0)
+        memcpy(out + 1, value.at, value.len);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, out, 1 + value.len, ad, sizeof(ad),
+                                                     NULL, nonce, key);
+}
+
+/* Verify only. The first byte of the clear text is the kind: the cipher's stream starts at its
+ * block 1 (block 0 keys the authenticator), so that byte alone can be had without the value. */
+static enum err verify(const uint8_t *key, const uint8_t *nonce, const uint8_t *ad,
+                       struct span sealed, uint8_t *ret_kind)
+{
+    const uint8_t *c = (const uint8_t *)sealed.at;
+    size_t len = sealed.len - CRYPTO_TAG_BYTES;
+
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt_detached(NULL, NULL, c, len, c + len, ad,
+                                                            ROW_AD_BYTES, nonce, key) != 0)
+        return ERR_CORRUPT;
+    (void)crypto_stream_xchacha20_xor_ic(ret_kind, c, 1, nonce, 1, key);
+    return ERR_OK;
+}
+
+enum err vault__open(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
+                     struct span sealed, enum value_kind *ret_kind, struct buf *out)
+{
+    uint8_t nonce[CRYPTO_NONCE_BYTES], ad[ROW_AD_BYTES], kind;
+    uint8_t *clear = NULL;
+    size_t len;
+    enum err e;
+
+    if (sealed.len < 1 + CRYPTO_TAG_BYTES)
+        return ERR_CORRUPT;
+    len = sealed.len - CRYPTO_TAG_BYTES;
+    row_nonce(row, nonce);
+    row_ad(row, ad);
+    if (out == NULL) {
+        e = verify(key, nonce, ad, sealed, &kind);
+        if (e != ERR_OK)
+            return e;
+    } else {
+        e = buf_reserve(out, len);
+        if (e != ERR_OK)
+            return e;
+        clear = out->bytes + out->len;
+        if (crypto_aead_xchacha20poly1305_ietf_decrypt(clear, NULL, NULL,
+                                                       (const uint8_t *)sealed.at, sealed.len, ad,
+                                                       sizeof(ad), nonce, key) != 0)
+            return ERR_CORRUPT;
+        kind = clear[0];
+    }
+    if (kind < VALUE_STRING || kind > VALUE_BOOL) {
+        if (clear != NULL)
+            secret_wipe(clear, len);
+        return ERR_CORRUPT;
+    }
+    if (clear != NULL) {
+        memmove(clear, clear + 1, len - 1);
+        clear[len - 1] = 0; /* buf_reset() wipes up to the length only */
+        out->len += len - 1;
+    }
+    *ret_kind = (enum value_kind)kind;
+    return ERR_OK;
+}
+
+static void slot_ad(const struct crypto_slot *slot, uint8_t ad[SLOT_AD_BYTES])
+{
+    ad[0] = AD_VERSION;
+    ad[1] = 'K';
+    memcpy(ad + 2, slot->store, VAULT_ID_BYTES);
+    put_le(ad + 18, slot->slot, 8);
+    ad[26] = slot->kind;
+    put_le(ad + 27, slot->epoch, 4);
+    put_le(ad + 31, slot->owner, 8);
+    memcpy(ad + 39, slot->subject, VAULT_ID_BYTES);
+}
+
+void vault__wrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struct crypto_slot *slot,
+                 const uint8_t nonce[CRYPTO_NONCE_BYTES], const uint8_t key[CRYPTO_KEY_BYTES],
+                 uint8_t wrapped[CRYPTO_WRAPPED_BYTES])
+{
+    uint8_t ad[SLOT_AD_BYTES];
+
+    slot_ad(slot, ad);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(wrapped, NULL, key, CRYPTO_KEY_BYTES, ad,
+                                                     sizeof(ad), NULL, nonce, wrapping_key);
+}
+
+enum err vault__unwrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struct crypto_slot *slot,
+                       const uint8_t nonce[CRYPTO_NONCE_BYTES],
+                       const uint8_t wrapped[CRYPTO_WRAPPED_BYTES], uint8_t key[CRYPTO_KEY_BYTES])
+{
+    uint8_t ad[SLOT_AD_BYTES];
+
+    slot_ad(slot, ad);
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(key, NULL, NULL, wrapped, CRYPTO_WRAPPED_BYTES,
+                                                   ad, sizeof(ad), nonce, wrapping_key) != 0)
+        return ERR_CORRUPT;
+    return ERR_OK;
+}
+
+void vault__derive(const uint8_t root[CRYPTO_KEY_BYTES], enum crypto_derived which,
+                   uint8_t out[CRYPTO_KEY_BYTES])
+{
+    REQUIRE(crypto_kdf_derive_from_key(out, CRYPTO_KEY_BYTES, which, "lethe-v1", root) == 0);
+}
+
+/* Keyed BLAKE2b-128 over a fixed head and the text; `personal` (16 bytes) tells uses apart. */
+static void blind(const uint8_t *key, const char personal[16], const uint8_t *head, size_t head_len,
+                  struct span text, uint8_t out[CRYPTO_MAC_BYTES])
+{
+    crypto_generichash_blake2b_state state;
+
+    REQUIRE(crypto_generichash_blake2b_init_salt_personal(&state, key, CRYPTO_KEY_BYTES,
+                                                          CRYPTO_MAC_BYTES, NULL,
+                                                          (const uint8_t *)personal) == 0);
+    (void)crypto_generichash_blake2b_update(&state, head, head_len);
+    (void)crypto_generichash_blake2b_update(&state, (const uint8_t *)text.at, text.len);
+    (void)crypto_generichash_blake2b_final(&state, out, CRYPTO_MAC_BYTES);
+    secret_wipe(&state, sizeof(state)); /* it held the key and the end of the text */
+}
+
+/* Head of a value: u16 domain | u16 class | u8 kind. */
+void vault__fingerprint(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain,
+                        uint16_t class_id, enum value_kind kind, struct span value,
+                        uint8_t out[CRYPTO_MAC_BYTES])
+{
+    uint8_t head[5];
+
+    put_le(head, domain, 2);
+    put_le(head + 2, class_id, 2);
+    head[4] = (uint8_t)kind;
+    blind(index_key, "lethe-v1 value\0", head, sizeof(head), value, out);
+}
+
+/* Head of a name: u16 domain. */
+void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain, struct span name,
+                     uint8_t out[CRYPTO_MAC_BYTES])
+{
+    uint8_t head[2];
+
+    put_le(head, domain, 2);
+    blind(index_key, "lethe-v1 name\0\0", head, sizeof(head), name, out);
+}
+
+void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
+                       uint8_t out[CRYPTO_HASH_BYTES])
+{
+    (void)crypto_generichash_blake2b(out, CRYPTO_HASH_BYTES, bytes, len, key, CRYPTO_KEY_BYTES);
+}
+
+uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes,
+                           size_t len)
+{
+    uint8_t out[crypto_shorthash_BYTES];
+
+    (void)crypto_shorthash(out, bytes, len, key);
+    return get_le(out, sizeof(out));
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole reads and writes at an offset, and making them durable: what the slab, the ledger and the
+ * root key's file share. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A file descriptor closed by AUTO(vault__fd_close); -1 is none. */
+void vault__fd_close(int *fd);
+/* Write all of it at `at`, through interruptions and short writes. NO_SPACE when the medium, a
+ * quota or a limit is full; IO otherwise. Part of it may have been written then. Blocks. */
+enum err vault__file_write(int fd, const void *bytes, size_t len, uint64_t at) MUST_CHECK;
+/* Read up to len bytes at `at`; *ret_got is less only at the end of the file. Blocks. */
+enum err vault__file_read(int fd, void *bytes, size_t len, uint64_t at, size_t *ret_got) MUST_CHECK;
+/* fdatasync. After a failure the kernel forgets what it could not write, so that a later success
+ * means nothing: the caller must stop using the file for writing. Blocks. */
+enum err vault__file_sync(int fd) MUST_CHECK;
+/* Make the names in the folder of `path` durable: after creating or renaming a file. Blocks. */
+enum err vault__folder_sync(const char *path) MUST_CHECK;
+
+/* Numbers as they stand in files: little-endian. */
+static inline void put_le(uint8_t *to, uint64_t n, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = (uint8_t)(n >> (8 * i));
+}
+
+static inline uint64_t get_le(const uint8_t *from, size_t bytes)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        n |= (uint64_t)from[i] << (8 * i);
+    return n;
+}

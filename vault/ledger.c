@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger of erasures: fixed records, appended and synced one by one, chained by a keyed hash.
+ * Runs on: appended to by the writer; read by any thread. Holds: the file, the chain key in guarded
+ * memory, the head. Invariant: the head covers exactly the records that are durable; readers see
+ * nothing beyond it. Not here: what an erasure does. The format is drawn in the header. */
+#include "vault/ledger_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "vault/file_priv.h"
+
+enum { VERSION = 1, CHAINED_BYTES = 96, BATCH_RECORDS = 512 };
+
+struct ledger {
+    int fd;
+    uint8_t *key;         /* guarded */
+    bool failed;          /* a sync or a cut failed: what the file holds is not known any more */
+    pthread_mutex_t lock; /* over the two below */
+    uint64_t seq;
+    uint8_t head[CRYPTO_HASH_BYTES];
+};
+
+/* ---- one record ---- */
+
+static void chain_step(const uint8_t *key, const uint8_t previous[CRYPTO_HASH_BYTES],
+                       const uint8_t *record, uint8_t out[CRYPTO_HASH_BYTES])
+{
+    uint8_t bytes[CRYPTO_HASH_BYTES + CHAINED_BYTES];
+
+    memcpy(bytes, previous, CRYPTO_HASH_BYTES);
+    memcpy(bytes + CRYPTO_HASH_BYTES, record, CHAINED_BYTES);
+    vault__keyed_hash(key, bytes, sizeof(bytes), out);
+}
+
+static void encode(const struct ledger_record *r, const uint8_t *key,
+                   const uint8_t previous[CRYPTO_HASH_BYTES], uint8_t out[LEDGER_RECORD_BYTES])
+{
+    memset(out, 0, LEDGER_RECORD_BYTES);
+    out[0] = VERSION;
+    out[1] = (uint8_t)r->kind;
+    put_le(out + 8, r->seq, 8);
+    put_le(out + 16, (uint64_t)r->time_ms, 8);
+    put_le(out + 24, r->slot, 8);
+    memcpy(out + 32, r->erasure, VAULT_ID_BYTES);
+    memcpy(out + 48, r->subject, VAULT_ID_BYTES);
+    put_le(out + 64, (uint64_t)r->cutoff_ms, 8);
+    chain_step(key, previous, out, out + CHAINED_BYTES);
+}
+
+static struct ledger_record decode(const uint8_t in[LEDGER_RECORD_BYTES])
+{
+    struct ledger_record r = {.kind = (enum ledger_kind)in[1],
+                              .seq = get_le(in + 8, 8),
+                              .time_ms = (int64_t)get_le(in + 16, 8),
+                              .slot = get_le(in + 24, 8),
+                              .cutoff_ms = (int64_t)get_le(in + 64, 8)};
+
+    memcpy(r.erasure, in + 32, VAULT_ID_BYTES);
+    memcpy(r.subject, in + 48, VAULT_ID_BYTES);
+    return r;
+}
+
+/* ---- reading the chain ---- */
+
+struct walk {
+    int fd;
+    const uint8_t *key;
+    uint64_t seq; /* of the last record that verified */
+    uint8_t head[CRYPTO_HASH_BYTES];
+};
+
+/* Verify the record that follows w->seq and step over it. */
+static bool step(struct walk *w, const uint8_t record[LEDGER_RECORD_BYTES])
+{
+    uint8_t chain[CRYPTO_HASH_BYTES];
+
+    if (record[0] != VERSION || get_le(record + 8, 8) != w->seq + 1)
+        return false;
+    chain_step(w->key, w->head, record, chain);
+    if (!secret_equal(chain, record + CHAINED_BYTES, CRYPTO_HASH_BYTES))
+        return false;
+    memcpy(w->head, chain, CRYPTO_HASH_BYTES);
+    w->seq++;
+    return true;
+}
+
+typedef enum err (*record_fn)(const struct ledger_record *, void *);
+
+/* Walk from the start over the records that verify, `limit` at most; fn may be NULL. Ends without
+ * an error at the first that does not. */
+static enum err walk_records(struct walk *w, uint64_t limit, record_fn fn, void *context)
+{
+    uint8_t batch[BATCH_RECORDS * LEDGER_RECORD_BYTES];
+    size_t got = 0;
+    enum err e;
+
+    while (w->seq < limit) {
+        e = vault__file_read(w->fd, batch, sizeof(batch), w->seq * LEDGER_RECORD_BYTES, &got);
+        if (e != ERR_OK)
+            return e;
+        if (got < LEDGER_RECORD_BYTES)
+            return ERR_OK;
+        for (size_t at = 0; at + LEDGER_RECORD_BYTES <= got && w->seq < limit;
+             at += LEDGER_RECORD_BYTES) {
+            struct ledger_record r = decode(batch + at);
+
+            if (!step(w, batch + at))
+                return ERR_OK;
+            e = fn == NULL ? ERR_OK : fn(&r, context);
+            if (e != ERR_OK)
+                return e;
+        }
+    }
+    return ERR_OK;
+}
+
+/* What stands behind the last record that verified? An acknowledged record never looks like this.
+ */
+static enum err tail_is_unfinished(int fd, uint64_t from, bool *ret)
+{
+    uint8_t bytes[4096];
+    uint64_t at = from;
+    size_t got = 0;
+    bool zero = true;
+    enum err e;
+
+    do {
+        e = vault__file_read(fd, bytes, sizeof(bytes), at, &got);
+        if (e != ERR_OK)
+            return e;
+        for (size_t i = 0; i < got; i++)
+            zero = zero && bytes[i] == 0;
+        at += got;
+    } while (got == sizeof(bytes) && zero);
+    *ret = zero || (at - from < LEDGER_RECORD_BYTES && got < sizeof(bytes));
+    return ERR_OK;
+}
+
+/* ---- making and opening ---- */
+
+static enum err write_first(int fd, const char *path, const uint8_t *key, const uint8_t *store_id)
+{
+    static const uint8_t origin[CRYPTO_HASH_BYTES];
+    struct ledger_record r = {.kind = LEDGER_OPENED, .seq = 1, .time_ms = clock_now_ms()};
+    uint8_t bytes[LEDGER_RECORD_BYTES];
+    enum err e;
+
+    memcpy(r.erasure, store_id, VAULT_ID_BYTES);
+    encode(&r, key, origin, bytes);
+    e = vault__file_write(fd, bytes, sizeof(bytes), 0);
+    if (e == ERR_OK)
+        e = vault__file_sync(fd);
+    if (e == ERR_OK)
+        e = vault__folder_sync(path);
+    return e;
+}
+
+enum err ledger_create(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
+                       const uint8_t store_id[VAULT_ID_BYTES], struct errmsg *msg)
+{
+    AUTO(vault__fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    enum err e;
+
+    if (fd < 0)
+        return errmsg_set(msg, errno == EEXIST ? ERR_CONFLICT : ERR_IO, "%s: cannot be created: %s",
+                          path, strerror(errno));
+    e = write_first(fd, path, key, store_id);
+    if (e != ERR_OK) {
+        (void)unlink(path);
+        return errmsg_set(msg, e, "%s: cannot be written: %s", path, err_text(e));
+    }
+    return ERR_OK;
+}
+
+/* Say what is wrong with the record behind the last good one. */
+static enum err explain(const char *path, const struct walk *w, const uint8_t *store_id,
+                        struct errmsg *msg)
+{
+    uint8_t record[LEDGER_RECORD_BYTES];
+    size_t got = 0;
+    enum err e =
+        vault__file_read(w->fd, record, sizeof(record), w->seq * LEDGER_RECORD_BYTES, &got);
+
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s: cannot be read", path);
+    if (got == sizeof(record) && record[0] > VERSION)
+        return errmsg_set(msg, ERR_CORRUPT, "%s: made by a newer version of Lethe (format %u)",
+                          path, record[0]);
+    if (got == sizeof(record) && w->seq == 0 && record[1] == LEDGER_OPENED &&
+        memcmp(record + 32, store_id, VAULT_ID_BYTES) != 0)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: belongs to another store; put this store's own ledger back", path);
+    return errmsg_set(msg, ERR_CORRUPT,
+                      "%s: damaged or altered at record %llu; put the live ledger back", path,
+                      (unsigned long long)w->seq + 1);
+}
+
+struct first {
+    const uint8_t *store_id;
+    bool same_store;
+};
+
+static enum err check_kind(const struct ledger_record *r, void *context)
+{
+    struct first *first = context;
+
+    if (r->seq == 1) {
+        first->same_store =
+            r->kind == LEDGER_OPENED && memcmp(r->erasure, first->store_id, VAULT_ID_BYTES) == 0;
+        return ERR_OK;
+    }
+    return r->kind == LEDGER_ERASE || r->kind == LEDGER_CLOSED ? ERR_OK : ERR_UNSUPPORTED;
+}
+
+/* Verify everything; cut off what was never acknowledged. */
+static enum err verify(const char *path, struct walk *w, const uint8_t *store_id,
+                       struct errmsg *msg)
+{
+    struct first first = {store_id, false};
+    bool unfinished = false;
+    enum err e = walk_records(w, UINT64_MAX, check_kind, &first);
+
+    if (e == ERR_OK)
+        e = tail_is_unfinished(w->fd, w->seq * LEDGER_RECORD_BYTES, &unfinished);
+    if (e == ERR_UNSUPPORTED)
+        return errmsg_set(msg, ERR_CORRUPT, "%s: made by a newer version of Lethe", path);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s: cannot be read", path);
+    if (w->seq > 0 && !first.same_store)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: belongs to another store; put this store's own ledger back", path);
+    if (w->seq == 0 || !unfinished)
+        return explain(path, w, store_id, msg);
+    if (ftruncate(w->fd, (off_t)(w->seq * LEDGER_RECORD_BYTES)) != 0 ||
+        vault__file_sync(w->fd) != ERR_OK)
+        return errmsg_set(msg, ERR_IO, "%s: an unfinished record cannot be cut off", path);
+    return ERR_OK;
+}
+
+enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
+                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
+                     struct errmsg *msg)
+{
+    AUTO(vault__fd_close) int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct walk w = {.fd = fd, .key = key};
+    struct ledger *l;
+    enum err e;
+
+    if (fd < 0 && errno == ENOENT)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s is missing: it must never be restored from a backup; put the live "
+                          "ledger back",
+                          path);
+    if (fd < 0)
+        return errmsg_set(msg, ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    e = verify(path, &w, store_id, msg);
+    if (e != ERR_OK)
+        return e;
+    l = mem_alloc(sizeof(*l));
+    l->key = secret_alloc(CRYPTO_KEY_BYTES);
+    memcpy(l->key, key, CRYPTO_KEY_BYTES);
+    memcpy(l->head, w.head, CRYPTO_HASH_BYTES);
+    l->seq = w.seq;
+    l->fd = fd;
+    fd = -1;
+    REQUIRE(pthread_mutex_init(&l->lock, NULL) == 0);
+    *ret_ledger = l;
+    return ERR_OK;
+}
+
+void ledger_close(struct ledger **ledger)
+{
+    struct ledger *l = TAKE(*ledger);
+
+    if (l == NULL)
+        return;
+    vault__fd_close(&l->fd);
+    secret_free(&l->key);
+    (void)pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+/* ---- using it ---- */
+
+/* Write a record at the end and make it durable. On an error it is cut off again. */
+static enum err write_last(struct ledger *l, const uint8_t record[LEDGER_RECORD_BYTES])
+{
+    uint64_t at = l->seq * LEDGER_RECORD_BYTES;
+    enum err e = vault__file_write(l->fd, record, LEDGER_RECORD_BYTES, at);
+
+    if (e == ERR_OK) {
+        FAULT_POINT("ledger.appended");
+        e = vault__file_sync(l->fd);
+        if (e == ERR_OK)
+            return ERR_OK;
+        l->failed = true;
+    }
+    if (FAULT_FAILS("ledger.cut") || ftruncate(l->fd, (off_t)at) != 0)
+        l->failed = true;
+    return e;
+}
+
+enum err ledger_append(struct ledger *l, struct ledger_record *record)
+{
+    struct ledger_record r = *record;
+    uint8_t bytes[LEDGER_RECORD_BYTES];
+    enum err e;
+
+    if (l->failed)
+        return ERR_IO;
+    r.seq = l->seq + 1;
+    encode(&r, l->key, l->head, bytes);
+    e = write_last(l, bytes);
+    if (e != ERR_OK)
+        return e;
+    FAULT_POINT("ledger.synced");
+    (void)pthread_mutex_lock(&l->lock);
+    l->seq = r.seq;
+    memcpy(l->head, bytes + CHAINED_BYTES, CRYPTO_HASH_BYTES);
+    (void)pthread_mutex_unlock(&l->lock);
+    record->seq = r.seq;
+    return ERR_OK;
+}
+
+/* The lock is no part of what a caller sees as const. */
+static pthread_mutex_t *lock_of(const struct ledger *l)
+{
+    return (pthread_mutex_t *)&l->lock;
+}
+
+uint64_t ledger_seq(const struct ledger *l)
+{
+    uint64_t seq;
+
+    (void)pthread_mutex_lock(lock_of(l));
+    seq = l->seq;
+    (void)pthread_mutex_unlock(lock_of(l));
+    return seq;
+}
+
+void ledger_head(const struct ledger *l, uint8_t ret[CRYPTO_HASH_BYTES])
+{
+    (void)pthread_mutex_lock(lock_of(l));
+    memcpy(ret, l->head, CRYPTO_HASH_BYTES);
+    (void)pthread_mutex_unlock(lock_of(l));
+}
+
+enum err ledger_each(struct ledger *l, enum err (*fn)(const struct ledger_record *, void *),
+                     void *context)
+{
+    struct walk w = {.fd = l->fd, .key = l->key};
+    uint64_t seq = ledger_seq(l);
+    enum err e = walk_records(&w, seq, fn, context);
+
+    if (e != ERR_OK)
+        return e;
+    return w.seq == seq ? ERR_OK : ERR_CORRUPT;
+}
