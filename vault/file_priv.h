@@ -3,8 +3,10 @@
  * root key's file share. */
 #pragma once
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -21,18 +23,17 @@ enum err vault__file_sync(int fd) MUST_CHECK;
 /* Make the names in the folder of `path` durable: after creating or renaming a file. Blocks. */
 enum err vault__folder_sync(const char *path) MUST_CHECK;
 
-/* Numbers as they stand in files: little-endian. */
+/* Numbers of up to 8 bytes as they stand in files: little-endian. */
 static inline void put_le(uint8_t *to, uint64_t n, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++)
-        to[i] = (uint8_t)(n >> (8 * i));
+    n = htole64(n);
+    memcpy(to, &n, bytes);
 }
 
 static inline uint64_t get_le(const uint8_t *from, size_t bytes)
 {
     uint64_t n = 0;
 
-    for (size_t i = 0; i < bytes; i++)
-        n |= (uint64_t)from[i] << (8 * i);
-    return n;
+    memcpy(&n, from, bytes);
+    return le64toh(n);
 }

@@ -5,6 +5,7 @@
  * x. Not here: whether a token stands for anything. */
 #include "vault/token.h"
 
+#include <endian.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -12,9 +13,11 @@
 #include "vault/crypto_priv.h"
 #include "vault/file_priv.h"
 
-/* The 128 bits, as one big-endian number:
- *   salt 10 bytes | row XOR mask, 6 bytes
- *   mask = low 48 bits of SipHash-2-4(locator key, salt | u16 class, little-endian) */
+/* The 128 bits, as two big-endian numbers:
+ *   high: salt bytes 0..7      low: salt bytes 8..9 | row XOR mask, 48 bits
+ *   mask = low 48 bits of SipHash-2-4(locator key, salt | u16 class, little-endian)
+ * Base 62 spells each half in 11 digits, base 32 all of it in 26 (the first is below 8). A half of
+ * 2^64 or more is refused: there is one spelling only. */
 struct bits {
     uint64_t high, low;
 };
@@ -23,6 +26,7 @@ enum {
     PREFIX_LEN = 3,
     CHECK_LEN = 4,
     OPAQUE_CLASS_LEN = 3,
+    HALF62_LEN = 11,
     EMAIL_CLASS_LEN = 4,
     HOST_NAME_MAX_LEN = 253
 };
@@ -30,7 +34,7 @@ enum {
 static const uint64_t ROW_MAX = (UINT64_C(1) << 48) - 1;
 static const uint32_t OPAQUE_CHECKS = 62u * 62u * 62u * 62u;
 static const uint32_t EMAIL_CHECKS = 32u * 32u * 32u * 32u;
-static const uint64_t POWER_10 = UINT64_C(839299365868340224); /* 62 to the 10th */
+static const uint32_t POWER_5 = 62u * 62u * 62u * 62u * 62u;
 
 static const char BASE62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 static const char BASE32[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford: no i, l, o, u */
@@ -46,18 +50,18 @@ static uint64_t mask(const uint8_t *key, const uint8_t salt[TOKEN_SALT_BYTES], u
 
 static struct bits pack(const uint8_t salt[TOKEN_SALT_BYTES], uint64_t masked_row)
 {
-    struct bits b = {0, 0};
+    uint64_t high;
 
-    for (size_t i = 0; i < 8; i++)
-        b.high = b.high << 8 | salt[i];
-    b.low = (uint64_t)salt[8] << 56 | (uint64_t)salt[9] << 48 | masked_row;
-    return b;
+    memcpy(&high, salt, 8);
+    return (struct bits){be64toh(high),
+                         (uint64_t)salt[8] << 56 | (uint64_t)salt[9] << 48 | masked_row};
 }
 
 static void unpack_salt(struct bits b, uint8_t salt[TOKEN_SALT_BYTES])
 {
-    for (size_t i = 0; i < 8; i++)
-        salt[i] = (uint8_t)(b.high >> (56 - 8 * i));
+    uint64_t high = htobe64(b.high);
+
+    memcpy(salt, &high, 8);
     salt[8] = (uint8_t)(b.low >> 56);
     salt[9] = (uint8_t)(b.low >> 48);
 }
@@ -86,9 +90,26 @@ static const uint8_t DIGIT32[256] = {
 };
 /* clang-format on */
 
-/* ---- base 62 ---- */
+/* `count` digits as a number; a character that is no digit sets *bad. */
+static inline uint64_t get_digits(const char *from, size_t count, const uint8_t digits[256],
+                                  uint32_t base, uint32_t *bad)
+{
+    uint64_t n = 0;
+    uint32_t wrong = 0; /* of its own: through the pointer it would go to memory at each digit */
 
-static void put_digits62(char *to, uint64_t n, size_t count)
+    for (size_t i = 0; i < count; i++) {
+        uint32_t digit = (uint32_t)digits[(unsigned char)from[i]] - 1; /* no digit: all ones */
+
+        wrong |= digit;
+        n = n * base + digit;
+    }
+    *bad |= wrong >> 31;
+    return n;
+}
+
+/* ---- base 62: halves as 1 + 5 + 5 digits, since five of them fit in 32 bits ---- */
+
+static inline void put_digits62(char *to, uint32_t n, size_t count)
 {
     while (count > 0) {
         to[--count] = BASE62[n % 62];
@@ -96,46 +117,30 @@ static void put_digits62(char *to, uint64_t n, size_t count)
     }
 }
 
-static void put_bits62(char *to, struct bits b)
+static void put_half62(char *to, uint64_t n)
 {
-    unsigned __int128 n = (unsigned __int128)b.high << 64 | b.low;
-    unsigned __int128 upper = n / POWER_10;
+    uint64_t upper = n / POWER_5;
 
-    put_digits62(to + 12, (uint64_t)(n % POWER_10), 10);
-    put_digits62(to + 2, (uint64_t)(upper % POWER_10), 10);
-    put_digits62(to, (uint64_t)(upper / POWER_10), 2);
+    to[0] = BASE62[upper / POWER_5];
+    put_digits62(to + 1, (uint32_t)(upper % POWER_5), 5);
+    put_digits62(to + 6, (uint32_t)(n % POWER_5), 5);
 }
 
-/* `count` digits as a number; a character that is no digit sets *bad. */
-static uint64_t get_digits(const char *from, size_t count, const uint8_t digits[256], uint32_t base,
-                           uint32_t *bad)
+static uint64_t get_half62(const char *from, uint32_t *bad)
 {
-    uint64_t n = 0;
+    uint64_t top = get_digits(from, 1, DIGIT62, 62, bad);
+    uint64_t middle = get_digits(from + 1, 5, DIGIT62, 62, bad);
+    uint64_t bottom = get_digits(from + 6, 5, DIGIT62, 62, bad);
+    uint64_t n, upper = top * POWER_5 + middle;
 
-    for (size_t i = 0; i < count; i++) {
-        uint32_t digit = (uint32_t)digits[(unsigned char)from[i]] - 1; /* no digit: all ones */
-
-        *bad |= digit >> 31;
-        n = n * base + digit;
-    }
+    *bad |= __builtin_mul_overflow(upper, (uint64_t)POWER_5, &n);
+    *bad |= __builtin_add_overflow(n, bottom, &n);
     return n;
-}
-
-static struct bits get_bits62(const char *from, uint32_t *bad)
-{
-    uint64_t top = get_digits(from, 2, DIGIT62, 62, bad);
-    uint64_t middle = get_digits(from + 2, 10, DIGIT62, 62, bad);
-    uint64_t bottom = get_digits(from + 12, 10, DIGIT62, 62, bad);
-    unsigned __int128 n, power_20 = (unsigned __int128)POWER_10 * POWER_10;
-
-    *bad |= __builtin_mul_overflow(power_20, (unsigned __int128)top, &n);
-    *bad |= __builtin_add_overflow(n, (unsigned __int128)middle * POWER_10 + bottom, &n);
-    return (struct bits){(uint64_t)(n >> 64), (uint64_t)n};
 }
 
 /* ---- base 32: 26 digits of 5 bits; the first has 3 ---- */
 
-static void put_digits32(char *to, uint64_t n, size_t count)
+static inline void put_digits32(char *to, uint64_t n, size_t count)
 {
     while (count > 0) {
         to[--count] = BASE32[n % 32];
@@ -174,7 +179,8 @@ static void write_opaque(char *to, uint16_t class_id, struct bits b)
 {
     memcpy(to, "lt_", PREFIX_LEN);
     put_digits62(to + PREFIX_LEN, class_id, OPAQUE_CLASS_LEN);
-    put_bits62(to + PREFIX_LEN + OPAQUE_CLASS_LEN, b);
+    put_half62(to + PREFIX_LEN + OPAQUE_CLASS_LEN, b.high);
+    put_half62(to + PREFIX_LEN + OPAQUE_CLASS_LEN + HALF62_LEN, b.low);
     put_digits62(to + TOKEN_OPAQUE_LEN - CHECK_LEN,
                  checksum(to, TOKEN_OPAQUE_LEN - CHECK_LEN) % OPAQUE_CHECKS, CHECK_LEN);
 }
@@ -216,7 +222,8 @@ static struct bits parse_opaque(const char *text, uint64_t *ret_class, uint32_t 
     struct bits b;
 
     *ret_class = get_digits(text + PREFIX_LEN, OPAQUE_CLASS_LEN, DIGIT62, 62, bad);
-    b = get_bits62(text + PREFIX_LEN + OPAQUE_CLASS_LEN, bad);
+    b.high = get_half62(text + PREFIX_LEN + OPAQUE_CLASS_LEN, bad);
+    b.low = get_half62(text + PREFIX_LEN + OPAQUE_CLASS_LEN + HALF62_LEN, bad);
     *bad |= get_digits(check, CHECK_LEN, DIGIT62, 62, bad) !=
             checksum(text, TOKEN_OPAQUE_LEN - CHECK_LEN) % OPAQUE_CHECKS;
     return b;
@@ -228,7 +235,7 @@ static struct bits parse_email_local(const char *text, uint64_t *ret_class, uint
     struct bits b;
 
     for (size_t i = 0; i < TOKEN_EMAIL_LOCAL_LEN; i++)
-        folded[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] | 0x20 : text[i]);
+        folded[i] = (char)(text[i] | ((unsigned)text[i] - 'A' < 26) << 5);
     *ret_class = get_digits(folded + PREFIX_LEN, EMAIL_CLASS_LEN, DIGIT32, 32, bad);
     b = get_bits32(folded + PREFIX_LEN + EMAIL_CLASS_LEN, bad);
     *bad |= get_digits(folded + TOKEN_EMAIL_LOCAL_LEN - CHECK_LEN, CHECK_LEN, DIGIT32, 32, bad) !=
@@ -243,9 +250,7 @@ static bool is_host_name(const char *text, size_t len)
     if (len == 0 || len > HOST_NAME_MAX_LEN)
         return false;
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i], lower = c | 0x20;
-
-        if (!(c == '.' || c == '-' || (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z')))
+        if (DIGIT62[(unsigned char)text[i]] == 0 && text[i] != '.' && text[i] != '-')
             return false;
     }
     return true;
