@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 client for upstreams (RFC 9112), one pool a loop thread and upstream. Our own, because
- * libh2o 2.2.5's aborts the process on a hostile answer. Everything here runs on its loop thread and
- * nothing blocks. */
+ * libh2o 2.2.5's aborts the process on a hostile answer. Everything here runs on its loop thread
+ * and nothing blocks. */
 #pragma once
 
 #include <h2o.h>
@@ -42,17 +42,18 @@ struct upstream_header {
 
 struct upstream_head {
     int status; /* final: 1xx are swallowed, 101 is an error */
-    const struct upstream_header *headers; /* hop-by-hop and nominated ones removed (RFC 9110 7.6.1) */
+    /* Without hop-by-hop ones, those named in Connection (RFC 9110 7.6.1), and Content-Length. */
+    const struct upstream_header *headers;
     size_t header_count;
-    int64_t content_length; /* -1: not known before the end */
+    int64_t content_length; /* as declared, to HEAD and in 304 too; -1: not known before the end */
     bool has_body;          /* false for HEAD, 204, 304 whatever the headers say */
 };
 
 struct upstream_request {
     struct span method;
     struct span target; /* origin form */
-    const struct upstream_header *headers; /* without Host, Content-Length, Transfer-Encoding and
-                                              Connection: the client writes these */
+    /* Host, Content-Length and hop-by-hop ones are left out: the client writes its own. */
+    const struct upstream_header *headers;
     size_t header_count;
     struct span body; /* borrowed until done or detach */
     bool has_body;    /* writes Content-Length even when the body is empty */
@@ -61,14 +62,16 @@ struct upstream_request {
 struct upstream_pool;
 struct upstream_call;
 
-/* Callbacks of one call; never from inside upstream_send(). Inside them the call may be detached. */
+/* Callbacks of one call; never from inside upstream_send(). Inside them the call may be detached,
+ * and others be sent; the pool must not be freed. */
 struct upstream_events {
     /* Once, before body and done(OK). Borrowed for the time of the callback. */
     void (*on_head)(struct upstream_call *call, const struct upstream_head *head, void *context);
     /* Decoded body bytes, any number of times. Borrowed for the time of the callback. */
     void (*on_body)(struct upstream_call *call, struct span bytes, void *context);
-    /* Exactly once, last. OK: the response is complete by its own framing. UPSTREAM: refused, broken
-     * or badly framed; TIMEOUT; BUSY: no connection to be had. The call is freed after it returns. */
+    /* Exactly once, last. OK: the response is complete by its own framing. UPSTREAM: refused,
+     * broken or badly framed; TIMEOUT; BUSY: no connection to be had; INVALID, TOO_LARGE: a request
+     * that cannot be written (a line end in a header). The call is freed after it returns. */
     void (*on_done)(struct upstream_call *call, enum err result, void *context);
 };
 
@@ -78,14 +81,16 @@ void upstream_pool_drain(struct upstream_pool *pool);
 /* Ends everything; calls still running get no callback. NULL inside is fine. */
 void upstream_pool_free(struct upstream_pool **pool);
 
-/* Send one request. Never retried once a byte of it may have been acted on; a pooled connection that
- * turns out closed before anything was written costs a reconnect only (RFC 9110 9.2.2, 9112 9.3.1).
- * An idempotent method (GET, HEAD, OPTIONS, PUT, DELETE) may be sent again, once, when a reused
- * connection closes without a byte of an answer; others may not. */
+/* Send one request. Never retried once a byte of it may have been acted on; a pooled connection
+ * that turns out closed before anything was written costs a reconnect only (RFC 9110 9.2.2,
+ * 9112 9.3.1). An idempotent method (GET, HEAD, OPTIONS, PUT, DELETE) may be sent again, once, when
+ * a reused connection closes without a byte of an answer; others may not. */
 struct upstream_call *upstream_send(struct upstream_pool *pool,
                                     const struct upstream_request *request,
                                     const struct upstream_events *events, void *context);
-/* Stop and restart reading the body: back-pressure. The idle timer rests while paused. */
+/* Stop and restart reading the body: back-pressure. The idle timer rests while paused. What was
+ * read already still comes: the rest of one read (64 KiB; under TLS what the kernel held), and
+ * on_done when that was the end. */
 void upstream_pause(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
 /* The owner goes first: no callback comes after this; the connection is closed, not reused. */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Upstream client: connections from dialling to closing.
+ * Runs on: the pool's loop thread. Holds: sockets. Invariant: the state says which list a
+ * connection is on; an idle one has no call, any other open one has exactly one; every open one has
+ * a timer or a paused call. Not here: what goes over them (upstream_write.c, upstream_read.c). */
+#include "proxy/upstream_priv.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static void connect_next(struct upstream_call *call, enum err last);
+
+void upstream__conn_enter(struct upstream_conn *conn)
+{
+    conn->entered++;
+}
+
+static void destroy(struct upstream_conn *conn)
+{
+    buf_done(&conn->inbox);
+    conn->magic = 0;
+    free(conn);
+}
+
+void upstream__conn_leave(struct upstream_conn *conn)
+{
+    conn->entered--;
+    if (conn->entered == 0 && conn->state == CONN_CLOSED)
+        destroy(conn);
+}
+
+/* Off its list and out of the counts. */
+static void unlist(struct upstream_conn *conn)
+{
+    if (!h2o_linklist_is_linked(&conn->link))
+        return;
+    h2o_linklist_unlink(&conn->link);
+    if (conn->state == CONN_IDLE)
+        conn->pool->idle_count--;
+}
+
+void upstream__conn_set_state(struct upstream_conn *conn, enum conn_state state)
+{
+    struct upstream_pool *pool = conn->pool;
+
+    REQUIRE(state != CONN_CLOSED);
+    unlist(conn);
+    conn->state = state;
+    if (state == CONN_IDLE) {
+        h2o_linklist_insert(pool->idle.next, &conn->link); /* at the front */
+        pool->idle_count++;
+    } else {
+        h2o_linklist_insert(&pool->busy, &conn->link);
+    }
+}
+
+void upstream__conn_arm(struct upstream_conn *conn, h2o_timeout_t *timeout)
+{
+    h2o_timeout_unlink(&conn->timer);
+    if (timeout != NULL)
+        h2o_timeout_link(conn->pool->loop, timeout, &conn->timer);
+}
+
+void upstream__conn_set_reading(struct upstream_conn *conn, bool on)
+{
+    if (on == conn->reading)
+        return;
+    conn->reading = on;
+    if (on)
+        h2o_socket_read_start(conn->sock, upstream__on_readable);
+    else
+        h2o_socket_read_stop(conn->sock);
+}
+
+void upstream__conn_close(struct upstream_conn *conn)
+{
+    h2o_socket_t *sock = TAKE(conn->sock);
+
+    if (conn->state == CONN_CLOSED)
+        return;
+    unlist(conn);
+    h2o_timeout_unlink(&conn->timer);
+    conn->state = CONN_CLOSED;
+    conn->pool->conn_count--;
+    if (conn->call != NULL)
+        conn->call->conn = NULL;
+    conn->call = NULL;
+    sock->data = NULL; /* with TLS the socket lives on until its good-bye is written */
+    h2o_socket_close(sock);
+    if (conn->entered == 0)
+        destroy(conn);
+}
+
+void upstream__conn_release(struct upstream_conn *conn)
+{
+    struct upstream_pool *pool = conn->pool;
+
+    if (conn->unfit || conn->close_notify || !conn->sent || !conn->head.keep_alive ||
+        pool->draining || pool->idle_count >= pool->config->idle_max) {
+        upstream__conn_close(conn);
+        return;
+    }
+    conn->reused = true;
+    upstream__conn_set_state(conn, CONN_IDLE);
+    upstream__conn_set_reading(conn, true); /* notices closes and unasked bytes */
+    upstream__conn_arm(conn, &pool->keep_alive_timeout);
+}
+
+/* Nothing came since it became idle: no end of the stream, and no bytes that would be taken for the
+ * answer to the next request. One cheap system call; the watcher may not have had its turn. */
+static bool is_quiet(const struct upstream_conn *conn)
+{
+    char byte;
+    ssize_t n;
+
+    do {
+        n = recv(h2o_socket_get_fd(conn->sock), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+struct upstream_conn *upstream__conn_take_idle(struct upstream_pool *pool)
+{
+    while (!h2o_linklist_is_empty(&pool->idle)) {
+        struct upstream_conn *conn =
+            H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, pool->idle.next);
+
+        if (is_quiet(conn))
+            return conn;
+        upstream__conn_close(conn);
+    }
+    return NULL;
+}
+
+void upstream__conn_start(struct upstream_conn *conn, struct upstream_call *call)
+{
+    call->conn = conn;
+    conn->call = call;
+    conn->written = conn->slice = 0;
+    conn->sent = conn->broken = conn->answered = conn->head_done = false;
+    conn->interim = 0;
+    conn->scanned = 0;
+    buf_reset(&conn->inbox);
+    upstream__conn_set_state(conn, CONN_BUSY);
+    upstream__write(conn);
+}
+
+/* ---- dialling ---- */
+
+/* This address did not work; the call goes on with the next. */
+static void attempt_failed(struct upstream_conn *conn, enum err result)
+{
+    struct upstream_call *call = TAKE(conn->call);
+
+    call->conn = NULL;
+    conn->pool->down_until[conn->address] = clock_mono_ms() + UPSTREAM_DOWN_MS;
+    upstream__conn_close(conn);
+    connect_next(call, result);
+}
+
+static void on_timer(h2o_timeout_entry_t *entry)
+{
+    struct upstream_conn *conn = H2O_STRUCT_FROM_MEMBER(struct upstream_conn, timer, entry);
+
+    REQUIRE(conn->magic == UPSTREAM_CONN_MAGIC);
+    upstream__conn_enter(conn);
+    switch (conn->state) {
+    case CONN_CONNECTING:
+    case CONN_HANDSHAKE:
+        attempt_failed(conn, ERR_TIMEOUT);
+        break;
+    case CONN_BUSY:
+        upstream__call_lost(conn->call, ERR_TIMEOUT);
+        break;
+    case CONN_IDLE:
+        upstream__conn_close(conn);
+        break;
+    case CONN_CLOSED:
+        break;
+    }
+    upstream__conn_leave(conn);
+}
+
+static void on_ready(struct upstream_conn *conn)
+{
+    struct upstream_call *call = TAKE(conn->call);
+
+    conn->pool->down_until[conn->address] = 0;
+    if (conn->sock->ssl == NULL)
+        h2o_socket_dont_read(conn->sock,
+                             1); /* upstream_read.c reads, never more than it can hold */
+    upstream__conn_set_reading(conn, true);
+    upstream__conn_start(conn, call);
+}
+
+static void on_handshake(h2o_socket_t *sock, const char *err)
+{
+    struct upstream_conn *conn = upstream__conn_of(sock);
+
+    upstream__conn_enter(conn);
+    if (err != NULL)
+        attempt_failed(conn, ERR_UPSTREAM);
+    else
+        on_ready(conn);
+    upstream__conn_leave(conn);
+}
+
+/* The name for SNI; an address has none (RFC 6066 3), which libh2o can only be told with "". */
+static const char *server_name(const char *host)
+{
+    struct in6_addr address;
+
+    if (inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1)
+        return "";
+    return host;
+}
+
+static void on_connected(h2o_socket_t *sock, const char *err)
+{
+    struct upstream_conn *conn = upstream__conn_of(sock);
+    const struct upstream_config *config = conn->pool->config;
+
+    upstream__conn_enter(conn);
+    if (err != NULL) {
+        attempt_failed(conn, ERR_UPSTREAM);
+    } else if (config->tls != NULL) {
+        upstream__conn_set_state(conn, CONN_HANDSHAKE);
+        h2o_socket_ssl_handshake(sock, config->tls, server_name(config->host), on_handshake);
+    } else {
+        on_ready(conn);
+    }
+    upstream__conn_leave(conn);
+}
+
+/* False when the kernel refuses at once. */
+static bool dial(struct upstream_call *call, size_t address)
+{
+    struct upstream_pool *pool = call->pool;
+    struct upstream_address *to = &pool->config->addresses[address];
+    struct upstream_conn *conn;
+    h2o_socket_t *sock =
+        h2o_socket_connect(pool->loop, (struct sockaddr *)&to->address, to->len, on_connected);
+
+    if (sock == NULL)
+        return false;
+    conn = mem_alloc(sizeof(*conn));
+    conn->magic = UPSTREAM_CONN_MAGIC;
+    conn->pool = pool;
+    conn->call = call;
+    conn->sock = sock;
+    conn->address = address;
+    conn->timer.cb = on_timer;
+    buf_init_secret(&conn->inbox, LIMIT_RESPONSE_HEAD_MAX + UPSTREAM_READ_SIZE);
+    sock->data = conn;
+    call->conn = conn;
+    pool->conn_count++;
+    upstream__conn_set_state(conn, CONN_CONNECTING);
+    upstream__conn_arm(conn, &pool->connect_timeout);
+    return true;
+}
+
+static void connect_next(struct upstream_call *call, enum err last)
+{
+    size_t count = call->pool->config->address_count;
+
+    while (call->attempts < count) {
+        size_t address = (call->first_address + call->attempts) % count;
+
+        call->attempts++;
+        if (dial(call, address))
+            return;
+        call->pool->down_until[address] = clock_mono_ms() + UPSTREAM_DOWN_MS;
+    }
+    upstream__call_end(call, last);
+}
+
+void upstream__conn_open(struct upstream_call *call)
+{
+    struct upstream_pool *pool = call->pool;
+    size_t count = pool->config->address_count, first = pool->next_address;
+
+    if (pool->conn_count >= pool->config->connections_max) {
+        upstream__call_end(call, ERR_BUSY);
+        return;
+    }
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        size_t address = (pool->next_address + i) % count;
+
+        if (pool->down_until[address] <= clock_mono_ms()) {
+            first = address;
+            break;
+        }
+    }
+    pool->next_address = (first + 1) % count;
+    call->first_address = first;
+    call->attempts = 0;
+    connect_next(call, ERR_UPSTREAM);
+}
