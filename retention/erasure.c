@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Erasure jobs, steps 3 to 6 of an erasure; steps 1 and 2 are the vault's.
+ * Runs on: worker threads and the command line; blocks. Holds: the list of erasures being worked
+ * on. Invariant: an erasure is on that list before another thread can find it open in the ledger; a
+ * ledger entry is closed only after a verification that passed. Not here: the ledger, keys and rows
+ * themselves (vault/), how a receipt is written (retention/receipt.c). */
+#include "retention/erasure.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+    BATCH_ROWS = 500,  /* between commits of others: one batch takes about 2 ms */
+    TRIES = 9,         /* of what the vault answers BUSY to */
+    FIRST_WAIT_MS = 5, /* doubled each time: 1.3 s in all */
+};
+
+struct working {
+    const uint8_t *id;
+    struct working *next;
+};
+
+struct erasures {
+    struct vault *vault;
+    uint32_t root_epoch;
+    pthread_mutex_t begin; /* held while an erasure enters the ledger and the list below */
+    pthread_mutex_t lock;  /* guards the rest */
+    pthread_cond_t stopped;
+    bool stopping;
+    struct working *working;
+};
+
+struct erasures *erasures_new(struct vault *vault, uint32_t root_epoch)
+{
+    struct erasures *e = mem_alloc(sizeof(*e));
+    pthread_condattr_t monotonic;
+
+    e->vault = vault;
+    e->root_epoch = root_epoch;
+    REQUIRE(pthread_mutex_init(&e->begin, NULL) == 0);
+    REQUIRE(pthread_mutex_init(&e->lock, NULL) == 0);
+    REQUIRE(pthread_condattr_init(&monotonic) == 0);
+    REQUIRE(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    REQUIRE(pthread_cond_init(&e->stopped, &monotonic) == 0);
+    (void)pthread_condattr_destroy(&monotonic);
+    return e;
+}
+
+void erasures_free(struct erasures **erasures)
+{
+    struct erasures *e = TAKE(*erasures);
+
+    if (e == NULL)
+        return;
+    REQUIRE(e->working == NULL);
+    (void)pthread_cond_destroy(&e->stopped);
+    (void)pthread_mutex_destroy(&e->lock);
+    (void)pthread_mutex_destroy(&e->begin);
+    free(e);
+}
+
+void erasures_stop(struct erasures *e)
+{
+    (void)pthread_mutex_lock(&e->lock);
+    e->stopping = true;
+    (void)pthread_cond_broadcast(&e->stopped);
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
+static bool is_stopping(struct erasures *e)
+{
+    bool stopping;
+
+    (void)pthread_mutex_lock(&e->lock);
+    stopping = e->stopping;
+    (void)pthread_mutex_unlock(&e->lock);
+    return stopping;
+}
+
+/* Wait, but not longer than until erasures_stop(). */
+static void wait_ms(struct erasures *e, int64_t ms)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    (void)pthread_mutex_lock(&e->lock);
+    while (!e->stopping && pthread_cond_timedwait(&e->stopped, &e->lock, &until) != ETIMEDOUT)
+        continue;
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
+/* Run one operation of the vault, again while it is BUSY: its queue is full, or a reader holds an
+ * old snapshot. */
+static enum err run_patiently(struct erasures *e, struct vault_op *op)
+{
+    int64_t pause_ms = FIRST_WAIT_MS;
+    enum err result = ERR_BUSY;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (is_stopping(e))
+            return ERR_CANCELED;
+        if (i > 0) {
+            wait_ms(e, pause_ms);
+            pause_ms *= 2;
+        }
+        result = vault_run(e->vault, op);
+        if (result != ERR_BUSY)
+            return result;
+    }
+    return result;
+}
+
+/* ---- the list ---- */
+
+static void enlist(struct erasures *e, struct working *w, const uint8_t *id)
+{
+    w->id = id;
+    (void)pthread_mutex_lock(&e->lock);
+    w->next = e->working;
+    e->working = w;
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
+static void delist(struct erasures *e, struct working *w)
+{
+    (void)pthread_mutex_lock(&e->lock);
+    for (struct working **at = &e->working; *at != NULL; at = &(*at)->next) {
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
+static bool is_listed(struct erasures *e, const uint8_t *id)
+{
+    bool found = false;
+
+    (void)pthread_mutex_lock(&e->lock);
+    for (const struct working *w = e->working; w != NULL && !found; w = w->next)
+        found = memcmp(w->id, id, VAULT_ID_BYTES) == 0;
+    (void)pthread_mutex_unlock(&e->lock);
+    return found;
+}
+
+/* ---- the steps ---- */
+
+static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
+{
+    bool more = true;
+
+    while (more) {
+        struct vault_sweep_subject op = {
+            .op = {.kind = VAULT_SWEEP_SUBJECT},
+            .slot = erasure->slot,
+            .limit = BATCH_ROWS,
+            .per_class = r->per_class,
+        };
+        enum err result = run_patiently(e, &op.op);
+
+        if (result != ERR_OK)
+            return result;
+        r->rows += op.deleted;
+        more = op.more;
+        FAULT_POINT("erase.after_batch");
+    }
+    return ERR_OK;
+}
+
+static enum err truncate_log(struct erasures *e, struct receipt *r)
+{
+    struct vault_truncate op = {.op = {.kind = VAULT_TRUNCATE}};
+    enum err result = run_patiently(e, &op.op);
+
+    r->truncated = result == ERR_OK;
+    return result;
+}
+
+static enum err verify(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
+{
+    enum err result;
+
+    if (is_stopping(e))
+        return ERR_CANCELED;
+    result = vault_erasure_verify(e->vault, erasure, &r->verification);
+    if (result != ERR_OK)
+        return result;
+    if (FAULT_FAILS("erase.verify"))
+        r->verification.slot_zero = false;
+    r->looked = true;
+    return receipt_is_verified(&r->verification) ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err close_entry(struct erasures *e, const struct vault_erasure *erasure)
+{
+    struct vault_erasure_close op = {.op = {.kind = VAULT_ERASURE_CLOSE}, .erasure = erasure};
+
+    return run_patiently(e, &op.op);
+}
+
+static enum err finish_steps(struct erasures *e, const struct vault_erasure *erasure,
+                             struct receipt *r)
+{
+    enum err result;
+
+    r->failed_step = "sweep";
+    result = sweep(e, erasure, r);
+    if (result != ERR_OK)
+        return result;
+    FAULT_POINT("erase.after_sweep");
+    r->failed_step = "truncate";
+    result = truncate_log(e, r);
+    if (result != ERR_OK)
+        return result;
+    FAULT_POINT("erase.after_truncate");
+    r->failed_step = "verify";
+    result = verify(e, erasure, r);
+    if (result != ERR_OK)
+        return result;
+    FAULT_POINT("erase.after_verify");
+    r->failed_step = "close";
+    result = close_entry(e, erasure);
+    if (result != ERR_OK)
+        return result;
+    FAULT_POINT("erase.after_close");
+    r->failed_step = NULL;
+    return ERR_OK;
+}
+
+/* Everything after the acknowledgement; whatever happens ends in the receipt and in the log. */
+static void finish(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
+{
+    enum err result;
+
+    memcpy(r->number, erasure->id, VAULT_ID_BYTES);
+    memcpy(r->subject, erasure->subject, VAULT_ID_BYTES);
+    r->slot = erasure->slot;
+    r->epoch = e->root_epoch;
+    r->ledger_seq = erasure->ledger_seq;
+    r->cutoff_ms = erasure->cutoff_ms;
+    r->acknowledged_ms = erasure->acknowledged_ms;
+    result = finish_steps(e, erasure, r);
+    r->completed_ms = clock_now_ms();
+    if (result == ERR_OK) {
+        r->state = RECEIPT_COMPLETED;
+        log_event(EV_ERASURE_DONE, F_ID("erasure", r->number, VAULT_ID_BYTES),
+                  F_NUM("rows", r->rows));
+        return;
+    }
+    r->failure = result;
+    r->state = result == ERR_CANCELED ? RECEIPT_UNFINISHED : RECEIPT_FAILED;
+    if (r->state == RECEIPT_FAILED)
+        log_event(EV_ERASURE_FAILED, F_ID("erasure", r->number, VAULT_ID_BYTES),
+                  F_LIT("step", r->failed_step), F_LIT("error", err_name(result)));
+}
+
+enum err erasure_run(struct erasures *e, uint16_t domain, struct span name, struct receipt *ret)
+{
+    struct vault_erasure erasure = {.slot = 0};
+    struct vault_erase op = {
+        .op = {.kind = VAULT_ERASE}, .domain = domain, .name = name, .erasure = &erasure};
+    struct receipt receipt = {.domain = domain};
+    struct working entry;
+    enum err result;
+
+    (void)pthread_mutex_lock(&e->begin);
+    result = run_patiently(e, &op.op);
+    if (result == ERR_OK)
+        enlist(e, &entry, erasure.id);
+    (void)pthread_mutex_unlock(&e->begin);
+    if (result != ERR_OK)
+        return result;
+    FAULT_POINT("erase.after_ack");
+    log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
+              F_NUM("ledger_seq", erasure.ledger_seq));
+    finish(e, &erasure, &receipt);
+    delist(e, &entry);
+    vault_erasure_done(&erasure);
+    *ret = receipt;
+    return ERR_OK;
+}
+
+/* Those of the open erasures that nobody works on, enlisted. The arrays are the caller's. */
+static enum err take_open(struct erasures *e, struct vault_erasure **ret_list, size_t *ret_count,
+                          struct working **ret_entries)
+{
+    struct vault_erasure *list = NULL;
+    struct working *entries;
+    size_t count = 0, taken = 0;
+    enum err result;
+
+    (void)pthread_mutex_lock(&e->begin);
+    result = vault_erasures_open(e->vault, &list, &count);
+    if (result != ERR_OK) {
+        (void)pthread_mutex_unlock(&e->begin);
+        return result;
+    }
+    entries = mem_try_alloc(count + 1, sizeof(*entries));
+    if (entries == NULL) {
+        (void)pthread_mutex_unlock(&e->begin);
+        for (size_t i = 0; i < count; i++)
+            vault_erasure_done(&list[i]);
+        free(list);
+        return ERR_NO_SPACE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_listed(e, list[i].id)) {
+            vault_erasure_done(&list[i]);
+            continue;
+        }
+        if (taken != i)
+            list[taken] = list[i];
+        enlist(e, &entries[taken], list[taken].id);
+        taken++;
+    }
+    (void)pthread_mutex_unlock(&e->begin);
+    *ret_list = list;
+    *ret_count = taken;
+    *ret_entries = entries;
+    return ERR_OK;
+}
+
+enum err erasure_resume_all(struct erasures *e, struct erasure_resumed *ret)
+{
+    AUTO(mem_free) struct vault_erasure *list = NULL;
+    AUTO(mem_free) struct working *entries = NULL;
+    struct erasure_resumed resumed = {0, 0};
+    size_t count = 0;
+    enum err result;
+
+    result = take_open(e, &list, &count, &entries);
+    if (result != ERR_OK)
+        return result;
+    for (size_t i = 0; i < count; i++) {
+        struct receipt receipt = {.domain = VAULT_DOMAIN_DEFAULT};
+
+        resumed.found++;
+        if (!is_stopping(e)) {
+            log_event(EV_ERASURE_RESUMED, F_ID("erasure", list[i].id, VAULT_ID_BYTES),
+                      F_NUM("ledger_seq", list[i].ledger_seq));
+            finish(e, &list[i], &receipt);
+            resumed.completed += receipt.state == RECEIPT_COMPLETED;
+        }
+        delist(e, &entries[i]);
+        vault_erasure_done(&list[i]);
+    }
+    *ret = resumed;
+    return ERR_OK;
+}

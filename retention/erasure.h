@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Erasure jobs: one person's key destroyed, the rows swept, the result looked at, the ledger entry
+ * closed. An erasure that stopped half-way is finished from the ledger. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "retention/receipt.h"
+#include "vault/vault.h"
+
+struct erasures; /* who works on what, so that no erasure is carried out twice at once */
+
+/* The vault must outlive it. root_epoch: the epoch of the root key the vault was opened with, for
+ * the receipt. Caller frees with erasures_free() when no run is inside. */
+struct erasures *erasures_new(struct vault *vault, uint32_t root_epoch);
+void erasures_free(struct erasures **erasures);
+/* Ask every run to end after the step it is in; later ones end at once with CANCELED. Any thread;
+ * does not block. Called by the server when it stops. */
+void erasures_stop(struct erasures *erasures);
+
+/* Erase whoever `name` leads to. OK as soon as the erasure is acknowledged and whatever came of the
+ * rest: ret->state tells. On an error nothing was erased: NOT_FOUND (unknown or erased before),
+ * CANCELED (stopping), BUSY (the vault's queue stays full), IO, NO_SPACE.
+ * Worker thread or command line; blocks until swept and verified. */
+enum err erasure_run(struct erasures *erasures, uint16_t domain, struct span name,
+                     struct receipt *ret) MUST_CHECK;
+
+struct erasure_resumed {
+    size_t found;     /* open in the ledger and worked on by nobody else */
+    size_t completed; /* of these */
+};
+
+/* Finish every erasure that the ledger has open. What fails is logged, stays open and counts as
+ * found only. Errors: IO (the ledger cannot be read). Worker thread; blocks long. */
+enum err erasure_resume_all(struct erasures *erasures, struct erasure_resumed *ret) MUST_CHECK;

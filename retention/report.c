@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The retention report as a tree.
+ * Runs on: the reader's thread. Holds: nothing. Invariant: items are rows that exist, so
+ * created - purged = items in every row, or the row says that it does not balance.
+ * Not here: how it looks (retention/report_write.c). */
+#include "retention/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/period.h"
+#include "version.h"
+
+enum { DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60 };
+
+struct period_text {
+    char bytes[96];
+    size_t len;
+};
+
+static void add_part(struct period_text *t, int64_t n, char unit)
+{
+    if (n != 0)
+        t->len += (size_t)snprintf(t->bytes + t->len, sizeof(t->bytes) - t->len, "%" PRId64 "%c", n,
+                                   unit);
+}
+
+/* A period in ISO 8601 again, in its largest units: P14D for P2W. */
+static void write_period(const struct period *p, struct period_text *t)
+{
+    int64_t rest = p->seconds % DAY_S;
+
+    t->bytes[0] = 'P';
+    t->len = 1;
+    add_part(t, p->months / 12, 'Y');
+    add_part(t, p->months % 12, 'M');
+    add_part(t, p->seconds / DAY_S, 'D');
+    if (rest == 0)
+        return;
+    t->bytes[t->len++] = 'T';
+    add_part(t, rest / HOUR_S, 'H');
+    add_part(t, rest % HOUR_S / MINUTE_S, 'M');
+    add_part(t, rest % MINUTE_S, 'S');
+}
+
+static void set_date(struct json *map, const char *name, int64_t at_s)
+{
+    char text[24];
+
+    if (at_s == 0) {
+        json_set(map, name, json_new_null());
+        return;
+    }
+    period_format_instant(at_s, text);
+    text[10] = '\0'; /* the day alone */
+    json_set_str(map, name, text);
+}
+
+static struct json *class_map(const struct class_def *def, const struct vault_class_stats *s)
+{
+    struct json *map = json_new_map(), *purposes = json_new_list();
+    uint64_t purged = s->purged_timer + s->purged_erasure;
+    struct period_text period;
+
+    write_period(&def->retain, &period);
+    for (size_t i = 0; i < def->purpose_count; i++)
+        json_add(purposes, json_new_text(span_str(def->purposes[i])));
+    json_set_str(map, "class", def->name);
+    json_set(map, "purposes", purposes);
+    json_set_str(map, "basis", def->basis);
+    json_set_str(map, "start", "created");
+    json_set_str(map, "period", period.bytes);
+    json_set_int(map, "items", (int64_t)s->items);
+    json_set(map, "subjects", json_new_null());
+    set_date(map, "oldest", s->oldest_created_s);
+    json_set_int(map, "due_7d", (int64_t)s->due_7d);
+    json_set_int(map, "due_30d", (int64_t)s->due_30d);
+    json_set_int(map, "due_90d", (int64_t)s->due_90d);
+    json_set_int(map, "overdue", (int64_t)s->overdue);
+    json_set_int(map, "created", (int64_t)s->created);
+    json_set_int(map, "purged_timer", (int64_t)s->purged_timer);
+    json_set_int(map, "purged_erasure", (int64_t)s->purged_erasure);
+    json_set_bool(map, "balanced", s->created >= purged && s->created - purged == s->items);
+    return map;
+}
+
+static enum err class_list(struct vault_reader *reader, const struct vault *vault,
+                           const struct classes *classes, int64_t now_s, struct json *list)
+{
+    for (size_t i = 0; i < classes->count; i++) {
+        const struct class_def *def = &classes->defs[i];
+        struct vault_class_stats stats = {0};
+        enum err e = vault_read_stats(reader, vault_class_id(vault, def), now_s, &stats);
+
+        if (e != ERR_OK)
+            return e;
+        json_add(list, class_map(def, &stats));
+    }
+    return ERR_OK;
+}
+
+static struct json *header_map(int64_t now_s, uint64_t subjects)
+{
+    struct json *map = json_new_map();
+    char as_of[24];
+
+    period_format_instant(now_s, as_of);
+    json_set_str(map, "report", "retention");
+    json_set_str(map, "as_of", as_of);
+    json_set_str(map, "zone", "UTC");
+    json_set_str(map, "version", LETHE_VERSION);
+    json_set_str(map, "commit", LETHE_COMMIT);
+    json_set_int(map, "subjects", (int64_t)subjects);
+    return map;
+}
+
+enum err report_retention(struct vault_reader *reader, const struct vault *vault,
+                          const struct classes *classes, int64_t now_s, struct json **ret_tree)
+{
+    AUTO(json_free) struct json *list = json_new_list();
+    struct json *map;
+    uint64_t subjects = 0;
+    enum err e;
+
+    e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    e = class_list(reader, vault, classes, now_s, list);
+    if (e == ERR_OK)
+        e = vault_read_subject_count(reader, &subjects);
+    vault_read_end(reader);
+    if (e != ERR_OK)
+        return e;
+    map = header_map(now_s, subjects);
+    json_set(map, "classes", TAKE(list));
+    json_set_bool(map, "attention", report_needs_attention(map));
+    *ret_tree = map;
+    return ERR_OK;
+}
+
+bool report_needs_attention(const struct json *tree)
+{
+    const struct json *classes = json_get(tree, "classes");
+
+    for (size_t i = 0; i < json_count(classes); i++) {
+        const struct json *row = json_at(classes, i);
+
+        if (json_int_of(json_get(row, "overdue"), 0) > 0 ||
+            !json_bool_of(json_get(row, "balanced"), false))
+            return true;
+    }
+    return false;
+}
