@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations.
+ * Runs on: worker threads and the command line; blocks. Holds: nothing; each run opens the reader
+ * it needs. Invariant: the table decides what exists and which members it takes; messages name
+ * members and classes, never what stands in them. Not here: who may ask (admin/control.c). */
+#include "admin/ops.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "retention/report.h"
+#include "version.h"
+
+typedef enum err (*ops_handler_fn)(struct admin *admin, const struct json *request,
+                                   struct json **ret_response, struct errmsg *msg);
+
+enum { REASON_MAX = 1024, NAME_IN_REASON_MIN = 4 };
+
+/* ---- members ---- */
+
+static enum err need_text(const struct json *request, const char *name, struct span *ret,
+                          struct errmsg *msg)
+{
+    const struct json *value = json_get(request, name);
+
+    if (json_kind(value) != JSON_TEXT)
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a string", name);
+    *ret = json_text_of(value);
+    return ERR_OK;
+}
+
+static enum err need_texts(const struct json *request, const char *name, const struct json **ret,
+                           struct errmsg *msg)
+{
+    const struct json *list = json_get(request, name);
+
+    if (json_kind(list) != JSON_LIST)
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a list of strings", name);
+    if (json_count(list) > OPS_VALUES_MAX)
+        return errmsg_set(msg, ERR_TOO_LARGE, "\"%s\" holds more than %d entries", name,
+                          OPS_VALUES_MAX);
+    for (size_t i = 0; i < json_count(list); i++) {
+        if (json_kind(json_at(list, i)) != JSON_TEXT)
+            return errmsg_set(msg, ERR_INVALID, "entry %zu of \"%s\" must be a string", i + 1,
+                              name);
+    }
+    *ret = list;
+    return ERR_OK;
+}
+
+static enum err need_subject(const struct json *request, struct span *ret, struct errmsg *msg)
+{
+    enum err e = need_text(request, "subject", ret, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (ret->len == 0)
+        return errmsg_set(msg, ERR_INVALID, "the subject's identifier is empty");
+    if (ret->len > LIMIT_IDENTIFIER_MAX)
+        return errmsg_set(msg, ERR_TOO_LARGE, "the subject's identifier is longer than %d bytes",
+                          LIMIT_IDENTIFIER_MAX);
+    return ERR_OK;
+}
+
+/* There is one domain so far; naming it is allowed, naming another is a mistake. */
+static enum err read_domain(const struct json *request, uint16_t *ret, struct errmsg *msg)
+{
+    struct span name = span_str(receipt_domain_name(VAULT_DOMAIN_DEFAULT));
+    enum err e = ERR_OK;
+
+    if (json_get(request, "domain") != NULL)
+        e = need_text(request, "domain", &name, msg);
+    if (e != ERR_OK)
+        return e;
+    if (!span_equal(name, span_str(receipt_domain_name(VAULT_DOMAIN_DEFAULT))))
+        return errmsg_set(msg, ERR_NOT_FOUND, "there is no such domain");
+    *ret = VAULT_DOMAIN_DEFAULT;
+    return ERR_OK;
+}
+
+/* ---- ping ---- */
+
+static enum err run_ping(struct admin *admin UNUSED, const struct json *request UNUSED,
+                         struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    struct json *map = json_new_map();
+
+    json_set_str(map, "version", LETHE_VERSION);
+    json_set_str(map, "commit", LETHE_COMMIT);
+    *ret_response = map;
+    return ERR_OK;
+}
+
+/* ---- tokenize ---- */
+
+/* Values [first, first + count) as one operation of the vault; tokens are appended to the list. */
+static enum err tokenize_group(struct admin *admin, struct vault_tokenize *op,
+                               const struct json *values, size_t first, struct json *tokens)
+{
+    enum err e;
+
+    for (size_t i = 0; i < op->count; i++)
+        op->items[i].value = json_text_of(json_at(values, first + i));
+    e = vault_run(admin->vault, &op->op);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < op->count; i++) {
+        const struct token_text *t = &op->items[i].token;
+
+        json_add(tokens, json_new_text(span_of(t->bytes, t->len)));
+    }
+    return ERR_OK;
+}
+
+/* A value of a class that identifies names the subject as well, as it does on a route; an operation
+ * carries few names, so such values go in small groups. */
+static enum err tokenize_all(struct admin *admin, const struct class_def *def, struct span subject,
+                             const struct json *values, struct json *tokens)
+{
+    size_t total = json_count(values), step = def->identifies ? VAULT_NAMES_MAX - 1 : total;
+    AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
+    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = VAULT_DOMAIN_DEFAULT};
+
+    if (items == NULL)
+        return ERR_NO_SPACE;
+    for (size_t i = 0; i < total; i++) {
+        items[i].class_id = vault_class_id(admin->vault, def);
+        items[i].kind = VALUE_STRING;
+    }
+    op.names[0] = subject;
+    for (size_t first = 0; first < total; first += op.count) {
+        enum err e;
+
+        op.items = items + first;
+        op.count = total - first < step ? total - first : step;
+        op.name_count = 1;
+        for (size_t i = 0; def->identifies && i < op.count; i++)
+            op.names[op.name_count++] = json_text_of(json_at(values, first + i));
+        e = tokenize_group(admin, &op, values, first, tokens);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+static enum err check_values(const struct class_def *def, const struct json *values,
+                             struct errmsg *msg)
+{
+    size_t max = def->identifies ? LIMIT_IDENTIFIER_MAX : LIMIT_VALUE_MAX;
+
+    for (size_t i = 0; i < json_count(values); i++) {
+        if (json_text_of(json_at(values, i)).len > max)
+            return errmsg_set(msg, ERR_TOO_LARGE, "value %zu is longer than %zu bytes", i + 1, max);
+    }
+    return ERR_OK;
+}
+
+static enum err run_tokenize(struct admin *admin, const struct json *request,
+                             struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *tokens = json_new_list();
+    const struct class_def *def = NULL;
+    const struct json *values = NULL;
+    struct span class_name, subject;
+    struct json *map;
+    uint16_t domain;
+    enum err e;
+
+    e = need_text(request, "class", &class_name, msg);
+    if (e == ERR_OK)
+        e = need_subject(request, &subject, msg);
+    if (e == ERR_OK)
+        e = read_domain(request, &domain, msg);
+    if (e == ERR_OK)
+        e = need_texts(request, "values", &values, msg);
+    if (e != ERR_OK)
+        return e;
+    def = classes_find(admin->classes, class_name);
+    if (def == NULL)
+        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such class");
+    e = check_values(def, values, msg);
+    if (e != ERR_OK)
+        return e;
+    e = tokenize_all(admin, def, subject, values, tokens);
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set(map, "tokens", TAKE(tokens));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+/* ---- reveal ---- */
+
+/* Append what one token stands for, null when nothing; adds its size to *bytes. */
+static enum err reveal_one(struct vault_reader *reader, struct span token, struct buf *value,
+                           struct json *values, size_t *bytes)
+{
+    struct vault_value meta;
+    struct json *text;
+    enum err e;
+
+    buf_reset(value);
+    e = vault_reveal(reader, token, 0, value, &meta);
+    if (e == ERR_NOT_FOUND) {
+        json_add(values, json_new_null());
+        return ERR_OK;
+    }
+    if (e != ERR_OK)
+        return e;
+    text = json_new_text(buf_span(value));
+    if (text == NULL)
+        return ERR_CORRUPT; /* only UTF-8 is ever stored */
+    json_add(values, text);
+    *bytes += value->len;
+    return ERR_OK;
+}
+
+static enum err reveal_all(struct vault_reader *reader, const struct json *tokens,
+                           struct json *values)
+{
+    AUTO(buf_done) struct buf value = {.max = 0};
+    size_t bytes = 0;
+    enum err e;
+
+    buf_init_secret(&value, LIMIT_VALUE_MAX);
+    e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
+        e = reveal_one(reader, json_text_of(json_at(tokens, i)), &value, values, &bytes);
+    vault_read_end(reader);
+    return e;
+}
+
+static enum err run_reveal(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *values = json_new_list();
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    const struct json *tokens = NULL;
+    struct json *map;
+    enum err e;
+
+    e = need_texts(request, "tokens", &tokens, msg);
+    if (e != ERR_OK)
+        return e;
+    e = vault_reader_open(admin->vault, &reader);
+    if (e != ERR_OK)
+        return e;
+    e = reveal_all(reader, tokens, values);
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set(map, "values", TAKE(values));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+/* ---- subjects ---- */
+
+static enum err no_such_subject(enum err e, struct errmsg *msg)
+{
+    return e == ERR_NOT_FOUND
+               ? errmsg_set(msg, e, "no subject has this identifier (or it was erased)")
+               : e;
+}
+
+/* The reason is printed on the receipt, and a receipt names nobody. */
+static bool mentions(struct span text, struct span name)
+{
+    if (name.len < NAME_IN_REASON_MIN)
+        return span_equal_nocase(text, name);
+    for (size_t i = 0; i + name.len <= text.len; i++) {
+        if (span_equal_nocase(span_of(text.at + i, name.len), name))
+            return true;
+    }
+    return false;
+}
+
+static enum err read_reason(const struct json *request, struct span subject, struct span *ret,
+                            struct errmsg *msg)
+{
+    struct span reason = SPAN_NONE;
+    enum err e = ERR_OK;
+
+    if (json_get(request, "reason") != NULL)
+        e = need_text(request, "reason", &reason, msg);
+    if (e != ERR_OK)
+        return e;
+    if (reason.len > REASON_MAX)
+        return errmsg_set(msg, ERR_TOO_LARGE, "the reason is longer than %d bytes", REASON_MAX);
+    if (mentions(reason, subject))
+        return errmsg_set(
+            msg, ERR_INVALID,
+            "the reason holds the subject's identifier; it is printed on the receipt, "
+            "which must name nobody");
+    *ret = reason;
+    return ERR_OK;
+}
+
+static enum err run_erase(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg)
+{
+    struct span subject, reason;
+    struct receipt receipt;
+    uint16_t domain;
+    enum err e;
+
+    e = need_subject(request, &subject, msg);
+    if (e == ERR_OK)
+        e = read_domain(request, &domain, msg);
+    if (e == ERR_OK)
+        e = read_reason(request, subject, &reason, msg);
+    if (e != ERR_OK)
+        return e;
+    e = erasure_run(admin->erasures, domain, subject, &receipt);
+    if (e != ERR_OK)
+        return no_such_subject(e, msg);
+    return receipt_json(&receipt, admin->vault, admin->classes, reason, ret_response);
+}
+
+static struct json *subject_map(const struct admin *admin, uint16_t domain,
+                                const struct vault_subject_info *info, const uint64_t *per_class)
+{
+    struct json *map = json_new_map(), *items = json_new_list();
+
+    receipt_set_id(map, "subject", info->id);
+    json_set_str(map, "domain", receipt_domain_name(domain));
+    receipt_set_instant(map, "created", info->created_s * 1000);
+    json_set_int(map, "identifiers", (int64_t)info->names);
+    for (size_t i = 0; i < admin->classes->count; i++) {
+        const struct class_def *def = &admin->classes->defs[i];
+        uint64_t count = per_class[vault_class_id(admin->vault, def)];
+        struct json *item;
+
+        if (count == 0)
+            continue;
+        item = json_new_map();
+        json_set_str(item, "class", def->name);
+        json_set_int(item, "values", (int64_t)count);
+        json_add(items, item);
+    }
+    json_set(map, "items", items);
+    return map;
+}
+
+static enum err run_show(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    uint64_t per_class[CLASSES_MAX + 1] = {0};
+    struct vault_subject_info info;
+    struct span subject;
+    uint16_t domain;
+    enum err e;
+
+    e = need_subject(request, &subject, msg);
+    if (e == ERR_OK)
+        e = read_domain(request, &domain, msg);
+    if (e == ERR_OK)
+        e = vault_reader_open(admin->vault, &reader);
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    e = vault_read_subject_info(reader, domain, subject, &info, per_class);
+    vault_read_end(reader);
+    if (e != ERR_OK)
+        return no_such_subject(e, msg);
+    *ret_response = subject_map(admin, domain, &info, per_class);
+    return ERR_OK;
+}
+
+/* ---- reports ---- */
+
+static enum err run_report_retention(struct admin *admin, const struct json *request UNUSED,
+                                     struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    enum err e = vault_reader_open(admin->vault, &reader);
+
+    if (e != ERR_OK)
+        return e;
+    return report_retention(reader, admin->vault, admin->classes, clock_now_s(), ret_response);
+}
+
+/* ---- the table ---- */
+
+static const struct operation {
+    const char *name;
+    const char *members[5]; /* besides "op" */
+    ops_handler_fn run;
+} operations[] = {
+    {"ping", {NULL}, run_ping},
+    {"tokenize", {"class", "subject", "domain", "values", NULL}, run_tokenize},
+    {"reveal", {"tokens", NULL}, run_reveal},
+    {"subject.erase", {"subject", "domain", "reason", NULL}, run_erase},
+    {"subject.show", {"subject", "domain", NULL}, run_show},
+    {"report.retention", {NULL}, run_report_retention},
+};
+
+static const struct operation *find(struct span name)
+{
+    for (size_t i = 0; i < COUNT_OF(operations); i++) {
+        if (span_equal(name, span_str(operations[i].name)))
+            return &operations[i];
+    }
+    return NULL;
+}
+
+static enum err check_members(const struct operation *o, const struct json *request,
+                              struct errmsg *msg)
+{
+    struct json *value;
+    const char *name;
+    void *it = NULL;
+
+    while (json_next(request, &it, &name, &value)) {
+        bool known = strcmp(name, "op") == 0;
+
+        for (size_t i = 0; o->members[i] != NULL && !known; i++)
+            known = strcmp(name, o->members[i]) == 0;
+        if (!known)
+            return errmsg_set(msg, ERR_INVALID, "%s takes no such member as was given", o->name);
+    }
+    return ERR_OK;
+}
+
+enum err ops_run(struct admin *admin, const struct json *request, struct json **ret_response,
+                 struct errmsg *msg)
+{
+    const struct operation *o;
+    enum err e;
+
+    REQUIRE(admin->vault != NULL && admin->erasures != NULL);
+    (void)errmsg_set(msg, ERR_OK, "%s", "");
+    o = find(json_text_of(json_get(request, "op")));
+    if (o == NULL)
+        return errmsg_set(msg, ERR_INVALID, "there is no such operation");
+    e = check_members(o, request, msg);
+    if (e == ERR_OK)
+        e = o->run(admin, request, ret_response, msg);
+    if (e != ERR_OK && msg != NULL && msg->text[0] == '\0')
+        (void)errmsg_set(msg, e, "%s", err_text(e));
+    return e;
+}

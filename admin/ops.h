@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator can ask for, as one table of operations: the control socket and the command line
+ * both end here, so both mean the same. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "retention/erasure.h"
+#include "vault/classes.h"
+#include "vault/vault.h"
+
+/* What the operations work on; borrowed, must outlive every run. */
+struct admin {
+    struct vault *vault;
+    const struct classes *classes;
+    struct erasures *erasures;
+};
+
+enum ops_limits {
+    OPS_VALUES_MAX = 1000,         /* values or tokens in one request */
+    OPS_REVEAL_BYTES_MAX = 1 << 20 /* values given back at once; one is always given */
+};
+
+/* Carry out {"op": NAME, ...}:
+ *
+ *   ping            {}                                            {"version", "commit"}
+ *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
+ *   reveal          {tokens[]}                                    {"values": [...]}
+ *   subject.erase   {subject, domain?, reason?}                   the receipt
+ *   subject.show    {subject, domain?}                            {"subject", "domain", ...}
+ *   report.retention {}                                           the report
+ *
+ * Values are strings; a number or boolean that an application sent comes back as its text. A token
+ * that stands for nothing reveals null. Reveal may give back fewer values than it was given tokens:
+ * ask again for the rest. A member that the operation does not know is refused.
+ * ret_response: json_free(); keep it short-lived, it may hold values (the tree is wiped when
+ * freed). Errors come with a message that holds no personal data: INVALID, NOT_FOUND, TOO_LARGE,
+ * and what the vault says. Worker thread or command line; blocks. Any number at once. */
+enum err ops_run(struct admin *admin, const struct json *request, struct json **ret_response,
+                 struct errmsg *msg) MUST_CHECK;
