@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages and exit codes of the command line.
+ * Runs on: the main thread. Holds: nothing. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum cli_exit cli_fail(enum err e, const struct errmsg *msg)
+{
+    (void)fprintf(stderr, "lethe: %s\n", msg->text);
+    return e == ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
+}
+
+const struct errmsg *cli_message(struct errmsg *msg, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(msg->text, sizeof(msg->text), format, args);
+    va_end(args);
+    return msg;
+}
+
+enum cli_exit cli_usage(const char *message)
+{
+    (void)fprintf(stderr, "lethe: %s\nTry: lethe help\n", message);
+    return CLI_USAGE;
+}

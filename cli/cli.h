@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every subcommand shares: its row in the table, and what the program's exit codes mean. */
+#pragma once
+
+#include "base/err.h"
+#include "cli/options.h"
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_ATTENTION = 3, /* done, and what it shows needs somebody's attention */
+    CLI_CONFIG = 78    /* EX_CONFIG of sysexits.h */
+};
+
+struct command {
+    const char *name;      /* one or two words: "subject erase" */
+    const char *arguments; /* for the usage line */
+    const char *summary;   /* one line */
+    const char *help;      /* more about it; may be NULL */
+    unsigned options;      /* OPTION_ bits it takes */
+    size_t arguments_min, arguments_max;
+    enum cli_exit (*run)(const struct options *options);
+};
+
+/* Print "lethe: MESSAGE" on standard error and give back the exit code that fits the error: CONFIG
+ * is 78, everything else 1. */
+enum cli_exit cli_fail(enum err e, const struct errmsg *msg);
+
+/* Write a message (printf style) into msg and give it back. */
+const struct errmsg *cli_message(struct errmsg *msg, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Print "lethe: MESSAGE" and where help is; gives back CLI_USAGE. */
+enum cli_exit cli_usage(const char *message);
+
+enum cli_exit cmd_init(const struct options *options);
+enum cli_exit cmd_check(const struct options *options);
+enum cli_exit cmd_serve(const struct options *options);
+enum cli_exit cmd_tokenize(const struct options *options);
+enum cli_exit cmd_reveal(const struct options *options);
+enum cli_exit cmd_subject_erase(const struct options *options);
+enum cli_exit cmd_subject_show(const struct options *options);
+enum cli_exit cmd_report_retention(const struct options *options);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lethe serve: everything wired together.
+ * Runs on: the main thread, which is the control loop; the proxy and the vault's writer have their
+ * own. Holds: all parts of the server. Invariant: parts end in the reverse order of their use of
+ * the vault: control socket and housekeeping, proxy, vault. Not here: any of the parts. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/control.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/housekeeping.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+#include "proxy/proxy.h"
+#include "vault/rootkey.h"
+#include "vault/vault.h"
+#include "version.h"
+
+enum { DRAIN_MS = 10000, READY_LINE_MAX = 64 << 10 };
+
+struct server {
+    struct settings settings;
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    struct vault *vault;
+    struct erasures *erasures;
+    struct admin admin;
+    struct proxy *proxy;
+    struct control *control;
+    struct housekeeping *housekeeping;
+    bool stopping;
+};
+
+/* ---- stop ---- */
+
+static void on_part_stopped(void *context UNUSED)
+{
+    /* The loop ends by itself when the last part has closed its handles. */
+}
+
+/* Called by a signal, and when the start fails half-way. Waits for the proxy only; the loop runs on
+ * until the rest is closed. */
+static void begin_stop(struct server *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    /* A second signal then has its default effect: the operator cannot be made to wait. */
+    for (size_t i = 0; i < COUNT_OF(s->signals); i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+    erasures_stop(s->erasures);
+    control_stop(&s->control, on_part_stopped, NULL);
+    housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
+    if (s->proxy != NULL)
+        proxy_stop(&s->proxy, DRAIN_MS);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    log_event(EV_STOPPING, F_NUM("signal", number));
+    begin_stop(handle->data);
+}
+
+/* ---- start ---- */
+
+static enum err open_vault(struct server *s, struct errmsg *msg)
+{
+    AUTO(root_key_done) struct root_key key = {.bytes = NULL};
+    struct vault_options options = {
+        .dir = s->settings.store_dir, .root = &key, .classes = &s->settings.classes};
+    const char *risk;
+    uint32_t epoch;
+    enum err e;
+
+    e = root_key_load(s->settings.root_key, &key, msg);
+    if (e != ERR_OK)
+        return ERR_CONFIG;
+    epoch = key.epoch;
+    e = vault_open(&options, &s->vault, msg);
+    if (e != ERR_OK)
+        return e;
+    s->erasures = erasures_new(s->vault, epoch);
+    s->admin =
+        (struct admin){.vault = s->vault, .classes = &s->settings.classes, .erasures = s->erasures};
+    risk = vault_medium_risk(s->vault);
+    if (risk != NULL)
+        log_event(EV_RISKY_FILE_SYSTEM, F_LIT("why", risk));
+    return ERR_OK;
+}
+
+static void start_signals(struct server *s)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    REQUIRE(signal(SIGPIPE, SIG_IGN) != SIG_ERR); /* a peer that went is an error code here */
+    REQUIRE(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        REQUIRE(uv_signal_init(&s->loop, &s->signals[i]) == 0);
+        s->signals[i].data = s;
+        REQUIRE(uv_signal_start(&s->signals[i], on_signal, numbers[i]) == 0);
+    }
+}
+
+static enum err start_parts(struct server *s, struct errmsg *msg)
+{
+    const struct housekeeping_options housekeeping = {
+        .loop = &s->loop,
+        .vault = s->vault,
+        .classes = &s->settings.classes,
+        .erasures = s->erasures,
+        .interval_ms = s->settings.sweep_ms,
+    };
+    const struct control_options control = {
+        .loop = &s->loop, .admin = &s->admin, .store_dir = s->settings.store_dir};
+    enum err e;
+
+    e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
+    if (e == ERR_OK)
+        e = control_start(&control, &s->control, msg);
+    if (e == ERR_OK)
+        s->housekeeping = housekeeping_start(&housekeeping);
+    return e;
+}
+
+/* "ready ADDR [ADDR...]" on the descriptor that was asked for, or standard output. */
+static enum err announce(const struct server *s, int fd, struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf line = {.max = 0};
+    enum err e;
+    ssize_t n;
+
+    buf_init(&line, READY_LINE_MAX);
+    e = buf_append_str(&line, "ready");
+    for (size_t i = 0; i < proxy_address_count(s->proxy) && e == ERR_OK; i++) {
+        e = buf_append_byte(&line, ' ');
+        if (e == ERR_OK)
+            e = buf_append_str(&line, proxy_address(s->proxy, i));
+        log_event(EV_STARTED, F_TEXT("address", span_str(proxy_address(s->proxy, i))),
+                  F_LIT("version", LETHE_VERSION), F_LIT("commit", LETHE_COMMIT));
+    }
+    if (e == ERR_OK)
+        e = buf_append_byte(&line, '\n');
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "too many addresses for the ready line");
+    if (fd < 0)
+        return output_write(buf_span(&line)) == ERR_OK
+                   ? ERR_OK
+                   : errmsg_set(msg, ERR_IO, "standard output cannot be written");
+    n = write(fd, line.bytes, line.len);
+    if (n != (ssize_t)line.len)
+        return errmsg_set(msg, ERR_IO, "descriptor %d cannot be written: %s", fd, strerror(errno));
+    (void)close(fd);
+    return ERR_OK;
+}
+
+/* With the vault open: run until a signal comes. */
+static enum err run(struct server *s, int ready_fd, struct errmsg *msg)
+{
+    enum err e;
+
+    REQUIRE(uv_loop_init(&s->loop) == 0);
+    start_signals(s);
+    e = start_parts(s, msg);
+    if (e == ERR_OK)
+        e = announce(s, ready_fd, msg);
+    if (e != ERR_OK)
+        begin_stop(s);
+    REQUIRE(uv_run(&s->loop, UV_RUN_DEFAULT) == 0);
+    REQUIRE(uv_loop_close(&s->loop) == 0);
+    return e;
+}
+
+enum cli_exit cmd_serve(const struct options *o)
+{
+    struct server s = {.stopping = false};
+    struct errmsg msg = {""};
+    enum err e;
+
+    log_set_level(LOG_INFO);
+    if (geteuid() == 0)
+        log_event(EV_RUNS_AS_ROOT);
+    e = settings_load(o->config, SETTINGS_ALL, &s.settings, &msg);
+    if (e == ERR_OK)
+        e = open_vault(&s, &msg);
+    if (e == ERR_OK)
+        e = run(&s, o->ready_fd, &msg);
+    erasures_free(&s.erasures);
+    vault_close(&s.vault);
+    settings_done(&s.settings);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    log_event(EV_STOPPED);
+    return CLI_OK;
+}

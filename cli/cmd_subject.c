@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lethe subject: one person.
+ * Runs on: the main thread. Holds: nothing. Invariant: what is printed names nobody (random ids and
+ * counts only). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+/* The request's members from the command line; CLI_OK or the exit code of a refusal. */
+static enum cli_exit set_text(struct json *request, const char *name, const char *text)
+{
+    struct json *value;
+
+    if (text == NULL)
+        return CLI_OK;
+    value = json_new_text(span_str(text));
+    if (value == NULL)
+        return cli_usage("arguments must be UTF-8");
+    json_set(request, name, value);
+    return CLI_OK;
+}
+
+static enum cli_exit ask(const struct options *o, const char *operation, struct reply *reply)
+{
+    AUTO(session_close) struct session *session = NULL;
+    AUTO(json_free) struct json *request = json_new_map();
+    struct errmsg msg;
+    enum err e;
+
+    json_set_str(request, "op", operation);
+    if (set_text(request, "subject", o->arguments[0]) != CLI_OK ||
+        set_text(request, "domain", o->domain) != CLI_OK ||
+        set_text(request, "reason", o->reason) != CLI_OK)
+        return CLI_USAGE;
+    e = session_open(o->config, &session, &msg);
+    if (e == ERR_OK)
+        e = session_call(session, request, reply, &msg);
+    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+}
+
+enum cli_exit cmd_subject_erase(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    enum cli_exit code = ask(o, "subject.erase", &reply);
+    const char *state;
+
+    if (code != CLI_OK)
+        return code;
+    if (output_json(reply.result) != ERR_OK)
+        return CLI_FAILED;
+    state = json_str_of(json_get(reply.result, "state"));
+    return state != NULL && strcmp(state, "completed") == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static enum err print_line(const char *name, const char *value)
+{
+    char line[256];
+    int n = snprintf(line, sizeof(line), "%-20s  %s\n", name, value);
+
+    return output_write(span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
+}
+
+static enum err print_count(const char *name, int64_t count)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%" PRId64, count);
+    return print_line(name, text);
+}
+
+static enum err print_subject(const struct json *subject)
+{
+    static const char *const texts[] = {"subject", "domain", "created"};
+    const struct json *items = json_get(subject, "items");
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < COUNT_OF(texts) && e == ERR_OK; i++) {
+        const char *text = json_str_of(json_get(subject, texts[i]));
+
+        e = print_line(texts[i], text == NULL ? "" : text);
+    }
+    if (e == ERR_OK)
+        e = print_count("identifiers", json_int_of(json_get(subject, "identifiers"), 0));
+    for (size_t i = 0; i < json_count(items) && e == ERR_OK; i++) {
+        const struct json *item = json_at(items, i);
+        const char *name = json_str_of(json_get(item, "class"));
+        char label[96];
+
+        (void)snprintf(label, sizeof(label), "values of %s", name == NULL ? "?" : name);
+        e = print_count(label, json_int_of(json_get(item, "values"), 0));
+    }
+    return e;
+}
+
+enum cli_exit cmd_subject_show(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    enum cli_exit code = ask(o, "subject.show", &reply);
+    enum err e;
+
+    if (code != CLI_OK)
+        return code;
+    e = o->json ? output_json(reply.result) : print_subject(reply.result);
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sweeper's timer.
+ * Runs on: the control loop; passes run in libuv's worker pool. Holds: one timer, one work request.
+ * Invariant: there is never more than one pass at a time. Not here: what a pass does (retention/).
+ */
+#include "cli/housekeeping.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "retention/sweeper.h"
+
+enum { HOUSEKEEPING_MAGIC = 0x6c68736b };
+
+/* An erasure that failed to verify reads the whole store each time it is tried. */
+static const int64_t RESUME_EVERY_MS = 600000;
+
+struct housekeeping {
+    uint32_t magic;
+    struct housekeeping_options options;
+    uv_timer_t timer;
+    uv_work_t work;
+    bool working;
+    bool timer_open;
+    atomic_bool stop;
+    int64_t resume_at_ms; /* worker thread; by the monotonic clock */
+    housekeeping_stopped_fn stopped;
+    void *context;
+};
+
+static void resume_erasures(struct housekeeping *h)
+{
+    struct erasure_resumed resumed;
+    enum err e;
+
+    if (clock_mono_ms() < h->resume_at_ms)
+        return;
+    e = erasure_resume_all(h->options.erasures, &resumed);
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_ERASURE_FAILED, F_LIT("step", "resume"), F_LIT("error", err_name(e)));
+    h->resume_at_ms = clock_mono_ms() + RESUME_EVERY_MS;
+}
+
+/* Worker thread. */
+static void on_work(uv_work_t *work)
+{
+    struct housekeeping *h = CONTAINER_OF(work, struct housekeeping, work);
+    struct sweeper_options sweep = {
+        .vault = h->options.vault,
+        .classes = h->options.classes,
+        .now_s = clock_now_s(),
+        .stop = &h->stop,
+    };
+    struct sweeper_counts counts;
+
+    resume_erasures(h);
+    if (!atomic_load(&h->stop))
+        (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
+}
+
+static void free_when_done(struct housekeeping *h)
+{
+    if (h->timer_open || h->working)
+        return;
+    h->stopped(h->context);
+    h->magic = 0;
+    free(h);
+}
+
+static void on_worked(uv_work_t *work, int status UNUSED)
+{
+    struct housekeeping *h = CONTAINER_OF(work, struct housekeeping, work);
+
+    REQUIRE(h->magic == HOUSEKEEPING_MAGIC);
+    h->working = false;
+    if (atomic_load(&h->stop))
+        free_when_done(h);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct housekeeping *h = timer->data;
+
+    REQUIRE(h->magic == HOUSEKEEPING_MAGIC);
+    if (h->working)
+        return;
+    h->working = true;
+    REQUIRE(uv_queue_work(h->options.loop, &h->work, on_work, on_worked) == 0);
+}
+
+struct housekeeping *housekeeping_start(const struct housekeeping_options *options)
+{
+    struct housekeeping *h = mem_alloc(sizeof(*h));
+
+    h->magic = HOUSEKEEPING_MAGIC;
+    h->options = *options;
+    h->timer_open = true;
+    REQUIRE(uv_timer_init(options->loop, &h->timer) == 0);
+    h->timer.data = h;
+    REQUIRE(uv_timer_start(&h->timer, on_timer, 0, (uint64_t)options->interval_ms) == 0);
+    return h;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct housekeeping *h = handle->data;
+
+    REQUIRE(h->magic == HOUSEKEEPING_MAGIC);
+    h->timer_open = false;
+    free_when_done(h);
+}
+
+void housekeeping_stop(struct housekeeping **housekeeping, housekeeping_stopped_fn stopped,
+                       void *context)
+{
+    struct housekeeping *h = TAKE(*housekeeping);
+
+    if (h == NULL)
+        return;
+    h->stopped = stopped;
+    h->context = context;
+    atomic_store(&h->stop, true);
+    uv_close((uv_handle_t *)&h->timer, on_timer_closed);
+}

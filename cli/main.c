@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: which command, with which options.
+ * Runs on: the main thread. Holds: the table of commands. Invariant: every process of ours is
+ * closed to debuggers and leaves no core file before it reads anything. Not here: the commands
+ * (cmd_*.c). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "version.h"
+
+enum { ONE_LINE = 256 };
+
+static enum cli_exit cmd_version(const struct options *options);
+static enum cli_exit cmd_help(const struct options *options);
+
+static const char STORE_NOTE[] =
+    "While a server runs on the store, the command asks it; otherwise it opens the store itself.\n";
+
+static const struct command commands[] = {
+    {"init", "DIR", "make a store, its root key, and an example configuration",
+     "Makes DIR/lethe.yaml, DIR/root.key, DIR/support.key and DIR/store. Overwrites nothing.\n", 0,
+     1, 1, cmd_init},
+    {"check", "[-c FILE]", "validate a configuration; exit 78 when it is wrong",
+     "Prints \"ok\", or the first mistake as FILE:LINE:COLUMN: message.\n", OPTION_CONFIG, 0, 0,
+     cmd_check},
+    {"serve", "[-c FILE] [--ready-fd N]", "run the proxy; SIGTERM drains",
+     "Prints one line \"ready ADDRESS...\" when it serves, to descriptor N if one is given.\n"
+     "Logs JSON lines to standard error.\n",
+     OPTION_CONFIG | OPTION_READY_FD, 0, 0, cmd_serve},
+    {"tokenize", "[-c FILE] --class CLASS --subject ID [--json] [VALUE]",
+     "a token for a value, or for each line of standard input",
+     "A value on the command line can be seen by other users of the host while the command runs, "
+     "and\n"
+     "stays in the shell's history: standard input is safer. Line ends (LF or CRLF) are no part of "
+     "a\n"
+     "value. With --json each answer is a JSON string.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
+     cmd_tokenize},
+    {"reveal", "[-c FILE] [--json] [TOKEN]",
+     "the value behind a token, or behind each line of standard input",
+     "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
+     "null)\n"
+     "and exit code 1 at the end.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_reveal},
+    {"subject erase", "[-c FILE] [--domain D] [--reason TEXT] ID",
+     "destroy a person's key and values; prints the receipt",
+     "The reason is printed on the receipt and stored nowhere. Exit code 1 when the erasure could "
+     "not\n"
+     "be completed and verified: the receipt says what remains, and the server tries again.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_REASON | OPTION_JSON, 1, 1, cmd_subject_erase},
+    {"subject show", "[-c FILE] [--domain D] [--json] ID",
+     "how many values of which class a person has", NULL,
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_JSON, 1, 1, cmd_subject_show},
+    {"report retention", "[-c FILE] [--format table|json|csv] [--json]",
+     "what is kept, why, until when; exit 3 when something is overdue", NULL,
+     OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON, 0, 0, cmd_report_retention},
+    {"version", "", "print the version", NULL, 0, 0, 0, cmd_version},
+    {"help", "[COMMAND]", "what there is, or more about one command", NULL, 0, 0, 2, cmd_help},
+};
+
+/* ---- help ---- */
+
+static enum cli_exit print(const char *text)
+{
+    return output_write(span_str(text)) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+static enum cli_exit print_overview(void)
+{
+    enum cli_exit code =
+        print("Lethe keeps personal data out of the applications behind it, and can "
+              "forget.\n\nusage: lethe COMMAND ...\n\n");
+
+    for (size_t i = 0; i < COUNT_OF(commands) && code == CLI_OK; i++) {
+        char line[ONE_LINE];
+
+        (void)snprintf(line, sizeof(line), "  %-17s %s\n", commands[i].name, commands[i].summary);
+        code = print(line);
+    }
+    return code == CLI_OK
+               ? print("\nMore about one: lethe help COMMAND. The configuration is ./lethe.yaml "
+                       "unless -c FILE names another.\n"
+                       "Exit codes: 0 done, 1 failed, 2 usage, 3 needs attention, "
+                       "78 configuration.\n")
+               : code;
+}
+
+static enum cli_exit print_command(const struct command *c)
+{
+    char line[ONE_LINE];
+    enum cli_exit code;
+
+    (void)snprintf(line, sizeof(line), "usage: lethe %s %s\n%s.\n", c->name, c->arguments,
+                   c->summary);
+    code = print(line);
+    if (code == CLI_OK && c->help != NULL)
+        code = print(c->help);
+    if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0 && c->run != cmd_check &&
+        c->run != cmd_serve)
+        code = print(STORE_NOTE);
+    return code;
+}
+
+static enum cli_exit cmd_version(const struct options *options UNUSED)
+{
+    return print("lethe " LETHE_VERSION " (" LETHE_COMMIT ")\n");
+}
+
+/* ---- dispatch ---- */
+
+/* How many leading words of argv are the command's name; 0 when they are not. */
+static int words_matched(const struct command *c, int argc, char *const argv[])
+{
+    const char *space = strchr(c->name, ' ');
+    size_t first = space == NULL ? strlen(c->name) : (size_t)(space - c->name);
+
+    if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], c->name, first) != 0)
+        return 0;
+    if (space == NULL)
+        return 1;
+    return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+static const struct command *find_command(int argc, char *const argv[], int *ret_words)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        int words = words_matched(&commands[i], argc, argv);
+
+        if (words > 0) {
+            *ret_words = words;
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static enum cli_exit cmd_help(const struct options *o)
+{
+    const struct command *c;
+    int words = 0;
+
+    if (o->argument_count == 0)
+        return print_overview();
+    c = find_command((int)o->argument_count, o->arguments, &words);
+    return c == NULL ? cli_usage("there is no such command") : print_command(c);
+}
+
+static enum cli_exit run_command(const struct command *c, int argc, char *argv[])
+{
+    struct options options;
+    struct errmsg msg;
+
+    if (options_parse(argc, argv, c->options, &options, &msg) != ERR_OK)
+        return cli_usage(msg.text);
+    if (options.help)
+        return print_command(c);
+    if (options.argument_count < c->arguments_min || options.argument_count > c->arguments_max) {
+        (void)cli_message(&msg, "usage: lethe %s %s", c->name, c->arguments);
+        return cli_usage(msg.text);
+    }
+    return c->run(&options);
+}
+
+int main(int argc, char *argv[])
+{
+    const struct command *c;
+    int words = 0;
+
+    secret_start();
+    if (secret_harden_process() != ERR_OK)
+        return cli_fail(ERR_INTERNAL, &(struct errmsg){"the process cannot be protected"});
+    log_set_level(LOG_WARNING);
+    if (argc < 2)
+        return cli_usage("which command?");
+    if (strcmp(argv[1], "--version") == 0)
+        return cmd_version(NULL);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_overview();
+    c = find_command(argc - 1, argv + 1, &words);
+    if (c == NULL)
+        return cli_usage("there is no such command");
+    return run_command(c, argc - words, argv + words);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of the command line. No option takes a key or a password: those come from files. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Which options a command takes; -h is always one. */
+enum option_bits {
+    OPTION_CONFIG = 1 << 0,   /* -c, --config FILE */
+    OPTION_CLASS = 1 << 1,    /* --class NAME */
+    OPTION_SUBJECT = 1 << 2,  /* --subject ID */
+    OPTION_DOMAIN = 1 << 3,   /* --domain NAME */
+    OPTION_REASON = 1 << 4,   /* --reason TEXT */
+    OPTION_FORMAT = 1 << 5,   /* --format table|json|csv */
+    OPTION_JSON = 1 << 6,     /* --json */
+    OPTION_READY_FD = 1 << 7, /* --ready-fd N */
+};
+
+struct options {
+    const char *config; /* "lethe.yaml" unless given */
+    const char *class_name;
+    const char *subject;
+    const char *domain;
+    const char *reason;
+    const char *format;
+    int ready_fd; /* -1 */
+    bool json;
+    bool help;
+    char *const *arguments; /* what is left */
+    size_t argument_count;
+};
+
+/* Read argv[1..] of a command (argv[0] is its name; getopt reorders argv). INVALID with a message:
+ * an option that does not exist, that this command does not take, or without its argument. Strings
+ * are borrowed from argv. One thread. */
+enum err options_parse(int argc, char *argv[], unsigned allowed, struct options *ret,
+                       struct errmsg *msg) MUST_CHECK;

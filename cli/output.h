@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Standard output without stdio: its buffer would keep values in memory that is never wiped. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/span.h"
+
+/* Write all of it to standard output; IO when that fails. Blocks. */
+enum err output_write(struct span bytes) MUST_CHECK;
+/* A tree, indented, with a newline. */
+enum err output_json(const struct json *tree) MUST_CHECK;

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One way to the operations for every command.
+ * Runs on: the main thread; blocks. Holds: the settings, and the open store when no server runs.
+ * Invariant: a store is opened here only while no server owns it (the store's lock sees to it).
+ * Not here: the operations (admin/ops.c). */
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "admin/client.h"
+#include "admin/ops.h"
+#include "admin/socket.h"
+#include "base/mem.h"
+#include "cli/settings.h"
+#include "vault/rootkey.h"
+
+/* An erasure may read the whole store to verify itself. */
+static const int64_t ANSWER_MS = 3600000;
+
+struct session {
+    struct settings settings;
+    struct vault *vault; /* NULL: a server runs */
+    struct erasures *erasures;
+};
+
+static void close_fd(const int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+}
+
+static enum err open_store(struct session *s, struct errmsg *msg)
+{
+    AUTO(root_key_done) struct root_key key = {.bytes = NULL};
+    struct vault_options options = {
+        .dir = s->settings.store_dir, .root = &key, .classes = &s->settings.classes};
+    uint32_t epoch;
+    enum err e;
+
+    e = root_key_load(s->settings.root_key, &key, msg);
+    if (e != ERR_OK)
+        return e == ERR_SEALED ? ERR_CONFIG : e;
+    epoch = key.epoch;
+    e = vault_open(&options, &s->vault, msg);
+    if (e == ERR_BUSY)
+        return errmsg_set(msg, e,
+                          "%s: another process has the store open, but no server answers on its "
+                          "control socket; try again when it is done",
+                          s->settings.store_dir);
+    if (e != ERR_OK)
+        return e;
+    s->erasures = erasures_new(s->vault, epoch);
+    return ERR_OK;
+}
+
+enum err session_open(const char *config_path, struct session **ret_session, struct errmsg *msg)
+{
+    AUTO(session_close) struct session *s = mem_alloc(sizeof(*s));
+    AUTO(close_fd) int fd = -1;
+    enum err e;
+
+    e = settings_load(config_path, SETTINGS_STORE, &s->settings, msg);
+    if (e != ERR_OK)
+        return e;
+    e = socket_connect(s->settings.store_dir, &fd, msg);
+    if (e == ERR_NOT_FOUND)
+        e = open_store(s, msg);
+    if (e != ERR_OK)
+        return e;
+    *ret_session = TAKE(s);
+    return ERR_OK;
+}
+
+void session_close(struct session **session)
+{
+    struct session *s = TAKE(*session);
+
+    if (s == NULL)
+        return;
+    erasures_free(&s->erasures);
+    vault_close(&s->vault);
+    settings_done(&s->settings);
+    free(s);
+}
+
+/* A connection a call: between two calls the command may wait for its input longer than a server
+ * keeps an idle connection. */
+static enum err call_server(struct session *s, const struct json *request, struct reply *reply,
+                            struct errmsg *msg)
+{
+    AUTO(close_fd) int fd = -1;
+    enum err e;
+
+    e = socket_connect(s->settings.store_dir, &fd, msg);
+    if (e == ERR_NOT_FOUND)
+        return errmsg_set(msg, ERR_CANCELED, "the server has stopped");
+    if (e == ERR_OK)
+        e = client_call(fd, request, ANSWER_MS, &reply->tree, msg);
+    if (e == ERR_OK)
+        reply->result = json_get(reply->tree, "result");
+    return e;
+}
+
+static enum err call_store(struct session *s, const struct json *request, struct reply *reply,
+                           struct errmsg *msg)
+{
+    struct admin admin = {
+        .vault = s->vault, .classes = &s->settings.classes, .erasures = s->erasures};
+    enum err e = ops_run(&admin, request, &reply->tree, msg);
+
+    reply->result = reply->tree;
+    return e;
+}
+
+enum err session_call(struct session *s, const struct json *request, struct reply *ret_reply,
+                      struct errmsg *msg)
+{
+    struct reply reply = {NULL, NULL};
+    enum err e;
+
+    e = s->vault == NULL ? call_server(s, request, &reply, msg)
+                         : call_store(s, request, &reply, msg);
+    if (e == ERR_OK)
+        *ret_reply = reply;
+    return e;
+}
+
+void reply_done(struct reply *reply)
+{
+    json_free(&reply->tree);
+    reply->result = NULL;
+}

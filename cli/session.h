@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a command's request goes: to the server that owns the store, or, when none runs, to the
+ * store itself. */
+#pragma once
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct session;
+
+/* Read the configuration and find the server, or take the store's lock and open it. Errors with a
+ * message: CONFIG (configuration, root key file), BUSY (locked, but no server answers), DENIED, and
+ * what vault_open() says. ret_session: session_close(). Blocks. */
+enum err session_open(const char *config_path, struct session **ret_session, struct errmsg *msg)
+    MUST_CHECK;
+void session_close(struct session **session);
+
+/* What came back; `result` stands inside `tree`. Short-lived: it may hold values. */
+struct reply {
+    struct json *tree;
+    const struct json *result;
+};
+
+/* Carry out one request (admin/ops.h). Errors with a message. ret_reply: reply_done(). Blocks. */
+enum err session_call(struct session *session, const struct json *request, struct reply *ret_reply,
+                      struct errmsg *msg) MUST_CHECK;
+void reply_done(struct reply *reply);

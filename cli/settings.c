@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration's top level.
+ * Runs on: the main thread; blocks. Holds: what the file says. Invariant: a key that means nothing
+ * here is refused, never skipped. Not here: classes (vault/), listeners and routes (proxy/). */
+#include "cli/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { SWEEP_DEFAULT_MS = 60000, SWEEP_MIN_MS = 1000, SWEEP_MAX_MS = 86400000 };
+
+static const char *const root_keys[] = {
+    "listen",         "threads", "store",  "root_key", "classes",
+    "upstreams",      "callers", "routes", "default",  "default_upstream",
+    "sweep_interval", "admin",   NULL,
+};
+
+/* The path behind `scheme` of a value such as "sqlite:PATH", absolute; caller frees. */
+static enum err read_path(struct conf_node root, const char *key, const char *scheme,
+                          char **ret_path, struct errmsg *msg)
+{
+    size_t scheme_len = strlen(scheme);
+    const char *text = NULL;
+    struct conf_node node;
+    enum err e;
+
+    e = conf_need(root, key, &node, msg);
+    if (e == ERR_OK)
+        e = conf_str(node, &text, msg);
+    if (e != ERR_OK)
+        return e;
+    if (strncmp(text, scheme, scheme_len) != 0)
+        return conf_fail(node, msg, "\"%s\" must be %sPATH in this version", key, scheme);
+    if (text[scheme_len] == '\0')
+        return conf_fail(node, msg, "\"%s\" names no path", key);
+    *ret_path = conf_path(node, text + scheme_len);
+    return ERR_OK;
+}
+
+static enum err read_sweep_interval(struct conf_node root, int64_t *ret_ms, struct errmsg *msg)
+{
+    struct conf_node node = conf_get(root, "sweep_interval");
+    int64_t ms = SWEEP_DEFAULT_MS;
+    enum err e = conf_duration_ms(node, &ms, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (ms < SWEEP_MIN_MS || ms > SWEEP_MAX_MS)
+        return conf_fail(node, msg, "\"sweep_interval\" must be between 1s and 1d");
+    *ret_ms = ms;
+    return ERR_OK;
+}
+
+static enum err read_store_part(struct conf_node root, struct settings *s, struct errmsg *msg)
+{
+    AUTO(mem_free) char *key_path = NULL;
+    struct conf_node classes;
+    enum err e;
+
+    if (conf_has(conf_get(root, "admin")))
+        return conf_fail(
+            conf_get(root, "admin"), msg,
+            "\"admin\" is not available in this version: use the lethe commands on the "
+            "server's host");
+    e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
+    if (e == ERR_OK)
+        e = read_path(root, "root_key", "file:", &key_path, msg);
+    if (e == ERR_OK)
+        e = read_sweep_interval(root, &s->sweep_ms, msg);
+    if (e == ERR_OK)
+        e = conf_need(root, "classes", &classes, msg);
+    if (e == ERR_OK)
+        e = classes_read(classes, &s->classes, msg);
+    if (e != ERR_OK)
+        return e;
+    REQUIRE(asprintf(&s->root_key, "file:%s", key_path) > 0);
+    return ERR_OK;
+}
+
+static enum err load(const char *path, enum settings_scope scope, struct settings *s,
+                     struct errmsg *msg)
+{
+    struct conf_node root;
+    enum err e;
+
+    e = conf_load(path, &s->conf, msg);
+    if (e != ERR_OK)
+        return e;
+    root = conf_root(s->conf);
+    e = conf_only(root, root_keys, msg);
+    if (e == ERR_OK)
+        e = read_store_part(root, s, msg);
+    if (e == ERR_OK && scope == SETTINGS_ALL)
+        e = proxy_settings_read(root, &s->classes, &s->proxy, msg);
+    return e;
+}
+
+enum err settings_load(const char *path, enum settings_scope scope, struct settings *s,
+                       struct errmsg *msg)
+{
+    enum err e;
+
+    *s = (struct settings){.conf = NULL};
+    e = load(path, scope, s, msg);
+    if (e != ERR_OK)
+        settings_done(s);
+    return e;
+}
+
+void settings_done(struct settings *s)
+{
+    proxy_settings_free(&s->proxy);
+    classes_done(&s->classes);
+    conf_free(&s->conf);
+    free(s->store_dir);
+    free(s->root_key);
+    *s = (struct settings){.conf = NULL};
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration file as a whole. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "proxy/proxy.h"
+#include "vault/classes.h"
+
+struct settings {
+    struct conf *conf;
+    struct classes classes;
+    char *store_dir;              /* from `store: sqlite:PATH`, absolute */
+    char *root_key;               /* provider with an absolute path, for root_key_load() */
+    int64_t sweep_ms;             /* `sweep_interval` */
+    struct proxy_settings *proxy; /* SETTINGS_ALL only */
+};
+
+/* STORE: what commands on the vault need (classes, store, root key). ALL: routes, upstreams,
+ * callers and listeners too; names are resolved and the files they point to are read. */
+enum settings_scope { SETTINGS_STORE, SETTINGS_ALL };
+
+/* Read a configuration file in place (the proxy's part points to the classes: do not move it).
+ * CONFIG with "FILE:LINE:COLUMN: ..." for the first mistake; empty then. settings_done() ends it.
+ * Blocks. */
+enum err settings_load(const char *path, enum settings_scope scope, struct settings *settings,
+                       struct errmsg *msg) MUST_CHECK;
+/* Empty after; fine on an empty one. */
+void settings_done(struct settings *settings);
