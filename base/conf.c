@@ -55,15 +55,18 @@ enum err conf_parse(const char *name, struct span text, struct conf **ret_conf, 
     return ERR_OK;
 }
 
+enum { READ_BYTES = 4096 };
+
+/* To the end, or until there is no room for a whole READ_BYTES more. */
 static enum err read_all(int fd, struct buf *out)
 {
     for (;;) {
-        enum err e = buf_reserve(out, 4096);
+        enum err e = buf_reserve(out, READ_BYTES);
         ssize_t n;
 
         if (e != ERR_OK)
             return e;
-        n = read(fd, out->bytes + out->len, 4096);
+        n = read(fd, out->bytes + out->len, READ_BYTES);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -86,13 +89,13 @@ enum err conf_load(const char *path, struct conf **ret_conf, struct errmsg *msg)
     AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum err e;
 
-    buf_init_secret(&text, LIMIT_CONFIG_FILE_MAX);
+    buf_init_secret(&text, LIMIT_CONFIG_FILE_MAX + READ_BYTES);
     if (fd < 0)
         return errmsg_set(msg, ERR_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
     e = read_all(fd, &text);
     if (e == ERR_IO)
         return errmsg_set(msg, ERR_CONFIG, "%s: cannot be read: %s", path, strerror(errno));
-    if (e != ERR_OK)
+    if (e != ERR_OK || text.len > LIMIT_CONFIG_FILE_MAX)
         return errmsg_set(msg, ERR_CONFIG, "%s: larger than %d bytes", path, LIMIT_CONFIG_FILE_MAX);
     return conf_parse(path, buf_span(&text), ret_conf, msg);
 }

@@ -302,8 +302,11 @@ enum err conf__load_yaml(struct conf *conf, struct span text, struct errmsg *msg
 
     if (!yaml_parser_initialize(&l.parser))
         return errmsg_set(msg, ERR_CONFIG, "%s: out of memory", conf->name);
+    /* one encoding; its mark is skipped here, since libyaml then takes it for content */
+    if (l.text.len >= 3 && memcmp(l.text.at, "\xef\xbb\xbf", 3) == 0)
+        l.text = span_of(l.text.at + 3, l.text.len - 3);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text.at, text.len);
+    yaml_parser_set_input_string(&l.parser, (const unsigned char *)l.text.at, l.text.len);
     e = read_document(&l);
     yaml_parser_delete(&l.parser);
     return e;

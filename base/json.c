@@ -93,7 +93,8 @@ enum err json_parse(struct span text, struct json **ret_tree)
     json_t *tree;
 
     start();
-    if (text.len == 0 || too_deep(text))
+    /* to jansson a NUL byte ends the text, whatever stands behind it */
+    if (text.len == 0 || memchr(text.at, '\0', text.len) != NULL || too_deep(text))
         return ERR_INVALID;
     tree = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
                       NULL);

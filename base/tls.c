@@ -116,7 +116,8 @@ enum err tls_client_new(const char *ca_path, const char *host, SSL_CTX **ret_ctx
 {
     AUTO(tls_free) SSL_CTX *ctx = NULL;
 
-    if (host == NULL || host[0] == '\0') /* to OpenSSL that would mean any name */
+    /* to OpenSSL "" would mean any name, ".example.org" any below that one */
+    if (host == NULL || host[0] == '\0' || host[0] == '.')
         return errmsg_set(msg, ERR_CONFIG, "a TLS upstream needs a host name");
     ctx = SSL_CTX_new(TLS_client_method());
     if (ctx == NULL || !set_common(ctx))

@@ -13,7 +13,8 @@ enum err tls_server_new(const char *certificate_path, const char *key_path,
                         struct ssl_ctx_st **ret_ctx, struct errmsg *msg) MUST_CHECK;
 /* A client context that verifies the peer's chain against `ca_path` (PEM file; NULL: the system's)
  * and its name or address against `host`. libh2o 2.2.5 does not check names under TLS 1.3, so the
- * check lives in the context (X509_VERIFY_PARAM_set1_host, set1_ip_asc). */
+ * check lives in the context (X509_VERIFY_PARAM_set1_host, set1_ip_asc). CONFIG with a message: an
+ * unreadable file, a host that is empty or begins with a dot. */
 enum err tls_client_new(const char *ca_path, const char *host, struct ssl_ctx_st **ret_ctx,
                         struct errmsg *msg) MUST_CHECK;
 void tls_free(struct ssl_ctx_st **ctx);
