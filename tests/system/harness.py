@@ -366,7 +366,7 @@ CLASSES = {
               "retain": {"period": "P2Y", "from": "created"}},
     "phone": {"format": "opaque", "deterministic": True, "purposes": ["account", "support"],
               "basis": "6(1)(b)", "retain": {"period": "P1Y", "from": "created"}},
-    "note": {"format": "opaque", "purposes": ["support"], "basis": "6(1)(f)",
+    "note": {"format": "opaque", "purposes": ["account", "support"], "basis": "6(1)(f)",
              "retain": {"period": "P90D", "from": "created"}},
 }
 

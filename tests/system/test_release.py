@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that users get: no fault points (E80), hardened, and it does the main job."""
+import os
+import re
+import subprocess
+
+from harness import ROOT, Lethe, check, equal
+from upstreams import Recorder
+
+RELEASE = os.path.join(ROOT, "build", "release")
+TRACES = (rb"LETHE_FAULT", rb"LETHE_MUTANT", rb"fault_point", rb"fault_fails", rb"fault_mutant",
+          rb"fault_test_set")
+
+
+def traces(path):
+    """What of the fault machinery is in a program: its names as strings or symbols, and the names of
+    the points that the sources give them."""
+    names = set()
+    for folder in ("base", "vault", "retention", "proxy", "admin", "cli"):
+        for file in os.listdir(os.path.join(ROOT, folder)):
+            if file.endswith(".c"):
+                with open(os.path.join(ROOT, folder, file), "rb") as f:
+                    names |= set(re.findall(rb'FAULT_[A-Z]+\("([a-z_.]+)"\)', f.read()))
+    check(len(names) > 5, "no fault points in the sources?")
+    with open(path, "rb") as f:
+        data = f.read()
+    return sorted(n.decode() for n in [*TRACES, *names] if n in data)
+
+
+def release_path():
+    path = os.path.join(RELEASE, "lethe")
+    check(os.path.exists(path), "no release build: run scripts/build release")
+    return path
+
+
+def test_e80_the_release_has_no_fault_points(env):
+    equal(traces(release_path()), [], "traces in the release program")
+    symbols = subprocess.run(["nm", "-a", release_path()], capture_output=True, check=True).stdout
+    check(b"fault_" not in symbols, "fault symbols in the release program")
+    check(len(traces(env.lethe_path())) > 5, "the dev program has none either: the gate is blind")
+
+
+def test_the_release_is_hardened(env):
+    headers = subprocess.run(["readelf", "-hldW", release_path()], capture_output=True, text=True,
+                             check=True).stdout
+    check(re.search(r"Type:\s+DYN", headers), "not position independent")
+    check("GNU_RELRO" in headers and "BIND_NOW" in headers, "not full RELRO")
+    check(re.search(r"GNU_STACK.*RW ", headers), "executable stack")
+    symbols = subprocess.run(["nm", "-D", release_path()], capture_output=True, text=True,
+                             check=True).stdout
+    check("__stack_chk_fail" in symbols, "no stack protector")
+    check("_chk@" in symbols, "not fortified")
+    for banned in (" strcpy", " strcat", " sprintf", " gets", " strtok", " alloca"):
+        check(not re.search(rf"U{banned}(@|$)", symbols, re.M), f"uses{banned}")
+
+
+def test_the_release_does_the_main_job(env):
+    env.build = RELEASE
+    app = Recorder(env)
+    lethe = Lethe(env, app.url).start(fault="tokenize.before_commit")
+    person = {"email": "release@example.org", "note": "whole"}
+    equal(lethe.request("PUT", "/users/1", person, caller="officer").json(), person, "PUT")
+    check(b"release@" not in app.bytes(), "clear upstream")
+    equal(lethe.cli("subject", "erase", "1").returncode, 0, "erase")
+    check(lethe.request("GET", "/users/1", caller="officer").json()["note"].startswith("lt_"), "GET")

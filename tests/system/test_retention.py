@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Retention: what is over is refused at once and destroyed by the sweeper; the books balance."""
+import json
+import sqlite3
+import os
+
+from harness import Lethe, check, equal, until
+from upstreams import Recorder
+
+PERSON = {"email": "short@example.org", "note": "short-lived"}
+
+
+def started(env, **overrides):
+    app = Recorder(env)
+    lethe = Lethe(env, app.url, **overrides)
+    lethe.config["classes"]["note"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.save()
+    return app, lethe.start()
+
+
+def row(lethe, name="note"):
+    result = lethe.cli("report", "retention", "--format", "json")
+    check(result.returncode in (0, 3), f"report: {result}")
+    return next(r for r in json.loads(result.stdout)["classes"] if r["class"] == name)
+
+
+def note(lethe):
+    return lethe.request("GET", "/users/1", caller="officer").json()["note"]
+
+
+def test_what_is_over_is_refused_before_the_sweep(env):
+    app, lethe = started(env, sweep_interval="1d")
+    lethe.request("PUT", "/users/1", PERSON, caller="officer")
+    token = app.last().json()["note"]
+    equal(note(lethe), "short-lived", "at first")
+    until("the token to die", 10, lambda: note(lethe) == token)
+    equal(lethe.request("GET", "/users/1", caller="officer").json()["email"], PERSON["email"],
+          "a value of another class")
+    result = lethe.cli("reveal", token)
+    equal((result.returncode, result.stdout), (1, ""), "lethe reveal")
+    equal((row(lethe)["created"], row(lethe)["items"]), (1, 1), "rows before the sweep")
+
+
+def test_what_is_over_is_destroyed_by_the_sweep(env):
+    app, lethe = started(env, sweep_interval="1s")
+    for i in range(30):
+        lethe.request("PUT", f"/users/{i}", {"note": f"short-lived {i}", "email": f"k{i}@x.example"})
+    tokens = [json.loads(body)["note"] for body in app.handler.users.values()]
+    check(row(lethe)["created"] == 30, f"{row(lethe)}")
+    until("the sweep", 15, lambda: row(lethe)["items"] == 0)
+    books = row(lethe)
+    equal((books["created"], books["purged_timer"], books["purged_erasure"], books["balanced"]),
+          (30, 30, 0, True), "the books of the short-lived class")
+    books = row(lethe, "email")
+    equal((books["created"], books["items"], books["purged_timer"], books["balanced"]),
+          (30, 30, 0, True), "the books of the other class")
+    result = lethe.cli("reveal", data="\n".join(tokens) + "\n")
+    equal((result.returncode, result.stdout.strip()), (1, ""), "lethe reveal")
+    # The rows themselves are gone, not only refused.
+    lethe.stop()
+    with sqlite3.connect(f"file:{lethe.store}/vault.db?mode=ro", uri=True) as db:
+        tables = [t for (t,) in db.execute("select name from sqlite_master where type = 'table'"
+                                           " and name glob 'val_*'")]
+        counts = sorted(db.execute(f"select count(*) from {t}").fetchone()[0] for t in tables)
+    equal(counts, [0, 0, 30], f"rows of {sorted(tables)}")
+
+
+def test_a_value_stored_again_after_its_end_is_a_new_token(env):
+    app, lethe = started(env, sweep_interval="1s")
+    lethe.request("PUT", "/users/1", PERSON)
+    first = app.last().json()["note"]
+    until("the token to die", 10, lambda: note(lethe) == first)
+    lethe.request("PUT", "/users/1", PERSON)
+    second = app.last().json()["note"]
+    check(second != first, "the dead token came back")
+    equal(note(lethe), "short-lived", "the new one")
+
+
+def test_a_dead_token_sent_in_is_refused(env):
+    app, lethe = started(env, sweep_interval="1s")
+    lethe.request("PUT", "/users/1", PERSON)
+    token = app.last().json()["note"]
+    until("the token to die", 10, lambda: note(lethe) == token)
+    count = app.count()
+    response = lethe.request("PUT", "/users/1", {"note": token}, caller="officer")
+    equal(response.status, 422, "PUT of a dead token")
+    equal(app.count(), count, "requests upstream")
+
+
+def test_an_expired_deterministic_value_gets_a_new_token(env):
+    app = Recorder(env)
+    lethe = Lethe(env, app.url, sweep_interval="1d")
+    lethe.config["classes"]["phone"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.save()
+    lethe.start()
+    lethe.request("PUT", "/users/1", {"phones": ["+44 1632 960001"]})
+    first = app.last().json()["phones"]
+
+    def dead():
+        return lethe.request("GET", "/users/1", caller="officer").json()["phones"] == first
+
+    until("the token to die", 10, dead)
+    lethe.request("PUT", "/users/1", {"phones": ["+44 1632 960001"]})
+    check(app.last().json()["phones"] != first, "the dead token was used again")
+    equal(lethe.request("GET", "/users/1", caller="officer").json()["phones"], ["+44 1632 960001"],
+          "the new one")
+
+
+def test_purging_survives_kill_in_the_middle(env):
+    check(env.has_faults(), "this build has no fault points: use the dev or asan one")
+    app = Recorder(env)
+    lethe = Lethe(env, app.url, sweep_interval="1s")
+    lethe.config["classes"]["note"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.config["routes"][0]["request"].append({"json": "$.notes[*]", "class": "note"})
+    lethe.save()
+    lethe.start(fault="purge.after_batch")
+    lethe.request("PUT", "/users/1", {"notes": [f"n{i}" for i in range(1200)]})
+    equal(lethe.died(), -9, "exit in the sweep")
+    lethe.start()
+    until("the sweep", 15, lambda: row(lethe)["items"] == 0)
+    books = row(lethe)
+    equal((books["created"], books["purged_timer"], books["balanced"]), (1200, 1200, True),
+          "the books")
+
+
+def test_a_purge_that_fails_is_tried_again_and_said(env):
+    check(env.has_faults(), "this build has no fault points: use the dev or asan one")
+    app, lethe = started(env, sweep_interval="1s")
+    lethe.request("PUT", "/users/1", PERSON)
+    lethe.stop()
+    lethe.start(fault="purge.fail!io")
+    until("the failure in the log", 15, lambda: "purge failed" in lethe.process.output())
+    lethe.alive()
+    lethe.stop()
+    lethe.start()
+    until("the sweep", 15, lambda: row(lethe)["items"] == 0)
+
+
+def test_the_report_in_its_formats(env):
+    _, lethe = started(env, sweep_interval="1d")
+    lethe.request("PUT", "/users/1", PERSON)
+    table = lethe.cli("report", "retention")
+    check(table.returncode in (0, 3), f"{table}")
+    for word in ("email", "phone", "note", "P2Y", "P1Y", "PT2S", "6(1)(b)"):
+        check(word in table.stdout, f"{word} is missing in\n{table.stdout}")
+    csv = lethe.cli("report", "retention", "--format", "csv").stdout
+    equal(len(csv.strip().split("\r\n")), 4, "lines of the CSV")
+    whole = json.loads(lethe.cli("report", "retention", "--json").stdout)
+    equal((whole["subjects"], len(whole["classes"])), (1, 3), "the JSON report")
+    check(os.path.exists(os.path.join(lethe.store, "control.sock")), "asked the server")
+    lethe.stop()
+    direct = json.loads(lethe.cli("report", "retention", "--json").stdout)
+    equal(direct["classes"], whole["classes"], "the report without a server")
