@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Callers by the hash of their key.
+ * Runs on: built by the control thread, then read by any. Holds: one array of actions for each
+ * caller and purpose. Invariant: what is not explicitly allowed is a token. Not here: reading
+ * the keys' files (proxy/settings_callers.c). */
+#include "proxy/caller.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+struct purpose {
+    char *name;
+    uint8_t actions[CLASSES_MAX + 1];
+};
+
+struct caller {
+    uint8_t key_hash[SECRET_HASH_BYTES];
+    struct purpose *purposes;
+    size_t purpose_count;
+};
+
+struct callers {
+    struct caller *at;
+    size_t count;
+};
+
+static const uint8_t all_tokens[CLASSES_MAX + 1]; /* REVEAL_TOKEN is zero */
+static const struct caller anonymous;
+
+static void purpose_init(struct purpose *p, const char *name, const struct caller_def *def,
+                         const struct classes *classes, class_id_fn class_id, const void *context)
+{
+    p->name = mem_strdup(name);
+    for (size_t i = 0; i < classes->count; i++) {
+        uint16_t id = class_id(&classes->defs[i], context);
+
+        if (id > 0 && id <= CLASSES_MAX && class_has_purpose(&classes->defs[i], span_str(name)))
+            p->actions[id] = def->reveal[i];
+    }
+}
+
+struct callers *callers_new(const struct caller_def *defs, size_t count,
+                            const struct classes *classes, class_id_fn class_id,
+                            const void *context)
+{
+    struct callers *callers = mem_alloc(sizeof(*callers));
+
+    callers->at = mem_alloc((count + 1) * sizeof(*callers->at));
+    callers->count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct caller *c = &callers->at[i];
+
+        memcpy(c->key_hash, defs[i].key_hash, sizeof(c->key_hash));
+        c->purposes = mem_alloc((defs[i].purpose_count + 1) * sizeof(*c->purposes));
+        c->purpose_count = defs[i].purpose_count;
+        for (size_t j = 0; j < c->purpose_count; j++)
+            purpose_init(&c->purposes[j], defs[i].purposes[j], &defs[i], classes, class_id,
+                         context);
+    }
+    return callers;
+}
+
+void callers_free(struct callers **callersp)
+{
+    struct callers *callers = TAKE(*callersp);
+
+    if (callers == NULL)
+        return;
+    for (size_t i = 0; i < callers->count; i++) {
+        for (size_t j = 0; j < callers->at[i].purpose_count; j++)
+            free(callers->at[i].purposes[j].name);
+        free(callers->at[i].purposes);
+    }
+    free(callers->at);
+    free(callers);
+}
+
+enum err callers_find(const struct callers *callers, struct span key,
+                      const struct caller **ret_caller)
+{
+    const struct caller *found = NULL;
+    uint8_t hash[SECRET_HASH_BYTES];
+
+    secret_hash(key.at, key.len, hash);
+    /* All are compared, each in constant time: how long it takes says nothing about whose it is. */
+    for (size_t i = 0; i < callers->count; i++)
+        if (secret_equal(hash, callers->at[i].key_hash, sizeof(hash)))
+            found = &callers->at[i];
+    if (found == NULL)
+        return ERR_UNAUTHORIZED;
+    *ret_caller = found;
+    return ERR_OK;
+}
+
+const struct caller *caller_anonymous(void)
+{
+    return &anonymous;
+}
+
+enum err caller_actions(const struct caller *caller, struct span purpose,
+                        const uint8_t **ret_actions)
+{
+    if (purpose.at == NULL) {
+        if (caller->purpose_count > 1)
+            return ERR_INVALID;
+        *ret_actions = caller->purpose_count == 1 ? caller->purposes[0].actions : all_tokens;
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < caller->purpose_count; i++) {
+        if (span_equal(span_str(caller->purposes[i].name), purpose)) {
+            *ret_actions = caller->purposes[i].actions;
+            return ERR_OK;
+        }
+    }
+    return ERR_DENIED;
+}

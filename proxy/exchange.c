@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Admission: what must be settled before a byte of a request goes anywhere.
+ * Runs on: the loop threads. Holds: the exchange, in shared memory of the request's pool, which is
+ * the one reliable notice of the request's end. Invariant: an exchange that is refused has touched
+ * neither vault nor upstream, except where the refusal is theirs. Not here: storing, forwarding,
+ * answering (exchange_*.c). */
+#include "proxy/exchange_priv.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "proxy/problem.h"
+
+/* ---- refusing ---- */
+
+struct span exchange_route_name(const struct exchange *x)
+{
+    return x->route == NULL ? SPAN_LIT("-") : span_str(x->route->def->pattern);
+}
+
+static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
+{
+    const struct problem problem = {.error = e,
+                                    .request_id = span_of(x->id, EXCHANGE_ID_LEN),
+                                    .allowed = allowed,
+                                    .close = close};
+
+    log_event(EV_REQUEST_REFUSED, F_TEXT("request", problem.request_id),
+              F_TEXT("route", exchange_route_name(x)), F_LIT("error", err_name(e)),
+              F_NUM("status", err_status(e)));
+    x->state = EXCHANGE_SENT;
+    problem_send(x->req, &problem);
+}
+
+void exchange_refuse(struct exchange *x, enum err e)
+{
+    refuse(x, e, 0, false);
+}
+
+void exchange_refuse_and_close(struct exchange *x, enum err e)
+{
+    refuse(x, e, 0, true);
+}
+
+/* ---- the caller ---- */
+
+static enum err admit_caller(struct exchange *x)
+{
+    const struct caller *caller = caller_anonymous();
+    bool reveals = x->route != NULL && x->route->response != NULL;
+    enum err e;
+
+    if (x->fields.key.at != NULL) {
+        e = callers_find(x->loop->proxy->policy.callers, x->fields.key, &caller);
+        if (e != ERR_OK)
+            return e;
+    }
+    e = caller_actions(caller, x->fields.purpose, &x->actions);
+    if (e == ERR_INVALID && !reveals) /* it need not say for what when nothing is shown */
+        e = caller_actions(caller_anonymous(), SPAN_NONE, &x->actions);
+    if (e == ERR_DENIED)
+        log_event(EV_REVEAL_DENIED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
+                  F_TEXT("route", exchange_route_name(x)));
+    return e;
+}
+
+/* ---- the body ---- */
+
+/* Methods whose bodies mean nothing, and which servers read differently (RFC 9110 9.3.1). */
+static bool is_bodiless(struct span method)
+{
+    return (method_bit(method) & (METHOD_GET | METHOD_HEAD | METHOD_DELETE)) != 0;
+}
+
+static enum err admit_body(const struct exchange *x)
+{
+    size_t len = x->req->entity.len;
+
+    if (!x->facts.has_body || x->req->entity.base == NULL)
+        return ERR_OK;
+    if (x->route != NULL && len > x->route->def->body_max)
+        return ERR_TOO_LARGE;
+    if (x->route == NULL || x->route->request == NULL)
+        return len > 0 && is_bodiless(x->facts.method) ? ERR_INVALID : ERR_OK;
+    if (x->fields.content_type.at == NULL || !headers_json_type(x->fields.content_type) ||
+        !headers_identity(x->fields.content_encoding))
+        return ERR_UNSUPPORTED;
+    return ERR_OK;
+}
+
+/* ---- the subject ---- */
+
+static enum err subject_of_query(struct exchange *x)
+{
+    struct buf scratch;
+    struct query_item item;
+    enum err e;
+
+    if (x->path.query.at == NULL)
+        return ERR_NOT_FOUND;
+    buf_init_secret(&scratch, x->path.query.len + 1);
+    e = query_find(x->path.query, span_str(x->route->def->subject), &scratch, &item);
+    if (e == ERR_OK)
+        e = buf_append_span(&x->subject, item.value);
+    buf_done(&scratch);
+    return e;
+}
+
+static enum err read_subject(struct exchange *x)
+{
+    const struct route_def *def = x->route->def;
+    struct span value;
+    enum err e;
+
+    switch (def->subject_from) {
+    case SUBJECT_PATH:
+        return percent_decode(x->match.params[def->subject_param], &x->subject);
+    case SUBJECT_QUERY:
+        return subject_of_query(x);
+    case SUBJECT_HEADER:
+        e = headers_find(&x->req->headers, span_str(def->subject), &value);
+        return e == ERR_OK ? buf_append_span(&x->subject, value) : e;
+    case SUBJECT_JSON:
+        if (x->req->entity.len == 0)
+            return ERR_NOT_FOUND;
+        return json_pick(x->route->subject, span_of(x->req->entity.base, x->req->entity.len),
+                         &x->subject);
+    case SUBJECT_NONE:
+        break;
+    }
+    return ERR_OK;
+}
+
+static enum err admit_subject(struct exchange *x)
+{
+    enum err e;
+
+    if (x->route == NULL || x->route->def->subject_from == SUBJECT_NONE)
+        return ERR_OK;
+    e = read_subject(x);
+    if (e == ERR_TOO_LARGE)
+        return ERR_UNPROCESSABLE;
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    x->subject_missing = e == ERR_NOT_FOUND || x->subject.len == 0;
+    if (x->subject_missing) /* of whom the answer would be is not known: no value leaves */
+        return caller_actions(caller_anonymous(), SPAN_NONE, &x->actions);
+    return ERR_OK;
+}
+
+/* ---- in order ---- */
+
+static enum err admit_route(struct exchange *x, uint32_t *ret_allowed)
+{
+    const struct proxy *proxy = x->loop->proxy;
+    enum err e = routes_find(proxy->settings->routes, x->path.path, x->facts.host,
+                             method_bit(x->facts.method), &x->match, ret_allowed);
+
+    if (e == ERR_OK) {
+        x->route = &proxy->policy.routes[x->match.id];
+        x->upstream = x->route->def->upstream;
+    } else if (e == ERR_NOT_FOUND && proxy->settings->pass_undeclared) {
+        x->upstream = proxy->settings->default_upstream;
+        e = ERR_OK;
+    }
+    return e;
+}
+
+static void admit(struct exchange *x)
+{
+    h2o_socket_t *socket = x->req->conn->callbacks->get_socket(x->req->conn);
+    uint32_t allowed = 0;
+    enum err e = guard_head(span_of(socket->input->bytes, socket->input->size), &x->facts);
+
+    if (e == ERR_OK)
+        e = headers_scan(&x->req->headers, &x->fields);
+    if (e != ERR_OK) {
+        exchange_refuse_and_close(x, e);
+        return;
+    }
+    e = path_normalise(x->facts.target, &x->path_text, &x->path);
+    if (e == ERR_OK)
+        e = admit_route(x, &allowed);
+    if (e == ERR_OK)
+        e = admit_caller(x);
+    if (e == ERR_OK)
+        e = admit_body(x);
+    if (e == ERR_OK)
+        e = admit_subject(x);
+    if (e == ERR_OK)
+        e = exchange_lookup(x);
+    if (e != ERR_OK)
+        refuse(x, e, allowed, false);
+    else
+        exchange_store(x);
+}
+
+/* ---- life and death ---- */
+
+/* The input buffer holds the request; libh2o would hold it longer than it is needed. */
+static void wipe_entity(struct exchange *x)
+{
+    if (x->route != NULL && x->route->request != NULL && x->req->entity.len > 0)
+        secret_wipe(x->req->entity.base, x->req->entity.len);
+}
+
+static void on_disposed(void *memory)
+{
+    struct exchange *x = memory;
+
+    REQUIRE(x->magic == EXCHANGE_MAGIC);
+    x->magic = 0;
+    h2o_linklist_unlink(&x->link);
+    h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
+    if (x->call != NULL)
+        upstream_detach(x->call);
+    exchange_leave_job(x);
+    tokenize_free(&x->tokenize);
+    wipe_entity(x);
+    buf_done(&x->path_text);
+    buf_done(&x->subject);
+    buf_done(&x->query);
+    buf_done(&x->body);
+    exchange_answer_done(x);
+}
+
+/* The next request, or the client's end: neither is looked at before this one is answered. */
+static void on_client_readable(h2o_socket_t *socket, const char *err UNUSED)
+{
+    h2o_socket_read_stop(socket);
+}
+
+/* libh2o takes the socket out of the poll set while a request is worked on and puts it back after:
+ * two system calls. Left in, without reading, it costs nothing as long as the client waits. */
+static void keep_polled(h2o_req_t *req)
+{
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+
+    h2o_socket_dont_read(socket, 1);
+    h2o_socket_read_start(socket, on_client_readable);
+}
+
+static void write_id(char out[EXCHANGE_ID_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[EXCHANGE_ID_LEN / 2];
+
+    secret_random(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
+{
+    struct exchange *x = h2o_mem_alloc_shared(&req->pool, sizeof(*x), on_disposed);
+
+    memset(x, 0, sizeof(*x));
+    x->magic = EXCHANGE_MAGIC;
+    x->req = req;
+    x->loop = loop_of(req);
+    x->generator.proceed = exchange_on_written;
+    h2o_linklist_insert(&x->loop->exchanges, &x->link);
+    write_id(x->id);
+    buf_init_secret(&x->path_text, LIMIT_REQUEST_HEAD_MAX * 3);
+    buf_init_secret(&x->subject, LIMIT_IDENTIFIER_MAX);
+    buf_init_secret(&x->query, LIMIT_REQUEST_HEAD_MAX * 4);
+    buf_init_secret(&x->body, LIMIT_REQUEST_BODY_MAX * 2);
+    buf_init_secret(&x->collected, LIMIT_RESPONSE_BODY_MAX);
+    buf_init_secret(&x->answer, LIMIT_RESPONSE_BODY_MAX * 2);
+    keep_polled(req);
+    admit(x);
+    return 0;
+}
+
+void exchanges_abort(struct proxy_loop *loop)
+{
+    h2o_linklist_t *node = loop->exchanges.next, *next;
+
+    for (; node != &loop->exchanges; node = next) {
+        struct exchange *x = CONTAINER_OF(node, struct exchange, link);
+
+        next = node->next;
+        x->req->http1_is_persistent = 0;
+        if (x->call != NULL)
+            upstream_detach(TAKE(x->call));
+        exchange_leave_job(x);
+        if (x->state == EXCHANGE_SENT || x->writing)
+            continue; /* its write will fail or finish */
+        if (x->begun)
+            exchange_break_off(x);
+        else
+            exchange_refuse_and_close(x, ERR_CANCELED);
+    }
+}

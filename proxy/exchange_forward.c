@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request as the upstream gets it: the normal path that was matched, the fields that may pass,
+ * the body with tokens in place.
+ * Runs on: the loop threads. Holds: nothing but the call. Invariant: what is sent was framed here
+ * and by the upstream client, never copied from the client's framing. */
+#include "proxy/exchange_priv.h"
+
+#include <string.h>
+
+/* Base path, normal path and query in one piece, in the request's pool. */
+static struct span target_of(struct exchange *x)
+{
+    const char *base = x->loop->proxy->settings->upstreams[x->upstream].base_path;
+    size_t base_len = strlen(base),
+           query_len = x->path.query.at == NULL ? 0 : x->path.query.len + 1;
+    char *text, *at;
+
+    if (base_len == 0 && query_len == 0)
+        return x->path.path;
+    text = h2o_mem_alloc_pool(&x->req->pool, base_len + x->path.path.len + query_len);
+    memcpy(text, base, base_len);
+    at = text + base_len;
+    memcpy(at, x->path.path.at, x->path.path.len);
+    at += x->path.path.len;
+    if (query_len > 0) {
+        *at++ = '?';
+        memcpy(at, x->path.query.at, x->path.query.len);
+        at += x->path.query.len;
+    }
+    return span_of(text, (size_t)(at - text));
+}
+
+static struct span body_of(const struct exchange *x)
+{
+    return x->body_changed ? buf_span(&x->body) : span_of(x->req->entity.base, x->req->entity.len);
+}
+
+void exchange_forward(struct exchange *x)
+{
+    struct upstream_header headers[FORWARD_HEADERS_MAX];
+    struct client *client = client_of(x->req);
+    const struct forwarding forwarding = {
+        .facts = &x->facts,
+        .peer = client_peer(client),
+        .scheme = client->tls ? SPAN_LIT("https") : SPAN_LIT("http"),
+        .host = x->facts.host,
+        .request_id = span_of(x->id, EXCHANGE_ID_LEN),
+        .has_request_id = x->fields.request_id.at != NULL,
+        .reveals = x->route != NULL && x->route->response != NULL,
+        .changed = x->body_changed,
+    };
+    const struct upstream_request request = {
+        .method = x->facts.method,
+        .target = target_of(x),
+        .headers = headers,
+        .header_count = headers_for_upstream(&x->req->headers, &forwarding, headers),
+        .body = body_of(x),
+        .has_body = x->facts.has_body,
+    };
+
+    x->reveals = forwarding.reveals;
+    x->state = EXCHANGE_WAITING;
+    x->call = upstream_send(x->loop->pools[x->upstream], &request, &exchange_answer_events, x);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The exchange, shared by the files that drive it:
+ *
+ *   exchange.c           admission: guard, path, route, caller, body, subject
+ *   exchange_store.c     tokenizing, and the vault's writer if something is new
+ *   exchange_forward.c   the upstream's request
+ *   exchange_respond.c   the answer: streamed through, or collected and revealed
+ *
+ *   ADMITTED --> STORING --> WAITING --> STREAMING --> SENT
+ *       |________________________^  \--> COLLECTING --^
+ *   and from everywhere before the first byte of an answer: a refusal, which is SENT. */
+#pragma once
+
+#include "proxy/exchange.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "proxy/headers.h"
+#include "proxy/path.h"
+#include "proxy/request_guard.h"
+#include "proxy/transform.h"
+
+enum { EXCHANGE_MAGIC = 0x4c786368, EXCHANGE_ID_LEN = 32 };
+
+enum exchange_state {
+    EXCHANGE_ADMITTED,   /* being judged */
+    EXCHANGE_STORING,    /* the vault's writer has an operation of it */
+    EXCHANGE_WAITING,    /* the upstream has it */
+    EXCHANGE_STREAMING,  /* the answer passes through */
+    EXCHANGE_COLLECTING, /* the answer is held until it is whole */
+    EXCHANGE_SENT        /* the last byte is handed to libh2o */
+};
+
+struct store_job;
+
+struct exchange {
+    uint32_t magic;
+    enum exchange_state state;
+    h2o_req_t *req;
+    struct proxy_loop *loop;
+    h2o_linklist_t link;       /* loop->exchanges */
+    h2o_generator_t generator; /* what libh2o calls when it has written */
+    char id[EXCHANGE_ID_LEN];  /* hexadecimal digits */
+
+    /* What was asked; spans stand in the connection's input, which is not read meanwhile. */
+    struct guard_facts facts;
+    struct request_fields fields;
+    struct path path;
+    struct buf path_text;
+    const struct proxy_route *route; /* NULL: undeclared, passed by default */
+    struct route_match match;
+    size_t upstream;        /* index */
+    const uint8_t *actions; /* what the caller sees: enum reveal_action by class id */
+    struct buf subject;     /* the identifier, decoded; secret */
+    bool subject_missing;   /* the route names one and the request does not */
+
+    /* What goes up. */
+    struct tokenize *tokenize;
+    struct store_job *job; /* in the writer's hands */
+    struct buf query;      /* with look-ups done */
+    struct buf body;       /* with tokens in place; secret */
+    bool body_changed;
+    struct upstream_call *call;
+
+    /* What comes back. */
+    bool reveals; /* the answer's fields are to be read */
+    int status;
+    struct buf collected; /* secret */
+    bool is_json;
+    struct buf answer;      /* as the caller may see it; secret */
+    h2o_buffer_t *arriving; /* pass-through: filled while `leaving` is written */
+    h2o_doublebuffer_t leaving;
+    h2o_timeout_entry_t flush; /* at the end of this turn of the loop */
+    char chunk[24];
+    bool chunked;    /* we frame the answer */
+    bool close_ends; /* the end of the connection is the end of the answer */
+    bool begun;      /* h2o_start_response() was called */
+    bool writing;    /* libh2o will call proceed */
+    bool complete;   /* the upstream's answer is whole */
+    bool broken;     /* it broke off: the client must see that */
+    bool paused;     /* the upstream is told to wait */
+};
+
+/* Refuse: answer with a problem document. Only before the first byte of an answer. */
+void exchange_refuse(struct exchange *x, enum err e);
+/* Refuse and close the connection after it. */
+void exchange_refuse_and_close(struct exchange *x, enum err e);
+/* The route as the operator wrote it, for logs. */
+struct span exchange_route_name(const struct exchange *x);
+
+/* Tokenize the body; goes on to exchange_forward() now or when the vault is done. */
+void exchange_store(struct exchange *x);
+/* The exchange ends with an operation in the vault's hands. */
+void exchange_leave_job(struct exchange *x);
+/* Send it up. */
+void exchange_forward(struct exchange *x);
+/* Replace looked-up query values. */
+enum err exchange_lookup(struct exchange *x) MUST_CHECK;
+/* The calls of an upstream's answer; context is the exchange. */
+extern const struct upstream_events exchange_answer_events;
+/* libh2o has written what it was given. */
+void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req);
+/* Free what the answer holds. */
+void exchange_answer_done(struct exchange *x);
+/* End an answer that has begun, so that no client takes it for complete. Ends the exchange. */
+void exchange_break_off(struct exchange *x);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The upstream's answer on its way to the client: passed through as it comes, or, where fields of
+ * it are declared, held until it is whole and shown as this caller may see it. Runs on: the loop
+ * threads. Holds: what has arrived and is not yet written; at most PAUSE_AT and one read of a
+ * passing body, LIMIT_RESPONSE_BODY_MAX of a revealed one. Invariant: a client sees the end of an
+ * answer only if the upstream's was whole. Not here: how values are revealed (transform.c). */
+#include "proxy/exchange_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+
+enum {
+    PAUSE_AT = 256 << 10, /* bytes waiting for a slow client before the upstream waits too */
+    RESUME_AT = 64 << 10,
+    WRITE_MAX = 256 << 10
+};
+
+/* Recycled buffers, like libh2o's own; without mmap_settings they never go to files. */
+static __thread h2o_buffer_prototype_t buffers = {.allocator = {.max = 16},
+                                                  ._initial_buf = {.capacity = 16384}};
+
+/* ---- the head ---- */
+
+static bool is_head_request(const struct exchange *x)
+{
+    return span_equal(x->facts.method, SPAN_LIT("HEAD"));
+}
+
+static bool is_json_answer(const struct upstream_head *head)
+{
+    bool several_types, several_codings;
+    struct span type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
+    struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
+
+    return type.at != NULL && !several_types && !several_codings && headers_json_type(type) &&
+           headers_identity(coding);
+}
+
+/* How the client learns where a passed answer ends. */
+static void frame(struct exchange *x, const struct upstream_head *head)
+{
+    h2o_req_t *req = x->req;
+
+    req->res.content_length = SIZE_MAX;
+    if (head->status == 204 || (is_head_request(x) && x->reveals))
+        return; /* no length to tell: of a revealed answer it would be that of the tokens */
+    if (head->content_length >= 0) {
+        req->res.content_length = (size_t)head->content_length;
+        return;
+    }
+    if (!head->has_body)
+        return;
+    if (req->version >= 0x101) {
+        x->chunked = true;
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_TRANSFER_ENCODING, NULL,
+                       H2O_STRLIT("chunked"));
+    } else {
+        x->close_ends = true;
+    }
+}
+
+/* Start the response with libh2o. Its own chunked filter closes connections after any other status
+ * than 200; it stands aside when the framing is set already, but for that. */
+static void begin(struct exchange *x)
+{
+    h2o_req_t *req = x->req;
+    bool persistent =
+        req->http1_is_persistent && !x->close_ends && !req->conn->ctx->shutdown_requested;
+
+    x->begun = true;
+    req->res.original.status = req->res.status; /* keeps libh2o from copying all fields for logs */
+    h2o_start_response(req, &x->generator);
+    req->http1_is_persistent = persistent;
+}
+
+/* ---- passing through ---- */
+
+static size_t waiting_bytes(const struct exchange *x)
+{
+    return x->arriving->size + x->leaving.buf->size;
+}
+
+/* Hand libh2o what there is, framed. */
+static void write_out(struct exchange *x)
+{
+    h2o_iovec_t data = h2o_doublebuffer_prepare(&x->leaving, &x->arriving, WRITE_MAX);
+    bool last = x->complete && waiting_bytes(x) == data.len;
+    h2o_iovec_t bufs[3];
+    size_t count = 0;
+
+    if (data.len > 0 && x->chunked) {
+        int len = snprintf(x->chunk, sizeof(x->chunk), "%zx\r\n", data.len);
+
+        bufs[count++] = h2o_iovec_init(x->chunk, (size_t)len);
+    }
+    if (data.len > 0)
+        bufs[count++] = data;
+    if (x->chunked && (last || data.len > 0)) {
+        const char *end = data.len == 0 ? "0\r\n\r\n" : last ? "\r\n0\r\n\r\n" : "\r\n";
+
+        bufs[count++] = h2o_iovec_init(end, strlen(end));
+    }
+    if (!x->begun)
+        begin(x);
+    else if (count == 0 && !last)
+        return;
+    x->writing = !last;
+    if (last)
+        x->state = EXCHANGE_SENT;
+    h2o_send(x->req, bufs, count, last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static void flush(struct exchange *x)
+{
+    h2o_timeout_unlink(&x->flush);
+    if (!x->writing)
+        write_out(x);
+}
+
+static void on_flush(h2o_timeout_entry_t *entry)
+{
+    flush(CONTAINER_OF(entry, struct exchange, flush));
+}
+
+/* At the end of this turn of the loop: by then the rest of a small answer has come as well, and all
+ * of it goes out in one write. */
+static void flush_soon(struct exchange *x)
+{
+    if (!x->writing && !h2o_timeout_is_linked(&x->flush))
+        h2o_timeout_link(x->loop->evloop, &x->loop->context.zero_timeout, &x->flush);
+}
+
+static void pass_head(struct exchange *x, const struct upstream_head *head)
+{
+    h2o_req_t *req = x->req;
+
+    h2o_buffer_init(&x->arriving, &buffers);
+    h2o_doublebuffer_init(&x->leaving, &buffers);
+    x->flush.cb = on_flush;
+    x->state = EXCHANGE_STREAMING;
+    req->res.status = head->status;
+    req->res.reason = headers_reason(head->status);
+    headers_for_client(req, head, x->reveals, span_of(x->id, EXCHANGE_ID_LEN));
+    frame(x, head);
+    flush_soon(x);
+}
+
+static void pass_body(struct exchange *x, struct span bytes)
+{
+    h2o_iovec_t room = h2o_buffer_reserve(&x->arriving, bytes.len);
+
+    memcpy(room.base, bytes.at, bytes.len);
+    x->arriving->size += bytes.len;
+    if (!x->paused && waiting_bytes(x) > PAUSE_AT) {
+        x->paused = true;
+        upstream_pause(x->call);
+    }
+    flush_soon(x);
+}
+
+void exchange_break_off(struct exchange *x)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    h2o_socket_t *socket = x->req->conn->callbacks->get_socket(x->req->conn);
+
+    /* A reset, not an orderly end: where the end of the connection ends the answer, nothing else
+     * tells the client that this one is not whole. */
+    (void)setsockopt(h2o_socket_get_fd(socket), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    x->req->http1_is_persistent = 0;
+    x->state = EXCHANGE_SENT;
+    h2o_send(x->req, NULL, 0, H2O_SEND_STATE_ERROR); /* ends the request: x is gone */
+}
+
+void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req UNUSED)
+{
+    struct exchange *x = CONTAINER_OF(generator, struct exchange, generator);
+
+    REQUIRE(x->magic == EXCHANGE_MAGIC);
+    x->writing = false;
+    if (x->leaving.bytes_inflight > 0)
+        h2o_doublebuffer_consume(&x->leaving);
+    if (x->broken) {
+        exchange_break_off(x);
+        return;
+    }
+    if (x->paused && x->call != NULL && waiting_bytes(x) < RESUME_AT) {
+        x->paused = false;
+        upstream_resume(x->call);
+    }
+    if (x->complete || waiting_bytes(x) > 0)
+        write_out(x);
+}
+
+/* ---- revealing ---- */
+
+static enum err find_scope(struct exchange *x, struct reveal_scope *scope)
+{
+    struct vault_reader *reader = x->loop->reader;
+    enum err e;
+
+    if (x->subject.len == 0)
+        return ERR_OK;
+    e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    e = vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, buf_span(&x->subject),
+                           &scope->subject_slot);
+    vault_read_end(reader);
+    /* Not known by this name: the answer is bound to nobody in particular. */
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static void log_reveal(const struct exchange *x, const struct reveal_counts *counts)
+{
+    struct span id = span_of(x->id, EXCHANGE_ID_LEN);
+
+    if (counts->foreign > 0)
+        log_event(EV_FOREIGN_TOKEN, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
+                  F_NUM("count", counts->foreign));
+    if (counts->clear > 0)
+        log_event(EV_CLEAR_VALUE, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
+                  F_NUM("count", counts->clear));
+}
+
+static enum err reveal(struct exchange *x, struct span document)
+{
+    struct reveal_scope scope = {.actions = x->actions};
+    struct reveal_counts counts = {0};
+    enum err e = find_scope(x, &scope);
+
+    if (e != ERR_OK)
+        return e;
+    e = reveal_body(x->loop->reader, x->route->response, document, &scope, &x->answer, &counts);
+    if (e == ERR_INVALID || e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE)
+        return ERR_UPSTREAM; /* what it sent is not what it was declared to send */
+    if (e == ERR_OK)
+        log_reveal(x, &counts);
+    return e;
+}
+
+/* The answer is whole: one write of head and body. */
+static void send_collected(struct exchange *x)
+{
+    enum err e = x->collected.len == 0 ? ERR_OK : reveal(x, buf_span(&x->collected));
+    h2o_iovec_t body;
+
+    if (e != ERR_OK) {
+        exchange_refuse(x, e);
+        return;
+    }
+    body = h2o_iovec_init(x->answer.bytes, x->answer.len);
+    x->req->res.content_length = x->answer.len;
+    x->state = EXCHANGE_SENT;
+    begin(x);
+    h2o_send(x->req, &body, body.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+static void collect_head(struct exchange *x, const struct upstream_head *head)
+{
+    x->state = EXCHANGE_COLLECTING;
+    x->req->res.status = head->status;
+    x->req->res.reason = headers_reason(head->status);
+    headers_for_client(x->req, head, true, span_of(x->id, EXCHANGE_ID_LEN));
+}
+
+/* Nothing of the answer has left: give it up and say so. */
+static void give_up(struct exchange *x, enum err e)
+{
+    upstream_detach(TAKE(x->call));
+    exchange_refuse(x, e);
+}
+
+static void collect_body(struct exchange *x, struct span bytes)
+{
+    if (!x->is_json || buf_append_span(&x->collected, bytes) != ERR_OK)
+        give_up(x, ERR_UPSTREAM);
+}
+
+/* ---- the upstream's events ---- */
+
+static void on_head(struct upstream_call *call UNUSED, const struct upstream_head *head,
+                    void *context)
+{
+    struct exchange *x = context;
+    bool success = head->status >= 200 && head->status <= 299;
+
+    x->is_json = x->reveals && head->has_body && is_json_answer(head);
+    /* What is no JSON can hold no declared field. An error page may be that, an answer may not: the
+     * declaration says what it is (an empty one is found out by its first byte). */
+    if (x->reveals && head->has_body && (success || x->is_json))
+        collect_head(x, head);
+    else
+        pass_head(x, head);
+}
+
+static void on_body(struct upstream_call *call UNUSED, struct span bytes, void *context)
+{
+    struct exchange *x = context;
+
+    if (x->state == EXCHANGE_COLLECTING)
+        collect_body(x, bytes);
+    else
+        pass_body(x, bytes);
+}
+
+static void on_failed(struct exchange *x, enum err e)
+{
+    const struct upstream_def *upstream = &x->loop->proxy->settings->upstreams[x->upstream];
+
+    log_event(EV_UPSTREAM_FAILED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
+              F_TEXT("upstream", span_str(upstream->config.name)), F_LIT("error", err_name(e)));
+    h2o_timeout_unlink(&x->flush);
+    if (!x->begun) {
+        memset(&x->req->res.headers, 0, sizeof(x->req->res.headers));
+        exchange_refuse(x, e);
+    } else if (x->writing) {
+        x->broken = true;
+    } else {
+        exchange_break_off(x);
+    }
+}
+
+static void on_done(struct upstream_call *call UNUSED, enum err result, void *context)
+{
+    struct exchange *x = context;
+
+    x->call = NULL;
+    if (result != ERR_OK) {
+        on_failed(x, result);
+    } else if (x->state == EXCHANGE_COLLECTING) {
+        send_collected(x);
+    } else {
+        x->complete = true;
+        flush(x);
+    }
+}
+
+const struct upstream_events exchange_answer_events = {
+    .on_head = on_head, .on_body = on_body, .on_done = on_done};
+
+void exchange_buffers_free(void)
+{
+    loop_free_recycled(&buffers.allocator);
+}
+
+void exchange_answer_done(struct exchange *x)
+{
+    h2o_timeout_unlink(&x->flush);
+    if (x->arriving != NULL) {
+        h2o_buffer_dispose(&x->arriving);
+        h2o_doublebuffer_dispose(&x->leaving);
+    }
+    buf_done(&x->collected);
+    buf_done(&x->answer);
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forwarding rules for header fields (RFC 9110 7.6, E06, E07, E10, E40).
+ * Runs on: loop threads. Holds: nothing. Invariant: nothing a client sent passes as something only
+ * Lethe says. Not here: hop-by-hop fields (request_guard.c, upstream.c know them). */
+#include "proxy/headers.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+/* ---- names ---- */
+
+enum header_kind {
+    HEADER_PLAIN,
+    HEADER_OURS,        /* Lethe-*: between the caller and Lethe */
+    HEADER_FORWARDED,   /* says who the client is: only we do */
+    HEADER_NEGOTIATION, /* asks for codings, parts or conditions */
+    HEADER_DIGEST,      /* of the body */
+    HEADER_CACHING,     /* what caches go by */
+    HEADER_FRAMING,     /* Content-Length, Date: written by libh2o */
+};
+
+static char folded(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c | 0x20);
+    return c == '_' ? '-' : c; /* applications that see CGI variables cannot tell them apart */
+}
+
+static bool starts_with(struct span name, struct span prefix)
+{
+    if (name.len < prefix.len)
+        return false;
+    for (size_t i = 0; i < prefix.len; i++)
+        if (folded(name.at[i]) != prefix.at[i])
+            return false;
+    return true;
+}
+
+static bool is(struct span name, struct span wanted)
+{
+    return name.len == wanted.len && starts_with(name, wanted);
+}
+
+struct named_kind {
+    struct span name;
+    enum header_kind kind;
+};
+
+/* By first letter; what is not here is plain. */
+static const struct named_kind kinds_a[] = {{{"accept-encoding", 15}, HEADER_NEGOTIATION},
+                                            {{"accept-ranges", 13}, HEADER_CACHING},
+                                            {{"age", 3}, HEADER_CACHING},
+                                            {SPAN_NONE, HEADER_PLAIN}};
+static const struct named_kind kinds_c[] = {{{"content-length", 14}, HEADER_FRAMING},
+                                            {{"content-md5", 11}, HEADER_DIGEST},
+                                            {{"content-digest", 14}, HEADER_DIGEST},
+                                            {{"cache-control", 13}, HEADER_CACHING},
+                                            {SPAN_NONE, HEADER_PLAIN}};
+static const struct named_kind kinds_d[] = {
+    {{"date", 4}, HEADER_FRAMING}, {{"digest", 6}, HEADER_DIGEST}, {SPAN_NONE, HEADER_PLAIN}};
+static const struct named_kind kinds_e[] = {
+    {{"etag", 4}, HEADER_CACHING}, {{"expires", 7}, HEADER_CACHING}, {SPAN_NONE, HEADER_PLAIN}};
+static const struct named_kind kinds_r[] = {{{"range", 5}, HEADER_NEGOTIATION},
+                                            {{"repr-digest", 11}, HEADER_DIGEST},
+                                            {SPAN_NONE, HEADER_PLAIN}};
+
+static enum header_kind look_up(const struct named_kind *kinds, struct span name)
+{
+    for (; kinds->name.at != NULL; kinds++)
+        if (is(name, kinds->name))
+            return kinds->kind;
+    return HEADER_PLAIN;
+}
+
+static enum header_kind kind_of(struct span name)
+{
+    switch (name.len == 0 ? '\0' : folded(name.at[0])) {
+    case 'a':
+        return look_up(kinds_a, name);
+    case 'c':
+        return look_up(kinds_c, name);
+    case 'd':
+        return look_up(kinds_d, name);
+    case 'e':
+        return look_up(kinds_e, name);
+    case 'f':
+        return is(name, SPAN_LIT("forwarded")) ? HEADER_FORWARDED : HEADER_PLAIN;
+    case 'i':
+        return starts_with(name, SPAN_LIT("if-")) ? HEADER_NEGOTIATION : HEADER_PLAIN;
+    case 'l':
+        if (starts_with(name, SPAN_LIT("lethe-")))
+            return HEADER_OURS;
+        return is(name, SPAN_LIT("last-modified")) ? HEADER_CACHING : HEADER_PLAIN;
+    case 'p':
+        return is(name, SPAN_LIT("pragma")) ? HEADER_CACHING : HEADER_PLAIN;
+    case 'r':
+        return look_up(kinds_r, name);
+    case 'x':
+        if (starts_with(name, SPAN_LIT("x-forwarded-")) || is(name, SPAN_LIT("x-real-ip")))
+            return HEADER_FORWARDED;
+        return HEADER_PLAIN;
+    default:
+        return HEADER_PLAIN;
+    }
+}
+
+static struct span name_of(const h2o_header_t *header)
+{
+    return span_of(header->name->base, header->name->len);
+}
+
+static struct span value_of(const h2o_header_t *header)
+{
+    return span_of(header->value.base, header->value.len);
+}
+
+/* ---- what came ---- */
+
+static enum err set_once(struct span *to, const h2o_header_t *header)
+{
+    if (to->at != NULL)
+        return ERR_INVALID;
+    *to = value_of(header);
+    return ERR_OK;
+}
+
+enum err headers_scan(const h2o_headers_t *headers, struct request_fields *ret)
+{
+    struct request_fields found = {SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE};
+
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *header = &headers->entries[i];
+        enum err e = ERR_OK;
+
+        if (header->name == &H2O_TOKEN_CONTENT_TYPE->buf)
+            e = set_once(&found.content_type, header);
+        else if (header->name == &H2O_TOKEN_CONTENT_ENCODING->buf)
+            e = set_once(&found.content_encoding, header);
+        else if (header->name->len == 9 && is(name_of(header), SPAN_LIT("lethe-key")))
+            e = set_once(&found.key, header);
+        else if (header->name->len == 13 && is(name_of(header), SPAN_LIT("lethe-purpose")))
+            e = set_once(&found.purpose, header);
+        else if (header->name->len == 12 && is(name_of(header), SPAN_LIT("x-request-id")))
+            e = set_once(&found.request_id, header);
+        if (e != ERR_OK)
+            return e;
+    }
+    *ret = found;
+    return ERR_OK;
+}
+
+enum err headers_find(const h2o_headers_t *headers, struct span name, struct span *ret_value)
+{
+    struct span found = SPAN_NONE;
+
+    for (size_t i = 0; i < headers->size; i++) {
+        if (!is(name_of(&headers->entries[i]), name))
+            continue;
+        if (found.at != NULL)
+            return ERR_INVALID;
+        found = value_of(&headers->entries[i]);
+    }
+    if (found.at == NULL)
+        return ERR_NOT_FOUND;
+    *ret_value = found;
+    return ERR_OK;
+}
+
+/* ---- media types ---- */
+
+static bool is_token_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static struct span take_token(struct span *rest)
+{
+    size_t len = 0;
+    struct span token;
+
+    while (len < rest->len && is_token_char(rest->at[len]))
+        len++;
+    token = span_of(rest->at, len);
+    *rest = span_of(rest->at + len, rest->len - len);
+    return token;
+}
+
+static bool take_char(struct span *rest, char c)
+{
+    if (rest->len == 0 || rest->at[0] != c)
+        return false;
+    *rest = span_of(rest->at + 1, rest->len - 1);
+    return true;
+}
+
+static void skip_blanks(struct span *rest)
+{
+    while (rest->len > 0 && (rest->at[0] == ' ' || rest->at[0] == '\t'))
+        *rest = span_of(rest->at + 1, rest->len - 1);
+}
+
+/* A parameter's value: a token, or a quoted string without escapes. */
+static bool take_value(struct span *rest, struct span *ret_value)
+{
+    const char *end;
+
+    if (!take_char(rest, '"')) {
+        *ret_value = take_token(rest);
+        return ret_value->len > 0;
+    }
+    end = memchr(rest->at, '"', rest->len);
+    if (end == NULL || memchr(rest->at, '\\', (size_t)(end - rest->at)) != NULL)
+        return false;
+    *ret_value = span_of(rest->at, (size_t)(end - rest->at));
+    *rest = span_of(end + 1, rest->len - ret_value->len - 1);
+    return true;
+}
+
+/* The parameters after the type: well-formed, and a charset only once and only UTF-8. */
+static bool utf8_parameters(struct span rest)
+{
+    bool charset = false;
+
+    for (;;) {
+        struct span name, value;
+
+        skip_blanks(&rest);
+        if (rest.len == 0)
+            return true;
+        if (!take_char(&rest, ';'))
+            return false;
+        skip_blanks(&rest);
+        name = take_token(&rest);
+        if (name.len == 0 || !take_char(&rest, '=') || !take_value(&rest, &value))
+            return false;
+        if (!span_equal_nocase(name, SPAN_LIT("charset")))
+            continue;
+        if (charset || !span_equal_nocase(value, SPAN_LIT("utf-8")))
+            return false;
+        charset = true;
+    }
+}
+
+bool headers_json_type(struct span content_type)
+{
+    struct span rest = content_type, type, subtype;
+
+    type = take_token(&rest);
+    if (type.len == 0 || !take_char(&rest, '/'))
+        return false;
+    subtype = take_token(&rest);
+    if (!(span_equal_nocase(type, SPAN_LIT("application")) &&
+          span_equal_nocase(subtype, SPAN_LIT("json"))) &&
+        !(subtype.len > 5 &&
+          span_equal_nocase(span_of(subtype.at + subtype.len - 5, 5), SPAN_LIT("+json"))))
+        return false;
+    return utf8_parameters(rest);
+}
+
+bool headers_identity(struct span content_encoding)
+{
+    return content_encoding.at == NULL || span_equal_nocase(content_encoding, SPAN_LIT("identity"));
+}
+
+struct span headers_of_answer(const struct upstream_head *head, struct span name, bool *ret_several)
+{
+    struct span found = SPAN_NONE;
+
+    *ret_several = false;
+    for (size_t i = 0; i < head->header_count; i++) {
+        if (!is(head->headers[i].name, name))
+            continue;
+        if (found.at != NULL)
+            *ret_several = true;
+        found = head->headers[i].value;
+    }
+    return found;
+}
+
+/* ---- to the upstream ---- */
+
+static bool passes_up(struct span name, const struct forwarding *f)
+{
+    switch (kind_of(name)) {
+    case HEADER_OURS:
+    case HEADER_FORWARDED:
+    case HEADER_FRAMING:
+        return false;
+    case HEADER_NEGOTIATION:
+        if (f->reveals)
+            return false;
+        break;
+    case HEADER_DIGEST:
+        if (f->changed)
+            return false;
+        break;
+    case HEADER_CACHING: /* of answers; Cache-Control and the like mean something here too */
+    case HEADER_PLAIN:
+        break;
+    }
+    return !guard_drops(f->facts, name);
+}
+
+size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwarding *f,
+                            struct upstream_header out[FORWARD_HEADERS_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < headers->size && count < LIMIT_HEADERS_MAX; i++) {
+        const h2o_header_t *header = &headers->entries[i];
+
+        if (!passes_up(name_of(header), f))
+            continue;
+        out[count].name = header->orig_name != NULL ? span_of(header->orig_name, header->name->len)
+                                                    : name_of(header);
+        out[count++].value = value_of(header);
+    }
+    out[count++] = (struct upstream_header){SPAN_LIT("X-Forwarded-For"), f->peer};
+    out[count++] = (struct upstream_header){SPAN_LIT("X-Forwarded-Proto"), f->scheme};
+    if (f->host.len > 0)
+        out[count++] = (struct upstream_header){SPAN_LIT("X-Forwarded-Host"), f->host};
+    if (!f->has_request_id)
+        out[count++] = (struct upstream_header){SPAN_LIT("X-Request-Id"), f->request_id};
+    return count;
+}
+
+/* ---- to the client ---- */
+
+static bool passes_down(struct span name, bool changed)
+{
+    switch (kind_of(name)) {
+    case HEADER_OURS:
+    case HEADER_FRAMING:
+        return false;
+    case HEADER_DIGEST:
+    case HEADER_CACHING:
+        return !changed;
+    case HEADER_FORWARDED:
+    case HEADER_NEGOTIATION:
+    case HEADER_PLAIN:
+        break;
+    }
+    return true;
+}
+
+static char *put(char *to, struct span from, h2o_iovec_t *ret)
+{
+    memcpy(to, from.at, from.len);
+    *ret = h2o_iovec_init(to, from.len);
+    return to + from.len;
+}
+
+void headers_for_client(h2o_req_t *req, const struct upstream_head *head, bool changed,
+                        struct span request_id)
+{
+    h2o_headers_t *to = &req->res.headers;
+    size_t bytes = 0;
+    h2o_iovec_t *names;
+    char *text;
+
+    for (size_t i = 0; i < head->header_count; i++)
+        bytes += head->headers[i].name.len + head->headers[i].value.len;
+    names = h2o_mem_alloc_pool(&req->pool, head->header_count * sizeof(*names) + bytes + 1);
+    text = (char *)(names + head->header_count);
+    h2o_vector_reserve(&req->pool, to, head->header_count + 3);
+    for (size_t i = 0; i < head->header_count; i++) {
+        h2o_header_t *slot;
+
+        if (!passes_down(head->headers[i].name, changed))
+            continue;
+        slot = &to->entries[to->size++];
+        text = put(text, head->headers[i].name, &names[i]);
+        *slot = (h2o_header_t){.name = &names[i], .orig_name = NULL};
+        text = put(text, head->headers[i].value, &slot->value);
+    }
+    if (changed)
+        h2o_add_header(&req->pool, to, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+    h2o_add_header_by_str(&req->pool, to, H2O_STRLIT("Lethe-Request-Id"), 0, NULL, request_id.at,
+                          request_id.len);
+}
+
+/* ---- reasons ---- */
+
+const char *headers_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {203, "Non-Authoritative Information"},
+        {204, "No Content"},
+        {205, "Reset Content"},
+        {206, "Partial Content"},
+        {300, "Multiple Choices"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {402, "Payment Required"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Unknown";
+}

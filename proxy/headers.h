@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which header fields pass, in both directions, and what the ones that matter here say. Pure, apart
+ * from allocating in the request's pool. */
+#pragma once
+
+#include <h2o.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "proxy/request_guard.h"
+#include "proxy/upstream.h"
+
+/* ---- what came ---- */
+
+/* The fields of a request that decide something; at is NULL for one that did not come. */
+struct request_fields {
+    struct span key;     /* Lethe-Key */
+    struct span purpose; /* Lethe-Purpose */
+    struct span content_type;
+    struct span content_encoding;
+    struct span request_id; /* X-Request-Id */
+};
+
+/* INVALID when one of them came twice. Values are borrowed from the headers. */
+enum err headers_scan(const h2o_headers_t *headers, struct request_fields *ret) MUST_CHECK;
+/* The one field of this (lower-case) name. NOT_FOUND; INVALID: several. */
+enum err headers_find(const h2o_headers_t *headers, struct span name, struct span *ret_value)
+    MUST_CHECK;
+
+/* Is a Content-Type JSON that the reader can read: application/json or anything +json (RFC 6839),
+ * with no charset or utf-8, once? */
+bool headers_json_type(struct span content_type);
+/* Is a Content-Encoding (at may be NULL) no coding at all? */
+bool headers_identity(struct span content_encoding);
+/* The value of a field of an answer, case folded; at is NULL without it. *ret_several: it came more
+ * than once. */
+struct span headers_of_answer(const struct upstream_head *head, struct span name,
+                              bool *ret_several);
+
+/* ---- what is passed on ---- */
+
+/* What a request carries to the upstream beside the client's own fields. */
+struct forwarding {
+    const struct guard_facts *facts;
+    struct span peer;       /* the client's address */
+    struct span scheme;     /* "http" or "https" */
+    struct span host;       /* the Host it asked for */
+    struct span request_id; /* ours; used when the client sent none */
+    bool has_request_id;    /* it sent one */
+    bool reveals;           /* the answer will be read: no codings, ranges, conditions */
+    bool changed;           /* the body is not what the client sent: no digests of it */
+};
+
+enum { FORWARD_HEADERS_MAX = LIMIT_HEADERS_MAX + 4 };
+
+/* Write the fields that the upstream gets; returns how many. Names and values are borrowed. Fields
+ * that only Lethe may set (X-Forwarded-*, Forwarded, X-Real-Ip) are replaced, Lethe-* stays here.
+ */
+size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwarding *forwarding,
+                            struct upstream_header out[FORWARD_HEADERS_MAX]);
+
+/* Put an answer's fields into the response (copies in the pool). `changed`: the body is not the
+ * upstream's: validators and digests go, and no cache may keep it. */
+void headers_for_client(h2o_req_t *req, const struct upstream_head *head, bool changed,
+                        struct span request_id);
+/* The reason phrase of a status (RFC 9110 15); never NULL. */
+const char *headers_reason(int status);

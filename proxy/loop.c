@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A loop thread: its event loop, its drain, its end.
+ * Runs on: its own thread, all of it, since libh2o keeps buffers per thread. Holds: the h2o
+ * context, upstream pools, a vault reader. Invariant: a drained loop leaves only when every client
+ * is gone and the vault has given every operation back. Not here: sockets that listen
+ * (listener.c), requests (exchange.c). */
+#include "proxy/proxy_priv.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "proxy/exchange.h"
+
+enum { DRAIN_POLL_MS = 20 };
+
+/* ---- set-up and take-down ---- */
+
+static enum err set_up(struct proxy_loop *loop)
+{
+    const struct proxy_settings *settings = loop->proxy->settings;
+    enum err e = vault_reader_open(loop->proxy->vault, &loop->reader);
+
+    if (e != ERR_OK)
+        return e;
+    h2o_linklist_init_anchor(&loop->clients);
+    h2o_linklist_init_anchor(&loop->exchanges);
+    loop->evloop = h2o_evloop_create();
+    h2o_context_init(&loop->context, loop->evloop, &loop->proxy->config);
+    h2o_multithread_register_receiver(loop->context.queue, &loop->stored, exchange_on_stored);
+    loop->pools = mem_alloc(settings->upstream_count * sizeof(struct upstream_pool *));
+    for (size_t i = 0; i < settings->upstream_count; i++)
+        loop->pools[i] = upstream_pool_new(loop->evloop, &settings->upstreams[i].config);
+    return ERR_OK;
+}
+
+void loop_free_recycled(h2o_mem_recycle_t *allocator)
+{
+    while (allocator->cnt > 0)
+        free(h2o_mem_alloc_recycle(allocator, 1));
+}
+
+/* libh2o keeps used memory in lists of the thread and forgets those when the thread ends. That of
+ * its pools is out of reach, but for a pool: fill one from the list, and free its chunks. */
+static void free_recycled_chunks(void)
+{
+    enum { KEPT_AT_MOST = 16, CHUNK_BYTES = 4096, PIECE_BYTES = 512 };
+    struct chunk {
+        struct chunk *next;
+    } * chunk, *next;
+    h2o_mem_pool_t pool;
+
+    h2o_mem_init_pool(&pool);
+    for (int i = 0; i < KEPT_AT_MOST * CHUNK_BYTES / PIECE_BYTES; i++)
+        (void)h2o_mem_alloc_pool(&pool, PIECE_BYTES);
+    for (chunk = (struct chunk *)pool.chunks; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+}
+
+static void take_down(struct proxy_loop *loop)
+{
+    h2o_multithread_queue_t *queue = loop->context.queue;
+
+    for (size_t i = 0; i < loop->proxy->settings->upstream_count; i++)
+        upstream_pool_free(&loop->pools[i]);
+    free(loop->pools);
+    h2o_multithread_unregister_receiver(loop->context.queue, &loop->stored);
+    h2o_context_dispose(&loop->context);
+    (void)h2o_evloop_run(loop->evloop, 0); /* frees the sockets that were just closed */
+    h2o_evloop_destroy(loop->evloop);
+    free(queue); /* the library forgets to, on this event loop */
+    vault_reader_close(&loop->reader);
+    loop_free_recycled(&h2o_socket_buffer_prototype.allocator);
+    exchange_buffers_free();
+    free_recycled_chunks();
+}
+
+/* ---- draining ---- */
+
+/* A connection on which no request has begun reads an end of file and closes itself; one whose
+ * request is already on its way is still served. */
+static int close_if_idle(h2o_req_t *req, void *context UNUSED)
+{
+    if (req->version == 0)
+        (void)shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RD);
+    return 0;
+}
+
+static void begin_drain(struct proxy_loop *loop)
+{
+    loop->state = LOOP_DRAINING;
+    listeners_stop(loop);
+    h2o_context_request_shutdown(&loop->context);
+    for (size_t i = 0; i < loop->proxy->settings->upstream_count; i++)
+        upstream_pool_drain(loop->pools[i]);
+}
+
+static void abort_clients(struct proxy_loop *loop)
+{
+    h2o_linklist_t *node;
+
+    loop->state = LOOP_ABORTING;
+    exchanges_abort(loop);
+    for (node = loop->clients.next; node != &loop->clients; node = node->next) {
+        const struct client *client = CONTAINER_OF(node, struct client, link);
+
+        (void)shutdown(h2o_socket_get_fd(client->socket), SHUT_RDWR);
+    }
+}
+
+static void drain(struct proxy_loop *loop, int64_t stop_at_ms)
+{
+    if (loop->state == LOOP_SERVING)
+        begin_drain(loop);
+    if (loop->state == LOOP_DRAINING && clock_mono_ms() >= stop_at_ms)
+        abort_clients(loop);
+    /* Each time: a connection may have become idle since. */
+    (void)loop->proxy->config.http1.callbacks.foreach_request(&loop->context, close_if_idle, NULL);
+}
+
+static bool is_empty(const struct proxy_loop *loop)
+{
+    return loop->jobs == 0 && loop->clients.next == &loop->clients;
+}
+
+/* ---- the thread ---- */
+
+static void report(struct proxy_loop *loop, enum err e)
+{
+    struct proxy *proxy = loop->proxy;
+
+    (void)pthread_mutex_lock(&proxy->lock);
+    proxy->started++;
+    loop->up = e == ERR_OK;
+    if (proxy->failure == ERR_OK)
+        proxy->failure = e;
+    (void)pthread_cond_broadcast(&proxy->changed);
+    (void)pthread_mutex_unlock(&proxy->lock);
+}
+
+/* Others may still be about to wake this loop, or be inside its queue: the writer thread with the
+ * last operation, the control thread with the word to stop. */
+static void wait_to_leave(struct proxy_loop *loop)
+{
+    struct proxy *proxy = loop->proxy;
+
+    (void)pthread_mutex_lock(&proxy->lock);
+    while (!proxy->may_leave)
+        (void)pthread_cond_wait(&proxy->changed, &proxy->lock);
+    (void)pthread_mutex_unlock(&proxy->lock);
+    (void)pthread_mutex_lock(&loop->storing);
+    (void)pthread_mutex_unlock(&loop->storing);
+}
+
+void *loop_main(void *argument)
+{
+    struct proxy_loop *loop = argument;
+    int64_t stop_at_ms = 0;
+    enum err e = set_up(loop);
+
+    report(loop, e);
+    if (e != ERR_OK)
+        return NULL;
+    listeners_start(loop);
+    while (stop_at_ms == 0 || !is_empty(loop)) {
+        (void)h2o_evloop_run(loop->evloop, stop_at_ms == 0 ? INT32_MAX : DRAIN_POLL_MS);
+        stop_at_ms = atomic_load(&loop->proxy->stop_at_ms);
+        if (stop_at_ms != 0)
+            drain(loop, stop_at_ms);
+    }
+    wait_to_leave(loop);
+    take_down(loop);
+    return NULL;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting and stopping the proxy.
+ * Runs on: the control thread. Holds: what the loops share. Invariant: either every loop runs or
+ * none. Not here: what a loop does (loop.c). */
+#include "proxy/proxy_priv.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "proxy/exchange.h"
+
+enum { REQUEST_MS = 30000 /* from the first byte awaited to the last of the body */ };
+
+/* libh2o works out a normal path of its own before any handler runs, and prints a target that it
+ * cannot normalise, all of it, to standard error. Nobody here uses its normal form (proxy/path.h
+ * has ours), and no target may reach a log: this definition is linked in the library's place. */
+h2o_iovec_t h2o_url_normalize_path(h2o_mem_pool_t *pool UNUSED, const char *path, size_t len,
+                                   size_t *query_at, size_t **norm_indexes)
+{
+    const char *query = len == 0 ? NULL : memchr(path, '?', len);
+
+    *query_at = query == NULL ? SIZE_MAX : (size_t)(query - path);
+    *norm_indexes = NULL;
+    return h2o_iovec_init(path, query == NULL ? len : *query_at);
+}
+
+static void configure(h2o_globalconf_t *config)
+{
+    h2o_hostconf_t *host;
+    h2o_handler_t *handler;
+
+    /* Bodies of 32 MB and more would go to temporary files, in clear. */
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
+    h2o_config_init(config);
+    config->server_name = h2o_iovec_init(NULL, 0);
+    config->max_request_entity_size = LIMIT_REQUEST_BODY_MAX;
+    config->http1.req_timeout = REQUEST_MS;
+    config->http1.upgrade_to_http2 = 0;
+    host = h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    host->http2.push_preload = 0;
+    host->fallback_path.error_log.emit_request_errors = 0; /* they print the path */
+    handler = h2o_create_handler(&host->fallback_path, sizeof(*handler));
+    handler->on_req = exchange_on_request;
+}
+
+/* ---- threads ---- */
+
+/* Loop threads get no signals: those are the control thread's. Also no SIGPIPE, which a client that
+ * left would raise. */
+static enum err start_threads(struct proxy *proxy, struct errmsg *msg)
+{
+    sigset_t all, before;
+    size_t created = 0;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    for (; created < proxy->loop_count; created++) {
+        struct proxy_loop *loop = &proxy->loops[created];
+
+        if (pthread_create(&loop->thread, NULL, loop_main, loop) != 0)
+            break;
+        loop->created = true;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_mutex_lock(&proxy->lock);
+    while (proxy->started < created)
+        (void)pthread_cond_wait(&proxy->changed, &proxy->lock);
+    (void)pthread_mutex_unlock(&proxy->lock);
+    if (created < proxy->loop_count)
+        return errmsg_set(msg, ERR_IO, "cannot start %zu threads", proxy->loop_count);
+    if (proxy->failure != ERR_OK)
+        return errmsg_set(msg, proxy->failure, "the store cannot be read: %s",
+                          err_text(proxy->failure));
+    return ERR_OK;
+}
+
+/* Tell every loop, then let them leave, then wait until they have. */
+static void stop_threads(struct proxy *proxy, int64_t deadline_ms)
+{
+    atomic_store(&proxy->stop_at_ms, clock_mono_ms() + deadline_ms);
+    for (size_t i = 0; i < proxy->loop_count; i++)
+        if (proxy->loops[i].up)
+            h2o_multithread_send_message(&proxy->loops[i].stored, NULL);
+    (void)pthread_mutex_lock(&proxy->lock);
+    proxy->may_leave = true;
+    (void)pthread_cond_broadcast(&proxy->changed);
+    (void)pthread_mutex_unlock(&proxy->lock);
+    for (size_t i = 0; i < proxy->loop_count; i++)
+        if (proxy->loops[i].created)
+            (void)pthread_join(proxy->loops[i].thread, NULL);
+}
+
+/* ---- the proxy ---- */
+
+static struct proxy *proxy_new(const struct proxy_settings *settings, struct vault *vault)
+{
+    struct proxy *proxy = mem_alloc(sizeof(*proxy));
+
+    proxy->settings = settings;
+    proxy->vault = vault;
+    (void)pthread_mutex_init(&proxy->lock, NULL);
+    (void)pthread_cond_init(&proxy->changed, NULL);
+    proxy->addresses = mem_alloc(settings->listen_count * sizeof(*proxy->addresses));
+    proxy->loops = mem_alloc(settings->threads * sizeof(*proxy->loops));
+    proxy->loop_count = settings->threads;
+    for (size_t i = 0; i < proxy->loop_count; i++) {
+        struct proxy_loop *loop = &proxy->loops[i];
+
+        loop->proxy = proxy;
+        (void)pthread_mutex_init(&loop->storing, NULL);
+        loop->listen_fds = mem_alloc(settings->listen_count * sizeof(int));
+        memset(loop->listen_fds, 0xff, settings->listen_count * sizeof(int)); /* all -1 */
+    }
+    configure(&proxy->config);
+    return proxy;
+}
+
+static void proxy_free(struct proxy *proxy)
+{
+    for (size_t i = 0; i < proxy->loop_count; i++) {
+        struct proxy_loop *loop = &proxy->loops[i];
+
+        for (size_t j = 0; j < proxy->settings->listen_count; j++)
+            if (loop->listen_fds[j] >= 0)
+                (void)close(loop->listen_fds[j]);
+        free(loop->listen_fds);
+        free(loop->listeners);
+        (void)pthread_mutex_destroy(&loop->storing);
+    }
+    free(proxy->loops);
+    for (size_t i = 0; i < proxy->address_count; i++)
+        free(proxy->addresses[i]);
+    free(proxy->addresses);
+    h2o_config_dispose(&proxy->config);
+    policy_done(&proxy->policy);
+    (void)pthread_cond_destroy(&proxy->changed);
+    (void)pthread_mutex_destroy(&proxy->lock);
+    free(proxy);
+}
+
+enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
+                     struct proxy **ret_proxy, struct errmsg *msg)
+{
+    struct proxy *proxy = proxy_new(settings, vault);
+    enum err e = policy_init(settings, vault, &proxy->policy, msg);
+
+    if (e == ERR_OK)
+        e = listeners_bind(proxy, msg);
+    if (e == ERR_OK)
+        e = start_threads(proxy, msg);
+    if (e != ERR_OK) {
+        stop_threads(proxy, 0);
+        proxy_free(proxy);
+        return e;
+    }
+    *ret_proxy = proxy;
+    return ERR_OK;
+}
+
+size_t proxy_address_count(const struct proxy *p)
+{
+    return p->address_count;
+}
+
+const char *proxy_address(const struct proxy *p, size_t index)
+{
+    REQUIRE(index < p->address_count);
+    return p->addresses[index];
+}
+
+void proxy_stop(struct proxy **proxyp, int64_t deadline_ms)
+{
+    struct proxy *proxy = TAKE(*proxyp);
+
+    if (proxy == NULL)
+        return;
+    stop_threads(proxy, deadline_ms);
+    proxy_free(proxy);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `callers`: names, keys from files, purposes and what is revealed.
+ * Runs on: the control thread, at start. Holds: hashes of keys; a key itself is wiped as soon as it
+ * is hashed. Not here: deciding about requests (proxy/caller.c). */
+#include "proxy/settings_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+
+/* A key file as it must be: regular, the process's or root's own, closed to everybody else. */
+static enum err check_key_file(struct conf_node node, const char *path, int fd, struct errmsg *msg)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return conf_fail(node, msg, "the key file %s is not a regular file", path);
+    if (st.st_uid != 0 && st.st_uid != geteuid())
+        return conf_fail(node, msg, "the key file %s belongs to another user", path);
+    if ((st.st_mode & 077) != 0)
+        return conf_fail(node, msg, "the key file %s is open to others: chmod 0400 it", path);
+    return ERR_OK;
+}
+
+static enum err hash_key(struct conf_node node, const char *path, int fd,
+                         uint8_t ret_hash[SECRET_HASH_BYTES], struct errmsg *msg)
+{
+    char key[SETTINGS_KEY_MAX + 3]; /* style 7.9: wiped below, on every path */
+    ssize_t got = read(fd, key, sizeof(key));
+    size_t len = got < 0 ? 0 : (size_t)got;
+    enum err e = ERR_OK;
+
+    while (len > 0 && (key[len - 1] == '\n' || key[len - 1] == '\r'))
+        len--;
+    if (got < 0)
+        e = conf_fail(node, msg, "the key file %s cannot be read: %s", path, strerror(errno));
+    else if (len < SETTINGS_KEY_MIN || len > SETTINGS_KEY_MAX)
+        e = conf_fail(node, msg, "the key in %s must have %d to %d characters", path,
+                      SETTINGS_KEY_MIN, SETTINGS_KEY_MAX);
+    for (size_t i = 0; e == ERR_OK && i < len; i++)
+        if (key[i] <= ' ' || key[i] > '~')
+            e = conf_fail(node, msg, "the key in %s may hold visible ASCII only", path);
+    if (e == ERR_OK)
+        secret_hash(key, len, ret_hash);
+    secret_wipe(key, sizeof(key));
+    return e;
+}
+
+static enum err read_key(struct conf_node node, uint8_t ret_hash[SECRET_HASH_BYTES],
+                         struct errmsg *msg)
+{
+    const char *text = NULL;
+    AUTO(mem_free) char *path = NULL;
+    enum err e = conf_str(node, &text, msg);
+    int fd;
+
+    if (e != ERR_OK)
+        return e;
+    if (strncmp(text, "file:", 5) != 0 || text[5] == '\0')
+        return conf_fail(node, msg, "a key is named as file:PATH; it never stands here itself");
+    path = conf_path(node, text + 5);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return conf_fail(node, msg, "the key file %s cannot be opened: %s", path, strerror(errno));
+    e = check_key_file(node, path, fd, msg);
+    if (e == ERR_OK)
+        e = hash_key(node, path, fd, ret_hash, msg);
+    (void)close(fd);
+    return e;
+}
+
+static bool any_class_has(const struct classes *classes, const char *purpose)
+{
+    for (size_t i = 0; i < classes->count; i++)
+        if (class_has_purpose(&classes->defs[i], span_str(purpose)))
+            return true;
+    return false;
+}
+
+static enum err read_purposes(struct conf_node node, const struct classes *classes,
+                              struct caller_def *def, struct errmsg *msg)
+{
+    size_t count;
+    enum err e = settings_list(node, &count, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (count == 0)
+        return conf_fail(node, msg, "a caller has at least one purpose");
+    def->purposes = mem_alloc(count * sizeof(*def->purposes));
+    for (size_t i = 0; i < count; i++) {
+        struct conf_node element = conf_at(node, i);
+        const char *name = NULL;
+
+        e = conf_str(element, &name, msg);
+        if (e != ERR_OK)
+            return e;
+        if (!any_class_has(classes, name))
+            return conf_fail(element, msg, "no class lists the purpose \"%s\"", name);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(def->purposes[j], name) == 0)
+                return conf_fail(element, msg, "the purpose \"%s\" is there twice", name);
+        def->purposes[def->purpose_count++] = mem_strdup(name);
+    }
+    return ERR_OK;
+}
+
+static enum err read_action(struct conf_node node, uint8_t *ret_action, struct errmsg *msg)
+{
+    const char *text = NULL;
+    enum err e = conf_str(node, &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (strcmp(text, "value") == 0)
+        *ret_action = REVEAL_VALUE;
+    else if (strcmp(text, "mask") == 0)
+        *ret_action = REVEAL_MASK;
+    else if (strcmp(text, "token") == 0)
+        *ret_action = REVEAL_TOKEN;
+    else
+        return conf_fail(node, msg, "a class is revealed as \"value\", \"mask\" or \"token\"");
+    return ERR_OK;
+}
+
+static enum err read_reveal(struct conf_node map, const struct classes *classes,
+                            struct caller_def *def, struct errmsg *msg)
+{
+    struct conf_node member;
+    void *it = NULL;
+
+    def->reveal = mem_alloc(classes->count + 1); /* all REVEAL_TOKEN */
+    if (!conf_has(map))
+        return ERR_OK;
+    if (json_kind(map.value) != JSON_MAP)
+        return conf_fail(map, msg, "`reveal` is a map from classes to value, mask or token");
+    while (conf_next(map, &it, &member)) {
+        const struct class_def *class = classes_find(classes, span_str(member.name));
+        enum err e;
+
+        if (class == NULL)
+            return conf_fail(member, msg, "there is no class \"%s\" under `classes`", member.name);
+        e = read_action(member, &def->reveal[class - classes->defs], msg);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+static enum err read_caller(struct conf_node node, const struct proxy_settings *settings,
+                            struct caller_def *def, struct errmsg *msg)
+{
+    static const char *const keys[] = {"key", "purposes", "reveal", NULL};
+    struct conf_node key, purposes;
+    enum err e;
+
+    def->name = mem_strdup(node.name);
+    e = settings_name(node, node.name, "a caller", msg);
+    if (e == ERR_OK)
+        e = conf_only(node, keys, msg);
+    if (e == ERR_OK)
+        e = conf_need(node, "key", &key, msg);
+    if (e == ERR_OK)
+        e = read_key(key, def->key_hash, msg);
+    if (e == ERR_OK)
+        e = conf_need(node, "purposes", &purposes, msg);
+    if (e == ERR_OK)
+        e = read_purposes(purposes, settings->classes, def, msg);
+    if (e == ERR_OK)
+        e = read_reveal(conf_get(node, "reveal"), settings->classes, def, msg);
+    if (e != ERR_OK)
+        return e;
+    for (const struct caller_def *other = settings->callers; other < def; other++)
+        if (secret_equal(other->key_hash, def->key_hash, sizeof(def->key_hash)))
+            return conf_fail(key, msg, "the callers \"%s\" and \"%s\" have the same key",
+                             other->name, def->name);
+    return ERR_OK;
+}
+
+enum err settings_read_callers(struct conf_node root, struct proxy_settings *settings,
+                               struct errmsg *msg)
+{
+    struct conf_node map = conf_get(root, "callers"), member;
+    void *it = NULL;
+
+    if (!conf_has(map))
+        return ERR_OK;
+    if (json_kind(map.value) != JSON_MAP)
+        return conf_fail(map, msg, "`callers` is a map of names");
+    settings->callers = mem_alloc((json_count(map.value) + 1) * sizeof(*settings->callers));
+    while (conf_next(map, &it, &member)) {
+        enum err e =
+            read_caller(member, settings, &settings->callers[settings->caller_count++], msg);
+
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+void settings_free_callers(struct proxy_settings *settings)
+{
+    for (size_t i = 0; i < settings->caller_count; i++) {
+        struct caller_def *def = &settings->callers[i];
+
+        for (size_t j = 0; j < def->purpose_count; j++)
+            free(def->purposes[j]);
+        free(def->purposes);
+        free(def->reveal);
+        free(def->name);
+    }
+    free(settings->callers);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the settings say, read and checked: the proxy's part of a configuration. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "proxy/caller.h"
+#include "proxy/proxy.h"
+#include "proxy/route.h"
+#include "proxy/upstream.h"
+#include "vault/classes.h"
+
+enum settings_limits {
+    SETTINGS_THREADS_MAX = 256,
+    SETTINGS_KEY_MIN = 16, /* characters of a caller's key */
+    SETTINGS_KEY_MAX = 256,
+    SETTINGS_NAME_MAX = 64 /* of an upstream, a caller, a purpose */
+};
+
+struct listen_def {
+    char *address;          /* as it was written: "127.0.0.1:8443", "[::1]:0" */
+    char *host;             /* without brackets */
+    char *port;             /* digits */
+    struct ssl_ctx_st *tls; /* NULL: plain */
+};
+
+struct upstream_def {
+    struct upstream_config config;
+    char *base_path; /* in front of every path: "" or "/api", no '/' at its end */
+};
+
+enum subject_from { SUBJECT_NONE, SUBJECT_PATH, SUBJECT_QUERY, SUBJECT_HEADER, SUBJECT_JSON };
+
+struct field_decl {
+    char *path; /* JSONPath */
+    const struct class_def *class;
+    bool deep;
+};
+
+struct lookup_decl {
+    char *name; /* of the query parameter, decoded */
+    const struct class_def *class;
+};
+
+struct route_def {
+    char *pattern;
+    char *host; /* lower case; NULL: any */
+    uint32_t methods;
+    size_t upstream; /* index */
+    enum subject_from subject_from;
+    char *subject;        /* the parameter's, header's (lower case) name, or the JSONPath */
+    size_t subject_param; /* SUBJECT_PATH: which parameter of the pattern */
+    struct field_decl *request;
+    size_t request_count;
+    struct lookup_decl *lookups;
+    size_t lookup_count;
+    struct field_decl *response;
+    size_t response_count;
+    size_t body_max;
+};
+
+struct proxy_settings {
+    const struct classes *classes;
+    struct listen_def *listens;
+    size_t listen_count;
+    size_t threads;
+    struct upstream_def *upstreams;
+    size_t upstream_count;
+    struct caller_def *callers;
+    size_t caller_count;
+    struct route_def *route_defs;
+    size_t route_count;
+    struct routes *routes; /* ids are indices into route_defs */
+    bool pass_undeclared;
+    size_t default_upstream; /* with pass_undeclared */
+};
+
+/* Each reads one section into the settings; what was read before an error stays there and is freed
+ * with them. CONFIG with FILE:LINE:COLUMN. */
+enum err settings_read_listens(struct conf_node root, struct proxy_settings *settings,
+                               struct errmsg *msg) MUST_CHECK;
+enum err settings_read_upstreams(struct conf_node root, struct proxy_settings *settings,
+                                 struct errmsg *msg) MUST_CHECK;
+enum err settings_read_callers(struct conf_node root, struct proxy_settings *settings,
+                               struct errmsg *msg) MUST_CHECK;
+/* After the upstreams, to which routes refer. */
+enum err settings_read_routes(struct conf_node root, struct proxy_settings *settings,
+                              struct errmsg *msg) MUST_CHECK;
+void settings_free_listens(struct proxy_settings *settings);
+void settings_free_upstreams(struct proxy_settings *settings);
+void settings_free_callers(struct proxy_settings *settings);
+void settings_free_routes(struct proxy_settings *settings);
+
+/* CONFIG unless the node, when there, is a list (ret_count: its length, 0 when absent). */
+enum err settings_list(struct conf_node node, size_t *ret_count, struct errmsg *msg) MUST_CHECK;
+/* A string that must be there. Borrowed from the configuration. */
+enum err settings_text(struct conf_node map, const char *name, const char **ret, struct errmsg *msg)
+    MUST_CHECK;
+/* CONFIG unless the text is 1-SETTINGS_NAME_MAX of a-z A-Z 0-9 _ . - (names that stand in headers
+ * and logs). what: for the message. */
+enum err settings_name(struct conf_node node, const char *text, const char *what,
+                       struct errmsg *msg) MUST_CHECK;
+/* The upstream of this name. CONFIG at `node` when there is none. */
+enum err settings_upstream(struct conf_node node, const struct proxy_settings *settings,
+                           size_t *ret_index, struct errmsg *msg) MUST_CHECK;
