@@ -53,7 +53,7 @@ static bool parse_hex(const uint8_t *hex, uint8_t key[ROOT_KEY_BYTES])
 static void format_hex(const uint8_t key[ROOT_KEY_BYTES], uint8_t *hex)
 {
     for (size_t i = 0; i < HEX_LEN; i++) {
-        unsigned nibble = (key[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 15u;
+        unsigned byte = key[i / 2], nibble = i % 2 == 0 ? byte >> 4 : byte & 15;
 
         hex[i] = (uint8_t)('0' + nibble + (unsigned)(nibble > 9) * ('a' - '0' - 10u));
     }
