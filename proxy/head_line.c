@@ -10,11 +10,14 @@
 typedef uint8_t lanes __attribute__((vector_size(16)));
 typedef uint64_t halves __attribute__((vector_size(16)));
 
+enum { TOKEN = 1, UNDERSCORE = 2 };
+
 /* clang-format off */
 static const uint8_t token_chars[256] = {
-    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-    ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
-    ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
+    ['!'] = TOKEN, ['#'] = TOKEN, ['$'] = TOKEN, ['%'] = TOKEN, ['&'] = TOKEN, ['\''] = TOKEN,
+    ['*'] = TOKEN, ['+'] = TOKEN, ['-'] = TOKEN, ['.'] = TOKEN, ['^'] = TOKEN, ['`'] = TOKEN,
+    ['|'] = TOKEN, ['~'] = TOKEN, ['_'] = TOKEN | UNDERSCORE,
+    ['0' ... '9'] = TOKEN, ['A' ... 'Z'] = TOKEN, ['a' ... 'z'] = TOKEN,
 };
 /* clang-format on */
 
@@ -53,14 +56,15 @@ static bool is_blank(char c)
 enum head_step head_line_next(const char **at, const char *end, struct head_line *ret)
 {
     const char *p = *at, *name = p, *value, *stop;
+    uint8_t seen = 0;
     size_t name_len;
 
     if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
         *at = p + 2;
         return HEAD_END;
     }
-    while (p < end && token_chars[(uint8_t)*p] != 0)
-        p++;
+    for (uint8_t kind; p < end && (kind = token_chars[(uint8_t)*p]) != 0; p++)
+        seen |= kind;
     name_len = (size_t)(p - name);
     if (name_len == 0 || p == end || *p != ':')
         return HEAD_BAD;
@@ -75,6 +79,7 @@ enum head_step head_line_next(const char **at, const char *end, struct head_line
         stop--;
     ret->name = span_of(name, name_len);
     ret->value = span_of(value, (size_t)(stop - value));
+    ret->has_underscore = (seen & UNDERSCORE) != 0;
     return HEAD_LINE;
 }
 

@@ -12,7 +12,8 @@
 
 struct head_line {
     struct span name;
-    struct span value; /* without the blanks around it */
+    struct span value;   /* without the blanks around it */
+    bool has_underscore; /* in the name: CGI and its heirs take it for '-' */
 };
 
 enum head_step {
