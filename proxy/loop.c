@@ -94,7 +94,9 @@ static void begin_drain(struct proxy_loop *loop)
 {
     loop->state = LOOP_DRAINING;
     listeners_stop(loop);
-    h2o_context_request_shutdown(&loop->context);
+    /* All that h2o_context_request_shutdown() does beside this is start a timer for HTTP/2, which
+     * would outlive the context. */
+    loop->context.shutdown_requested = 1;
     for (size_t i = 0; i < loop->proxy->settings->upstream_count; i++)
         upstream_pool_drain(loop->pools[i]);
 }
