@@ -89,13 +89,14 @@ enum err conf_load(const char *path, struct conf **ret_conf, struct errmsg *msg)
     AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum err e;
 
-    buf_init_secret(&text, LIMIT_CONFIG_FILE_MAX + READ_BYTES);
+    buf_init_secret(&text,
+                    LIMIT_CONFIG_FILE_MAX + READ_BYTES); /* the end is seen by one read more */
     if (fd < 0)
         return errmsg_set(msg, ERR_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
     e = read_all(fd, &text);
     if (e == ERR_IO)
         return errmsg_set(msg, ERR_CONFIG, "%s: cannot be read: %s", path, strerror(errno));
-    if (e != ERR_OK || text.len > LIMIT_CONFIG_FILE_MAX)
+    if (e != ERR_OK)
         return errmsg_set(msg, ERR_CONFIG, "%s: larger than %d bytes", path, LIMIT_CONFIG_FILE_MAX);
     return conf_parse(path, buf_span(&text), ret_conf, msg);
 }

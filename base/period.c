@@ -171,7 +171,7 @@ int64_t period_add(int64_t from_s, const struct period *p)
     REQUIRE(p->months >= 0 && p->seconds >= 0);
     d.year = months / 12;
     d.month = (int)(months % 12);
-    if (d.year > 9999 || p->seconds > LAST_INSTANT_S - FIRST_INSTANT_S)
+    if (p->seconds > LAST_INSTANT_S - FIRST_INSTANT_S)
         return LAST_INSTANT_S;
     last = days_in_month(d.year, d.month) - 1;
     if (d.day > last)

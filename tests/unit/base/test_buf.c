@@ -74,6 +74,16 @@ Test(buf, is_untouched_by_an_append_that_does_not_fit)
     cr_assert(span_equal(buf_span(&b), SPAN_LIT("12345")));
 }
 
+Test(buf, with_no_maximum_to_speak_of_does_not_overflow)
+{
+    AUTO(buf_done) struct buf b;
+
+    buf_init(&b, SIZE_MAX);
+    cr_assert_eq(buf_append_str(&b, "12345"), ERR_OK);
+    cr_assert_eq(buf_reserve(&b, SIZE_MAX - 2), ERR_TOO_LARGE);
+    cr_assert_eq(b.len, 5);
+}
+
 Test(buf, reserves_so_that_the_bytes_can_be_written_in_place)
 {
     AUTO(buf_done) struct buf b;

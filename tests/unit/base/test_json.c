@@ -164,6 +164,19 @@ Test(json, counts_levels_not_brackets)
     json_free(&tree);
 }
 
+Test(json, is_not_led_astray_by_closing_brackets_in_strings)
+{
+    AUTO(buf_done) struct buf text;
+    struct json *tree;
+
+    buf_init(&text, 10000);
+    for (int i = 0; i < 2 * LIMIT_JSON_DEPTH_MAX; i++)
+        cr_assert_eq(buf_append_str(&text, "[\"]\","), ERR_OK);
+    for (int i = 0; i < 2 * LIMIT_JSON_DEPTH_MAX; i++)
+        cr_assert_eq(buf_append_str(&text, i == 0 ? "1]" : "]"), ERR_OK);
+    cr_assert_eq(json_parse(buf_span(&text), &tree), ERR_INVALID);
+}
+
 Test(json, tells_kinds_apart)
 {
     AUTO(json_free) struct json *t = parsed(SPAN_LIT("[null,true,1,1.0,\"a\",[],{}]"));

@@ -137,6 +137,7 @@ Test(log, escapes_what_a_terminal_would_obey)
         {"\xc2\x9b", "\\u009b"},
         {"\xe2\x80\xa8", "\\u2028"},
         {"\xe2\x80\xae", "\\u202e"},
+        {"\xe2\x80\xaa", "\\u202a"},
         {"\xe2\x81\xa6", "\\u2066"},
         {"\t", "\\u0009"},
         {"\xff\xfe", "\\ufffd\\ufffd"},

@@ -18,6 +18,16 @@ const char *__asan_default_options(void)
     return "handle_segv=0";
 }
 
+/* Stands in for libc's: how much was wiped. */
+static size_t wiped_bytes;
+
+void explicit_bzero(void *at, size_t len)
+{
+    wiped_bytes += len;
+    memset(at, 0, len);
+    __asm__ volatile("" ::"r"(at) : "memory");
+}
+
 /* The signal that reading (or writing) one byte ends a process with; 0 when it may. */
 static int signal_of_touching(volatile uint8_t *byte, bool write_it)
 {
@@ -132,6 +142,16 @@ Test(secret, random_bytes_of_a_forked_child_are_its_own)
     cr_assert_eq(status, 0);
     cr_assert_eq(read(ends[0], theirs, sizeof(theirs)), sizeof(theirs));
     cr_assert_neq(memcmp(ours, theirs, sizeof(ours)), 0);
+}
+
+Test(secret, random_bytes_are_wiped_from_the_pool_as_they_are_handed_out)
+{
+    uint8_t drawn[48];
+
+    secret_random(drawn, 16);
+    wiped_bytes = 0;
+    secret_random(drawn, sizeof(drawn));
+    cr_assert_eq(wiped_bytes, sizeof(drawn));
 }
 
 static void *draw(void *out)

@@ -166,6 +166,8 @@ static void connect_link(struct link *l, SSL_CTX *server, SSL_CTX *client)
 
 static void free_link(struct link *l)
 {
+    (void)SSL_shutdown(l->client); /* a connection that just breaks takes its session along */
+    (void)SSL_shutdown(l->server);
     SSL_free(l->server);
     SSL_free(l->client);
     (void)close(l->ends[0]);
@@ -365,9 +367,11 @@ static bool serves(int version, const char *ciphers, const char *alpn, char chos
 
 Test(tls, server_speaks_1_2_and_1_3_with_forward_secrecy_only)
 {
+    AUTO(tls_free) SSL_CTX *server = server_of("server");
     char chosen[16];
 
     cr_expect(serves(TLS1_3_VERSION, NULL, NULL, chosen));
+    cr_expect_eq(SSL_CTX_get_min_proto_version(server), TLS1_2_VERSION);
     cr_expect(serves(TLS1_2_VERSION, NULL, NULL, chosen));
     cr_expect(serves(TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL, chosen));
     cr_expect_not(serves(TLS1_1_VERSION, NULL, NULL, chosen));
@@ -459,6 +463,30 @@ Test(tls, server_refuses_renegotiation)
     cr_assert_eq(SSL_renegotiate_pending(l.server), 0);
     cr_assert_eq(ERR_GET_REASON(ERR_peek_last_error()), SSL_R_NO_RENEGOTIATION,
                  "the client is told");
+    ERR_clear_error();
+    free_link(&l);
+}
+
+Test(tls, client_refuses_renegotiation)
+{
+    AUTO(tls_free) SSL_CTX *server = server_of("server");
+    AUTO(tls_free) SSL_CTX *client = NULL;
+    struct link l;
+    char byte;
+
+    cr_assert_eq(tls_client_new("ca.crt", "localhost", &client, &msg), ERR_OK);
+    (void)SSL_CTX_clear_options(server, SSL_OP_NO_RENEGOTIATION);
+    cr_assert_eq(SSL_CTX_set_max_proto_version(server, TLS1_2_VERSION), 1);
+    connect_link(&l, server, client);
+    cr_assert(shake_hands(&l));
+    exchange(&l);
+    cr_assert_eq(SSL_renegotiate(l.server), 1);
+    (void)SSL_do_handshake(l.server);   /* asks for it */
+    (void)SSL_read(l.client, &byte, 1); /* sends the new hello, or an alert */
+    ERR_clear_error();
+    (void)SSL_read(l.server, &byte, 1);
+    cr_assert_eq(ERR_GET_REASON(ERR_peek_last_error()), SSL_R_NO_RENEGOTIATION, "%s",
+                 ERR_reason_error_string(ERR_peek_last_error()));
     ERR_clear_error();
     free_link(&l);
 }
