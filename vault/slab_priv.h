@@ -7,8 +7,8 @@
  *   4096  slot 0, slot 1, ...  128 bytes each; 128 divides a sector, so no slot straddles one
  *
  *   header: "LETHSLAB" | u32 version=1 | u32 epoch | u64 sequence | 16 store id | u64 rows reserved |
- *           u64 slots used | 32 keyed hash of all before (key derived from the root: a foreign root key
- *           is told apart from damage by the 16-byte key check) ...
+ *           u64 slots used | 16 key check | 32 keyed hash of all before | zero; both under a key
+ *           derived from the root (the check tells a foreign root key from damage)
  *   slot:   u8 version=1 | u8 kind | u16 zero | u32 epoch | u64 owner | 16 subject id | 24 nonce |
  *           48 wrapped key | zero padding
  *

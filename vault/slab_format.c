@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands in keys.slab, byte by byte: headers and slots encoded, checked and read.
+ * Runs on: any thread; never blocks. Holds: nothing. Invariant: every byte is either covered by a
+ * keyed hash or the cipher, or must be zero. Not here: the file (slab.c). */
+#include "vault/slab_format_priv.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+#include "vault/file_priv.h"
+
+/* A header copy: 0 "LETHSLAB" | 8 u32 version | 12 u32 epoch | 16 u64 sequence | 24 store id 16 |
+ *   40 u64 rows reserved | 48 u64 slots used | 56 key check 16 | 72 hash 32 | 104 zero
+ *   key check = first 16 bytes of the keyed hash of ("lethe slab key" | u32 epoch | store id)
+ *   hash      = keyed hash of bytes 0..71; both under the derived check key
+ * A newer format changes both copies, so that an older program never takes the older of them.
+ *
+ * A slot: 0 u8 version | 1 u8 kind | 2 zero | 4 u32 epoch | 8 u64 owner | 16 subject 16 |
+ *   32 nonce 24 | 56 wrapped 48 | 104 zero. All zero: empty or shredded. */
+enum { VERSION = 1, CHECK_BYTES = 16, HASHED_BYTES = 72, SLOT_USED_BYTES = 104 };
+
+static const char MAGIC[8] = {'L', 'E', 'T', 'H', 'S', 'L', 'A', 'B'};
+
+bool slab_is_zero(const uint8_t *bytes, size_t len)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < len; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+/* ---- headers ---- */
+
+static void key_check(const uint8_t *check_key, const struct slab_header *h,
+                      uint8_t out[CHECK_BYTES])
+{
+    static const char label[] = "lethe slab key";
+    uint8_t bytes[sizeof(label) - 1 + 4 + VAULT_ID_BYTES], hash[CRYPTO_HASH_BYTES];
+
+    memcpy(bytes, label, sizeof(label) - 1);
+    put_le(bytes + sizeof(label) - 1, h->epoch, 4);
+    memcpy(bytes + sizeof(label) - 1 + 4, h->store_id, VAULT_ID_BYTES);
+    vault__keyed_hash(check_key, bytes, sizeof(bytes), hash);
+    memcpy(out, hash, CHECK_BYTES);
+}
+
+void slab_header_encode(const struct slab_header *h, const uint8_t check_key[CRYPTO_KEY_BYTES],
+                        uint8_t out[SLAB_COPY_BYTES])
+{
+    memset(out, 0, SLAB_COPY_BYTES);
+    memcpy(out, MAGIC, sizeof(MAGIC));
+    put_le(out + 8, VERSION, 4);
+    put_le(out + 12, h->epoch, 4);
+    put_le(out + 16, h->sequence, 8);
+    memcpy(out + 24, h->store_id, VAULT_ID_BYTES);
+    put_le(out + 40, h->rows, 8);
+    put_le(out + 48, h->used, 8);
+    key_check(check_key, h, out + 56);
+    vault__keyed_hash(check_key, out, HASHED_BYTES, out + HASHED_BYTES);
+}
+
+static struct slab_header decode(const uint8_t *copy)
+{
+    struct slab_header h = {.epoch = (uint32_t)get_le(copy + 12, 4),
+                            .sequence = get_le(copy + 16, 8),
+                            .rows = get_le(copy + 40, 8),
+                            .used = get_le(copy + 48, 8)};
+
+    memcpy(h.store_id, copy + 24, VAULT_ID_BYTES);
+    return h;
+}
+
+enum copy_state { COPY_GOOD, COPY_NEWER, COPY_FOREIGN, COPY_DAMAGED };
+
+static enum copy_state judge(const uint8_t *copy, const uint8_t *check_key)
+{
+    uint8_t check[CHECK_BYTES], hash[CRYPTO_HASH_BYTES];
+    struct slab_header h = decode(copy);
+
+    if (memcmp(copy, MAGIC, sizeof(MAGIC)) != 0 || get_le(copy + 8, 4) < VERSION)
+        return COPY_DAMAGED;
+    if (get_le(copy + 8, 4) > VERSION)
+        return COPY_NEWER;
+    key_check(check_key, &h, check);
+    if (!secret_equal(check, copy + 56, CHECK_BYTES))
+        return COPY_FOREIGN;
+    vault__keyed_hash(check_key, copy, HASHED_BYTES, hash);
+    if (!secret_equal(hash, copy + HASHED_BYTES, CRYPTO_HASH_BYTES) ||
+        !slab_is_zero(copy + HASHED_BYTES + CRYPTO_HASH_BYTES,
+                      SLAB_COPY_BYTES - HASHED_BYTES - CRYPTO_HASH_BYTES))
+        return COPY_DAMAGED;
+    return COPY_GOOD;
+}
+
+/* Neither copy is good: is it another key's store, a newer format, or damage? Damage does not hit
+ * both copies alike, so that a key is called foreign only where they agree on whose they are. */
+static enum err refuse(const uint8_t *a, const uint8_t *b, const uint8_t *check_key,
+                       uint32_t key_epoch, struct errmsg *msg)
+{
+    enum copy_state of_a = judge(a, check_key), of_b = judge(b, check_key);
+
+    if (of_a == COPY_NEWER && of_b == COPY_NEWER)
+        return errmsg_set(msg, ERR_CORRUPT, "made by a newer version of Lethe (format %u)",
+                          (unsigned)get_le(a + 8, 4));
+    if (of_a == COPY_FOREIGN && of_b == COPY_FOREIGN && memcmp(a + 8, b + 8, 8) == 0 &&
+        memcmp(a + 24, b + 24, VAULT_ID_BYTES) == 0 && memcmp(a + 56, b + 56, CHECK_BYTES) == 0)
+        return errmsg_set(msg, ERR_SEALED,
+                          "sealed under another root key; epoch %u is wanted, the key given is of "
+                          "epoch %u",
+                          (unsigned)get_le(a + 12, 4), (unsigned)key_epoch);
+    return errmsg_set(msg, ERR_CORRUPT, "its header is damaged; restore keys.slab");
+}
+
+enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES],
+                            const uint8_t check_key[CRYPTO_KEY_BYTES], uint32_t key_epoch,
+                            struct slab_header *ret, struct errmsg *msg)
+{
+    const uint8_t *a = both, *b = both + SLAB_COPY_BYTES;
+    bool a_good = judge(a, check_key) == COPY_GOOD, b_good = judge(b, check_key) == COPY_GOOD;
+
+    if (!a_good && !b_good)
+        return refuse(a, b, check_key, key_epoch, msg);
+    *ret = decode(!b_good || (a_good && get_le(a + 16, 8) > get_le(b + 16, 8)) ? a : b);
+    return ERR_OK;
+}
+
+/* ---- slots ---- */
+
+static struct crypto_slot binding(const struct slab_header *h, uint64_t slot, uint8_t kind,
+                                  uint32_t epoch, uint64_t owner,
+                                  const uint8_t subject[VAULT_ID_BYTES])
+{
+    struct crypto_slot b = {.slot = slot, .kind = kind, .epoch = epoch, .owner = owner};
+
+    memcpy(b.store, h->store_id, VAULT_ID_BYTES);
+    memcpy(b.subject, subject, VAULT_ID_BYTES);
+    return b;
+}
+
+void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
+                      uint64_t slot, const struct slab_key *key, uint8_t out[SLAB_SLOT_BYTES])
+{
+    struct crypto_slot b = binding(h, slot, (uint8_t)key->kind, h->epoch, key->owner, key->subject);
+
+    memset(out, 0, SLAB_SLOT_BYTES);
+    out[0] = VERSION;
+    out[1] = (uint8_t)key->kind;
+    put_le(out + 4, b.epoch, 4);
+    put_le(out + 8, b.owner, 8);
+    memcpy(out + 16, b.subject, VAULT_ID_BYTES);
+    secret_random(out + 32, CRYPTO_NONCE_BYTES);
+    vault__wrap(wrap_key, &b, out + 32, key->key, out + 56);
+}
+
+enum err slab_slot_decode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
+                          uint64_t slot, const uint8_t in[SLAB_SLOT_BYTES], struct slab_key *ret)
+{
+    struct crypto_slot b =
+        binding(h, slot, in[1], (uint32_t)get_le(in + 4, 4), get_le(in + 8, 8), in + 16);
+    enum err e;
+
+    if (in[0] != VERSION || get_le(in + 2, 2) != 0 || in[1] < SLAB_SUBJECT || in[1] > SLAB_INDEX ||
+        !slab_is_zero(in + SLOT_USED_BYTES, SLAB_SLOT_BYTES - SLOT_USED_BYTES))
+        return ERR_CORRUPT;
+    e = vault__unwrap(wrap_key, &b, in + 32, in + 56, ret->key);
+    if (e != ERR_OK)
+        return e;
+    ret->kind = (enum slab_kind)b.kind;
+    ret->owner = b.owner;
+    memcpy(ret->subject, b.subject, VAULT_ID_BYTES);
+    return ERR_OK;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of keys.slab, for slab.c alone: the format is drawn in slab_format.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vault/crypto_priv.h"
+#include "vault/slab_priv.h"
+
+enum { SLAB_COPY_BYTES = SLAB_HEADER_BYTES / 2 };
+
+struct slab_header {
+    uint32_t epoch;
+    uint64_t sequence; /* copy A holds even ones, copy B odd ones */
+    uint8_t store_id[VAULT_ID_BYTES];
+    uint64_t rows; /* row numbers below are taken */
+    uint64_t used; /* slot numbers below are taken */
+};
+
+/* One copy of the header. */
+void slab_header_encode(const struct slab_header *h, const uint8_t check_key[CRYPTO_KEY_BYTES],
+                        uint8_t out[SLAB_COPY_BYTES]);
+/* The newer of the copies that verify. SEALED: written under another root key. CORRUPT: damaged, or
+ * a newer format. The message lacks the file's name. */
+enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES],
+                            const uint8_t check_key[CRYPTO_KEY_BYTES], uint32_t key_epoch,
+                            struct slab_header *ret, struct errmsg *msg) MUST_CHECK;
+
+/* A key wrapped for one slot, under a new random nonce. */
+void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
+                      uint64_t slot, const struct slab_key *key, uint8_t out[SLAB_SLOT_BYTES]);
+/* CORRUPT unless every byte is as it was encoded for this slot of this store. */
+enum err slab_slot_decode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
+                          uint64_t slot, const uint8_t in[SLAB_SLOT_BYTES], struct slab_key *ret)
+    MUST_CHECK;
+
+bool slab_is_zero(const uint8_t *bytes, size_t len);
