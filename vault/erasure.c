@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Erasing one subject: the ledger first, then the key, then every copy of the key in memory.
+ * Runs on: the writer thread; vault_erasures_open() on any. Holds: nothing.
+ * Invariant: whatever stops the process, the next start finds the erasure in the ledger or nothing
+ * of it; two syncs and no more stand before the acknowledgement. Not here: sweeping (sweep.c),
+ * looking whether it worked (verify.c).
+ *
+ *   ledger entry, sync -> slot zeroed, sync -> keys dropped from every reader -> done
+ *     -> names deleted, sweep noted, commit (until then a name leads to a slot without a key) */
+#include "vault/erasure_priv.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/secret.h"
+#include "vault/writer_priv.h"
+
+/* ---- before ---- */
+
+static enum err find(struct writer *w, const struct vault_erase *op, struct ledger_record *ret)
+{
+    const uint8_t *index_key = vault__domain_key(w->v, op->domain);
+    const struct keycache_entry *entry = NULL;
+    uint8_t mac[CRYPTO_MAC_BYTES];
+    uint64_t slot = 0;
+    enum err e;
+
+    if (index_key == NULL || op->name.len == 0 || op->name.len > LIMIT_IDENTIFIER_MAX)
+        return ERR_NOT_FOUND;
+    vault__name_mac(index_key, op->domain, op->name, mac);
+    e = store_name_get(w->store, mac, &slot);
+    store_read_end(w->store);
+    if (e == ERR_OK)
+        e = subject_key(w->v->slab, w->keys, slot, &entry);
+    if (e != ERR_OK)
+        return e;
+    *ret = (struct ledger_record){
+        .kind = LEDGER_ERASE,
+        .time_ms = clock_now_ms(),
+        .slot = slot,
+        .cutoff_ms = clock_now_ms(),
+    };
+    secret_random(ret->erasure, sizeof(ret->erasure));
+    memcpy(ret->subject, entry->subject, VAULT_ID_BYTES);
+    return ERR_OK;
+}
+
+static void keep_row(struct vault_sample *sample, const struct crypto_row *about,
+                     const struct store_row *row)
+{
+    struct sample_row *kept = &sample->rows[sample->count];
+
+    if (row->sealed.len > SAMPLE_BYTES_MAX)
+        return;
+    kept->bound = *about;
+    kept->bound.row = row->id;
+    kept->bound.due_s = row->due_s;
+    memcpy(kept->bound.salt, row->salt, TOKEN_SALT_BYTES);
+    kept->sealed = mem_alloc(row->sealed.len);
+    memcpy(kept->sealed, row->sealed.at, row->sealed.len);
+    kept->len = row->sealed.len;
+    sample->count++;
+}
+
+/* A few rows, by the subject's index: the same work for a person of ten rows and of a million. */
+static struct vault_sample *take_sample(struct writer *w, const struct vault_erase *op,
+                                        const struct ledger_record *record)
+{
+    struct vault_sample *sample = mem_alloc(sizeof(*sample));
+    struct crypto_row about = {.domain = op->domain};
+    enum err e = slab_raw(w->v->slab, record->slot, sample->slot);
+
+    memcpy(about.subject, record->subject, VAULT_ID_BYTES);
+    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(w->v, id);
+        struct store_row row;
+
+        if (c == NULL || sample->count == SAMPLE_ROWS)
+            continue;
+        about.class_id = c->id;
+        e = store_rows_of(w->store, c, record->slot);
+        for (size_t n = 0; e == ERR_OK && n < SAMPLE_ROWS && sample->count < SAMPLE_ROWS; n++) {
+            e = store_next(w->store, &row);
+            if (e == ERR_OK)
+                keep_row(sample, &about, &row);
+        }
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    store_read_end(w->store);
+    if (e != ERR_OK)
+        store_rollback(w->store); /* without a sample the erasure goes on: it can be proven less */
+    return sample;
+}
+
+/* ---- the erasure ---- */
+
+static void fill(struct vault_erasure *erasure, const struct ledger_record *record)
+{
+    memcpy(erasure->id, record->erasure, VAULT_ID_BYTES);
+    memcpy(erasure->subject, record->subject, VAULT_ID_BYTES);
+    erasure->slot = record->slot;
+    erasure->cutoff_ms = record->cutoff_ms;
+    erasure->ledger_seq = record->seq;
+    erasure->acknowledged_ms = clock_now_ms();
+}
+
+static void remember_untold(struct writer *w, const struct ledger_record *record)
+{
+    if (w->untold_count == w->untold_cap) {
+        w->untold_cap = w->untold_cap == 0 ? 4 : w->untold_cap * 2;
+        w->untold = realloc(w->untold, w->untold_cap * sizeof(w->untold[0]));
+        REQUIRE(w->untold != NULL);
+    }
+    w->untold[w->untold_count++] = *record;
+}
+
+/* Every reader lets go of the key. A reader's lock is held while it reads, so that taking it waits
+ * until whoever uses the key has done. */
+static void drop_key(struct writer *w, uint64_t slot)
+{
+    struct vault *v = w->v;
+
+    keycache_drop(w->keys, slot);
+    (void)pthread_mutex_lock(&v->readers_lock);
+    for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
+        (void)pthread_mutex_lock(&r->lock);
+        keycache_drop(r->keys, slot);
+        names_drop(r->names, slot);
+        (void)pthread_mutex_unlock(&r->lock);
+    }
+    (void)pthread_mutex_unlock(&v->readers_lock);
+}
+
+/* Steps 1 and 2. */
+static enum err carry_out(struct writer *w, struct ledger_record *record)
+{
+    enum err e = ledger_append(w->v->ledger, record);
+
+    if (e != ERR_OK)
+        return e;
+    FAULT_POINT("erase.after_ledger");
+    remember_untold(w, record);
+    e = slab_shred(w->v->slab, record->slot);
+    if (e != ERR_OK) {
+        /* The ledger has it, the key may be there still: nothing is served until a restart has
+         * carried it out. */
+        atomic_store(&w->v->failed, true);
+        return ERR_IO;
+    }
+    FAULT_POINT("erase.after_shred");
+    drop_key(w, record->slot);
+    return ERR_OK;
+}
+
+static void acknowledge(struct vault_erase *op, enum err e, const struct ledger_record *record)
+{
+    if (e == ERR_OK)
+        fill(op->erasure, record);
+    op->op.result = e;
+    op->op.done(&op->op); /* may free it */
+    if (e == ERR_OK)
+        FAULT_POINT("erase.acknowledged");
+}
+
+void vault__erase(struct writer *w, struct vault_erase *op)
+{
+    const bool early = FAULT_MUTANT("erase.ack_before_ledger");
+    struct ledger_record record = {0};
+    struct vault_sample *sample;
+    enum err e = atomic_load(&w->v->failed) ? ERR_IO : find(w, op, &record);
+
+    if (e != ERR_OK) {
+        store_rollback(w->store);
+        acknowledge(op, e, &record);
+        return;
+    }
+    FAULT_POINT("erase.begun");
+    sample = take_sample(w, op, &record);
+    *op->erasure = (struct vault_erasure){.has_sample = true, .sample = sample};
+    if (early)
+        acknowledge(op, ERR_OK, &record);
+    e = carry_out(w, &record);
+    if (!early) {
+        if (e != ERR_OK)
+            vault_erasure_done(op->erasure);
+        acknowledge(op, e, &record);
+    }
+    names_drop(w->names, record.slot);
+    if (vault__erasures_tell(w) != ERR_OK)
+        return; /* the next sweep, or the next start, tells it again */
+}
+
+void vault_erasure_done(struct vault_erasure *erasure)
+{
+    struct vault_sample *sample = TAKE(erasure->sample);
+
+    erasure->has_sample = false;
+    if (sample == NULL)
+        return;
+    for (size_t i = 0; i < sample->count; i++)
+        free(sample->rows[i].sealed);
+    secret_wipe(sample, sizeof(*sample));
+    free(sample);
+}
+
+/* ---- after ---- */
+
+enum err vault__erasures_tell(struct writer *w)
+{
+    enum err e;
+
+    if (w->untold_count == 0)
+        return ERR_OK;
+    e = store_begin(w->store);
+    for (size_t i = 0; e == ERR_OK && i < w->untold_count; i++)
+        e = vault__replay_record(w->store, &w->untold[i]);
+    if (e == ERR_OK)
+        e = vault__replay_mark(w->v, w->store);
+    if (e == ERR_OK)
+        e = store_commit(w->store);
+    if (e == ERR_OK)
+        w->untold_count = 0;
+    else
+        store_rollback(w->store);
+    return e;
+}
+
+enum err vault__erasure_close(struct writer *w, const struct vault_erasure *erasure)
+{
+    struct ledger_record record = {
+        .kind = LEDGER_CLOSED,
+        .time_ms = clock_now_ms(),
+        .slot = erasure->slot,
+        .cutoff_ms = erasure->cutoff_ms,
+    };
+    enum err e = vault__erasures_tell(w);
+
+    if (e != ERR_OK)
+        return e;
+    memcpy(record.erasure, erasure->id, VAULT_ID_BYTES);
+    memcpy(record.subject, erasure->subject, VAULT_ID_BYTES);
+    e = ledger_append(w->v->ledger, &record);
+    if (e != ERR_OK)
+        return e;
+    FAULT_POINT("close.appended");
+    e = store_begin(w->store);
+    if (e == ERR_OK)
+        e = store_erasure_delete(w->store, erasure->slot);
+    if (e == ERR_OK)
+        e = vault__replay_mark(w->v, w->store);
+    if (e == ERR_OK)
+        return store_commit(w->store);
+    store_rollback(w->store);
+    return e;
+}
+
+static enum err list_open(struct store *s, struct vault_erasure **ret_list, size_t *ret_count)
+{
+    AUTO(mem_free) struct vault_erasure *list = NULL;
+    struct store_erasure found = {0};
+    size_t count = 0;
+    size_t cap = 0;
+    enum err e = store_erasure_next(s, 0, &found);
+
+    while (e == ERR_OK) {
+        if (count == cap) {
+            cap = cap == 0 ? 16 : cap * 2;
+            list = realloc(list, cap * sizeof(list[0]));
+            REQUIRE(list != NULL);
+        }
+        list[count] = (struct vault_erasure){
+            .slot = found.slot,
+            .cutoff_ms = found.cutoff_ms,
+            .acknowledged_ms = found.begun_ms,
+            .ledger_seq = found.ledger_seq,
+        };
+        memcpy(list[count].id, found.id, VAULT_ID_BYTES);
+        memcpy(list[count].subject, found.subject, VAULT_ID_BYTES);
+        count++;
+        e = store_erasure_next(s, found.ledger_seq, &found);
+    }
+    if (e != ERR_NOT_FOUND)
+        return e;
+    *ret_list = TAKE(list);
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list, size_t *ret_count)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    return e == ERR_OK ? list_open(s, ret_list, ret_count) : e;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Figures for reports, from counters; and what is kept of one subject.
+ * Runs on: the reader's thread, between begin and end. Holds: nothing. */
+#include "vault/vault_priv.h"
+
+#include "base/clock.h"
+
+enum { DAY_S = 86400 };
+
+struct sum {
+    int64_t today;
+    int64_t oldest_day;
+    struct vault_class_stats stats;
+};
+
+static void add(void *context, int64_t created_day, int64_t due_day, int64_t n)
+{
+    struct sum *sum = context;
+    const uint64_t items = n > 0 ? (uint64_t)n : 0;
+    const int64_t left = due_day - sum->today;
+
+    if (items == 0)
+        return;
+    sum->stats.items += items;
+    if (left < 0)
+        sum->stats.overdue += items;
+    if (left >= 0 && left <= 7)
+        sum->stats.due_7d += items;
+    if (left >= 0 && left <= 30)
+        sum->stats.due_30d += items;
+    if (left >= 0 && left <= 90)
+        sum->stats.due_90d += items;
+    if (sum->oldest_day < 0 || created_day < sum->oldest_day)
+        sum->oldest_day = created_day;
+}
+
+enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                          struct vault_class_stats *ret)
+{
+    struct sum sum = {.today = now_s / DAY_S, .oldest_day = -1};
+    enum err e;
+
+    REQUIRE(r->reading);
+    if (vault__class(r->v, class_id) == NULL)
+        return ERR_NOT_FOUND;
+    e = store_aggregate_each(r->store, class_id, add, &sum);
+    if (e == ERR_OK)
+        e = store_flow_sum(r->store, class_id, STORE_CREATED, &sum.stats.created);
+    if (e == ERR_OK)
+        e = store_flow_sum(r->store, class_id, STORE_PURGED_TIMER, &sum.stats.purged_timer);
+    if (e == ERR_OK)
+        e = store_flow_sum(r->store, class_id, STORE_PURGED_ERASURE, &sum.stats.purged_erasure);
+    if (e != ERR_OK)
+        return e;
+    if (sum.oldest_day > 0)
+        sum.stats.oldest_created_s = sum.oldest_day * DAY_S;
+    *ret = sum.stats;
+    return ERR_OK;
+}
+
+enum err vault_read_subject_info(struct vault_reader *r, uint16_t domain, struct span name,
+                                 struct vault_subject_info *ret, uint64_t *per_class)
+{
+    struct vault_subject_info info = {0};
+    struct store_subject subject;
+    const int64_t now_s = clock_now_s();
+    enum err e = vault_read_subject(r, domain, name, &info.slot);
+
+    if (e == ERR_OK)
+        e = store_subject_get(r->store, info.slot, &subject);
+    if (e == ERR_OK)
+        e = store_names_count(r->store, info.slot, &info.names);
+    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++)
+        if (vault__class(r->v, id) != NULL)
+            e = store_rows_count(r->store, &r->v->table[id], info.slot, now_s, &per_class[id]);
+    if (e != ERR_OK)
+        return e;
+    memcpy(info.id, subject.id, VAULT_ID_BYTES);
+    info.created_s = subject.created_s;
+    *ret = info;
+    return ERR_OK;
+}
+
+enum err vault_read_subject_count(struct vault_reader *r, uint64_t *ret)
+{
+    int64_t n = 0;
+    enum err e;
+
+    REQUIRE(r->reading);
+    e = store_meta_int(r->store, STORE_META_SUBJECTS, &n);
+    if (e == ERR_OK)
+        *ret = n > 0 ? (uint64_t)n : 0;
+    return e;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading: from a token to its value, from an identifier to a subject.
+ * Runs on: the reader's own thread, inline. Holds: a connection, keys and names it has seen.
+ * Invariant: unknown, erased, expired and forged tokens all end as NOT_FOUND; a value comes out
+ * only if the row's key is there, its time is not over, and it opens bound to exactly this row. Not
+ * here: who may see it (the caller decides before). */
+#include "vault/vault_priv.h"
+
+#include "base/clock.h"
+#include "base/secret.h"
+
+enum { READER_NAMES = 4096 };
+
+/* ---- opening ---- */
+
+enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    struct store *store = NULL;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &store, NULL);
+    struct vault_reader *r;
+
+    if (e != ERR_OK)
+        return e;
+    r = mem_alloc(sizeof(*r));
+    r->v = v;
+    r->store = store;
+    r->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
+    r->names = names_new(READER_NAMES);
+    r->names_generation = atomic_load(&v->names_generation);
+    REQUIRE(pthread_mutex_init(&r->lock, NULL) == 0);
+    (void)pthread_mutex_lock(&v->readers_lock);
+    r->next = v->readers;
+    v->readers = r;
+    (void)pthread_mutex_unlock(&v->readers_lock);
+    *ret_reader = r;
+    return ERR_OK;
+}
+
+void vault_reader_close(struct vault_reader **reader)
+{
+    struct vault_reader *r = TAKE(*reader);
+    struct vault_reader **link;
+
+    if (r == NULL)
+        return;
+    vault_read_end(r);
+    (void)pthread_mutex_lock(&r->v->readers_lock);
+    for (link = &r->v->readers; *link != r; link = &(*link)->next)
+        REQUIRE(*link != NULL);
+    *link = r->next;
+    (void)pthread_mutex_unlock(&r->v->readers_lock);
+    store_close(&r->store);
+    keycache_free(&r->keys);
+    names_free(&r->names);
+    (void)pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+enum err vault_read_begin(struct vault_reader *r)
+{
+    unsigned generation;
+
+    REQUIRE(!r->reading);
+    (void)pthread_mutex_lock(&r->lock);
+    if (atomic_load(&r->v->failed)) {
+        (void)pthread_mutex_unlock(&r->lock);
+        return ERR_IO;
+    }
+    generation = atomic_load(&r->v->names_generation);
+    if (generation != r->names_generation) {
+        names_clear(r->names);
+        r->names_generation = generation;
+    }
+    r->reading = true;
+    store_read_begin(r->store);
+    return ERR_OK;
+}
+
+void vault_read_end(struct vault_reader *r)
+{
+    if (!r->reading)
+        return;
+    store_read_end(r->store);
+    r->reading = false;
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- tokens ---- */
+
+/* A live row and its key. */
+struct found {
+    const struct store_class *c;
+    struct store_row row;
+    const struct keycache_entry *entry;
+};
+
+static bool is_due(const struct store_row *row)
+{
+    return clock_now_s() >= row->due_s;
+}
+
+/* Make a row count only while its time is not over and its subject has a key. */
+static enum err live(struct vault_reader *r, struct found *f)
+{
+    if (is_due(&f->row))
+        return ERR_NOT_FOUND;
+    return subject_key(r->v->slab, r->keys, f->row.slot, &f->entry);
+}
+
+/* Of the rows under a shared token: the wanted subject's, or else the first that lives. */
+static enum err find_owner(struct vault_reader *r, uint64_t token_row, uint64_t subject_slot,
+                           struct found *f)
+{
+    enum err e;
+
+    if (subject_slot != 0) {
+        e = store_owner_get(r->store, f->c, token_row, subject_slot, &f->row);
+        if (e == ERR_OK)
+            e = live(r, f);
+        if (e != ERR_NOT_FOUND)
+            return e;
+    }
+    e = store_owners(r->store, f->c, token_row);
+    while (e == ERR_OK) {
+        e = store_next(r->store, &f->row);
+        if (e != ERR_OK)
+            return e;
+        e = live(r, f);
+        if (e == ERR_OK)
+            return ERR_OK;
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    return e;
+}
+
+static enum err find(struct vault_reader *r, struct span token, uint64_t subject_slot,
+                     struct found *f)
+{
+    struct token_ref ref;
+    enum err e = token_read(token, r->v->locator_key, &ref);
+
+    REQUIRE(r->reading);
+    if (e != ERR_OK)
+        return e;
+    f->c = vault__class(r->v, ref.class_id);
+    if (f->c == NULL)
+        return ERR_NOT_FOUND;
+    if (f->c->deterministic)
+        e = find_owner(r, ref.row, subject_slot, f);
+    else
+        e = store_row_get(r->store, f->c, ref.row, &f->row);
+    if (e != ERR_OK)
+        return e;
+    if (!secret_equal(f->row.salt, ref.salt, TOKEN_SALT_BYTES))
+        return ERR_NOT_FOUND;
+    if (!f->c->deterministic)
+        e = live(r, f);
+    if (e != ERR_OK)
+        return e;
+    return subject_slot != 0 && subject_slot != f->row.slot ? ERR_DENIED : ERR_OK;
+}
+
+static struct vault_value describe(const struct found *f)
+{
+    return (struct vault_value){
+        .class_id = f->c->id,
+        .slot = f->row.slot,
+        .created_s = f->row.created_s,
+        .due_s = f->row.due_s,
+    };
+}
+
+static enum err open_row(const struct found *f, enum value_kind *ret_kind, struct buf *out)
+{
+    struct crypto_row bound = {
+        .domain = (uint16_t)f->entry->domain,
+        .class_id = f->c->id,
+        .row = f->row.id,
+        .due_s = f->row.due_s,
+    };
+
+    memcpy(bound.subject, f->entry->subject, VAULT_ID_BYTES);
+    memcpy(bound.salt, f->row.salt, TOKEN_SALT_BYTES);
+    return vault__open(f->entry->key, &bound, f->row.sealed, ret_kind, out);
+}
+
+enum err vault_reveal(struct vault_reader *r, struct span token, uint64_t subject_slot,
+                      struct buf *out, struct vault_value *ret)
+{
+    struct vault_value value;
+    struct found f;
+    enum err e;
+
+    REQUIRE(out->secret);
+    e = find(r, token, subject_slot, &f);
+    if (e != ERR_OK)
+        return e;
+    value = describe(&f);
+    e = open_row(&f, &value.kind, out);
+    if (e == ERR_OK)
+        *ret = value;
+    return e;
+}
+
+enum err vault_inspect(struct vault_reader *r, struct span token, uint64_t subject_slot,
+                       struct vault_value *ret)
+{
+    struct vault_value value;
+    struct found f;
+    enum err e = find(r, token, subject_slot, &f);
+
+    if (e != ERR_OK)
+        return e;
+    value = describe(&f);
+    e = open_row(&f, &value.kind, NULL);
+    if (e == ERR_OK)
+        *ret = value;
+    return e;
+}
+
+/* ---- values and names ---- */
+
+static enum err domain_of(struct vault_reader *r, uint64_t subject_slot, uint16_t *ret)
+{
+    const struct keycache_entry *entry;
+    enum err e;
+
+    *ret = VAULT_DOMAIN_DEFAULT;
+    if (subject_slot == 0)
+        return ERR_OK;
+    e = subject_key(r->v->slab, r->keys, subject_slot, &entry);
+    if (e == ERR_OK)
+        *ret = (uint16_t)entry->domain;
+    return e;
+}
+
+enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t class_id,
+                    enum value_kind kind, struct span value, struct token_text *ret)
+{
+    struct found f = {.c = vault__class(r->v, class_id)};
+    struct token_ref ref = {.class_id = class_id};
+    uint8_t fingerprint[CRYPTO_MAC_BYTES];
+    uint16_t domain = 0;
+    enum err e;
+
+    REQUIRE(r->reading);
+    if (f.c == NULL || !f.c->deterministic || r->v->defs[class_id] == NULL)
+        return ERR_NOT_FOUND;
+    e = domain_of(r, subject_slot, &domain);
+    if (e != ERR_OK)
+        return e;
+    vault__fingerprint(vault__domain_key(r->v, domain), domain, class_id, kind, value, fingerprint);
+    e = store_shared_find(r->store, f.c, fingerprint, &ref.row, ref.salt);
+    if (e == ERR_OK)
+        e = find_owner(r, ref.row, subject_slot, &f);
+    if (e == ERR_OK && subject_slot != 0 && f.row.slot != subject_slot)
+        e = ERR_NOT_FOUND;
+    if (e != ERR_OK)
+        return e;
+    token_write(&ref, f.c->format, r->v->defs[class_id]->email_domain, r->v->locator_key, ret);
+    return ERR_OK;
+}
+
+void vault_decoy(struct vault_reader *r, uint16_t class_id, struct token_text *ret)
+{
+    const struct class_def *def = class_id <= CLASSES_MAX ? r->v->defs[class_id] : NULL;
+    struct token_ref ref = {.class_id = class_id};
+    uint64_t row;
+
+    REQUIRE(def != NULL);
+    secret_random(ref.salt, sizeof(ref.salt)); /* a row that has this salt: one in 2^80 */
+    secret_random(&row, sizeof(row));
+    ref.row = row >> 16;
+    token_write(&ref, def->format, def->email_domain, r->v->locator_key, ret);
+}
+
+enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span name,
+                            uint64_t *ret_slot)
+{
+    const uint8_t *index_key = vault__domain_key(r->v, domain);
+    const struct keycache_entry *entry;
+    uint8_t mac[CRYPTO_MAC_BYTES];
+    uint64_t slot;
+    enum err e;
+
+    REQUIRE(r->reading);
+    if (index_key == NULL || name.len == 0 || name.len > LIMIT_IDENTIFIER_MAX)
+        return ERR_NOT_FOUND;
+    vault__name_mac(index_key, domain, name, mac);
+    slot = names_get(r->names, mac);
+    if (slot != 0 && subject_key(r->v->slab, r->keys, slot, &entry) == ERR_OK) {
+        *ret_slot = slot;
+        return ERR_OK;
+    }
+    e = store_name_get(r->store, mac, &slot);
+    if (e == ERR_OK)
+        e = subject_key(r->v->slab, r->keys, slot, &entry);
+    if (e != ERR_OK)
+        return e;
+    names_put(r->names, mac, slot);
+    *ret_slot = slot;
+    return ERR_OK;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger is right, whatever slab and database say: erasures it holds are carried out again when
+ * the store opens, after a crash between the steps of one or after a restore of older files.
+ * Runs on: the thread that opens the vault; the writer for single records. Holds: nothing.
+ * Invariant: the sequence number that the database remembers covers erasures whose names are gone
+ * and whose sweep is noted; it never passes one that is not. */
+#include "vault/vault_priv.h"
+
+#include "base/secret.h"
+
+struct replay {
+    struct vault *v;
+    uint64_t applied; /* the database has carried out the ledger up to here */
+    struct ledger_record *missing;
+    size_t count;
+    size_t cap;
+};
+
+/* Step 2 again: an older slab may have the key still, or the crash came before. */
+static enum err shred_again(struct vault *v, const struct ledger_record *record)
+{
+    uint8_t raw[SLAB_SLOT_BYTES];
+    static const uint8_t zero[SLAB_SLOT_BYTES];
+    struct slab_key key;
+    enum err e;
+
+    if (record->slot >= slab_slots_used(v->slab)) /* an older slab: never to be given out again */
+        return slab_shred(v->slab, record->slot);
+    e = slab_raw(v->slab, record->slot, raw);
+    if (e != ERR_OK)
+        return e;
+    e = memcmp(raw, zero, sizeof(zero)) == 0 ? ERR_NOT_FOUND
+                                             : slab_read(v->slab, record->slot, &key);
+    if (e == ERR_OK && memcmp(key.subject, record->subject, VAULT_ID_BYTES) != 0)
+        e = ERR_NOT_FOUND; /* an older slab gave the slot to somebody else */
+    secret_wipe(&key, sizeof(key));
+    secret_wipe(raw, sizeof(raw));
+    if (e == ERR_NOT_FOUND)
+        return ERR_OK;
+    /* What does not unwrap is of no use to anybody and stands in a slot that was erased. */
+    return e == ERR_OK || e == ERR_CORRUPT ? slab_shred(v->slab, record->slot) : e;
+}
+
+static void remember(struct replay *r, const struct ledger_record *record)
+{
+    if (r->count == r->cap) {
+        r->cap = r->cap == 0 ? 16 : r->cap * 2;
+        r->missing = realloc(r->missing, r->cap * sizeof(r->missing[0]));
+        REQUIRE(r->missing != NULL);
+    }
+    r->missing[r->count++] = *record;
+}
+
+static enum err each(const struct ledger_record *record, void *context)
+{
+    struct replay *r = context;
+
+    if (record->kind != LEDGER_ERASE)
+        return ERR_OK;
+    if (record->seq > r->applied)
+        remember(r, record);
+    return shred_again(r->v, record);
+}
+
+enum err vault__replay_record(struct store *s, const struct ledger_record *record)
+{
+    struct store_erasure erasure = {
+        .slot = record->slot,
+        .ledger_seq = record->seq,
+        .cutoff_ms = record->cutoff_ms,
+        .begun_ms = record->time_ms,
+    };
+    struct store_subject subject;
+    enum err e = store_subject_get(s, record->slot, &subject);
+
+    if (e == ERR_OK && memcmp(subject.id, record->subject, VAULT_ID_BYTES) == 0) {
+        e = store_names_delete(s, record->slot);
+        if (e == ERR_OK)
+            e = store_meta_add(s, STORE_META_SUBJECTS, -1);
+    } else if (e == ERR_NOT_FOUND) {
+        e = ERR_OK; /* a database from before this subject: nothing of it is here */
+    }
+    if (e != ERR_OK)
+        return e;
+    memcpy(erasure.id, record->erasure, VAULT_ID_BYTES);
+    memcpy(erasure.subject, record->subject, VAULT_ID_BYTES);
+    return store_erasure_add(s, &erasure);
+}
+
+enum err vault__replay_mark(struct vault *v, struct store *s)
+{
+    uint8_t head[CRYPTO_HASH_BYTES];
+    enum err e = store_meta_set_int(s, STORE_META_LEDGER_SEQ, (int64_t)ledger_seq(v->ledger));
+
+    ledger_head(v->ledger, head);
+    return e == ERR_OK ? store_meta_set_hash(s, STORE_META_LEDGER_HEAD, head) : e;
+}
+
+static enum err carry_out(struct vault *v, struct store *s, const struct replay *r)
+{
+    enum err e = store_begin(s);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; e == ERR_OK && i < r->count; i++)
+        e = vault__replay_record(s, &r->missing[i]);
+    if (e == ERR_OK)
+        e = vault__replay_mark(v, s);
+    if (e == ERR_OK)
+        return store_commit(s);
+    store_rollback(s);
+    return e;
+}
+
+static enum err compare(struct vault *v, struct store *s, uint64_t *ret_applied, struct errmsg *msg)
+{
+    uint8_t remembered[CRYPTO_HASH_BYTES];
+    uint8_t head[CRYPTO_HASH_BYTES];
+    int64_t seq = 0;
+    enum err e = store_meta_int(s, STORE_META_LEDGER_SEQ, &seq);
+
+    if (e == ERR_OK)
+        e = store_meta_hash(s, STORE_META_LEDGER_HEAD, remembered);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s/" VAULT_DB ": does not remember the ledger", v->dir);
+    ledger_head(v->ledger, head);
+    if (ledger_seq(v->ledger) < (uint64_t)seq)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s/" VAULT_LEDGER
+                          ": ends at entry %llu, but the store has seen %lld: this "
+                          "is an older copy. Erasures would be undone; put the live ledger back",
+                          v->dir, (unsigned long long)ledger_seq(v->ledger), (long long)seq);
+    if (seq > 0 && ledger_seq(v->ledger) == (uint64_t)seq &&
+        memcmp(head, remembered, sizeof(head)) != 0)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s/" VAULT_LEDGER ": is not the ledger that this store has written; put "
+                          "the live ledger back",
+                          v->dir);
+    *ret_applied = (uint64_t)seq;
+    return ERR_OK;
+}
+
+enum err vault__replay(struct vault *v, struct store *s, struct errmsg *msg)
+{
+    struct replay r = {.v = v};
+    enum err e = compare(v, s, &r.applied, msg);
+
+    if (e != ERR_OK)
+        return e;
+    e = ledger_each(v->ledger, each, &r);
+    if (e == ERR_OK && ledger_seq(v->ledger) > r.applied)
+        e = carry_out(v, s, &r);
+    mem_free(&r.missing);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s: erasures of the ledger cannot be carried out: %s", v->dir,
+                          err_text(e));
+    return ERR_OK;
+}

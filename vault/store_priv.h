@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the vault asks of its database: rows of ciphertext, blind indexes and counters, in one
+ * connection that belongs to one thread. No keys, no clear values, no cryptography: it is storage
+ * that the vault does not trust. Behind it stands SQLite (store_sqlite*.c).
+ *
+ * Errors everywhere: IO, NO_SPACE (disk full), BUSY (locked for too long), CORRUPT. After one of
+ * these store_failed() is true until the transaction is rolled back. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "vault/crypto_priv.h"
+
+struct store;
+
+enum store_role { STORE_WRITER, STORE_READER };
+
+/* ---- opening ---- */
+
+/* A new, empty database file. */
+enum err store_create(const char *path, const uint8_t store_id[VAULT_ID_BYTES], struct errmsg *msg)
+    MUST_CHECK;
+/* CORRUPT with a message when it is no store of ours, newer, or another store's. */
+enum err store_open(const char *path, enum store_role role, const uint8_t store_id[VAULT_ID_BYTES],
+                    struct store **ret_store, struct errmsg *msg) MUST_CHECK;
+void store_close(struct store **store);
+
+/* ---- transactions ---- */
+
+enum err store_begin(struct store *s) MUST_CHECK;
+/* Durable on OK. On an error the transaction has been rolled back. */
+enum err store_commit(struct store *s) MUST_CHECK;
+void store_rollback(struct store *s);
+/* A statement failed since store_begin(): nothing of the transaction may stay. */
+bool store_failed(const struct store *s);
+
+/* Readers: look-ups between the two see one state. Cheap when there is one look-up only. */
+void store_read_begin(struct store *s);
+void store_read_end(struct store *s);
+
+/* Pages in the write-ahead log after the last commit of this connection. */
+int store_wal_pages(const struct store *s);
+/* Copy the log into the database as far as readers allow; never waits. */
+enum err store_checkpoint(struct store *s) MUST_CHECK;
+/* The same, whole, and cut the log to nothing. BUSY when a reader or checkpoint is in the way. */
+enum err store_truncate(struct store *s) MUST_CHECK;
+
+/* ---- what the store remembers of itself ---- */
+
+#define STORE_META_LEDGER_SEQ  "ledger_seq"
+#define STORE_META_LEDGER_HEAD "ledger_head"
+#define STORE_META_SUBJECTS    "subjects"
+
+enum err store_meta_int(struct store *s, const char *key, int64_t *ret) MUST_CHECK;
+enum err store_meta_set_int(struct store *s, const char *key, int64_t value) MUST_CHECK;
+enum err store_meta_add(struct store *s, const char *key, int64_t delta) MUST_CHECK;
+enum err store_meta_hash(struct store *s, const char *key, uint8_t ret[CRYPTO_HASH_BYTES])
+    MUST_CHECK;
+enum err store_meta_set_hash(struct store *s, const char *key,
+                             const uint8_t hash[CRYPTO_HASH_BYTES]) MUST_CHECK;
+
+/* ---- classes ---- */
+
+enum { STORE_PERIOD_TEXT_MAX = 48 };
+
+struct store_class {
+    uint16_t id; /* 0: there is none */
+    uint16_t domain;
+    enum token_format format;
+    bool deterministic;
+    bool ordered; /* row order is due order: no index on the due time */
+    char name[CLASS_NAME_MAX + 1];
+    char period[STORE_PERIOD_TEXT_MAX];
+};
+
+/* Every class, each put at its id in `ret`. CORRUPT on an id past CLASSES_MAX. */
+enum err store_classes_read(struct store *s, struct store_class ret[CLASSES_MAX + 1]) MUST_CHECK;
+/* Add a class and its tables. */
+enum err store_class_add(struct store *s, const struct store_class *c) MUST_CHECK;
+/* The period as the configuration has it now. */
+enum err store_class_set_period(struct store *s, uint16_t id, const char *period) MUST_CHECK;
+/* Row order is no longer due order: make the index that purging needs then. */
+enum err store_class_disorder(struct store *s, const struct store_class *c) MUST_CHECK;
+/* Forget an empty class: its tables and its entry. */
+enum err store_class_drop(struct store *s, const struct store_class *c) MUST_CHECK;
+enum err store_class_is_empty(struct store *s, const struct store_class *c, bool *ret) MUST_CHECK;
+
+/* ---- domains: where the index key of each lies in the slab ---- */
+
+enum err store_domain_add(struct store *s, uint16_t domain, uint64_t slot) MUST_CHECK;
+/* The first domain with a number of at least `from`; NOT_FOUND past the last. */
+enum err store_domain_next(struct store *s, uint16_t from, uint16_t *ret_domain, uint64_t *ret_slot)
+    MUST_CHECK;
+
+/* ---- subjects and their names ---- */
+
+struct store_subject {
+    uint64_t slot;
+    uint8_t id[VAULT_ID_BYTES];
+    uint16_t domain;
+    int64_t created_s;
+};
+
+enum err store_subject_add(struct store *s, const struct store_subject *subject) MUST_CHECK;
+enum err store_subject_get(struct store *s, uint64_t slot, struct store_subject *ret) MUST_CHECK;
+enum err store_subject_delete(struct store *s, uint64_t slot) MUST_CHECK;
+/* The highest slot that a subject has; 0 when there is none. */
+enum err store_subject_last(struct store *s, uint64_t *ret_slot) MUST_CHECK;
+
+enum err store_name_get(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t *ret_slot)
+    MUST_CHECK;
+enum err store_name_put(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot)
+    MUST_CHECK;
+enum err store_names_delete(struct store *s, uint64_t slot) MUST_CHECK;
+enum err store_names_count(struct store *s, uint64_t slot, uint64_t *ret) MUST_CHECK;
+
+/* ---- rows ---- */
+
+struct store_row {
+    uint64_t id;
+    uint64_t token_row; /* deterministic classes: the row number that the token names */
+    uint64_t slot;      /* whose it is */
+    int64_t created_s;
+    int64_t due_s;
+    uint8_t salt[TOKEN_SALT_BYTES];
+    struct span sealed; /* read: borrowed until the next call on this store */
+};
+
+enum err store_row_add(struct store *s, const struct store_class *c, const struct store_row *row)
+    MUST_CHECK;
+/* Random classes: the row that a token names. */
+enum err store_row_get(struct store *s, const struct store_class *c, uint64_t id,
+                       struct store_row *ret) MUST_CHECK;
+
+/* Deterministic classes: equal values share one token, each owner has a row of its own. */
+enum err store_shared_find(struct store *s, const struct store_class *c,
+                           const uint8_t fingerprint[CRYPTO_MAC_BYTES], uint64_t *ret_token_row,
+                           uint8_t ret_salt[TOKEN_SALT_BYTES]) MUST_CHECK;
+enum err store_shared_add(struct store *s, const struct store_class *c, uint64_t token_row,
+                          const uint8_t salt[TOKEN_SALT_BYTES],
+                          const uint8_t fingerprint[CRYPTO_MAC_BYTES]) MUST_CHECK;
+enum err store_shared_delete(struct store *s, const struct store_class *c, uint64_t token_row)
+    MUST_CHECK;
+/* Delete it when no owner has a row left. */
+enum err store_shared_trim(struct store *s, const struct store_class *c, uint64_t token_row)
+    MUST_CHECK;
+/* One owner's rows under a token, the one that lives longest first. */
+enum err store_owner_get(struct store *s, const struct store_class *c, uint64_t token_row,
+                         uint64_t slot, struct store_row *ret) MUST_CHECK;
+
+/* Cursors: start, then store_next() until NOT_FOUND or until enough is seen. One at a time. */
+enum err store_owners(struct store *s, const struct store_class *c, uint64_t token_row) MUST_CHECK;
+enum err store_rows_of(struct store *s, const struct store_class *c, uint64_t slot) MUST_CHECK;
+enum err store_next(struct store *s, struct store_row *ret) MUST_CHECK;
+
+enum err store_rows_count(struct store *s, const struct store_class *c, uint64_t slot,
+                          int64_t due_after_s, uint64_t *ret) MUST_CHECK;
+/* The last row's number and due time; both 0 when there is none. */
+enum err store_row_last(struct store *s, const struct store_class *c, uint64_t *ret_id,
+                        int64_t *ret_due_s) MUST_CHECK;
+enum err store_class_has(struct store *s, const struct store_class *c, uint64_t slot, bool *ret)
+    MUST_CHECK;
+
+/* What a deleted row was, for the counters and what hangs on it. */
+struct store_gone {
+    uint64_t token_row;
+    uint64_t slot;
+    int64_t created_s;
+    int64_t due_s;
+};
+
+/* Delete up to `limit` rows of a subject, or of those that were due; `ret` holds `limit`. */
+enum err store_rows_delete_of(struct store *s, const struct store_class *c, uint64_t slot,
+                              size_t limit, struct store_gone *ret, size_t *ret_count) MUST_CHECK;
+enum err store_rows_delete_due(struct store *s, const struct store_class *c, int64_t now_s,
+                               size_t limit, struct store_gone *ret, size_t *ret_count) MUST_CHECK;
+
+/* ---- counters ---- */
+
+enum store_flow { STORE_CREATED = 1, STORE_PURGED_TIMER = 2, STORE_PURGED_ERASURE = 3 };
+
+/* Rows of a class by the days (since 1970, UTC) they were created and fall due. */
+enum err store_aggregate_add(struct store *s, uint16_t class_id, int64_t created_day,
+                             int64_t due_day, int64_t delta) MUST_CHECK;
+enum err store_aggregate_each(struct store *s, uint16_t class_id,
+                              void (*fn)(void *context, int64_t created_day, int64_t due_day,
+                                         int64_t n),
+                              void *context) MUST_CHECK;
+enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum store_flow flow,
+                        int64_t n) MUST_CHECK;
+enum err store_flow_sum(struct store *s, uint16_t class_id, enum store_flow flow, uint64_t *ret)
+    MUST_CHECK;
+
+/* ---- erasures that are acknowledged and not yet swept and verified ---- */
+
+struct store_erasure {
+    uint64_t slot;
+    uint8_t id[VAULT_ID_BYTES];
+    uint8_t subject[VAULT_ID_BYTES];
+    uint64_t ledger_seq;
+    int64_t cutoff_ms;
+    int64_t begun_ms;
+};
+
+enum err store_erasure_add(struct store *s, const struct store_erasure *erasure) MUST_CHECK;
+enum err store_erasure_delete(struct store *s, uint64_t slot) MUST_CHECK;
+/* The first with a ledger entry after `seq`; NOT_FOUND past the last. */
+enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One SQLite connection: opening, transactions, statements, checkpoints.
+ * Runs on: the thread that owns the connection. Holds: prepared statements, made at first use.
+ * Invariant: no statement is left standing on a row when a transaction ends, since that would hold
+ * back checkpoints. Not here: what the tables mean (store_sqlite_*.c), keys, clear values. */
+#include "vault/store_sqlite_priv.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+
+enum {
+    OPEN_WAIT_MS = 5000,  /* another connection of ours may be opening or closing */
+    TRUNCATE_WAIT_MS = 20 /* the writer must not stand still for a slow reader */
+};
+
+static const char *const statement_sql[] = {
+#define X(name, sql) sql,
+    STORE_STATEMENTS(X)
+#undef X
+};
+
+static const char *const class_sql[][2] = {
+#define X(name, random, deterministic) {random, deterministic},
+    STORE_CLASS_STATEMENTS(X)
+#undef X
+};
+
+enum err store__error(struct store *s, int rc)
+{
+    s->failed = true;
+    switch (rc & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+        return ERR_NO_SPACE;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_BUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_MISMATCH:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_ERROR: /* a table that should be there is not */
+        return ERR_CORRUPT;
+    default:
+        return ERR_IO;
+    }
+}
+
+static void let_go(struct store *s)
+{
+    if (s->held != NULL)
+        (void)sqlite3_reset(s->held);
+    s->held = NULL;
+}
+
+static sqlite3_stmt *prepare(struct store *s, sqlite3_stmt **kept, const char *sql)
+{
+    int rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, kept, NULL);
+
+    if (rc != SQLITE_OK)
+        (void)store__error(s, rc);
+    return *kept;
+}
+
+static sqlite3_stmt *plain(struct store *s, enum store_statement which)
+{
+    if (s->statements[which] != NULL)
+        return s->statements[which];
+    return prepare(s, &s->statements[which], statement_sql[which]);
+}
+
+/* A reader's first look-up needs no transaction: its statement, left standing on the row, holds the
+ * snapshot. From the second on BEGIN does; that saves half the cost of a single look-up. */
+static void start(struct store *s)
+{
+    if (s->reading && s->looked && !s->begun) {
+        sqlite3_stmt *begin = plain(s, STORE_READ_BEGIN);
+
+        if (begin != NULL) {
+            (void)sqlite3_step(begin);
+            s->begun = sqlite3_reset(begin) == SQLITE_OK;
+        }
+    }
+    s->looked = true;
+    let_go(s);
+}
+
+sqlite3_stmt *store__get(struct store *s, enum store_statement which)
+{
+    start(s);
+    return plain(s, which);
+}
+
+static void put_class_id(const char *sql, unsigned class_id, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (; *sql != '\0' && n + 8 < size; sql++) {
+        if (*sql == '$')
+            n += (size_t)snprintf(out + n, size - n, "%u", class_id);
+        else
+            out[n++] = *sql;
+    }
+    REQUIRE(*sql == '\0');
+    out[n] = '\0';
+}
+
+sqlite3_stmt *store__get_class(struct store *s, const struct store_class *c,
+                               enum store_class_statement which)
+{
+    const char *sql = class_sql[which][c->deterministic ? 1 : 0];
+    struct store_class_statements *own;
+    char text[512];
+
+    REQUIRE(c->id > 0 && c->id <= CLASSES_MAX && sql != NULL);
+    start(s);
+    if (s->classes[c->id] == NULL)
+        s->classes[c->id] = mem_alloc(sizeof(*own));
+    own = s->classes[c->id];
+    if (own->at[which] != NULL)
+        return own->at[which];
+    put_class_id(sql, c->id, text, sizeof(text));
+    return prepare(s, &own->at[which], text);
+}
+
+enum err store__row(struct store *s, sqlite3_stmt *stmt)
+{
+    int rc;
+
+    if (stmt == NULL)
+        return ERR_CORRUPT;
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        s->held = stmt;
+        return ERR_OK;
+    }
+    (void)sqlite3_reset(stmt);
+    s->held = NULL;
+    return rc == SQLITE_DONE ? ERR_NOT_FOUND : store__error(s, rc);
+}
+
+enum err store__run(struct store *s, sqlite3_stmt *stmt)
+{
+    enum err e = store__row(s, stmt);
+
+    let_go(s);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err store__exec(struct store *s, const char *sql, unsigned class_id)
+{
+    char text[2048];
+    int rc;
+
+    let_go(s);
+    put_class_id(sql, class_id, text, sizeof(text));
+    rc = sqlite3_exec(s->db, text, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? ERR_OK : store__error(s, rc);
+}
+
+/* ---- opening ---- */
+
+static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = context;
+
+    (void)db;
+    (void)name;
+    s->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void configure_library(void)
+{
+    /* Memory statistics cost a mutex for every allocation of every thread. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+enum err store__connect(const char *path, enum store_role role, bool create,
+                        struct store **ret_store, struct errmsg *msg)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    AUTO(store_close) struct store *s = mem_alloc(sizeof(*s));
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    enum err e;
+    int rc;
+
+    (void)pthread_once(&once, configure_library);
+    if (role == STORE_READER)
+        flags |= SQLITE_OPEN_READONLY;
+    else
+        flags |= SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(s->db, OPEN_WAIT_MS); /* before the first statement */
+    if (rc != SQLITE_OK)
+        return errmsg_set(msg, store__error(s, rc), "%s: %s", path, sqlite3_errstr(rc));
+    e = store__exec(s,
+                    "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                    "PRAGMA mmap_size=2000000000; PRAGMA temp_store=MEMORY;"
+                    "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192;",
+                    0);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s: %s", path, sqlite3_errmsg(s->db));
+    if (role == STORE_WRITER)
+        (void)sqlite3_wal_hook(s->db, on_commit, s); /* and so no checkpoint inside COMMIT */
+    *ret_store = TAKE(s);
+    return ERR_OK;
+}
+
+void store_close(struct store **store)
+{
+    struct store *s = TAKE(*store);
+
+    if (s == NULL)
+        return;
+    let_go(s);
+    for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++)
+        (void)sqlite3_finalize(s->statements[i]);
+    for (size_t c = 0; c <= CLASSES_MAX; c++) {
+        for (size_t i = 0; s->classes[c] != NULL && i < STORE_CLASS_STATEMENT_COUNT; i++)
+            (void)sqlite3_finalize(s->classes[c]->at[i]);
+        free(s->classes[c]);
+    }
+    (void)sqlite3_close(s->db);
+    free(s);
+}
+
+/* ---- transactions ---- */
+
+enum err store_begin(struct store *s)
+{
+    s->failed = false;
+    return store__run(s, store__get(s, STORE_BEGIN));
+}
+
+enum err store_commit(struct store *s)
+{
+    enum err e = ERR_OK;
+
+    if (FAULT_FAILS("commit.fail"))
+        e = ERR_IO;
+    else if (FAULT_FAILS("space.fail"))
+        e = ERR_NO_SPACE;
+    else
+        e = store__run(s, store__get(s, STORE_COMMIT));
+    if (e != ERR_OK)
+        store_rollback(s);
+    return e;
+}
+
+void store_rollback(struct store *s)
+{
+    let_go(s);
+    /* Some errors have rolled back by themselves. */
+    if (sqlite3_get_autocommit(s->db) == 0)
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->failed = false;
+}
+
+bool store_failed(const struct store *s)
+{
+    return s->failed;
+}
+
+void store_read_begin(struct store *s)
+{
+    s->reading = true;
+    s->looked = false;
+}
+
+void store_read_end(struct store *s)
+{
+    let_go(s);
+    if (s->begun) {
+        sqlite3_stmt *commit = plain(s, STORE_COMMIT);
+
+        if (commit != NULL) {
+            (void)sqlite3_step(commit);
+            (void)sqlite3_reset(commit);
+        }
+    }
+    s->begun = false;
+    s->reading = false;
+}
+
+/* ---- checkpoints ---- */
+
+int store_wal_pages(const struct store *s)
+{
+    return s->wal_pages;
+}
+
+enum err store_checkpoint(struct store *s)
+{
+    int rc;
+
+    let_go(s);
+    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return rc == SQLITE_OK ? ERR_OK : store__error(s, rc);
+}
+
+enum err store_truncate(struct store *s)
+{
+    int log = -1;
+    int done = -1;
+    int rc;
+
+    let_go(s);
+    (void)sqlite3_busy_timeout(s->db, TRUNCATE_WAIT_MS);
+    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &log, &done);
+    (void)sqlite3_busy_timeout(s->db, OPEN_WAIT_MS);
+    if (rc != SQLITE_OK)
+        return store__error(s, rc);
+    if (log != 0 || done != 0)
+        return ERR_BUSY;
+    s->wal_pages = 0;
+    return ERR_OK;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters kept beside the rows, so that a report needs no scan.
+ * Runs on: the thread that owns the connection. Holds: nothing. Invariant: changed only in the
+ * transaction that changes the rows they count. */
+#include "vault/store_sqlite_priv.h"
+
+enum err store_aggregate_add(struct store *s, uint16_t class_id, int64_t created_day,
+                             int64_t due_day, int64_t delta)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_AGG_ADD);
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, class_id);
+        bind_int(stmt, 2, created_day);
+        bind_int(stmt, 3, due_day);
+        bind_int(stmt, 4, delta);
+    }
+    e = store__run(s, stmt);
+    if (e != ERR_OK || delta >= 0)
+        return e;
+    stmt = store__get(s, STORE_AGG_TRIM);
+    if (stmt != NULL) {
+        bind_int(stmt, 1, class_id);
+        bind_int(stmt, 2, created_day);
+        bind_int(stmt, 3, due_day);
+    }
+    return store__run(s, stmt);
+}
+
+enum err store_aggregate_each(struct store *s, uint16_t class_id,
+                              void (*fn)(void *context, int64_t created_day, int64_t due_day,
+                                         int64_t n),
+                              void *context)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_AGG_ALL);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, class_id);
+    e = store__row(s, stmt);
+    while (e == ERR_OK) {
+        fn(context, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+           sqlite3_column_int64(stmt, 2));
+        e = store__row(s, stmt);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum store_flow flow,
+                        int64_t n)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_FLOW_ADD);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, class_id);
+        bind_int(stmt, 2, day);
+        bind_int(stmt, 3, flow);
+        bind_int(stmt, 4, n);
+    }
+    return store__run(s, stmt);
+}
+
+enum err store_flow_sum(struct store *s, uint16_t class_id, enum store_flow flow, uint64_t *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_FLOW_SUM);
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, class_id);
+        bind_int(stmt, 2, flow);
+    }
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        *ret = column_u64(stmt, 0);
+    return e;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of the SQLite adapter, and by them only. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "base/assert.h"
+#include "vault/store_priv.h"
+
+/* Statements on the fixed tables. */
+/* clang-format off */
+#define STORE_STATEMENTS(X)                                                                        \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(READ_BEGIN, "BEGIN")                                                                         \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(META_GET, "SELECT v FROM meta WHERE k=?1")                                                   \
+    X(META_SET, "INSERT INTO meta(k,v) VALUES(?1,?2) ON CONFLICT(k) DO UPDATE SET v=excluded.v")   \
+    X(META_ADD, "UPDATE meta SET v=v+?2 WHERE k=?1")                                               \
+    X(CLASS_ALL, "SELECT id,domain,name,format,deterministic,period,ordered FROM class")           \
+    X(CLASS_ADD, "INSERT INTO class VALUES(?1,?2,?3,?4,?5,?6,?7)")                                 \
+    X(CLASS_PERIOD, "UPDATE class SET period=?2 WHERE id=?1")                                      \
+    X(CLASS_DISORDER, "UPDATE class SET ordered=0 WHERE id=?1")                                    \
+    X(CLASS_DELETE, "DELETE FROM class WHERE id=?1")                                               \
+    X(DOMAIN_ADD, "INSERT INTO domain VALUES(?1,?2)")                                              \
+    X(DOMAIN_NEXT, "SELECT id,slot FROM domain WHERE id>=?1 ORDER BY id LIMIT 1")                  \
+    X(SUBJECT_ADD, "INSERT INTO subject VALUES(?1,?2,?3,?4)")                                      \
+    X(SUBJECT_GET, "SELECT rid,domain,created FROM subject WHERE slot=?1")                         \
+    X(SUBJECT_DELETE, "DELETE FROM subject WHERE slot=?1")                                         \
+    X(SUBJECT_LAST, "SELECT ifnull(max(slot),0) FROM subject")                                     \
+    X(NAME_GET, "SELECT slot FROM subject_name WHERE mac=?1")                                      \
+    X(NAME_PUT, "INSERT INTO subject_name VALUES(?1,?2)"                                           \
+                " ON CONFLICT(mac) DO UPDATE SET slot=excluded.slot")                              \
+    X(NAME_DELETE, "DELETE FROM subject_name WHERE slot=?1")                                       \
+    X(NAME_COUNT, "SELECT count(*) FROM subject_name WHERE slot=?1")                               \
+    X(AGG_ADD, "INSERT INTO agg VALUES(?1,?2,?3,?4)"                                               \
+               " ON CONFLICT(class,created_day,due_day) DO UPDATE SET n=n+excluded.n")             \
+    X(AGG_TRIM, "DELETE FROM agg WHERE class=?1 AND created_day=?2 AND due_day=?3 AND n=0")        \
+    X(AGG_ALL, "SELECT created_day,due_day,n FROM agg WHERE class=?1")                             \
+    X(FLOW_ADD, "INSERT INTO flow VALUES(?1,?2,?3,?4)"                                             \
+                " ON CONFLICT(class,day,reason) DO UPDATE SET n=n+excluded.n")                     \
+    X(FLOW_SUM, "SELECT ifnull(sum(n),0) FROM flow WHERE class=?1 AND reason=?2")                  \
+    X(ERASURE_ADD, "INSERT OR REPLACE INTO erasure VALUES(?1,?2,?3,?4,?5,?6)")                     \
+    X(ERASURE_DELETE, "DELETE FROM erasure WHERE slot=?1")                                         \
+    X(ERASURE_NEXT, "SELECT slot,id,subject,seq,cutoff,begun FROM erasure WHERE seq>?1"            \
+                    " ORDER BY seq LIMIT 1")
+
+/* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
+#define STORE_CLASS_STATEMENTS(X)                                                                  \
+    X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?3,?4,?5,?6,?7)",         \
+               "INSERT INTO val_$(id,tok,subj,created,due,ct) VALUES(?1,?2,?3,?4,?5,?7)")          \
+    X(ROW_GET, "SELECT id,0,subj,created,due,salt,ct FROM val_$ WHERE id=?1", NULL)                \
+    X(ROWS_OF, "SELECT id,0,subj,created,due,salt,ct FROM val_$ WHERE subj=?1",                    \
+               "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                              \
+               " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1")                  \
+    X(OWNERS, NULL, "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                         \
+                    " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok WHERE d.tok=?1")              \
+    X(OWNER_GET, NULL, "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                      \
+                       " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok"                           \
+                       " WHERE d.tok=?1 AND v.subj=?2 ORDER BY v.due DESC LIMIT 1")                \
+    X(SHARED_FIND, NULL, "SELECT tok,salt FROM det_$ WHERE fp=?1")                                 \
+    X(SHARED_ADD, NULL, "INSERT INTO det_$(tok,salt,fp) VALUES(?1,?2,?3)")                         \
+    X(SHARED_DELETE, NULL, "DELETE FROM det_$ WHERE tok=?1")                                       \
+    X(SHARED_TRIM, NULL, "DELETE FROM det_$ WHERE tok=?1"                                          \
+                         " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                      \
+    X(COUNT, "SELECT count(*) FROM val_$ WHERE subj=?1 AND due>?2",                                \
+             "SELECT count(*) FROM val_$ WHERE subj=?1 AND due>?2")                                \
+    X(HAS, "SELECT EXISTS(SELECT 1 FROM val_$ WHERE subj=?1)",                                     \
+           "SELECT EXISTS(SELECT 1 FROM val_$ WHERE subj=?1)")                                     \
+    X(LAST, "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1",                                   \
+            "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1")                                   \
+    X(DELETE_OF, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
+                 " RETURNING 0,subj,created,due",                                                  \
+                 "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
+                 " RETURNING tok,subj,created,due")                                                \
+    X(DELETE_DUE, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ ORDER BY id LIMIT ?2)"       \
+                  " AND due<=?1 RETURNING 0,subj,created,due",                                     \
+                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ ORDER BY id LIMIT ?2)"       \
+                  " AND due<=?1 RETURNING tok,subj,created,due")                                   \
+    X(DELETE_DUE_INDEX, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
+                        " ORDER BY due LIMIT ?2) RETURNING 0,subj,created,due",                    \
+                        "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
+                        " ORDER BY due LIMIT ?2) RETURNING tok,subj,created,due")
+/* clang-format on */
+
+enum store_statement {
+#define X(name, sql) STORE_##name,
+    STORE_STATEMENTS(X)
+#undef X
+        STORE_STATEMENT_COUNT
+};
+
+enum store_class_statement {
+#define X(name, random, deterministic) STORE_##name,
+    STORE_CLASS_STATEMENTS(X)
+#undef X
+        STORE_CLASS_STATEMENT_COUNT
+};
+
+struct store_class_statements {
+    sqlite3_stmt *at[STORE_CLASS_STATEMENT_COUNT];
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *held; /* stands on a row; keeps a reader's snapshot until the next statement */
+    bool reading;       /* between store_read_begin() and store_read_end() */
+    bool looked;        /* ... and a look-up was made: the next one wants a transaction */
+    bool begun;         /* ... which was begun */
+    bool failed;
+    int wal_pages;
+    sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
+    struct store_class_statements *classes[CLASSES_MAX + 1];
+};
+
+/* A connection, configured; `create` makes the file. */
+enum err store__connect(const char *path, enum store_role role, bool create,
+                        struct store **ret_store, struct errmsg *msg) MUST_CHECK;
+/* Translate SQLite's result and remember that something failed. */
+enum err store__error(struct store *s, int rc);
+/* A statement ready to be bound; NULL (and store_failed) when it cannot be prepared. Whatever row
+ * was held before is let go. */
+sqlite3_stmt *store__get(struct store *s, enum store_statement which);
+sqlite3_stmt *store__get_class(struct store *s, const struct store_class *c,
+                               enum store_class_statement which);
+/* Run a statement that returns no row (NULL: it could not be prepared). */
+enum err store__run(struct store *s, sqlite3_stmt *stmt);
+/* Step to a row and hold it; NOT_FOUND when there is none. */
+enum err store__row(struct store *s, sqlite3_stmt *stmt);
+/* Run text that is not kept, class id put in for $ (0: none in it). */
+enum err store__exec(struct store *s, const char *sql, unsigned class_id);
+
+/* Binding cannot fail but by a mistake of ours: nothing is copied. */
+static inline void bind_int(sqlite3_stmt *stmt, int at, int64_t n)
+{
+    REQUIRE(sqlite3_bind_int64(stmt, at, n) == SQLITE_OK);
+}
+
+static inline void bind_blob(sqlite3_stmt *stmt, int at, const void *bytes, size_t len)
+{
+    REQUIRE(sqlite3_bind_blob64(stmt, at, bytes, len, SQLITE_STATIC) == SQLITE_OK);
+}
+
+static inline void bind_text(sqlite3_stmt *stmt, int at, const char *text)
+{
+    REQUIRE(sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC) == SQLITE_OK);
+}
+
+static inline uint64_t column_u64(sqlite3_stmt *stmt, int at)
+{
+    return (uint64_t)sqlite3_column_int64(stmt, at);
+}
+
+/* A column of exactly `len` bytes; false when it has another length. */
+static inline bool column_bytes(sqlite3_stmt *stmt, int at, void *to, size_t len)
+{
+    const void *from = sqlite3_column_blob(stmt, at);
+
+    if (from == NULL || sqlite3_column_bytes(stmt, at) != (int)len)
+        return false;
+    memcpy(to, from, len);
+    return true;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of values: adding, finding by token, by owner, deleting what is due or erased.
+ * Runs on: the thread that owns the connection. Holds: nothing. Invariant: a row that has not the
+ * shape we write is CORRUPT, never believed. Not here: counters, opening what is sealed.
+ *
+ *   random class         token -> val.id                      (the row keeps the token's salt)
+ *   deterministic class  token -> det.tok <- val.tok, one row an owner (det keeps the salt) */
+#include "vault/store_sqlite_priv.h"
+
+enum err store_row_add(struct store *s, const struct store_class *c, const struct store_row *row)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_ADD);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)row->id);
+        if (c->deterministic)
+            bind_int(stmt, 2, (int64_t)row->token_row);
+        bind_int(stmt, 3, (int64_t)row->slot);
+        bind_int(stmt, 4, row->created_s);
+        bind_int(stmt, 5, row->due_s);
+        if (!c->deterministic)
+            bind_blob(stmt, 6, row->salt, TOKEN_SALT_BYTES);
+        bind_blob(stmt, 7, row->sealed.at, row->sealed.len);
+    }
+    return store__run(s, stmt);
+}
+
+/* Columns: id, tok, subj, created, due, salt, ct. */
+static enum err read_row(sqlite3_stmt *stmt, struct store_row *ret)
+{
+    struct store_row row = {
+        .id = column_u64(stmt, 0),
+        .token_row = column_u64(stmt, 1),
+        .slot = column_u64(stmt, 2),
+        .created_s = sqlite3_column_int64(stmt, 3),
+        .due_s = sqlite3_column_int64(stmt, 4),
+    };
+
+    if (!column_bytes(stmt, 5, row.salt, TOKEN_SALT_BYTES))
+        return ERR_CORRUPT;
+    row.sealed.at = sqlite3_column_blob(stmt, 6);
+    row.sealed.len = (size_t)sqlite3_column_bytes(stmt, 6);
+    if (row.sealed.at == NULL || row.sealed.len <= CRYPTO_TAG_BYTES)
+        return ERR_CORRUPT;
+    *ret = row;
+    return ERR_OK;
+}
+
+static enum err first_row(struct store *s, sqlite3_stmt *stmt, struct store_row *ret)
+{
+    enum err e = store__row(s, stmt);
+
+    return e == ERR_OK ? read_row(stmt, ret) : e;
+}
+
+enum err store_row_get(struct store *s, const struct store_class *c, uint64_t id,
+                       struct store_row *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_GET);
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)id);
+    return first_row(s, stmt, ret);
+}
+
+enum err store_shared_find(struct store *s, const struct store_class *c,
+                           const uint8_t fingerprint[CRYPTO_MAC_BYTES], uint64_t *ret_token_row,
+                           uint8_t ret_salt[TOKEN_SALT_BYTES])
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_SHARED_FIND);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_blob(stmt, 1, fingerprint, CRYPTO_MAC_BYTES);
+    e = store__row(s, stmt);
+    if (e != ERR_OK)
+        return e;
+    if (!column_bytes(stmt, 1, ret_salt, TOKEN_SALT_BYTES))
+        return ERR_CORRUPT;
+    *ret_token_row = column_u64(stmt, 0);
+    return ERR_OK;
+}
+
+enum err store_shared_add(struct store *s, const struct store_class *c, uint64_t token_row,
+                          const uint8_t salt[TOKEN_SALT_BYTES],
+                          const uint8_t fingerprint[CRYPTO_MAC_BYTES])
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_SHARED_ADD);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)token_row);
+        bind_blob(stmt, 2, salt, TOKEN_SALT_BYTES);
+        bind_blob(stmt, 3, fingerprint, CRYPTO_MAC_BYTES);
+    }
+    return store__run(s, stmt);
+}
+
+static enum err run_token_row(struct store *s, const struct store_class *c,
+                              enum store_class_statement which, uint64_t token_row)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, which);
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)token_row);
+    return store__run(s, stmt);
+}
+
+enum err store_shared_delete(struct store *s, const struct store_class *c, uint64_t token_row)
+{
+    return run_token_row(s, c, STORE_SHARED_DELETE, token_row);
+}
+
+enum err store_shared_trim(struct store *s, const struct store_class *c, uint64_t token_row)
+{
+    return run_token_row(s, c, STORE_SHARED_TRIM, token_row);
+}
+
+enum err store_owner_get(struct store *s, const struct store_class *c, uint64_t token_row,
+                         uint64_t slot, struct store_row *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_OWNER_GET);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)token_row);
+        bind_int(stmt, 2, (int64_t)slot);
+    }
+    return first_row(s, stmt, ret);
+}
+
+/* ---- cursors ---- */
+
+static enum err cursor(struct store *s, const struct store_class *c,
+                       enum store_class_statement which, uint64_t key)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, which);
+
+    if (stmt == NULL)
+        return ERR_CORRUPT;
+    bind_int(stmt, 1, (int64_t)key);
+    s->held = stmt;
+    return ERR_OK;
+}
+
+enum err store_owners(struct store *s, const struct store_class *c, uint64_t token_row)
+{
+    return cursor(s, c, STORE_OWNERS, token_row);
+}
+
+enum err store_rows_of(struct store *s, const struct store_class *c, uint64_t slot)
+{
+    return cursor(s, c, STORE_ROWS_OF, slot);
+}
+
+enum err store_next(struct store *s, struct store_row *ret)
+{
+    return s->held == NULL ? ERR_NOT_FOUND : first_row(s, s->held, ret);
+}
+
+/* ---- figures of a table ---- */
+
+enum err store_rows_count(struct store *s, const struct store_class *c, uint64_t slot,
+                          int64_t due_after_s, uint64_t *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_COUNT);
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)slot);
+        bind_int(stmt, 2, due_after_s);
+    }
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        *ret = column_u64(stmt, 0);
+    return e;
+}
+
+enum err store_class_has(struct store *s, const struct store_class *c, uint64_t slot, bool *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_HAS);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)slot);
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        *ret = sqlite3_column_int64(stmt, 0) != 0;
+    return e;
+}
+
+enum err store_row_last(struct store *s, const struct store_class *c, uint64_t *ret_id,
+                        int64_t *ret_due_s)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_LAST);
+    enum err e = store__row(s, stmt);
+
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    *ret_id = e == ERR_OK ? column_u64(stmt, 0) : 0;
+    *ret_due_s = e == ERR_OK ? sqlite3_column_int64(stmt, 1) : 0;
+    return ERR_OK;
+}
+
+/* ---- deleting ---- */
+
+static enum err delete_rows(struct store *s, sqlite3_stmt *stmt, int64_t key, size_t limit,
+                            struct store_gone *ret, size_t *ret_count)
+{
+    size_t count = 0;
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, key);
+        bind_int(stmt, 2, (int64_t)limit);
+    }
+    e = store__row(s, stmt);
+    while (e == ERR_OK) {
+        REQUIRE(count < limit);
+        ret[count++] = (struct store_gone){
+            .token_row = column_u64(stmt, 0),
+            .slot = column_u64(stmt, 1),
+            .created_s = sqlite3_column_int64(stmt, 2),
+            .due_s = sqlite3_column_int64(stmt, 3),
+        };
+        e = store__row(s, stmt);
+    }
+    if (e != ERR_NOT_FOUND)
+        return e;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err store_rows_delete_of(struct store *s, const struct store_class *c, uint64_t slot,
+                              size_t limit, struct store_gone *ret, size_t *ret_count)
+{
+    return delete_rows(s, store__get_class(s, c, STORE_DELETE_OF), (int64_t)slot, limit, ret,
+                       ret_count);
+}
+
+enum err store_rows_delete_due(struct store *s, const struct store_class *c, int64_t now_s,
+                               size_t limit, struct store_gone *ret, size_t *ret_count)
+{
+    enum store_class_statement which = c->ordered ? STORE_DELETE_DUE : STORE_DELETE_DUE_INDEX;
+
+    return delete_rows(s, store__get_class(s, c, which), now_s, limit, ret, ret_count);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deleting rows: of a subject whose key is gone, and of values whose time is over.
+ * Runs on: the writer thread, inside a group's transaction. Holds: nothing. Invariant: never a row
+ * of a subject that has a key, unless it is due; counters move with the rows; a token of a
+ * deterministic class goes with its last row, a subject's names with its last value.
+ * Not here: which rows to delete when (retention/). */
+#include "vault/writer_priv.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+
+static size_t bounded(size_t limit)
+{
+    return limit < WRITER_DELETE_MAX ? limit : WRITER_DELETE_MAX;
+}
+
+/* What hangs on `count` rows just deleted, the first of w->gone. */
+static enum err follow_up(struct writer *w, const struct store_class *c, size_t count,
+                          enum store_flow why, int64_t now_s)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        tally_purged(w->tally, c->id, &w->gone[i], why, now_s);
+        if (c->deterministic)
+            e = store_shared_trim(w->store, c, w->gone[i].token_row);
+    }
+    return e;
+}
+
+/* ---- erased subjects ---- */
+
+static enum err sweep_class(struct writer *w, const struct store_class *c,
+                            struct vault_sweep_subject *op)
+{
+    size_t count = 0;
+    enum err e = store_rows_delete_of(w->store, c, op->slot, bounded(op->limit) - op->deleted,
+                                      w->gone, &count);
+
+    if (e == ERR_OK)
+        e = follow_up(w, c, count, STORE_PURGED_ERASURE, clock_now_s());
+    if (e != ERR_OK)
+        return e;
+    op->deleted += count;
+    if (op->per_class != NULL)
+        op->per_class[c->id] += count;
+    return ERR_OK;
+}
+
+/* Classes with blind indexes first: these are personal data that outlive the key. */
+static enum err sweep_classes(struct writer *w, struct vault_sweep_subject *op, bool deterministic)
+{
+    enum err e = ERR_OK;
+
+    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(w->v, id);
+
+        if (c != NULL && c->deterministic == deterministic && op->deleted < bounded(op->limit))
+            e = sweep_class(w, c, op);
+    }
+    return e;
+}
+
+enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op)
+{
+    const struct keycache_entry *entry;
+    enum err e = subject_key(w->v->slab, w->keys, op->slot, &entry);
+
+    if (e == ERR_OK || op->limit == 0)
+        return e == ERR_OK ? ERR_CONFLICT : ERR_INVALID; /* a key is there: nobody erased it */
+    if (e != ERR_NOT_FOUND)
+        return e;
+    op->deleted = 0;
+    e = sweep_classes(w, op, true);
+    if (e == ERR_OK)
+        e = sweep_classes(w, op, false);
+    op->more = op->deleted == bounded(op->limit);
+    if (e == ERR_OK)
+        e = store_names_delete(w->store, op->slot);
+    if (e == ERR_OK && !op->more)
+        e = store_subject_delete(w->store, op->slot);
+    if (e != ERR_OK)
+        w->broken = e;
+    FAULT_POINT("sweep.batch");
+    return e;
+}
+
+/* ---- values that are due ---- */
+
+static int by_slot(const void *a, const void *b)
+{
+    const struct store_gone *x = a;
+    const struct store_gone *y = b;
+
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+static enum err has_rows(struct writer *w, uint64_t slot, bool *ret)
+{
+    enum err e = ERR_OK;
+
+    *ret = false;
+    for (size_t id = 1; e == ERR_OK && !*ret && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(w->v, id);
+
+        if (c != NULL)
+            e = store_class_has(w->store, c, slot, ret);
+    }
+    return e;
+}
+
+/* The last value of a subject is gone: its names must not stay behind. Its key stays in the slab
+ * and opens nothing. */
+static enum err end_subject(struct writer *w, uint64_t slot)
+{
+    const struct keycache_entry *entry;
+    enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
+
+    if (e == ERR_NOT_FOUND)
+        return ERR_OK; /* erased: its own sweep ends it */
+    if (e == ERR_OK)
+        e = store_names_delete(w->store, slot);
+    if (e == ERR_OK)
+        e = store_subject_delete(w->store, slot);
+    if (e != ERR_OK)
+        return e;
+    w->subjects_ended = true;
+    tally_subjects(w->tally, -1);
+    return ERR_OK;
+}
+
+static enum err end_subjects(struct writer *w, size_t count)
+{
+    enum err e = ERR_OK;
+
+    qsort(w->gone, count, sizeof(w->gone[0]), by_slot);
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        bool more = true;
+
+        if (i > 0 && w->gone[i].slot == w->gone[i - 1].slot)
+            continue;
+        e = has_rows(w, w->gone[i].slot, &more);
+        if (e == ERR_OK && !more)
+            e = end_subject(w, w->gone[i].slot);
+    }
+    return e;
+}
+
+enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
+{
+    const struct store_class *c = vault__class(w->v, op->class_id);
+    size_t count = 0;
+    enum err e;
+
+    if (c == NULL || op->limit == 0)
+        return c == NULL ? ERR_NOT_FOUND : ERR_INVALID;
+    e = store_rows_delete_due(w->store, c, op->now_s, bounded(op->limit), w->gone, &count);
+    if (e == ERR_OK)
+        e = follow_up(w, c, count, STORE_PURGED_TIMER, op->now_s);
+    if (e == ERR_OK)
+        e = end_subjects(w, count);
+    if (w->subjects_ended)
+        names_clear(w->names);
+    if (e != ERR_OK) {
+        w->broken = e;
+        return e;
+    }
+    op->deleted = count;
+    op->more = count == bounded(op->limit);
+    FAULT_POINT("sweep.batch");
+    return ERR_OK;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store as a whole: making one, opening it, closing it.
+ * Runs on: the thread that opens. Holds: everything a store has open.
+ * Invariant: nothing is served before lock, keys, ledger and database agree with each other.
+ * Not here: writing (writer.c), reading (reader.c), erasing (erasure.c). */
+#include "vault/vault_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "vault/file_priv.h"
+#include "vault/writer_priv.h"
+
+static const char *const store_files[] = {VAULT_DB,   VAULT_DB "-wal", VAULT_DB "-shm",
+                                          VAULT_SLAB, VAULT_LEDGER,    VAULT_LOCK};
+
+char *vault__path(const char *dir, const char *name)
+{
+    char *path = NULL;
+
+    REQUIRE(asprintf(&path, "%s/%s", dir, name) > 0);
+    return path;
+}
+
+static bool exists(const char *dir, const char *name)
+{
+    AUTO(mem_free) char *path = vault__path(dir, name);
+
+    return access(path, F_OK) == 0;
+}
+
+/* Take the store for this process; a descriptor that is held for life. */
+static enum err take_lock(const char *dir, bool create, int *ret_fd, struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(dir, VAULT_LOCK);
+    AUTO(vault__fd_close)
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
+
+    if (fd < 0 && errno == ENOENT)
+        return errmsg_set(msg, ERR_IO, "%s: holds no store; `lethe init` makes one", dir);
+    if (fd < 0)
+        return errmsg_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errmsg_set(msg, errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO,
+                          "%s: the store is in use by another process", dir);
+    *ret_fd = fd;
+    fd = -1;
+    return ERR_OK;
+}
+
+/* ---- making a store ---- */
+
+static enum err create_keys(const char *dir, const struct root_key *root,
+                            uint8_t ret_id[VAULT_ID_BYTES], struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(dir, VAULT_SLAB);
+    AUTO(slab_close) struct slab *slab = NULL;
+    enum err e = slab_create(path, root, msg);
+
+    if (e == ERR_OK)
+        e = slab_open(path, root, &slab, msg);
+    if (e == ERR_OK)
+        memcpy(ret_id, slab_store_id(slab), VAULT_ID_BYTES);
+    return e;
+}
+
+static enum err create_ledger(const char *dir, const struct root_key *root,
+                              const uint8_t store_id[VAULT_ID_BYTES], struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(dir, VAULT_LEDGER);
+    AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+
+    vault__derive(root->bytes, CRYPTO_DERIVE_LEDGER, key);
+    return ledger_create(path, key, store_id, msg);
+}
+
+static enum err create_database(const char *dir, const uint8_t store_id[VAULT_ID_BYTES],
+                                struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    enum err e = store_create(path, store_id, msg);
+
+    if (e == ERR_OK)
+        e = store_open(path, STORE_WRITER, store_id, &s, msg);
+    if (e != ERR_OK)
+        return e;
+    e = store_begin(s);
+    if (e == ERR_OK) {
+        e = store_domain_add(s, VAULT_DOMAIN_DEFAULT, VAULT_INDEX_SLOT);
+        if (e == ERR_OK)
+            e = store_commit(s);
+        else
+            store_rollback(s);
+    }
+    return e == ERR_OK ? e : errmsg_set(msg, e, "%s: cannot be written", path);
+}
+
+static enum err create_files(const char *dir, const struct root_key *root, struct errmsg *msg)
+{
+    AUTO(vault__fd_close) int lock_fd = -1;
+    AUTO(mem_free) char *path = vault__path(dir, VAULT_DB);
+    uint8_t store_id[VAULT_ID_BYTES];
+    enum err e = take_lock(dir, true, &lock_fd, msg);
+
+    if (e == ERR_OK)
+        e = create_keys(dir, root, store_id, msg);
+    if (e == ERR_OK)
+        e = create_ledger(dir, root, store_id, msg);
+    if (e == ERR_OK)
+        e = create_database(dir, store_id, msg);
+    if (e == ERR_OK && vault__folder_sync(path) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: cannot be made durable", dir);
+    return e;
+}
+
+enum err vault_create(const char *dir, const struct root_key *root, struct errmsg *msg)
+{
+    bool made = mkdir(dir, 0700) == 0;
+    enum err e;
+
+    if (!made && errno != EEXIST)
+        return errmsg_set(msg, ERR_IO, "%s: %s", dir, strerror(errno));
+    for (size_t i = 0; i < COUNT_OF(store_files); i++)
+        if (exists(dir, store_files[i]))
+            return errmsg_set(msg, ERR_CONFLICT, "%s: holds a store already (%s)", dir,
+                              store_files[i]);
+    e = create_files(dir, root, msg);
+    if (e == ERR_OK && made) {
+        if (vault__folder_sync(dir) == ERR_OK)
+            return ERR_OK;
+        e = errmsg_set(msg, ERR_IO, "%s: cannot be made durable", dir);
+    }
+    if (e == ERR_OK)
+        return ERR_OK;
+    for (size_t i = 0; i < COUNT_OF(store_files); i++) {
+        AUTO(mem_free) char *path = vault__path(dir, store_files[i]);
+
+        (void)unlink(path);
+    }
+    if (made)
+        (void)rmdir(dir);
+    return e;
+}
+
+/* ---- opening ---- */
+
+static enum err open_keys(struct vault *v, const struct root_key *root, struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_SLAB);
+    struct slab_key key;
+    enum err e = slab_open(path, root, &v->slab, msg);
+
+    if (e != ERR_OK)
+        return e;
+    e = slab_read(v->slab, VAULT_LOCATOR_SLOT, &key);
+    if (e == ERR_OK && key.kind == SLAB_LOCATOR)
+        memcpy(v->locator_key, key.key, CRYPTO_KEY_BYTES);
+    else
+        e = errmsg_set(msg, ERR_CORRUPT, "%s: the locator key cannot be read", path);
+    secret_wipe(&key, sizeof(key));
+    vault__derive(root->bytes, CRYPTO_DERIVE_WRAP, v->wrap_key);
+    return e;
+}
+
+static enum err open_ledger(struct vault *v, const struct root_key *root, struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_LEDGER);
+    AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+
+    if (!exists(v->dir, VAULT_LEDGER))
+        return errmsg_set(
+            msg, ERR_CORRUPT,
+            "%s: is missing. Without the ledger erasures would be undone; put the live "
+            "one back, not one from a backup",
+            path);
+    vault__derive(root->bytes, CRYPTO_DERIVE_LEDGER, key);
+    return ledger_open(path, key, slab_store_id(v->slab), &v->ledger, msg);
+}
+
+/* Rows and subjects of the database must lie below what the slab has given out: an older slab would
+ * hand the same numbers out again. */
+static enum err check_slab_age(struct vault *v, struct store *s, struct errmsg *msg)
+{
+    uint64_t last = 0;
+    enum err e = store_subject_last(s, &last);
+
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s/" VAULT_DB ": the subjects cannot be read", v->dir);
+    if (last >= slab_slots_used(v->slab))
+        return errmsg_set(
+            msg, ERR_CORRUPT,
+            "%s/" VAULT_SLAB ": is older than " VAULT_DB " (key %llu of %llu): put the "
+            "latest copy back",
+            v->dir, (unsigned long long)last, (unsigned long long)slab_slots_used(v->slab));
+    return ERR_OK;
+}
+
+/* The log and its index are there once a connection has read. */
+static enum err open_db_files(struct vault *v, struct errmsg *msg)
+{
+    for (size_t i = 0; i < VAULT_DB_FILES; i++) {
+        AUTO(mem_free) char *path = vault__path(v->dir, store_files[i]);
+
+        v->db_fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+        if (v->db_fds[i] < 0)
+            return errmsg_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    return ERR_OK;
+}
+
+static enum err open_database(struct vault *v, const struct classes *classes,
+                              struct store **ret_store, struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    enum err e;
+
+    if (!exists(v->dir, VAULT_DB))
+        return errmsg_set(msg, ERR_CORRUPT, "%s: is missing", path);
+    e = store_open(path, STORE_WRITER, slab_store_id(v->slab), &s, msg);
+    if (e == ERR_OK)
+        e = check_slab_age(v, s, msg);
+    if (e == ERR_OK)
+        e = vault__replay(v, s, msg);
+    if (e == ERR_OK)
+        e = vault__domains_load(v, s, msg);
+    if (e == ERR_OK)
+        e = vault__classes_register(v, s, classes, msg);
+    if (e == ERR_OK)
+        e = open_db_files(v, msg);
+    if (e == ERR_OK)
+        *ret_store = TAKE(s);
+    return e;
+}
+
+static struct vault *new_vault(const char *dir)
+{
+    struct vault *v = mem_alloc(sizeof(*v));
+
+    v->dir = mem_strdup(dir);
+    v->lock_fd = -1;
+    for (size_t i = 0; i < VAULT_DB_FILES; i++)
+        v->db_fds[i] = -1;
+    v->locator_key = secret_alloc(CRYPTO_KEY_BYTES);
+    v->wrap_key = secret_alloc(CRYPTO_KEY_BYTES);
+    REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0);
+    return v;
+}
+
+enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
+                    struct errmsg *msg)
+{
+    AUTO(vault_close) struct vault *v = new_vault(options->dir);
+    struct store *s = NULL;
+    enum err e = take_lock(v->dir, false, &v->lock_fd, msg);
+
+    if (e == ERR_OK)
+        e = open_keys(v, options->root, msg);
+    if (e == ERR_OK)
+        e = open_ledger(v, options->root, msg);
+    if (e == ERR_OK)
+        e = open_database(v, options->classes, &s, msg);
+    if (e != ERR_OK)
+        return e;
+    vault__medium_risk(v->dir, v->risk, sizeof(v->risk));
+    e = checkpointer_start(v, &v->checkpointer);
+    if (e == ERR_OK)
+        e = writer_start(v, TAKE(s), &v->writer);
+    store_close(&s);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s: the store cannot be written: %s", v->dir, err_text(e));
+    *ret_vault = TAKE(v);
+    return ERR_OK;
+}
+
+void vault_close(struct vault **vault)
+{
+    struct vault *v = TAKE(*vault);
+
+    if (v == NULL)
+        return;
+    REQUIRE(v->readers == NULL);
+    writer_stop(v->writer);
+    checkpointer_stop(&v->checkpointer);
+    writer_free(&v->writer);
+    for (size_t i = 0; i < VAULT_DB_FILES; i++)
+        vault__fd_close(&v->db_fds[i]); /* after the last connection: this drops SQLite's locks */
+    vault__domains_free(v);
+    slab_close(&v->slab);
+    ledger_close(&v->ledger);
+    secret_free(&v->locator_key);
+    secret_free(&v->wrap_key);
+    (void)pthread_mutex_destroy(&v->readers_lock);
+    vault__fd_close(&v->lock_fd);
+    free(v->dir);
+    free(v);
+}
+
+const char *vault_dir(const struct vault *v)
+{
+    return v->dir;
+}
+
+const char *vault_medium_risk(const struct vault *v)
+{
+    return v->risk[0] == '\0' ? NULL : v->risk;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault's own objects, shared by its files: the store that is open, its readers, its writer.
+ *
+ * Who touches what: `slab` reads from any thread, writes from the writer thread; `ledger` and the
+ * writer's store belong to the writer thread; a reader belongs to its thread, and the writer enters
+ * it under its lock to drop an erased subject's key. Lock order: readers_lock, then a reader's
+ * lock. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "vault/keycache_priv.h"
+#include "vault/ledger_priv.h"
+#include "vault/slab_priv.h"
+#include "vault/store_priv.h"
+#include "vault/subjects_priv.h"
+#include "vault/vault.h"
+
+#define VAULT_DB     "vault.db"
+#define VAULT_SLAB   "keys.slab"
+#define VAULT_LEDGER "ledger.log"
+#define VAULT_LOCK   "lock"
+
+/* A new slab has two keys: the locator key and the default domain's index key. */
+enum { VAULT_LOCATOR_SLOT = 0, VAULT_INDEX_SLOT = 1, VAULT_DB_FILES = 3 };
+
+/* The keys that a domain's blind indexes are made with; a list that only grows. */
+struct domain_key {
+    uint16_t domain;
+    uint8_t *key; /* CRYPTO_KEY_BYTES in guarded memory */
+    struct domain_key *next;
+};
+
+struct writer;
+struct checkpointer;
+
+struct vault {
+    char *dir;
+    int lock_fd;
+    /* vault.db, its log and its index, open for life: SQLite's locks belong to the process, and
+     * closing any descriptor of these files would drop them. Verification reads through these. */
+    int db_fds[VAULT_DB_FILES];
+    struct slab *slab;
+    struct ledger *ledger;
+    uint8_t *locator_key; /* TOKEN_LOCATOR_KEY_BYTES, guarded */
+    uint8_t *wrap_key;    /* guarded; to prove that it opens no value */
+    char risk[160];
+    struct store_class table[CLASSES_MAX + 1]; /* the store's classes at their ids */
+    const struct class_def *defs[CLASSES_MAX + 1];
+    _Atomic(struct domain_key *) domains;
+    /* Keys may be in an unknown state (a sync of the slab failed): nothing is served any more. */
+    atomic_bool failed;
+    /* Moves when names were deleted: what readers remember of them is not to be relied on. */
+    atomic_uint names_generation;
+    pthread_mutex_t readers_lock;
+    struct vault_reader *readers;
+    struct writer *writer;
+    struct checkpointer *checkpointer;
+};
+
+struct vault_reader {
+    struct vault *v;
+    struct store *store;
+    pthread_mutex_t lock; /* held between begin and end, and by the writer while it drops a key */
+    bool reading;
+    struct keycache *keys;
+    struct names *names;
+    unsigned names_generation; /* the vault's when `names` was last known to be right */
+    struct vault_reader *next;
+};
+
+/* DIR/NAME; caller frees. */
+char *vault__path(const char *dir, const char *name);
+
+/* A class of this store by id; NULL when there is none. */
+static inline const struct store_class *vault__class(const struct vault *v, uint64_t id)
+{
+    return id > 0 && id <= CLASSES_MAX && v->table[id].id != 0 ? &v->table[id] : NULL;
+}
+
+/* ---- registry.c ---- */
+
+/* Match the configured classes with the store's, adding new ones. */
+enum err vault__classes_register(struct vault *v, struct store *s, const struct classes *classes,
+                                 struct errmsg *msg) MUST_CHECK;
+/* Load every domain's key. */
+enum err vault__domains_load(struct vault *v, struct store *s, struct errmsg *msg) MUST_CHECK;
+/* Make a domain's key when it has none; writer thread, outside a transaction. */
+enum err vault__domain_ensure(struct vault *v, struct store *s, uint16_t domain) MUST_CHECK;
+/* NULL when the domain is not known. Any thread. */
+const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain);
+void vault__domains_free(struct vault *v);
+
+/* ---- replay.c ---- */
+
+/* Bring slab and database up to the ledger: erasures that it holds and they have not carried out.
+ * CORRUPT with a message when the ledger is shorter than the store remembers. */
+enum err vault__replay(struct vault *v, struct store *s, struct errmsg *msg) MUST_CHECK;
+/* Carry one erasure into the database, inside the caller's transaction: names go, the sweep is
+ * noted. */
+enum err vault__replay_record(struct store *s, const struct ledger_record *record) MUST_CHECK;
+/* Remember how far the ledger goes, inside the caller's transaction. */
+enum err vault__replay_mark(struct vault *v, struct store *s) MUST_CHECK;
+
+/* ---- checkpoint.c ---- */
+
+enum err checkpointer_start(struct vault *v, struct checkpointer **ret) MUST_CHECK;
+void checkpointer_stop(struct checkpointer **c);
+/* The log has `pages` now: copy it into the database in the background when that is worth it. */
+void checkpointer_hint(struct checkpointer *c, int pages);
+/* Is the log so long that the writer should copy it itself before it goes on? */
+bool checkpointer_is_behind(int pages);
+
+/* ---- medium.c ---- */
+
+/* Why the medium of `dir` may keep old copies of overwritten bytes; empty when it is sound. */
+void vault__medium_risk(const char *dir, char *out, size_t size);
+/* Is the file system of device major:minor mounted with data=journal? `mountinfo`: text as
+ * /proc/self/mountinfo has it. */
+bool vault__medium_journals_data(const char *mountinfo, unsigned major, unsigned minor);

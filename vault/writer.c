@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer thread: takes what is queued, commits it as one group, then tells.
+ * Runs on: its own thread; vault_submit() and vault_run() on any. Holds: the queue, the only
+ * connection that writes. Invariant: done comes once for each operation, after its result is
+ * durable; a group is durable whole or not at all. Not here: what an operation does.
+ *
+ *   queue -> [tokenize, sweep, purge]* one transaction, one sync -> done ...
+ *         -> erase, truncate, close    alone, in their place in the queue -> done */
+#include "vault/writer_priv.h"
+
+#include "base/fault.h"
+#include "base/secret.h"
+
+enum { ROW_BLOCK = 65536, WRITER_NAMES = 65536 };
+
+/* ---- row numbers ---- */
+
+static enum err reserve_rows(struct writer *w, uint64_t count)
+{
+    uint64_t first = 0;
+    enum err e = slab_reserve_rows(w->v->slab, count, &first);
+
+    if (e != ERR_OK)
+        return e;
+    w->row_next = first;
+    w->row_end = first + count;
+    return ERR_OK;
+}
+
+enum err writer_next_row(struct writer *w, uint64_t *ret_row)
+{
+    enum err e = ERR_OK;
+
+    if (w->row_next == w->row_end)
+        e = reserve_rows(w, ROW_BLOCK);
+    if (e == ERR_OK)
+        *ret_row = w->row_next++;
+    return e;
+}
+
+/* The first block must lie past every row of the database, whatever slab was put beside it. */
+static enum err first_rows(struct writer *w)
+{
+    uint64_t last = 0;
+    enum err e;
+
+    for (size_t id = 1; id <= CLASSES_MAX; id++) {
+        uint64_t row = 0;
+
+        if (w->v->table[id].id == 0)
+            continue;
+        e = store_row_last(w->store, &w->v->table[id], &row, &w->last_due_s[id]);
+        if (e != ERR_OK)
+            return e;
+        last = row > last ? row : last;
+    }
+    store_read_end(w->store);
+    e = reserve_rows(w, ROW_BLOCK);
+    if (e == ERR_OK && w->row_next <= last)
+        e = reserve_rows(w, last - w->row_next + ROW_BLOCK);
+    if (e == ERR_OK && w->row_next <= last)
+        w->row_next = last + 1;
+    return e;
+}
+
+/* ---- groups ---- */
+
+static bool joins_group(const struct vault_op *op)
+{
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_SWEEP_SUBJECT ||
+           op->kind == VAULT_PURGE_DUE;
+}
+
+static size_t rows_of(const struct vault_op *op)
+{
+    switch (op->kind) {
+    case VAULT_TOKENIZE:
+        return 1 + ((const struct vault_tokenize *)op)->count;
+    case VAULT_SWEEP_SUBJECT:
+        return ((const struct vault_sweep_subject *)op)->limit;
+    case VAULT_PURGE_DUE:
+        return ((const struct vault_purge_due *)op)->limit;
+    default:
+        return 0;
+    }
+}
+
+/* What must be settled before the transaction: it commits by itself. */
+static void prepare(struct writer *w, struct vault_op *op)
+{
+    op->result = ERR_OK;
+    if (op->kind == VAULT_TOKENIZE)
+        op->result = vault__domain_ensure(w->v, w->store, ((struct vault_tokenize *)op)->domain);
+    else if (w->untold_count > 0)
+        op->result = vault__erasures_tell(w);
+}
+
+static enum err execute(struct writer *w, struct vault_op *op)
+{
+    switch (op->kind) {
+    case VAULT_TOKENIZE:
+        return vault__tokenize(w, (struct vault_tokenize *)op);
+    case VAULT_SWEEP_SUBJECT:
+        return vault__sweep_subject(w, (struct vault_sweep_subject *)op);
+    default:
+        return vault__purge_due(w, (struct vault_purge_due *)op);
+    }
+}
+
+static enum err execute_all(struct writer *w, struct vault_op *first)
+{
+    for (struct vault_op *op = first; op != NULL; op = op->next) {
+        if (op->result != ERR_OK)
+            continue;
+        op->result = execute(w, op);
+        if (w->broken != ERR_OK)
+            return w->broken;
+        if (store_failed(w->store))
+            return op->result != ERR_OK ? op->result : ERR_IO;
+    }
+    return ERR_OK;
+}
+
+/* Keys first, then the rows that need them. */
+static enum err commit(struct writer *w)
+{
+    enum err e = tally_write(w->tally, w->store);
+
+    if (e != ERR_OK)
+        return e;
+    if (w->keys_added) {
+        FAULT_POINT("tokenize.before_slab_sync");
+        e = slab_sync(w->v->slab);
+        if (e != ERR_OK) {
+            atomic_store(&w->v->failed, true);
+            return e;
+        }
+        w->keys_added = false;
+        FAULT_POINT("tokenize.after_slab_sync");
+    }
+    FAULT_POINT("tokenize.before_commit");
+    return store_commit(w->store);
+}
+
+/* Memory back to what the database says. */
+static void undo(struct writer *w)
+{
+    store_rollback(w->store);
+    tally_clear(w->tally);
+    keycache_clear(w->keys);
+    names_clear(w->names);
+    for (size_t id = 1; w->any_disordered && id <= CLASSES_MAX; id++)
+        if (w->disordered[id])
+            w->v->table[id].ordered = true;
+}
+
+static void acknowledge(struct vault_op *op)
+{
+    while (op != NULL) {
+        struct vault_op *next = op->next;
+
+        op->done(op); /* may free it */
+        op = next;
+    }
+}
+
+static void watch_log(struct writer *w)
+{
+    int pages = store_wal_pages(w->store);
+
+    /* The checkpointer may be at it: then the next commit tries again. */
+    if (checkpointer_is_behind(pages) && store_checkpoint(w->store) != ERR_OK)
+        store_rollback(w->store);
+    checkpointer_hint(w->v->checkpointer, pages);
+}
+
+static void run_group(struct writer *w, struct vault_op *first)
+{
+    enum err e;
+
+    w->broken = ERR_OK;
+    w->any_disordered = false;
+    w->subjects_ended = false;
+    memset(w->disordered, 0, sizeof(w->disordered));
+    for (struct vault_op *op = first; op != NULL; op = op->next)
+        prepare(w, op);
+    e = atomic_load(&w->v->failed) ? ERR_IO : store_begin(w->store);
+    if (e == ERR_OK)
+        e = execute_all(w, first);
+    if (FAULT_MUTANT("tokenize.ack_before_commit")) {
+        acknowledge(first);
+        first = NULL;
+    }
+    if (e == ERR_OK)
+        e = commit(w);
+    if (e != ERR_OK)
+        undo(w);
+    else if (w->subjects_ended)
+        atomic_fetch_add(&w->v->names_generation, 1);
+    for (struct vault_op *op = first; e != ERR_OK && op != NULL; op = op->next)
+        op->result = e;
+    if (e == ERR_OK)
+        FAULT_POINT("tokenize.committed");
+    acknowledge(first);
+    watch_log(w);
+}
+
+/* ---- one operation after the other ---- */
+
+static void run_alone(struct writer *w, struct vault_op *op)
+{
+    if (op->kind == VAULT_ERASE) {
+        vault__erase(w, (struct vault_erase *)op);
+        return;
+    }
+    if (atomic_load(&w->v->failed)) {
+        op->result = ERR_IO;
+    } else if (op->kind == VAULT_TRUNCATE) {
+        op->result = store_truncate(w->store);
+        FAULT_POINT("truncate.done");
+    } else {
+        op->result = vault__erasure_close(w, ((struct vault_erasure_close *)op)->erasure);
+    }
+    op->done(op);
+}
+
+/* Serve a list of operations in its order, as many in one group as fit. */
+static void serve(struct writer *w, struct vault_op *list)
+{
+    while (list != NULL) {
+        struct vault_op *first = list;
+        struct vault_op *last = list;
+        size_t rows = rows_of(first);
+
+        if (joins_group(first))
+            while (last->next != NULL && joins_group(last->next) &&
+                   rows + rows_of(last->next) <= WRITER_GROUP_ROWS) {
+                last = last->next;
+                rows += rows_of(last);
+            }
+        list = last->next;
+        last->next = NULL;
+        if (joins_group(first))
+            run_group(w, first);
+        else
+            run_alone(w, first);
+    }
+}
+
+static void *work(void *context)
+{
+    struct writer *w = context;
+
+    (void)pthread_mutex_lock(&w->lock);
+    for (;;) {
+        struct vault_op *list;
+
+        while (w->head == NULL && !w->closing) {
+            w->waiting = true;
+            (void)pthread_cond_wait(&w->wake, &w->lock);
+        }
+        w->waiting = false;
+        list = w->head;
+        w->head = NULL;
+        w->tail = NULL;
+        w->queued = 0;
+        (void)pthread_mutex_unlock(&w->lock);
+        if (list == NULL)
+            return NULL;
+        serve(w, list);
+        (void)pthread_mutex_lock(&w->lock);
+    }
+}
+
+/* ---- the queue ---- */
+
+enum err vault_submit(struct vault *v, struct vault_op *op)
+{
+    struct writer *w = v->writer;
+    bool wake;
+
+    REQUIRE(op->done != NULL);
+    op->next = NULL;
+    (void)pthread_mutex_lock(&w->lock);
+    if (w->closing || w->queued >= LIMIT_WRITER_QUEUE_MAX) {
+        (void)pthread_mutex_unlock(&w->lock);
+        return ERR_BUSY;
+    }
+    if (w->tail == NULL)
+        w->head = op;
+    else
+        w->tail->next = op;
+    w->tail = op;
+    w->queued++;
+    wake = w->waiting;
+    w->waiting = false; /* one signal is enough */
+    (void)pthread_mutex_unlock(&w->lock);
+    if (wake)
+        (void)pthread_cond_signal(&w->wake);
+    return ERR_OK;
+}
+
+struct run {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool done;
+};
+
+static void on_run_done(struct vault_op *op)
+{
+    struct run *run = op->owner;
+
+    (void)pthread_mutex_lock(&run->lock);
+    run->done = true;
+    (void)pthread_cond_signal(&run->wake);
+    (void)pthread_mutex_unlock(&run->lock);
+}
+
+enum err vault_run(struct vault *v, struct vault_op *op)
+{
+    struct run run = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    void *owner = op->owner;
+    enum err e;
+
+    REQUIRE(!pthread_equal(pthread_self(), v->writer->thread));
+    op->done = on_run_done;
+    op->owner = &run;
+    e = vault_submit(v, op);
+    if (e == ERR_OK) {
+        (void)pthread_mutex_lock(&run.lock);
+        while (!run.done)
+            (void)pthread_cond_wait(&run.wake, &run.lock);
+        (void)pthread_mutex_unlock(&run.lock);
+        e = op->result;
+    }
+    op->owner = owner;
+    (void)pthread_cond_destroy(&run.wake);
+    (void)pthread_mutex_destroy(&run.lock);
+    return e;
+}
+
+/* ---- starting and stopping ---- */
+
+static void free_writer(struct writer *w)
+{
+    store_close(&w->store);
+    keycache_free(&w->keys);
+    names_free(&w->names);
+    tally_free(&w->tally);
+    secret_free(&w->key);
+    buf_done(&w->sealed);
+    mem_free(&w->gone);
+    mem_free(&w->untold);
+    (void)pthread_cond_destroy(&w->wake);
+    (void)pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writer)
+{
+    struct writer *w = mem_alloc(sizeof(*w));
+    enum err e;
+
+    w->v = v;
+    w->store = s;
+    w->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
+    w->names = names_new(WRITER_NAMES);
+    w->tally = tally_new();
+    w->key = secret_alloc(CRYPTO_KEY_BYTES);
+    w->gone = mem_alloc(WRITER_DELETE_MAX * sizeof(w->gone[0]));
+    buf_init(&w->sealed, LIMIT_VALUE_MAX + 1 + CRYPTO_TAG_BYTES);
+    REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->wake, NULL) == 0);
+    e = first_rows(w);
+    if (e == ERR_OK && pthread_create(&w->thread, NULL, work, w) != 0)
+        e = ERR_NO_SPACE;
+    if (e != ERR_OK) {
+        free_writer(w);
+        return e;
+    }
+    *ret_writer = w;
+    return ERR_OK;
+}
+
+void writer_stop(struct writer *w)
+{
+    if (w == NULL)
+        return;
+    (void)pthread_mutex_lock(&w->lock);
+    w->closing = true;
+    (void)pthread_cond_signal(&w->wake);
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_join(w->thread, NULL);
+}
+
+void writer_free(struct writer **writer)
+{
+    struct writer *w = TAKE(*writer);
+
+    if (w == NULL)
+        return;
+    if (store_truncate(w->store) != ERR_OK)
+        store_rollback(w->store); /* the log is read at the next start */
+    free_writer(w);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer: one thread, one connection, every change. Its files: writer.c (queue and groups),
+ * tokenize.c, sweep.c, erasure.c. */
+#pragma once
+
+#include "vault/tally_priv.h"
+#include "vault/vault_priv.h"
+
+enum {
+    WRITER_GROUP_ROWS =
+        2000, /* rows that one commit carries at most, unless one operation has more */
+    WRITER_DELETE_MAX = 10000 /* rows that one sweep or purge deletes at most */
+};
+
+struct writer {
+    struct vault *v;
+    struct store *store;
+    struct keycache *keys;
+    struct names *names;
+    struct tally *tally;
+    uint8_t *key; /* guarded: of the subject being served; cache entries may move meanwhile */
+    uint64_t row_next;
+    uint64_t row_end; /* reserved row numbers: [row_next, row_end) */
+    int64_t last_due_s[CLASSES_MAX + 1];
+    /* What this transaction did that a rollback must undo in memory. */
+    bool keys_added;
+    bool disordered[CLASSES_MAX + 1];
+    bool any_disordered;
+    bool subjects_ended; /* names of this commit lead nowhere any more */
+    enum err broken;     /* something was written by halves: the group cannot be committed */
+    struct buf sealed;
+    struct store_gone *gone; /* WRITER_DELETE_MAX */
+    /* Acknowledged erasures that the database has not been told of yet. */
+    struct ledger_record *untold;
+    size_t untold_count;
+    size_t untold_cap;
+
+    pthread_mutex_t lock; /* over the queue */
+    pthread_cond_t wake;
+    struct vault_op *head;
+    struct vault_op *tail;
+    size_t queued;
+    bool waiting;
+    bool closing;
+    pthread_t thread;
+};
+
+/* Takes the store over, whatever comes. */
+enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writer) MUST_CHECK;
+/* Finish what is queued, then stop the thread: nothing can be submitted any more. */
+void writer_stop(struct writer *w);
+/* Cut the log and close; the thread is stopped, the checkpointer too. */
+void writer_free(struct writer **w);
+
+/* Called inside a group's transaction. An error that leaves w->broken untouched and the store whole
+ * concerns this operation alone: nothing was written. */
+enum err vault__tokenize(struct writer *w, struct vault_tokenize *op) MUST_CHECK;
+enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op) MUST_CHECK;
+enum err vault__purge_due(struct writer *w, struct vault_purge_due *op) MUST_CHECK;
+
+/* Called outside any transaction; calls done itself, at the point of acknowledgement. */
+void vault__erase(struct writer *w, struct vault_erase *op);
+enum err vault__erasure_close(struct writer *w, const struct vault_erasure *erasure) MUST_CHECK;
+/* Tell the database of acknowledged erasures: names deleted, sweeps noted. */
+enum err vault__erasures_tell(struct writer *w) MUST_CHECK;
+
+/* The next row number; reserves a block when the last is used up. */
+enum err writer_next_row(struct writer *w, uint64_t *ret_row) MUST_CHECK;
