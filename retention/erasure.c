@@ -179,7 +179,6 @@ static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, s
             return result;
         r->rows += op.deleted;
         more = op.more;
-        FAULT_POINT("erase.after_batch");
     }
     return ERR_OK;
 }
@@ -224,22 +223,20 @@ static enum err finish_steps(struct erasures *e, const struct vault_erasure *era
     result = sweep(e, erasure, r);
     if (result != ERR_OK)
         return result;
-    FAULT_POINT("erase.after_sweep");
+    FAULT_POINT("erase.swept");
     r->failed_step = "truncate";
     result = truncate_log(e, r);
     if (result != ERR_OK)
         return result;
-    FAULT_POINT("erase.after_truncate");
     r->failed_step = "verify";
     result = verify(e, erasure, r);
     if (result != ERR_OK)
         return result;
-    FAULT_POINT("erase.after_verify");
+    FAULT_POINT("erase.verified");
     r->failed_step = "close";
     result = close_entry(e, erasure);
     if (result != ERR_OK)
         return result;
-    FAULT_POINT("erase.after_close");
     r->failed_step = NULL;
     return ERR_OK;
 }
@@ -287,7 +284,6 @@ enum err erasure_run(struct erasures *e, uint16_t domain, struct span name, stru
     (void)pthread_mutex_unlock(&e->begin);
     if (result != ERR_OK)
         return result;
-    FAULT_POINT("erase.after_ack");
     log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
               F_NUM("ledger_seq", erasure.ledger_seq));
     finish(e, &erasure, &receipt);

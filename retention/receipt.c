@@ -49,26 +49,21 @@ void receipt_set_instant(struct json *map, const char *name, int64_t at_ms)
     json_set_str(map, name, text);
 }
 
-/* A class that the store knows and the configuration no longer does keeps its count, without name.
- */
+/* Every class that has rows is configured: the vault does not open otherwise. */
 static struct json *destroyed_list(const struct receipt *r, const struct vault *vault,
                                    const struct classes *classes)
 {
     struct json *list = json_new_list();
 
-    for (size_t id = 1; id <= CLASSES_MAX; id++) {
+    for (size_t i = 0; i < classes->count; i++) {
+        uint64_t count = r->per_class[vault_class_id(vault, &classes->defs[i])];
         struct json *entry;
-        const char *name = NULL;
 
-        if (r->per_class[id] == 0)
+        if (count == 0)
             continue;
-        for (size_t i = 0; i < classes->count && name == NULL; i++) {
-            if (vault_class_id(vault, &classes->defs[i]) == id)
-                name = classes->defs[i].name;
-        }
         entry = json_new_map();
-        json_set(entry, "class", name == NULL ? json_new_null() : json_new_text(span_str(name)));
-        json_set_int(entry, "values", (int64_t)r->per_class[id]);
+        json_set_str(entry, "class", classes->defs[i].name);
+        json_set_int(entry, "values", (int64_t)count);
         json_add(list, entry);
     }
     return list;

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/log.h"
 
 enum {
@@ -53,14 +52,11 @@ static enum err purge_class(const struct sweeper_options *o, const struct class_
             break;
         }
         result = vault_run(o->vault, &op.op);
-        if (result == ERR_OK && FAULT_FAILS("purge.fail"))
-            result = ERR_IO;
         if (result != ERR_OK)
             break;
         counts->purged += op.deleted;
         counts->batches++;
         more = op.more;
-        FAULT_POINT("purge.after_batch");
         if (more)
             yield_for(clock_mono_ms() - start_ms);
     }

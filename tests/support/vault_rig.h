@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small real store for one test: classes from text, a root key, values in and out. Failures of
+ * the rig's own steps abort the test. */
+#pragma once
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "tests/support/scratch.h"
+#include "vault/classes.h"
+#include "vault/rootkey.h"
+#include "vault/vault.h"
+
+struct rig {
+    struct scratch scratch;
+    struct conf *conf;
+    struct classes classes;
+    struct vault *vault;
+};
+
+/* mail identifies and lives two years, note lives ten days, brief one hour. */
+#define RIG_CLASSES                                                                                \
+    "mail: {format: email, deterministic: true, identifies: true, purposes: [account], "           \
+    "basis: \"6(1)(b)\", retain: {period: P2Y}}\n"                                                 \
+    "note: {purposes: [support, account], basis: \"6(1)(f)\", retain: {period: P10D}}\n"           \
+    "brief: {purposes: [support], basis: \"6(1)(a)\", retain: {period: PT1H}}\n"
+
+/* 2026-01-10T12:00:00Z, where the rig's clock stands at first. */
+enum { RIG_DAY_S = 86400 };
+static const int64_t RIG_NOW_S = 1768046400;
+
+static inline void rig_clock(int64_t now_s)
+{
+    clock_test_set_ms(now_s * 1000);
+}
+
+static inline void rig_open(struct rig *r)
+{
+    struct root_key key = {.bytes = NULL};
+    struct vault_options options = {.root = &key, .classes = &r->classes};
+    struct errmsg msg = {""};
+    char provider[128], dir[128];
+
+    (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
+    (void)snprintf(dir, sizeof(dir), "%s/store", r->scratch.dir);
+    options.dir = dir;
+    REQUIRE(root_key_load(provider, &key, &msg) == ERR_OK);
+    if (vault_open(&options, &r->vault, &msg) != ERR_OK) {
+        (void)fprintf(stderr, "rig: %s\n", msg.text);
+        REQUIRE(r->vault != NULL);
+    }
+    root_key_done(&key);
+}
+
+static inline void rig_init_with(struct rig *r, const char *classes)
+{
+    struct root_key key = {.bytes = NULL};
+    struct errmsg msg = {""};
+    char provider[128];
+
+    *r = (struct rig){.scratch = scratch_new()};
+    rig_clock(RIG_NOW_S);
+    if (conf_parse("rig.yaml", span_str(classes), &r->conf, &msg) != ERR_OK ||
+        classes_read(conf_root(r->conf), &r->classes, &msg) != ERR_OK) {
+        (void)fprintf(stderr, "rig: %s\n", msg.text);
+        REQUIRE(r->classes.count > 0);
+    }
+    REQUIRE(root_key_create(scratch_path(&r->scratch, "root.key"), &msg) == ERR_OK);
+    (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
+    REQUIRE(root_key_load(provider, &key, &msg) == ERR_OK);
+    if (vault_create(scratch_path(&r->scratch, "store"), &key, &msg) != ERR_OK) {
+        (void)fprintf(stderr, "rig: %s\n", msg.text);
+        REQUIRE(r->vault != NULL);
+    }
+    root_key_done(&key);
+    rig_open(r);
+}
+
+static inline void rig_init(struct rig *r)
+{
+    rig_init_with(r, RIG_CLASSES);
+}
+
+/* Also AUTO(rig_done). */
+static inline void rig_done(struct rig *r)
+{
+    vault_close(&r->vault);
+    classes_done(&r->classes);
+    conf_free(&r->conf);
+    scratch_remove(&r->scratch);
+    clock_test_set_ms(-1);
+}
+
+static inline uint16_t rig_class(const struct rig *r, const char *name)
+{
+    const struct class_def *def = classes_find(&r->classes, span_str(name));
+
+    REQUIRE(def != NULL);
+    return vault_class_id(r->vault, def);
+}
+
+/* One value of one person. */
+static inline struct token_text rig_store(struct rig *r, const char *class_name,
+                                          const char *subject, const char *value)
+{
+    struct vault_item item = {
+        .class_id = rig_class(r, class_name), .kind = VALUE_STRING, .value = span_str(value)};
+    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE},
+                                .domain = VAULT_DOMAIN_DEFAULT,
+                                .names = {span_str(subject)},
+                                .name_count = 1,
+                                .items = &item,
+                                .count = 1};
+
+    REQUIRE(vault_run(r->vault, &op.op) == ERR_OK);
+    return item.token;
+}
+
+/* `count` values of one person in one operation. */
+static inline void rig_store_many(struct rig *r, const char *class_name, const char *subject,
+                                  size_t count)
+{
+    struct vault_item *items = mem_try_alloc(count, sizeof(*items));
+    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE},
+                                .domain = VAULT_DOMAIN_DEFAULT,
+                                .names = {span_str(subject)},
+                                .name_count = 1,
+                                .items = items,
+                                .count = count};
+
+    REQUIRE(items != NULL);
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct vault_item){.class_id = rig_class(r, class_name),
+                                       .kind = VALUE_STRING,
+                                       .value = span_str("some value")};
+    REQUIRE(vault_run(r->vault, &op.op) == ERR_OK);
+    free(items);
+}
+
+/* What a token stands for, as a C string in `out` when OK. */
+static inline enum err rig_reveal(struct rig *r, const struct token_text *token, char out[256])
+{
+    struct vault_reader *reader = NULL;
+    struct vault_value value;
+    struct buf text;
+    enum err e;
+
+    buf_init_secret(&text, 255);
+    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    e = vault_reveal(reader, span_of(token->bytes, token->len), 0, &text, &value);
+    vault_read_end(reader);
+    vault_reader_close(&reader);
+    if (e == ERR_OK) {
+        if (text.len > 0)
+            memcpy(out, text.bytes, text.len);
+        out[text.len] = '\0';
+    }
+    buf_done(&text);
+    return e;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "retention/sweeper.h"
+
+#include <criterion/criterion.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "tests/support/vault_rig.h"
+
+enum { HOUR_S = 3600 };
+
+static struct sweeper_options options(struct rig *r)
+{
+    return (struct sweeper_options){
+        .vault = r->vault, .classes = &r->classes, .now_s = clock_now_s()};
+}
+
+static struct vault_class_stats stats(struct rig *r, const char *class_name)
+{
+    struct vault_reader *reader = NULL;
+    struct vault_class_stats s;
+
+    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    REQUIRE(vault_read_stats(reader, rig_class(r, class_name), clock_now_s(), &s) == ERR_OK);
+    vault_read_end(reader);
+    vault_reader_close(&reader);
+    return s;
+}
+
+static void start(void)
+{
+    secret_start();
+    log_set_level(LOG_ERROR + 1); /* quiet: failures are part of these tests */
+}
+
+TestSuite(sweeper, .init = start, .timeout = 60);
+
+Test(sweeper, destroys_what_is_due_and_leaves_the_rest)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    (void)rig_store(&r, "brief", "ada", "gone in an hour");
+    (void)rig_store(&r, "note", "ada", "gone in ten days");
+    rig_clock(RIG_NOW_S + HOUR_S - 1);
+    (void)rig_store(&r, "brief", "bob", "gone in two hours");
+    o = options(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 0, "not a second too early");
+    rig_clock(RIG_NOW_S + HOUR_S);
+    o = options(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 1);
+    cr_assert_not(counts.more);
+    cr_assert_eq(stats(&r, "brief").items, 1);
+    cr_assert_eq(stats(&r, "brief").purged_timer, 1);
+    cr_assert_eq(stats(&r, "note").items, 1);
+}
+
+Test(sweeper, catches_up_with_a_long_pause_in_one_pass)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    rig_store_many(&r, "brief", "ada", 1300);
+    rig_store_many(&r, "note", "bob", 700);
+    rig_clock(RIG_NOW_S + 400 * (int64_t)RIG_DAY_S);
+    o = options(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 2000);
+    cr_assert_geq(counts.batches, 5, "in batches of 500");
+    cr_assert_eq(stats(&r, "brief").items + stats(&r, "note").items, 0);
+}
+
+Test(sweeper, stops_at_its_budget_and_says_that_there_is_more)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    rig_store_many(&r, "brief", "ada", 1300);
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    o = options(&r);
+    o.budget = 600;
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 1000, "whole batches");
+    cr_assert(counts.more);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 300);
+    cr_assert_not(counts.more);
+}
+
+Test(sweeper, asked_to_stop_does_nothing_more)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+    atomic_bool stop = true;
+
+    rig_init(&r);
+    (void)rig_store(&r, "brief", "ada", "tea");
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    o = options(&r);
+    o.stop = &stop;
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 0);
+    cr_assert(counts.more);
+}
+
+Test(sweeper, reports_a_failure_and_makes_up_for_it_in_the_next_pass)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    (void)rig_store(&r, "brief", "ada", "tea");
+    (void)rig_store(&r, "note", "ada", "coffee");
+    rig_clock(RIG_NOW_S + 30 * (int64_t)RIG_DAY_S);
+    o = options(&r);
+    fault_test_set("commit.fail!io", NULL);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_IO);
+    cr_assert_eq(counts.purged, 0);
+    fault_test_set(NULL, NULL);
+    cr_assert_eq(stats(&r, "brief").items, 1, "what was not committed is still there");
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 2);
+}
+
+Test(sweeper, gives_a_value_stored_again_a_new_token_and_a_new_life)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+    struct token_text first, second;
+    char value[256];
+
+    rig_init(&r);
+    first = rig_store(&r, "mail", "ada", "ada@example.org");
+    rig_clock(RIG_NOW_S + 3 * 366 * (int64_t)RIG_DAY_S);
+    o = options(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 1);
+    second = rig_store(&r, "mail", "ada", "ada@example.org");
+    cr_assert_neq(memcmp(first.bytes, second.bytes, second.len), 0);
+    cr_assert_eq(rig_reveal(&r, &first, value), ERR_NOT_FOUND);
+    cr_assert_eq(rig_reveal(&r, &second, value), ERR_OK);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 0);
+}
