@@ -125,11 +125,12 @@ static enum err tokenize_all(struct admin *admin, const struct class_def *def, s
     size_t total = json_count(values), step = def->identifies ? VAULT_NAMES_MAX - 1 : total;
     AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
     struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = VAULT_DOMAIN_DEFAULT};
+    uint16_t class_id = vault_class_id(admin->vault, def);
 
     if (items == NULL)
         return ERR_NO_SPACE;
     for (size_t i = 0; i < total; i++) {
-        items[i].class_id = vault_class_id(admin->vault, def);
+        items[i].class_id = class_id;
         items[i].kind = VALUE_STRING;
     }
     op.names[0] = subject;

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/ops.h"
+
+#include <criterion/criterion.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "tests/support/vault_rig.h"
+
+struct desk {
+    struct rig rig;
+    struct erasures *erasures;
+    struct admin admin;
+    struct errmsg msg;
+};
+
+static void desk_init(struct desk *d)
+{
+    rig_init(&d->rig);
+    d->erasures = erasures_new(d->rig.vault, 1);
+    d->admin =
+        (struct admin){.vault = d->rig.vault, .classes = &d->rig.classes, .erasures = d->erasures};
+}
+
+static void desk_done(struct desk *d)
+{
+    erasures_free(&d->erasures);
+    rig_done(&d->rig);
+}
+
+/* Run a request given as text. */
+static enum err ask(struct desk *d, const char *request, struct json **ret)
+{
+    AUTO(json_free) struct json *tree = NULL;
+
+    REQUIRE(json_parse(span_str(request), &tree) == ERR_OK);
+    return ops_run(&d->admin, tree, ret, &d->msg);
+}
+
+static struct json *answer(struct desk *d, const char *request)
+{
+    struct json *tree = NULL;
+    enum err e = ask(d, request, &tree);
+
+    cr_assert_eq(e, ERR_OK, "%s: %s (%s)", request, err_name(e), d->msg.text);
+    return tree;
+}
+
+static void refused(struct desk *d, const char *request, enum err expected)
+{
+    struct json *tree = NULL;
+    enum err e = ask(d, request, &tree);
+
+    cr_assert_eq(e, expected, "%s: %s", request, err_name(e));
+    cr_assert_null(tree);
+    cr_assert_neq(d->msg.text[0], '\0', "%s: a refusal says why", request);
+    cr_assert_null(strstr(d->msg.text, "secret"), "%s: %s", request, d->msg.text);
+}
+
+static struct json *reveal_request(const struct json *tokens)
+{
+    struct json *request = json_new_map(), *list = json_new_list();
+
+    for (size_t i = 0; i < json_count(tokens); i++)
+        json_add(list, json_new_text(json_text_of(json_at(tokens, i))));
+    json_set_str(request, "op", "reveal");
+    json_set(request, "tokens", list);
+    return request;
+}
+
+/* What the tokens of an answer stand for. */
+static struct json *reveal(struct desk *d, const struct json *tokens)
+{
+    AUTO(json_free) struct json *request = reveal_request(tokens);
+    struct json *tree = NULL;
+
+    REQUIRE(ops_run(&d->admin, request, &tree, &d->msg) == ERR_OK);
+    return tree;
+}
+
+static void start(void)
+{
+    secret_start();
+    log_set_level(LOG_ERROR);
+}
+
+TestSuite(ops, .init = start, .timeout = 60);
+
+Test(ops, ping_tells_the_version)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"ping\"}");
+    cr_assert_not_null(json_str_of(json_get(tree, "version")));
+    cr_assert_not_null(json_str_of(json_get(tree, "commit")));
+}
+
+Test(ops, tokens_come_back_in_order_and_reveal_gives_the_values)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *values = NULL;
+    const struct json *list;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"4711\","
+                      "\"values\":[\"tea\",\"\",\"J\\u00fcrgen\",\"tea\"]}");
+    cr_assert_eq(json_count(json_get(tree, "tokens")), 4);
+    values = reveal(&d, json_get(tree, "tokens"));
+    list = json_get(values, "values");
+    cr_assert_eq(json_count(list), 4);
+    cr_assert_str_eq(json_str_of(json_at(list, 0)), "tea");
+    cr_assert_str_eq(json_str_of(json_at(list, 1)), "");
+    cr_assert_str_eq(json_str_of(json_at(list, 2)), "J\xc3\xbcrgen");
+    cr_assert_str_eq(json_str_of(json_at(list, 3)), "tea");
+    cr_assert_str_neq(json_str_of(json_at(json_get(tree, "tokens"), 0)),
+                      json_str_of(json_at(json_get(tree, "tokens"), 3)));
+}
+
+Test(ops, deterministic_classes_give_equal_tokens_again)
+{
+    static const char request[] = "{\"op\":\"tokenize\",\"class\":\"mail\",\"subject\":\"4711\","
+                                  "\"domain\":\"default\",\"values\":[\"ada@example.org\"]}";
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *first = NULL;
+    AUTO(json_free) struct json *second = NULL;
+
+    desk_init(&d);
+    first = answer(&d, request);
+    second = answer(&d, request);
+    cr_assert_str_eq(json_str_of(json_at(json_get(first, "tokens"), 0)),
+                     json_str_of(json_at(json_get(second, "tokens"), 0)));
+}
+
+Test(ops, values_of_a_class_that_identifies_name_the_subject_however_many)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *shown = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"mail\",\"subject\":\"4711\",\"values\":["
+                      "\"a@x\",\"b@x\",\"c@x\",\"d@x\",\"e@x\",\"f@x\",\"g@x\",\"h@x\",\"i@x\"]}");
+    cr_assert_eq(json_count(json_get(tree, "tokens")), 9);
+    shown = answer(&d, "{\"op\":\"subject.show\",\"subject\":\"i@x\"}");
+    cr_assert_eq(json_int_of(json_get(shown, "identifiers"), -1), 10);
+}
+
+Test(ops, nothing_in_nothing_out)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *none = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\",\"values\":[]}");
+    cr_assert_eq(json_kind(json_get(tree, "tokens")), JSON_LIST);
+    cr_assert_eq(json_count(json_get(tree, "tokens")), 0);
+    none = answer(&d, "{\"op\":\"reveal\",\"tokens\":[]}");
+    cr_assert_eq(json_count(json_get(none, "values")), 0);
+}
+
+Test(ops, a_dead_or_foreign_token_reveals_null_and_the_others_their_values)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *values = NULL;
+    struct json *tokens;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\","
+                      "\"values\":[\"tea\"]}");
+    tokens = json_get(tree, "tokens");
+    json_add(tokens, json_new_text(SPAN_LIT("lt_000000000000000000000000000000")));
+    json_add(tokens, json_new_text(SPAN_LIT("no token at all")));
+    values = reveal(&d, tokens);
+    cr_assert_str_eq(json_str_of(json_at(json_get(values, "values"), 0)), "tea");
+    cr_assert_eq(json_kind(json_at(json_get(values, "values"), 1)), JSON_NIL);
+    cr_assert_eq(json_kind(json_at(json_get(values, "values"), 2)), JSON_NIL);
+}
+
+Test(ops, reveal_gives_back_less_than_asked_when_values_are_large)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *values = NULL;
+    char *large = mem_try_alloc(1, 300 << 10);
+    struct json *list = json_new_list();
+
+    REQUIRE(large != NULL);
+    memset(large, 'x', 300 << 10);
+    desk_init(&d);
+    for (int i = 0; i < 6; i++)
+        json_add(list, json_new_text(span_of(large, 300 << 10)));
+    free(large);
+    json_set_str(request, "op", "tokenize");
+    json_set_str(request, "class", "note");
+    json_set_str(request, "subject", "1");
+    json_set(request, "values", list);
+    cr_assert_eq(ops_run(&d.admin, request, &tree, &d.msg), ERR_OK);
+    values = reveal(&d, json_get(tree, "tokens"));
+    cr_assert_eq(json_count(json_get(values, "values")), 4, "a megabyte, and the one begun");
+}
+
+Test(ops, an_erasure_gives_a_receipt_and_ends_the_tokens)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *receipt = NULL;
+    AUTO(json_free) struct json *values = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"4711\","
+                      "\"values\":[\"tea\"]}");
+    receipt = answer(&d, "{\"op\":\"subject.erase\",\"subject\":\"4711\","
+                         "\"reason\":\"17(1)(b), ticket 9\"}");
+    cr_assert_str_eq(json_str_of(json_get(receipt, "state")), "completed");
+    cr_assert_str_eq(json_str_of(json_get(receipt, "reason")), "17(1)(b), ticket 9");
+    values = reveal(&d, json_get(tree, "tokens"));
+    cr_assert_eq(json_kind(json_at(json_get(values, "values"), 0)), JSON_NIL);
+    refused(&d, "{\"op\":\"subject.erase\",\"subject\":\"4711\"}", ERR_NOT_FOUND);
+    refused(&d, "{\"op\":\"subject.show\",\"subject\":\"4711\"}", ERR_NOT_FOUND);
+}
+
+Test(ops, a_reason_that_names_the_person_is_refused_before_anything_happens)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *shown = NULL;
+    AUTO(json_free) struct json *receipt = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"Secret@Example.org\","
+                      "\"values\":[\"tea\"]}");
+    refused(&d,
+            "{\"op\":\"subject.erase\",\"subject\":\"Secret@Example.org\","
+            "\"reason\":\"mail from secret@example.org\"}",
+            ERR_INVALID);
+    shown = answer(&d, "{\"op\":\"subject.show\",\"subject\":\"Secret@Example.org\"}");
+    cr_assert_eq(json_count(json_get(shown, "items")), 1);
+    receipt = answer(&d, "{\"op\":\"subject.erase\",\"subject\":\"Secret@Example.org\","
+                         "\"reason\":\"\"}");
+    cr_assert_eq(json_kind(json_get(receipt, "reason")), JSON_NIL);
+}
+
+Test(ops, a_subject_is_shown_by_counts_and_a_random_id)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *a = NULL;
+    AUTO(json_free) struct json *b = NULL;
+    AUTO(json_free) struct json *shown = NULL;
+    AUTO(buf_done) struct buf text;
+    const struct json *items;
+
+    desk_init(&d);
+    buf_init(&text, 4096);
+    a = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"marker-1\","
+                   "\"values\":[\"marker-2\",\"marker-3\"]}");
+    b = answer(&d, "{\"op\":\"tokenize\",\"class\":\"brief\",\"subject\":\"marker-1\","
+                   "\"values\":[\"marker-4\"]}");
+    shown = answer(&d, "{\"op\":\"subject.show\",\"subject\":\"marker-1\"}");
+    items = json_get(shown, "items");
+    cr_assert_eq(json_count(items), 2);
+    cr_assert_str_eq(json_str_of(json_get(json_at(items, 0), "class")), "note");
+    cr_assert_eq(json_int_of(json_get(json_at(items, 0), "values"), -1), 2);
+    cr_assert_eq(json_int_of(json_get(json_at(items, 1), "values"), -1), 1);
+    cr_assert_eq(json_text_of(json_get(shown, "subject")).len, 32);
+    cr_assert_str_eq(json_str_of(json_get(shown, "created")), "2026-01-10T12:00:00.000Z");
+    cr_assert_eq(json_write(shown, &text), ERR_OK);
+    cr_assert_eq(buf_append_byte(&text, 0), ERR_OK);
+    cr_assert_null(strstr((const char *)text.bytes, "marker"));
+}
+
+Test(ops, the_retention_report_is_one_of_them)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"report.retention\"}");
+    cr_assert_eq(json_count(json_get(tree, "classes")), 3);
+}
+
+Test(ops, malformed_requests_are_refused_with_a_reason_that_repeats_nothing)
+{
+    static const struct {
+        const char *request;
+        enum err expected;
+    } cases[] = {
+        {"[]", ERR_INVALID},
+        {"\"ping\"", ERR_INVALID},
+        {"{}", ERR_INVALID},
+        {"{\"op\":7}", ERR_INVALID},
+        {"{\"op\":\"secret\"}", ERR_INVALID},
+        {"{\"op\":\"ping\",\"secret\":1}", ERR_INVALID},
+        {"{\"op\":\"tokenize\"}", ERR_INVALID},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\"}", ERR_INVALID},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\",\"values\":\"secret\"}",
+         ERR_INVALID},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\",\"values\":[\"secret\",2]}",
+         ERR_INVALID},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"\",\"values\":[\"secret\"]}",
+         ERR_INVALID},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":5,\"values\":[\"secret\"]}",
+         ERR_INVALID},
+        {"{\"op\":\"tokenize\",\"class\":\"secret\",\"subject\":\"1\",\"values\":[\"a\"]}",
+         ERR_NOT_FOUND},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\",\"domain\":\"secret\","
+         "\"values\":[\"a\"]}",
+         ERR_NOT_FOUND},
+        {"{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"1\",\"values\":[\"a\"],"
+         "\"role\":\"secret\"}",
+         ERR_INVALID},
+        {"{\"op\":\"reveal\",\"tokens\":[null]}", ERR_INVALID},
+        {"{\"op\":\"reveal\",\"tokens\":{}}", ERR_INVALID},
+        {"{\"op\":\"subject.erase\",\"subject\":\"secret\"}", ERR_NOT_FOUND},
+        {"{\"op\":\"subject.erase\",\"subject\":\"secret\",\"reason\":4}", ERR_INVALID},
+        {"{\"op\":\"subject.show\",\"subject\":\"secret\"}", ERR_NOT_FOUND},
+        {"{\"op\":\"subject.show\",\"subject\":\"secret\",\"domain\":\"other\"}", ERR_NOT_FOUND},
+        {"{\"op\":\"report.retention\",\"as_of\":\"secret\"}", ERR_INVALID},
+    };
+    AUTO(desk_done) struct desk d;
+
+    desk_init(&d);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        refused(&d, cases[i].request, cases[i].expected);
+}
+
+/* A request of `count` strings of `len` bytes each. */
+static struct json *bulk(const char *op, const char *member, size_t count, size_t len)
+{
+    struct json *request = json_new_map(), *list = json_new_list();
+    char *text = mem_try_alloc(1, len + 1);
+
+    REQUIRE(text != NULL);
+    memset(text, 'x', len);
+    for (size_t i = 0; i < count; i++)
+        json_add(list, json_new_text(span_of(text, len)));
+    free(text);
+    json_set_str(request, "op", op);
+    json_set(request, member, list);
+    return request;
+}
+
+Test(ops, limits_are_kept)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *many = bulk("reveal", "tokens", OPS_VALUES_MAX + 1, 1);
+    AUTO(json_free) struct json *full = bulk("reveal", "tokens", OPS_VALUES_MAX, 1);
+    AUTO(json_free) struct json *large = bulk("tokenize", "values", 1, LIMIT_VALUE_MAX + 1);
+    AUTO(json_free)
+    struct json *identifier = bulk("tokenize", "values", 1, LIMIT_IDENTIFIER_MAX + 1);
+    AUTO(json_free) struct json *tree = NULL;
+    struct json *none = NULL;
+
+    desk_init(&d);
+    cr_assert_eq(ops_run(&d.admin, many, &none, &d.msg), ERR_TOO_LARGE);
+    cr_assert_eq(ops_run(&d.admin, full, &tree, &d.msg), ERR_OK);
+    cr_assert_eq(json_count(json_get(tree, "values")), OPS_VALUES_MAX);
+    json_set_str(large, "class", "note");
+    json_set_str(large, "subject", "1");
+    cr_assert_eq(ops_run(&d.admin, large, &none, &d.msg), ERR_TOO_LARGE);
+    json_set_str(identifier, "class", "mail");
+    json_set_str(identifier, "subject", "1");
+    cr_assert_eq(ops_run(&d.admin, identifier, &none, &d.msg), ERR_TOO_LARGE);
+    json_set_str(identifier, "class", "note");
+    json_free(&tree);
+    cr_assert_eq(ops_run(&d.admin, identifier, &tree, &d.msg), ERR_OK, "long for a name only");
+    cr_assert_null(none);
+}
