@@ -26,18 +26,37 @@ bool head_is_token_char(char c)
     return token_chars[(uint8_t)c] != 0;
 }
 
+/* Index of the first lane that is set, given that one is. */
+static size_t first_set(lanes hit)
+{
+    halves any = (halves)hit;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ /* style 7.3: one expression */
+    return any[0] != 0 ? (size_t)__builtin_ctzll(any[0]) / 8
+                       : 8 + (size_t)__builtin_ctzll(any[1]) / 8;
+#else
+    return any[0] != 0 ? (size_t)__builtin_clzll(any[0]) / 8
+                       : 8 + (size_t)__builtin_clzll(any[1]) / 8;
+#endif
+}
+
+static bool any_set(lanes hit)
+{
+    halves any = (halves)hit;
+
+    return (any[0] | any[1]) != 0;
+}
+
 /* The first control character but HTAB (RFC 9110 5.5), or end. */
 static const char *find_control(const char *at, const char *end)
 {
     for (; end - at >= (ptrdiff_t)sizeof(lanes); at += sizeof(lanes)) {
         lanes v, hit;
-        halves any;
 
         memcpy(&v, at, sizeof(v));
         hit = (lanes)(((lanes)(v < 0x20) & (lanes)(v != '\t')) | (lanes)(v == 0x7f));
-        any = (halves)hit;
-        if ((any[0] | any[1]) != 0)
-            break;
+        if (any_set(hit))
+            return at + first_set(hit);
     }
     for (; at < end; at++) {
         uint8_t c = (uint8_t)*at;
@@ -45,6 +64,28 @@ static const char *find_control(const char *at, const char *end)
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             break;
     }
+    return at;
+}
+
+/* The end of a name; what nearly all names are made of at once, the rest by the table. */
+static const char *find_name_end(const char *at, const char *end, uint8_t *ret_seen)
+{
+    uint8_t seen = 0;
+
+    for (; end - at >= (ptrdiff_t)sizeof(lanes); at += sizeof(lanes)) {
+        lanes v, other;
+
+        memcpy(&v, at, sizeof(v));
+        other = (lanes)((lanes)((lanes)((v | 0x20) - 'a') > 25) & (lanes)((lanes)(v - '0') > 9) &
+                        (lanes)(v != '-'));
+        if (any_set(other)) {
+            at += first_set(other);
+            break;
+        }
+    }
+    for (uint8_t kind; at < end && (kind = token_chars[(uint8_t)*at]) != 0; at++)
+        seen |= kind;
+    *ret_seen = seen;
     return at;
 }
 
@@ -56,15 +97,14 @@ static bool is_blank(char c)
 enum head_step head_line_next(const char **at, const char *end, struct head_line *ret)
 {
     const char *p = *at, *name = p, *value, *stop;
-    uint8_t seen = 0;
+    uint8_t seen;
     size_t name_len;
 
     if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
         *at = p + 2;
         return HEAD_END;
     }
-    for (uint8_t kind; p < end && (kind = token_chars[(uint8_t)*p]) != 0; p++)
-        seen |= kind;
+    p = find_name_end(p, end, &seen);
     name_len = (size_t)(p - name);
     if (name_len == 0 || p == end || *p != ':')
         return HEAD_BAD;

@@ -68,7 +68,8 @@ static enum field_kind kind_of(struct span name)
 {
     if (name.len <= NAME_MAX_KNOWN) {
         for (const struct known *k = known_names[name.len]; k->name != NULL; k++) {
-            if (span_equal_nocase(name, span_of(k->name, name.len)))
+            if ((name.at[0] | 0x20) == k->name[0] && /* most names end here */
+                span_equal_nocase(name, span_of(k->name, name.len)))
                 return k->kind;
         }
     }
@@ -101,11 +102,25 @@ static bool shadows_protected(struct span name)
 
 /* ---- request line ---- */
 
-/* What RFC 3986 forbids everywhere, and '#', which no target has. Paths are judged further by
- * path_normalise(). */
-static bool is_target_char(char c)
+enum { TARGET = 1, HOST = 2, BOTH = TARGET | HOST };
+
+/* Targets: not what RFC 3986 forbids everywhere, and not '#', which none has; paths are judged
+ * further by path_normalise(). Hosts: a name or address and perhaps a port; nothing that reads as
+ * two of them, a user or a path. */
+/* clang-format off */
+static const uint8_t chars[256] = {
+    ['0' ... '9'] = BOTH, ['A' ... 'Z'] = BOTH, ['a' ... 'z'] = BOTH,
+    ['-'] = BOTH, ['.'] = BOTH, ['_'] = BOTH, ['~'] = BOTH, [':'] = BOTH, ['['] = BOTH, [']'] = BOTH,
+    ['!'] = TARGET, ['$'] = TARGET, ['%'] = TARGET, ['&'] = TARGET, ['\''] = TARGET, ['('] = TARGET,
+    [')'] = TARGET, ['*'] = TARGET, ['+'] = TARGET, [','] = TARGET, ['/'] = TARGET, [';'] = TARGET,
+    ['='] = TARGET, ['?'] = TARGET, ['@'] = TARGET, ['^'] = TARGET, ['`'] = TARGET, ['{'] = TARGET,
+    ['|'] = TARGET, ['}'] = TARGET,
+};
+/* clang-format on */
+
+static bool is(char c, unsigned kind)
 {
-    return c > 0x20 && c < 0x7f && c != '"' && c != '#' && c != '<' && c != '>' && c != '\\';
+    return (chars[(uint8_t)c] & kind) != 0;
 }
 
 static enum err read_version(const char **at, const char *end, int *ret_minor)
@@ -136,7 +151,7 @@ static enum err read_request_line(const char **at, const char *end, struct guard
     if (span_equal_nocase(facts->method, SPAN_LIT("CONNECT")) ||
         span_equal_nocase(facts->method, SPAN_LIT("TRACE")))
         return ERR_METHOD;
-    for (start = ++p; p < end && is_target_char(*p); p++)
+    for (start = ++p; p < end && is(*p, TARGET); p++)
         ;
     facts->target = span_of(start, (size_t)(p - start));
     if (facts->target.len == 0 || *start != '/' || p == end || *p != ' ')
@@ -147,16 +162,12 @@ static enum err read_request_line(const char **at, const char *end, struct guard
 
 /* ---- fields ---- */
 
-/* A name or address and perhaps a port: nothing that reads as two of them, a user or a path. */
 static enum err judge_host(struct span host)
 {
     if (host.len == 0)
         return ERR_INVALID;
     for (size_t i = 0; i < host.len; i++) {
-        char c = host.at[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-              (c >= '-' && c <= ':' && c != '/') || c == '_' || c == '[' || c == ']' || c == '~'))
+        if (!is(host.at[i], HOST))
             return ERR_INVALID;
     }
     return ERR_OK;
