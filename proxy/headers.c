@@ -232,6 +232,8 @@ static bool utf8_parameters(struct span rest)
         if (!take_char(&rest, ';'))
             return false;
         skip_blanks(&rest);
+        if (rest.len == 0 || rest.at[0] == ';') /* RFC 9110 5.6.6 lets it be empty */
+            continue;
         name = take_token(&rest);
         if (name.len == 0 || !take_char(&rest, '=') || !take_value(&rest, &value))
             return false;
