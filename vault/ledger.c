@@ -247,35 +247,15 @@ static enum err verify(const char *path, struct walk *w, const uint8_t *store_id
     return ERR_OK;
 }
 
-enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
-                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
-                     struct errmsg *msg)
+static struct ledger *ledger_new(const uint8_t *key)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDWR | O_CLOEXEC);
-    struct walk w = {.fd = fd, .key = key};
-    struct ledger *l;
-    enum err e;
+    struct ledger *l = mem_alloc(sizeof(*l));
 
-    if (fd < 0 && errno == ENOENT)
-        return errmsg_set(msg, ERR_CORRUPT,
-                          "%s is missing: it must never be restored from a backup; put the live "
-                          "ledger back",
-                          path);
-    if (fd < 0)
-        return errmsg_set(msg, ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    e = verify(path, &w, store_id, msg);
-    if (e != ERR_OK)
-        return e;
-    l = mem_alloc(sizeof(*l));
+    l->fd = -1;
     l->key = secret_alloc(CRYPTO_KEY_BYTES);
     memcpy(l->key, key, CRYPTO_KEY_BYTES);
-    memcpy(l->head, w.head, CRYPTO_HASH_BYTES);
-    l->seq = w.seq;
-    l->fd = fd;
-    fd = -1;
     REQUIRE(pthread_mutex_init(&l->lock, NULL) == 0);
-    *ret_ledger = l;
-    return ERR_OK;
+    return l;
 }
 
 void ledger_close(struct ledger **ledger)
@@ -288,6 +268,31 @@ void ledger_close(struct ledger **ledger)
     secret_free(&l->key);
     (void)pthread_mutex_destroy(&l->lock);
     free(l);
+}
+
+enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
+                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
+                     struct errmsg *msg)
+{
+    AUTO(ledger_close) struct ledger *l = ledger_new(key);
+    struct walk w = {.key = l->key};
+    enum err e;
+
+    w.fd = l->fd = open(path, O_RDWR | O_CLOEXEC);
+    if (l->fd < 0 && errno == ENOENT)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s is missing: it must never be restored from a backup; put the live "
+                          "ledger back",
+                          path);
+    if (l->fd < 0)
+        return errmsg_set(msg, ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    e = verify(path, &w, store_id, msg);
+    if (e != ERR_OK)
+        return e;
+    memcpy(l->head, w.head, CRYPTO_HASH_BYTES);
+    l->seq = w.seq;
+    *ret_ledger = TAKE(l);
+    return ERR_OK;
 }
 
 /* ---- using it ---- */

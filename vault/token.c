@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens written as text and read back.
- * Runs on: any thread; never blocks. Holds: tables computed by hand below, constant. Invariant: a
- * token has one spelling (but for the case of an e-mail token), and token_read(token_write(x)) is
- * x. Not here: whether a token stands for anything. */
+ * Runs on: any thread; never blocks. Holds: constant tables. Invariant: a token has one spelling
+ * (but for the case of an e-mail token), and token_read(token_write(x)) is x. Not here: whether a
+ * token stands for anything. */
 #include "vault/token.h"
 
 #include <endian.h>

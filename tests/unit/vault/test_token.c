@@ -268,6 +268,35 @@ Test(token, has_one_spelling)
     }
 }
 
+Test(token, has_no_characters_but_its_digits_even_if_the_check_is_right)
+{
+    static const char strangers[] = {'_', '-', '!', '@', ' ',    '/',
+                                     ':', '[', '`', '{', '\x7f', '\xe9'};
+    static const char letters[] = {'i', 'l', 'o', 'u'}; /* Crockford leaves them out */
+    char opaque[] = "lt_0000000000000000000000000", email[] = "lt-000000000000000000000000000000";
+    struct token_text text = with_check(opaque, TOKEN_OPAQUE);
+
+    cr_assert(token_is(span_of_token(&text)));
+    text = with_check(email, TOKEN_EMAIL);
+    cr_assert(token_is(span_of_token(&text)));
+    for (size_t i = 3; i < sizeof(email) - 1; i++) {
+        for (size_t c = 0; c < sizeof(strangers) + sizeof(letters); c++) {
+            email[i] = c < sizeof(strangers) ? strangers[c] : letters[c - sizeof(strangers)];
+            text = with_check(email, TOKEN_EMAIL);
+            cr_assert_not(token_is(span_of_token(&text)), "%.*s", text.len, text.bytes);
+        }
+        email[i] = '0';
+    }
+    for (size_t i = 3; i < sizeof(opaque) - 1; i++) {
+        for (size_t c = 0; c < sizeof(strangers); c++) {
+            opaque[i] = strangers[c];
+            text = with_check(opaque, TOKEN_OPAQUE);
+            cr_assert_not(token_is(span_of_token(&text)), "%.*s", text.len, text.bytes);
+        }
+        opaque[i] = '0';
+    }
+}
+
 Test(token, the_largest_numbers_are_read)
 {
     struct token_text text = with_check("lt_H31LygHa16AHYFLygHa16AHYF", TOKEN_OPAQUE);
