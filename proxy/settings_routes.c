@@ -133,6 +133,16 @@ static enum err read_response(struct conf_node list, const struct classes *class
     return e;
 }
 
+static char *lower_case(const char *text)
+{
+    char *copy = mem_strdup(text);
+
+    for (char *c = copy; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c | 0x20);
+    return copy;
+}
+
 /* ---- the subject ---- */
 
 static bool is_header_name(const char *name)
@@ -159,10 +169,7 @@ static enum err subject_from_header(struct conf_node node, const char *name,
     if (!is_header_name(name))
         return conf_fail(node, msg, "\"%s\" is no header that can name a subject", name);
     route->subject_from = SUBJECT_HEADER;
-    route->subject = mem_strdup(name);
-    for (char *c = route->subject; *c != '\0'; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c | 0x20);
+    route->subject = lower_case(name);
     return ERR_OK;
 }
 
@@ -246,7 +253,7 @@ static enum err read_host(struct conf_node node, struct route_def *route, struct
     if (text[0] == '\0' || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                         "0123456789.-:[]") != strlen(text))
         return conf_fail(node, msg, "a host is a name or an address, without a port");
-    route->host = mem_strdup(text);
+    route->host = lower_case(text);
     return ERR_OK;
 }
 
