@@ -31,6 +31,16 @@ static void close_fd(const int *fd)
         (void)close(*fd);
 }
 
+/* An erasure that a crash left half-way is finished by whoever opens the store next: there may
+ * never be a server. What fails is logged there and stays open. */
+static enum err finish_erasures(struct session *s, struct errmsg *msg)
+{
+    struct erasure_resumed resumed;
+    enum err e = erasure_resume_all(s->erasures, &resumed);
+
+    return e == ERR_OK ? e : errmsg_set(msg, e, "the open erasures cannot be read");
+}
+
 static enum err open_store(struct session *s, struct errmsg *msg)
 {
     AUTO(root_key_done) struct root_key key = {.bytes = NULL};
@@ -52,7 +62,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     s->erasures = erasures_new(s->vault, epoch);
-    return ERR_OK;
+    return finish_erasures(s, msg);
 }
 
 enum err session_open(const char *config_path, struct session **ret_session, struct errmsg *msg)
