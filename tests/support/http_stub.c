@@ -43,6 +43,7 @@ struct http_stub {
     size_t accepted;
     size_t closed;
     size_t requests;
+    size_t sent;
     size_t go;
     bool stopping;
     char last[8192];
@@ -156,6 +157,15 @@ static bool trickle(struct stub_conn *c, const char *text, size_t n)
     return true;
 }
 
+static bool count_sent(struct http_stub *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->sent++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    return true;
+}
+
 static void reset(struct stub_conn *c)
 {
     struct linger now = {.l_onoff = 1};
@@ -174,7 +184,7 @@ static bool play(struct stub_conn *c, const struct stub_step *step)
     case STUB_HEAD:
         return read_request(c, step->kind == STUB_REQUEST);
     case STUB_SEND:
-        return send_bytes(c, step->text, n);
+        return send_bytes(c, step->text, n) && count_sent(c->stub);
     case STUB_TRICKLE:
         return trickle(c, step->text, n);
     case STUB_FILL:
@@ -352,6 +362,11 @@ bool http_stub_await_closed(struct http_stub *stub, size_t count)
 bool http_stub_await_requests(struct http_stub *stub, size_t count)
 {
     return await(stub, &stub->requests, count);
+}
+
+bool http_stub_await_sent(struct http_stub *stub, size_t count)
+{
+    return await(stub, &stub->sent, count);
 }
 
 void http_stub_last_request(struct http_stub *stub, char *out, size_t size)

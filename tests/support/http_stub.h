@@ -50,5 +50,7 @@ size_t http_stub_requests(struct http_stub *stub);
 bool http_stub_await_closed(struct http_stub *stub, size_t count);
 /* As above, until this many requests were counted. */
 bool http_stub_await_requests(struct http_stub *stub, size_t count);
+/* As above, until this many STUB_SENDs are done: their bytes then stand in the peer's kernel. */
+bool http_stub_await_sent(struct http_stub *stub, size_t count);
 /* Copy the text of the last counted request (what fits) and end it with NUL. */
 void http_stub_last_request(struct http_stub *stub, char *out, size_t size);
