@@ -138,6 +138,26 @@ static const struct command *find_command(int argc, char *const argv[], int *ret
     return NULL;
 }
 
+/* Which words may follow the first one of a command, if it is one. */
+static enum cli_exit no_such_command(const char *first)
+{
+    size_t len = strlen(first);
+    struct errmsg msg = {"there is no such command"};
+    char choice[ONE_LINE] = "";
+
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        const char *name = commands[i].name;
+        size_t used = strlen(choice);
+
+        if (strncmp(name, first, len) == 0 && name[len] == ' ')
+            (void)snprintf(choice + used, sizeof(choice) - used, "%s%s", used == 0 ? "" : " or ",
+                           name + len + 1);
+    }
+    if (choice[0] != '\0')
+        (void)cli_message(&msg, "%s what? %s", first, choice);
+    return cli_usage(msg.text);
+}
+
 static enum cli_exit cmd_help(const struct options *o)
 {
     const struct command *c;
@@ -146,7 +166,7 @@ static enum cli_exit cmd_help(const struct options *o)
     if (o->argument_count == 0)
         return print_overview();
     c = find_command((int)o->argument_count, o->arguments, &words);
-    return c == NULL ? cli_usage("there is no such command") : print_command(c);
+    return c == NULL ? no_such_command(o->arguments[0]) : print_command(c);
 }
 
 static enum cli_exit run_command(const struct command *c, int argc, char *argv[])
@@ -182,6 +202,6 @@ int main(int argc, char *argv[])
         return print_overview();
     c = find_command(argc - 1, argv + 1, &words);
     if (c == NULL)
-        return cli_usage("there is no such command");
+        return no_such_command(argv[1]);
     return run_command(c, argc - words, argv + words);
 }
