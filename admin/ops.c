@@ -140,8 +140,12 @@ static enum err tokenize_all(struct admin *admin, const struct class_def *def, s
         op.items = items + first;
         op.count = total - first < step ? total - first : step;
         op.name_count = 1;
-        for (size_t i = 0; def->identifies && i < op.count; i++)
-            op.names[op.name_count++] = json_text_of(json_at(values, first + i));
+        for (size_t i = 0; def->identifies && i < op.count; i++) {
+            struct span value = json_text_of(json_at(values, first + i));
+
+            if (value.len > 0) /* the empty text names nobody */
+                op.names[op.name_count++] = value;
+        }
         e = tokenize_group(admin, &op, values, first, tokens);
         if (e != ERR_OK)
             return e;
