@@ -184,6 +184,24 @@ Test(ledger, is_read_in_batches_without_losing_a_record)
     }
 }
 
+Test(ledger, gives_back_no_record_that_it_has_not_made_durable)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    AUTO(ledger_close) struct ledger *l = NULL;
+    AUTO(ledger_close) struct ledger *other = NULL;
+    const char *path = make(&s, 2);
+    struct ledger_record r = erase_record(4);
+    struct seen seen = {0, 0};
+    struct errmsg msg;
+
+    /* What another one appends stands for an append of its own that is not synced yet. */
+    cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
+    cr_assert_eq(ledger_open(path, key, store_id, &other, &msg), ERR_OK);
+    cr_assert_eq(ledger_append(other, &r), ERR_OK);
+    cr_assert_eq(ledger_each(l, look, &seen), ERR_OK);
+    cr_assert_eq(seen.count, 3);
+}
+
 Test(ledger, goes_on_where_it_was_closed)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();

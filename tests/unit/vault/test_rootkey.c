@@ -145,6 +145,8 @@ static const char *const malformed[] = {
     "lethe-root-1 1 " HEX "\n\n",
     "lethe-root-1 1 " HEX "\nlethe-root-1 2 " HEX "\n",
     "lethe-root-1 1 \n" HEX,
+    "lethe-root-1 4294967295 " HEX "\n\n",
+    "lethe-root-1 4294967295 " HEX "0",
     "lethe-root-1 1 000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1EFF\n",
     "lethe-root-1 1 g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff\n",
     "lethe-root-1 1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e/:\n",
@@ -218,7 +220,9 @@ Test(rootkey, must_be_a_regular_file, .timeout = 10)
 
     cr_assert_eq(mkfifo(fifo, 0400), 0);
     cr_assert_eq(load(fifo, &key, &msg), ERR_SEALED, "and nobody waits for a writer");
+    cr_assert_not_null(strstr(msg.text, "regular file"), "%s", msg.text);
     cr_assert_eq(load(s.dir, &key, &msg), ERR_SEALED);
+    cr_assert_not_null(strstr(msg.text, "regular file"), "%s", msg.text);
     cr_assert_eq(load(scratch_path(&s, "missing"), &key, &msg), ERR_SEALED);
     cr_assert_not_null(strstr(msg.text, "missing"), "%s", msg.text);
 }
