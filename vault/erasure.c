@@ -139,7 +139,7 @@ static enum err carry_out(struct writer *w, struct ledger_record *record)
         return e;
     FAULT_POINT("erase.after_ledger");
     remember_untold(w, record);
-    e = slab_shred(w->v->slab, record->slot);
+    e = FAULT_FAILS("shred.fail") ? ERR_IO : slab_shred(w->v->slab, record->slot);
     if (e != ERR_OK) {
         /* The ledger has it, the key may be there still: nothing is served until a restart has
          * carried it out. */
@@ -289,7 +289,11 @@ enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list, s
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     AUTO(store_close) struct store *s = NULL;
-    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+    struct vault_purge_due nothing = {.op.kind = VAULT_PURGE_DUE};
+    enum err e = vault_run(v, &nothing.op); /* the writer has told of what it acknowledged */
 
+    if (e != ERR_NOT_FOUND) /* there is no class 0 */
+        return e == ERR_OK ? ERR_INTERNAL : e;
+    e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
     return e == ERR_OK ? list_open(s, ret_list, ret_count) : e;
 }

@@ -158,6 +158,11 @@ uint16_t vault_class_id(const struct vault *v, const struct class_def *def)
     return 0;
 }
 
+const struct class_def *vault_class_def(const struct vault *v, uint16_t class_id)
+{
+    return class_id <= CLASSES_MAX ? v->defs[class_id] : NULL;
+}
+
 /* ---- domains ---- */
 
 static void publish(struct vault *v, uint16_t domain, const uint8_t key[CRYPTO_KEY_BYTES])

@@ -178,8 +178,8 @@ static void configure_library(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-enum err store__connect(const char *path, enum store_role role, bool create,
-                        struct store **ret_store, struct errmsg *msg)
+enum err store__connect(const char *path, enum store_role role, struct store **ret_store,
+                        struct errmsg *msg)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     AUTO(store_close) struct store *s = mem_alloc(sizeof(*s));
@@ -188,10 +188,7 @@ enum err store__connect(const char *path, enum store_role role, bool create,
     int rc;
 
     (void)pthread_once(&once, configure_library);
-    if (role == STORE_READER)
-        flags |= SQLITE_OPEN_READONLY;
-    else
-        flags |= SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    flags |= role == STORE_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     rc = sqlite3_open_v2(path, &s->db, flags, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(s->db, OPEN_WAIT_MS); /* before the first statement */

@@ -112,9 +112,9 @@ struct store {
     struct store_class_statements *classes[CLASSES_MAX + 1];
 };
 
-/* A connection, configured; `create` makes the file. */
-enum err store__connect(const char *path, enum store_role role, bool create,
-                        struct store **ret_store, struct errmsg *msg) MUST_CHECK;
+/* A connection to a file that is there, configured. */
+enum err store__connect(const char *path, enum store_role role, struct store **ret_store,
+                        struct errmsg *msg) MUST_CHECK;
 /* Translate SQLite's result and remember that something failed. */
 enum err store__error(struct store *s, int rc);
 /* A statement ready to be bound; NULL (and store_failed) when it cannot be prepared. Whatever row

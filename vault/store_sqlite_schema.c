@@ -6,6 +6,10 @@
  * constant period is also the order in which they fall due. */
 #include "vault/store_sqlite_priv.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x6c657468 /* "leth" */ };
 
 static const char schema_sql[] =
@@ -149,8 +153,15 @@ static enum err write_schema(struct store *s, const uint8_t store_id[VAULT_ID_BY
 enum err store_create(const char *path, const uint8_t store_id[VAULT_ID_BYTES], struct errmsg *msg)
 {
     AUTO(store_close) struct store *s = NULL;
-    enum err e = store__connect(path, STORE_WRITER, true, &s, msg);
+    /* SQLite would let the group read it; its log takes the mode of the database. */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    enum err e;
 
+    if (fd < 0)
+        return errmsg_set(msg, errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "%s: %s", path,
+                          strerror(errno));
+    (void)close(fd);
+    e = store__connect(path, STORE_WRITER, &s, msg);
     if (e != ERR_OK)
         return e;
     e = write_schema(s, store_id);
@@ -193,7 +204,7 @@ enum err store_open(const char *path, enum store_role role, const uint8_t store_
                     struct store **ret_store, struct errmsg *msg)
 {
     AUTO(store_close) struct store *s = NULL;
-    enum err e = store__connect(path, role, false, &s, msg);
+    enum err e = store__connect(path, role, &s, msg);
 
     if (e == ERR_OK)
         e = check(s, path, store_id, msg);

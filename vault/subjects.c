@@ -64,12 +64,6 @@ void names_put(struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t sl
     entry->slot = slot;
 }
 
-void names_forget(struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES])
-{
-    if (names_get(n, mac) != 0)
-        secret_wipe(entry_of(n, mac), sizeof(struct name_entry));
-}
-
 void names_drop(struct names *n, uint64_t slot)
 {
     for (uint32_t i = 0; i <= n->mask; i++)

@@ -14,8 +14,7 @@ void names_free(struct names **names);      /* wipes */
 /* 0: not held. */
 uint64_t names_get(const struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES]);
 void names_put(struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot);
-/* Forget one blind index, a subject's, or all. */
-void names_forget(struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES]);
+/* Forget those of a subject, or all. */
 void names_drop(struct names *n, uint64_t slot);
 void names_clear(struct names *n);
 

@@ -111,10 +111,12 @@ void fixture_end(struct vault_fixture *f)
 
 const char *fixture_path(const struct vault_fixture *f, const char *name)
 {
-    static char path[128];
+    static char paths[2][128];
+    static size_t turn;
 
-    (void)snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-    return path;
+    turn ^= 1;
+    (void)snprintf(paths[turn], sizeof(paths[turn]), "%s/%s", f->dir, name);
+    return paths[turn];
 }
 
 enum err fixture_tokenize(struct vault_fixture *f, uint16_t class_id, const char *subject,

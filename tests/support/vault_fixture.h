@@ -32,7 +32,7 @@ enum err fixture_open(struct vault_fixture *f) MUST_CHECK;
 void fixture_close(struct vault_fixture *f);
 /* Close and remove everything. */
 void fixture_end(struct vault_fixture *f);
-/* DIR/name inside the store; static until the next call. */
+/* DIR/name inside the store; good until the next call but one. */
 const char *fixture_path(const struct vault_fixture *f, const char *name);
 
 /* One value of one named subject ("" or NULL: anonymous). */
