@@ -48,10 +48,12 @@ def main():
         for body in BODY.finditer(code):
             name, parameters, line = head_before(code, body.start())
             size = body[1].count("\n")
+            is_test = name in ("Test", "ParameterizedTest")
+            if is_test:
+                name = "/".join(part.strip() for part in parameters.split(",")[:2])
             if size > FUNCTION_WANTED:
                 (problems if size > FUNCTION_MAX else notes).append(
                     f"{path}:{line}: {name}: {size} lines")
-            is_test = name in ("Test", "ParameterizedTest", "TestSuite")
             if not is_test and count_parameters(parameters) > PARAMETERS_MAX:
                 problems.append(f"{path}:{line}: {name}: {count_parameters(parameters)} parameters")
     for note in notes:
