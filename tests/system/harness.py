@@ -534,7 +534,7 @@ class Lethe:
                 return None, True
             except (TimeoutError, socket.timeout):
                 return None, False
-            return response, conn.at_end(0.5)
+            return response, conn.at_end(0.15)
 
     def alive(self):
         """It still answers, whatever was done to it."""

@@ -33,7 +33,6 @@ class RawTls:
 
     def __init__(self, lethe):
         self.sock = socket.create_connection(lethe.addresses[1], timeout=5)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = lethe.tls.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
         while True:
@@ -184,7 +183,7 @@ def test_a_slow_reader_gets_everything(env):
     _, lethe = started(env, big_answer(4 * MEGABYTE))
     for path in ("plain", "users"):
         with lethe.connect() as conn:
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             conn.send(make_request("GET", f"/{path}/7"))
             time.sleep(0.5)
             response = conn.read_response()

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of scripts/test, in order; see there."""
+import concurrent.futures
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FUZZ_SECONDS = 30
+# A step that hangs is a failure, not a wait; each takes a fraction of this.
+STEP_LIMIT = 1500
+TAIL = 150
+
+
+class Counts:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def add(self, passed, failed):
+        self.passed += passed
+        self.failed += failed
+
+
+def shell(argv, limit=STEP_LIMIT, **options):
+    """(exit code, output); a step that takes too long has failed."""
+    try:
+        done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, text=True, errors="backslashreplace",
+                              timeout=limit, **options)
+        return done.returncode, done.stdout
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"").decode(errors="backslashreplace")
+        return 124, f"{said}\ntook over {limit} s"
+    except OSError as error:
+        return 127, str(error)
+
+
+def simple(argv):
+    """A step that is one test: it passes when the command does."""
+    code, output = shell(argv)
+    return (1, 0, "") if code == 0 else (0, 1, output)
+
+
+def build(preset):
+    return lambda: simple(["scripts/build", preset])
+
+
+def ctest(preset):
+    """Every test of a build folder. A Criterion program counts with all its tests, as its wrapper
+    says; a program that failed although all of them passed counts as one failed test more."""
+    def run():
+        with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+            code, output = shell(["ctest", "--preset", preset, "-j2", "--no-tests=error",
+                                  "--output-junit", report.name])
+            try:
+                cases = xml.etree.ElementTree.parse(report.name).getroot().findall("testcase")
+            except (OSError, xml.etree.ElementTree.ParseError):
+                return 0, 1, output
+        passed = failed = 0
+        for case in cases:
+            said = case.findtext("system-out") or ""
+            counted = re.findall(r"^\S+: (\d+) of (\d+) tests passed$", said, re.M)
+            ok, planned = map(int, counted[-1]) if counted else (1, 1)
+            if case.get("status") == "run":
+                passed += ok
+                failed += planned - ok
+            else:
+                passed += ok if counted else 0
+                failed += max(planned - ok, 1)
+        if code != 0 and failed == 0:
+            failed = 1
+        return passed, failed, output if failed else ""
+    return run
+
+
+def system(preset):
+    def run():
+        # The sanitizers cost time; the limits of the tests are for the plain build.
+        slow = "3" if preset == "asan" else "1"
+        code, output = shell(["tests/system/run", "--build", f"build/{preset}", "--slow", slow])
+        found = re.findall(r"^(\d+) passed, (\d+) failed$", output, re.M)
+        if not found:
+            return 0, 1, output
+        passed, failed = map(int, found[-1])
+        return passed, failed if failed or code == 0 else 1, output if code else ""
+    return run
+
+
+def fuzz_one(program, folder):
+    name = os.path.basename(program)
+    work = os.path.join(folder, name)
+    os.makedirs(work)
+    seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name.removeprefix("fuzz_"))
+    argv = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+            "-print_final_stats=1", f"-artifact_prefix={folder}/{name}-", work]
+    if os.path.isdir(seeds):
+        argv.append(seeds)
+    code, output = shell(argv, FUZZ_SECONDS + 120)
+    runs = re.search(r"number_of_executed_units:\s*(\d+)", output)
+    if code != 0 or not runs or int(runs[1]) < 100:
+        return False, f"--- {name}: exit {code}\n{output}"
+    print(f"    {name}: {runs[1]} inputs", flush=True)
+    return True, ""
+
+
+def fuzz():
+    """Every target for half a minute from its corpus; what it finds new is thrown away."""
+    code, output = shell(["scripts/build", "fuzz"])
+    if code != 0:
+        return 0, 1, output
+    programs = sorted(p for p in glob.glob(os.path.join(ROOT, "build/fuzz/tests/fuzz/fuzz_*"))
+                      if os.path.isfile(p) and os.access(p, os.X_OK))
+    if not programs:
+        return 0, 1, "no fuzz targets were built"
+    folder = tempfile.mkdtemp(prefix="lethe-fuzz.")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda p: fuzz_one(p, folder), programs))
+    text = "".join(said for _, said in results)
+    failed = sum(not ok for ok, _ in results)
+    if failed:
+        text += f"inputs that failed: {folder}\n"
+    else:
+        shutil.rmtree(folder)
+    return len(results) - failed, failed, text
+
+
+def demo():
+    return simple(["scripts/demo"])
+
+
+STEPS = [
+    ("build dev (gcc)", build("dev")),
+    ("gates", lambda: simple(["tools/gates"])),
+    ("tests dev", ctest("dev")),
+    ("build release", build("release")),
+    ("system tests dev", system("dev")),
+    ("demo", demo),
+    ("build asan", build("asan")),
+    ("tests asan", ctest("asan")),
+    ("system tests asan", system("asan")),
+    ("build dev-clang", build("dev-clang")),
+    ("fuzz", fuzz),
+]
+
+
+def main():
+    counts = Counts()
+    words = sys.argv[1:]
+    steps = [s for s in STEPS if not words or any(w in s[0] for w in words)]
+    if not steps:
+        print("no such step; there are: " + ", ".join(name for name, _ in STEPS), file=sys.stderr)
+        return 2
+    for name, function in steps:
+        print(f"==> {name}", flush=True)
+        started = time.monotonic()
+        passed, failed, output = function()
+        counts.add(passed, failed)
+        if output:
+            lines = output.splitlines()
+            print("\n".join(lines[-TAIL * (10 if "system" in name else 1):]), flush=True)
+        print(f"    {passed} passed, {failed} failed, {time.monotonic() - started:.0f} s",
+              flush=True)
+    print(f"{counts.passed} passed, {counts.failed} failed")
+    return 1 if counts.failed or not counts.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
