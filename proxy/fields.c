@@ -2,14 +2,14 @@
 /* Compiling declared fields into the automaton that fields_priv.h describes and runs.
  * Runs on: any thread; a compiled set is read-only. Holds: the names that paths ask for.
  * Invariant: all states of a path lie in one word, in the order of the definitions; the last state
- * of a path waits for nothing. Not here: the syntax of paths (path.c). */
+ * of a path waits for nothing. Not here: the syntax of paths (jsonpath.c). */
 #include "proxy/fields_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "proxy/path_priv.h"
+#include "proxy/jsonpath_priv.h"
 
 enum { FIRST_NAME_PLACES = 16, PATH_STEPS_MAX = 63 };
 
@@ -90,19 +90,19 @@ static enum err wait_for_index(struct fields *f, uint64_t index, size_t state)
 }
 
 /* One step of a path, taken from `state`. */
-static enum err add_step(struct fields *f, const struct path_step *step, const struct buf *names,
-                         size_t state)
+static enum err add_step(struct fields *f, const struct jsonpath_step *step,
+                         const struct buf *names, size_t state)
 {
     set_add(&f->moves, state);
     if (step->descend)
         set_add(&f->stay, state);
     switch (step->kind) {
-    case PATH_NAME:
+    case JSONPATH_NAME:
         return wait_for_name(
             f, span_of((const char *)names->bytes + step->name_start, step->name_len), state);
-    case PATH_INDEX:
+    case JSONPATH_INDEX:
         return wait_for_index(f, step->index, state);
-    case PATH_ANY:
+    case JSONPATH_ANY:
         set_add(&f->any, state);
         break;
     }
@@ -110,18 +110,18 @@ static enum err add_step(struct fields *f, const struct path_step *step, const s
 }
 
 /* The steps of a path, read before its states are placed: they must fit into one word. */
-static enum err read_steps(struct path_reader *r, const char *path,
-                           struct path_step steps[PATH_STEPS_MAX], size_t *ret_count,
+static enum err read_steps(struct jsonpath_reader *r, const char *path,
+                           struct jsonpath_step steps[PATH_STEPS_MAX], size_t *ret_count,
                            struct errmsg *msg)
 {
-    enum err e = proxy__path_start(r, path, msg);
+    enum err e = proxy__jsonpath_start(r, path, msg);
     size_t count = 0;
     bool at_end = false;
 
     while (e == ERR_OK) {
-        struct path_step step;
+        struct jsonpath_step step;
 
-        e = proxy__path_next(r, &step, &at_end, msg);
+        e = proxy__jsonpath_next(r, &step, &at_end, msg);
         if (e != ERR_OK || at_end)
             break;
         if (count == PATH_STEPS_MAX)
@@ -138,8 +138,8 @@ static enum err read_steps(struct path_reader *r, const char *path,
 static enum err add_field(struct fields *f, const struct field_def *def, uint16_t number,
                           size_t *next, struct errmsg *msg)
 {
-    AUTO(proxy__path_done) struct path_reader r = {0};
-    struct path_step steps[PATH_STEPS_MAX];
+    AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
+    struct jsonpath_step steps[PATH_STEPS_MAX];
     size_t count = 0, state = *next;
     enum err e = read_steps(&r, def->path, steps, &count, msg);
 

@@ -29,8 +29,11 @@ struct tokenize_subject {
  * that this subject already has, and a value that is already this subject's live token of the field's
  * class (sent back by a caller who saw tokens). Values of classes that identify become names of the
  * subject. Errors: as json_read(); UNPROCESSABLE for a token that is dead, another's or of another
- * class; TOO_LARGE for a value over VALUE_MAX; what the vault says. The document is borrowed until
- * tokenize_free(). Loop thread, inside no read transaction (it makes its own). */
+ * class, for a token as the subject's name, and for two different values of an identifying class where
+ * nobody is known (they may be two people); TOO_LARGE for a value over VALUE_MAX and for more names
+ * than VAULT_NAMES_MAX; what the vault says. The document is borrowed until tokenize_write(), but the
+ * operation reads copies: it needs the tokenize and the subject's names only. Loop thread, inside no
+ * read transaction (it makes its own). */
 enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
                       const struct classes *classes, const struct fields *fields,
                       struct span document, const struct tokenize_subject *subject,
@@ -56,9 +59,9 @@ struct reveal_scope {
 };
 
 struct reveal_counts {
-    size_t values, masks, tokens; /* what the caller got */
+    size_t values, masks, tokens; /* what the caller got for tokens */
     size_t foreign;               /* tokens of another subject, left as they were */
-    size_t clear;                 /* declared fields that held no token */
+    size_t clear;                 /* declared fields that held no token, whatever became of them */
 };
 
 /* The body as this caller may see it, appended to out (a secret buf). A dead token stays as it is: to

@@ -48,6 +48,8 @@ enum err vault_open(const struct vault_options *options, struct vault **ret_vaul
 void vault_close(struct vault **vault);
 /* The id of a configured class in this store; 0 when unknown. */
 uint16_t vault_class_id(const struct vault *v, const struct class_def *def);
+/* The class behind an id; NULL when the configuration does not have it. */
+const struct class_def *vault_class_def(const struct vault *v, uint16_t class_id);
 /* The store's directory. */
 const char *vault_dir(const struct vault *v);
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */

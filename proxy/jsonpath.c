@@ -8,7 +8,7 @@
  * where ".." before a name, star or bracket means any depth. What RFC 9535 has beyond this
  * (filters, slices, lists of selectors, negative indexes) is refused with its name. Runs on: any
  * thread. Holds: the names of one path. Not here: what steps do (fields.c). */
-#include "proxy/path_priv.h"
+#include "proxy/jsonpath_priv.h"
 
 #include <string.h>
 
@@ -16,14 +16,14 @@
 #include "proxy/json_reader.h"
 #include "proxy/json_scan_priv.h"
 
-static enum err refuse(const struct path_reader *r, const char *at, struct errmsg *msg,
+static enum err refuse(const struct jsonpath_reader *r, const char *at, struct errmsg *msg,
                        const char *what)
 {
     return errmsg_set(msg, ERR_CONFIG, "path \"%s\", character %zu: %s", r->path,
                       (size_t)(at - r->path) + 1, what);
 }
 
-enum err proxy__path_start(struct path_reader *r, const char *path, struct errmsg *msg)
+enum err proxy__jsonpath_start(struct jsonpath_reader *r, const char *path, struct errmsg *msg)
 {
     r->path = path;
     r->at = path;
@@ -34,12 +34,12 @@ enum err proxy__path_start(struct path_reader *r, const char *path, struct errms
     return ERR_OK;
 }
 
-void proxy__path_done(struct path_reader *r)
+void proxy__jsonpath_done(struct jsonpath_reader *r)
 {
     buf_done(&r->names);
 }
 
-static void skip_space(struct path_reader *r)
+static void skip_space(struct jsonpath_reader *r)
 {
     while (*r->at != '\0' && (proxy__class[(uint8_t)*r->at] & JSON_CLASS_SPACE) != 0)
         r->at++;
@@ -56,7 +56,7 @@ static bool begins_name(char c)
 }
 
 /* `.name`, from its first character. */
-static enum err read_short_name(struct path_reader *r, struct path_step *ret_step,
+static enum err read_short_name(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
                                 struct errmsg *msg)
 {
     const char *start = r->at;
@@ -68,7 +68,7 @@ static enum err read_short_name(struct path_reader *r, struct path_step *ret_ste
         r->at++;
     if (*r->at == '-')
         return refuse(r, r->at, msg, "a name with other characters is written ['like-this']");
-    ret_step->kind = PATH_NAME;
+    ret_step->kind = JSONPATH_NAME;
     ret_step->name_start = r->names.len;
     ret_step->name_len = (size_t)(r->at - start);
     e = json_unescape(span_of(start, ret_step->name_len), &r->names); /* looks at the UTF-8 */
@@ -100,7 +100,7 @@ static enum err requote(const char *p, const char *end, struct buf *out)
 }
 
 /* `'name'` or `"name"`, from the quote. */
-static enum err read_quoted_name(struct path_reader *r, struct path_step *ret_step,
+static enum err read_quoted_name(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
                                  struct errmsg *msg)
 {
     AUTO(buf_done) struct buf text = {.max = LIMIT_CONFIG_FILE_MAX};
@@ -111,7 +111,7 @@ static enum err read_quoted_name(struct path_reader *r, struct path_step *ret_st
         end += *end == '\\' && end[1] != '\0' ? 2 : 1;
     if (*end == '\0')
         return refuse(r, r->at, msg, "the quote is not closed");
-    ret_step->kind = PATH_NAME;
+    ret_step->kind = JSONPATH_NAME;
     ret_step->name_start = r->names.len;
     e = quote == '\'' ? requote(start, end, &text)
                       : buf_append(&text, start, (size_t)(end - start));
@@ -124,7 +124,8 @@ static enum err read_quoted_name(struct path_reader *r, struct path_step *ret_st
     return e;
 }
 
-static enum err read_index(struct path_reader *r, struct path_step *ret_step, struct errmsg *msg)
+static enum err read_index(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                           struct errmsg *msg)
 {
     static const uint64_t largest = (UINT64_C(1) << 53) - 1; /* RFC 9535 2.1 */
     const char *start = r->at;
@@ -138,20 +139,21 @@ static enum err read_index(struct path_reader *r, struct path_step *ret_step, st
         return refuse(r, start, msg, "a quoted name, an index or * is expected here");
     if (index > largest || (*start == '0' && r->at > start + 1))
         return refuse(r, start, msg, "an index is a number without leading zeros, below 2^53");
-    ret_step->kind = PATH_INDEX;
+    ret_step->kind = JSONPATH_INDEX;
     ret_step->index = index;
     return ERR_OK;
 }
 
 /* What stands between brackets, from the opening one. */
-static enum err read_bracket(struct path_reader *r, struct path_step *ret_step, struct errmsg *msg)
+static enum err read_bracket(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                             struct errmsg *msg)
 {
     enum err e = ERR_OK;
 
     r->at++;
     skip_space(r);
     if (*r->at == '*') {
-        ret_step->kind = PATH_ANY;
+        ret_step->kind = JSONPATH_ANY;
         r->at++;
     } else if (*r->at == '\'' || *r->at == '"') {
         e = read_quoted_name(r, ret_step, msg);
@@ -171,12 +173,12 @@ static enum err read_bracket(struct path_reader *r, struct path_step *ret_step, 
     return ERR_OK;
 }
 
-enum err proxy__path_next(struct path_reader *r, struct path_step *ret_step, bool *ret_end,
-                          struct errmsg *msg)
+enum err proxy__jsonpath_next(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                              bool *ret_end, struct errmsg *msg)
 {
     const char *before = r->at;
 
-    *ret_step = (struct path_step){0};
+    *ret_step = (struct jsonpath_step){0};
     *ret_end = false;
     skip_space(r);
     if (*r->at == '\0') {
@@ -197,7 +199,7 @@ enum err proxy__path_next(struct path_reader *r, struct path_step *ret_step, boo
             return read_bracket(r, ret_step, msg);
     }
     if (*r->at == '*') {
-        ret_step->kind = PATH_ANY;
+        ret_step->kind = JSONPATH_ANY;
         r->at++;
         return ERR_OK;
     }

@@ -11,26 +11,27 @@
 #include "base/err.h"
 #include "base/span.h"
 
-enum path_step_kind { PATH_NAME, PATH_INDEX, PATH_ANY };
+enum jsonpath_step_kind { JSONPATH_NAME, JSONPATH_INDEX, JSONPATH_ANY };
 
-struct path_step {
-    enum path_step_kind kind;
+struct jsonpath_step {
+    enum jsonpath_step_kind kind;
     bool descend;      /* `..`: at any depth below, not only of the value itself */
-    uint64_t index;    /* PATH_INDEX */
-    size_t name_start; /* PATH_NAME: where its text stands in the reader's `names` */
+    uint64_t index;    /* JSONPATH_INDEX */
+    size_t name_start; /* JSONPATH_NAME: where its text stands in the reader's `names` */
     size_t name_len;
 };
 
-struct path_reader {
+struct jsonpath_reader {
     const char *path;
     const char *at;
     struct buf names; /* the names read so far, without escapes, one after the other */
 };
 
 /* Begin at the `$`. The names are kept until path_done(). CONFIG when there is none. */
-enum err proxy__path_start(struct path_reader *r, const char *path, struct errmsg *msg) MUST_CHECK;
+enum err proxy__jsonpath_start(struct jsonpath_reader *r, const char *path, struct errmsg *msg)
+    MUST_CHECK;
 /* The next step; *ret_end is true (and no step given) at the end of the path. CONFIG, with the path
  * and the place in it, when it is not of the subset. */
-enum err proxy__path_next(struct path_reader *r, struct path_step *ret_step, bool *ret_end,
-                          struct errmsg *msg) MUST_CHECK;
-void proxy__path_done(struct path_reader *r);
+enum err proxy__jsonpath_next(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                              bool *ret_end, struct errmsg *msg) MUST_CHECK;
+void proxy__jsonpath_done(struct jsonpath_reader *r);

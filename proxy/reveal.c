@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A response as its caller may see it: tokens in declared fields become values or masks, or stay.
+ *
+ *                    token, alive    token, dead or foreign    no token
+ *   REVEAL_VALUE     the value       stays                     stays
+ *   REVEAL_MASK      its mask        stays                     its mask
+ *   REVEAL_TOKEN     stays           stays                     null
+ *
+ * Runs on: a loop thread, inline. Holds: one value at a time, wiped.
+ * Invariant: what is written is the whole body or nothing; a token of another class than the
+ * field's is left alone, so that a field cannot be used to see what is declared to be something
+ * else. Not here: who the caller is (policy.c). */
+#include "proxy/transform.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "proxy/transform_priv.h"
+
+struct reveal {
+    struct vault_reader *reader;
+    struct span document;
+    const struct reveal_scope *scope;
+    struct buf *out;
+    size_t written; /* bytes of the document that are in out, or replaced */
+    bool reading;   /* the one read transaction has begun */
+    struct reveal_counts counts;
+    struct buf inner; /* a hit's value without escapes */
+    struct buf value; /* what a token stands for */
+    struct buf mask;
+};
+
+/* Everything up to the hit; the hit itself is replaced by what is appended next. */
+static enum err begin_replacement(struct reveal *r, const struct json_hit *hit)
+{
+    const enum err e = buf_append(r->out, r->document.at + r->written, hit->start - r->written);
+
+    r->written = hit->end;
+    return e;
+}
+
+static enum err put_mask(struct reveal *r, const struct json_hit *hit, enum token_format format,
+                         struct span value)
+{
+    enum err e;
+
+    buf_reset(&r->mask);
+    e = mask_write(format, value, &r->mask);
+    if (e == ERR_OK)
+        e = begin_replacement(r, hit);
+    return e == ERR_OK ? json_escape(VALUE_STRING, buf_span(&r->mask), r->out) : e;
+}
+
+static enum err reveal_clear(struct reveal *r, const struct json_hit *hit,
+                             enum reveal_action action, struct span value)
+{
+    enum err e;
+
+    r->counts.clear++;
+    switch (action) {
+    case REVEAL_VALUE:
+        return ERR_OK;
+    case REVEAL_MASK:
+        return put_mask(r, hit, TOKEN_OPAQUE, value);
+    case REVEAL_TOKEN:
+        break;
+    }
+    e = begin_replacement(r, hit);
+    return e == ERR_OK ? buf_append_str(r->out, "null") : e;
+}
+
+static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
+                             enum reveal_action action, struct span token)
+{
+    const enum token_format format =
+        memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL : TOKEN_OPAQUE;
+    struct vault_value found;
+    enum err e;
+
+    e = r->reading ? ERR_OK : vault_read_begin(r->reader);
+    if (e != ERR_OK)
+        return e;
+    r->reading = true;
+    buf_reset(&r->value);
+    e = vault_reveal(r->reader, token, r->scope->subject_slot, &r->value, &found);
+    if (e == ERR_DENIED) {
+        r->counts.foreign++;
+        return ERR_OK;
+    }
+    if (e == ERR_NOT_FOUND || (e == ERR_OK && found.class_id != hit->class_id)) {
+        r->counts.tokens++;
+        return ERR_OK;
+    }
+    if (e != ERR_OK)
+        return e;
+    if (action == REVEAL_MASK) {
+        r->counts.masks++;
+        return put_mask(r, hit, format, buf_span(&r->value));
+    }
+    r->counts.values++;
+    e = begin_replacement(r, hit);
+    return e == ERR_OK ? json_escape(found.kind, buf_span(&r->value), r->out) : e;
+}
+
+static enum err reveal_hit(struct reveal *r, const struct json_hit *hit)
+{
+    const enum reveal_action action = r->scope->actions[hit->class_id];
+    struct span value;
+    const enum err e = proxy__hit_value(r->document, hit, &r->inner, &value);
+
+    if (e != ERR_OK)
+        return e;
+    if (hit->kind != VALUE_STRING || !token_is(value))
+        return reveal_clear(r, hit, action, value);
+    if (action != REVEAL_TOKEN)
+        return reveal_token(r, hit, action, value);
+    r->counts.tokens++;
+    return ERR_OK;
+}
+
+static enum err reveal_hits(struct reveal *r, const struct json_hits *hits)
+{
+    enum err e = buf_reserve(r->out, r->document.len);
+
+    for (size_t i = 0; e == ERR_OK && i < hits->count; i++)
+        e = reveal_hit(r, &hits->at[i]);
+    if (r->reading)
+        vault_read_end(r->reader);
+    if (e == ERR_OK)
+        e = buf_append(r->out, r->document.at + r->written, r->document.len - r->written);
+    return e;
+}
+
+enum err reveal_body(struct vault_reader *reader, const struct fields *fields, struct span document,
+                     const struct reveal_scope *scope, struct buf *out,
+                     struct reveal_counts *ret_counts)
+{
+    AUTO(json_hits_done) struct json_hits hits = {0};
+    struct reveal r = {.reader = reader, .document = document, .scope = scope, .out = out};
+    const size_t before = out->len;
+    enum err e = json_read(fields, document, &hits);
+
+    if (e != ERR_OK)
+        return e;
+    buf_init_secret(&r.inner, document.len);
+    buf_init_secret(&r.value, LIMIT_VALUE_MAX);
+    buf_init_secret(&r.mask, LIMIT_VALUE_MAX);
+    e = reveal_hits(&r, &hits);
+    if (e == ERR_OK)
+        *ret_counts = r.counts;
+    else
+        out->len = before;
+    buf_done(&r.inner);
+    buf_done(&r.value);
+    buf_done(&r.mask);
+    return e;
+}

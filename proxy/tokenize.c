@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request's declared values become tokens: what the store knows is settled here, by reading; the
+ * rest is one operation for the vault's writer.
+ *
+ * Every value is in the end KEPT (it was the subject's token already), or stands in `items`: from
+ * the front those the writer is asked for, from the back those whose token was found.
+ *
+ * Runs on: a loop thread. Holds: copies of the values, so that the writer never reads the document.
+ * Invariant: nothing is forwarded of a document in which one value could not be settled.
+ * Not here: when the operation is submitted and what comes of its errors (exchange_store.c). */
+#include "proxy/transform.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "proxy/transform_priv.h"
+
+enum { KEPT = UINT32_MAX };
+
+struct tokenize {
+    struct span document;
+    struct json_hits hits;
+    struct vault_tokenize op;
+    struct vault_item *items; /* hits.count of them */
+    uint32_t *item_of;        /* by hit: index into items, or KEPT */
+    size_t found;             /* items at the back, settled by reading */
+    struct buf values;        /* what the items' values borrow; never moved */
+    bool name_missing;        /* the subject is known, but not by all of its names */
+};
+
+/* What settling looks at besides. */
+struct settling {
+    struct vault_reader *reader;
+    const struct vault *vault;
+    const struct tokenize_subject *subject;
+    uint16_t name_class[VAULT_NAMES_MAX]; /* where a name came from; 0: from the route */
+    uint64_t slot;                        /* the subject's; 0 when it is not known yet */
+};
+
+static bool is_token(const struct json_hit *hit, struct span value)
+{
+    return hit->kind == VALUE_STRING && token_is(value);
+}
+
+/* ---- names ---- */
+
+/* Values that identify become names of the subject. Where the route names nobody, two different
+ * ones of one class may be two people: keeping them under one key would be beyond repair. */
+static enum err add_name(struct tokenize *t, struct settling *s, uint16_t class_id,
+                         struct span value)
+{
+    if (value.len == 0)
+        return ERR_OK;
+    if (value.len > LIMIT_IDENTIFIER_MAX)
+        return ERR_TOO_LARGE;
+    for (size_t i = 0; i < t->op.name_count; i++) {
+        if (span_equal(t->op.names[i], value))
+            return ERR_OK;
+        if (s->subject->name_count == 0 && s->name_class[i] == class_id)
+            return ERR_UNPROCESSABLE;
+    }
+    if (t->op.name_count == VAULT_NAMES_MAX)
+        return ERR_TOO_LARGE;
+    s->name_class[t->op.name_count] = class_id;
+    t->op.names[t->op.name_count++] = value;
+    return ERR_OK;
+}
+
+static enum err collect_names(struct tokenize *t, struct settling *s, const struct span *values)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < s->subject->name_count; i++) {
+        if (token_is(s->subject->names[i]))
+            return ERR_UNPROCESSABLE; /* it would become a name of somebody new */
+        t->op.names[t->op.name_count++] = s->subject->names[i];
+    }
+    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
+        const struct json_hit *hit = &t->hits.at[i];
+        const struct class_def *def = vault_class_def(s->vault, hit->class_id);
+
+        if (def == NULL)
+            return ERR_INTERNAL;
+        if (def->identifies && !is_token(hit, values[i]))
+            e = add_name(t, s, hit->class_id, values[i]);
+    }
+    return e;
+}
+
+/* The first name that is known leads to the subject. */
+static enum err find_subject(struct tokenize *t, struct settling *s)
+{
+    bool missing = false;
+
+    for (size_t i = 0; i < t->op.name_count; i++) {
+        uint64_t slot = 0;
+        const enum err e = vault_read_subject(s->reader, t->op.domain, t->op.names[i], &slot);
+
+        if (e != ERR_OK && e != ERR_NOT_FOUND)
+            return e;
+        missing = missing || e == ERR_NOT_FOUND;
+        if (s->slot == 0)
+            s->slot = slot;
+    }
+    t->name_missing = missing && s->slot != 0;
+    return ERR_OK;
+}
+
+/* ---- values ---- */
+
+/* A token that came back: it stays if it is this subject's, alive and of the field's class. */
+static enum err keep_token(const struct settling *s, const struct json_hit *hit, struct span token)
+{
+    struct vault_value value;
+    enum err e;
+
+    if (s->slot == 0)
+        return ERR_UNPROCESSABLE;
+    e = vault_inspect(s->reader, token, s->slot, &value);
+    if (e == ERR_NOT_FOUND || e == ERR_DENIED || (e == ERR_OK && value.class_id != hit->class_id))
+        return ERR_UNPROCESSABLE;
+    return e;
+}
+
+static enum err settle(struct tokenize *t, const struct settling *s, size_t number,
+                       struct span value)
+{
+    const struct json_hit *hit = &t->hits.at[number];
+    const struct class_def *def = vault_class_def(s->vault, hit->class_id);
+    size_t at = t->hits.count - t->found - 1;
+    enum err e = ERR_NOT_FOUND;
+
+    t->item_of[number] = KEPT;
+    if (is_token(hit, value))
+        return keep_token(s, hit, value);
+    if (def->deterministic && s->slot != 0)
+        e = vault_find(s->reader, s->slot, hit->class_id, hit->kind, value, &t->items[at].token);
+    if (e == ERR_OK) {
+        t->found++;
+    } else if (e == ERR_NOT_FOUND) {
+        at = t->op.count++;
+        t->items[at].class_id = hit->class_id;
+        t->items[at].kind = hit->kind;
+        t->items[at].value = value;
+    } else {
+        return e;
+    }
+    t->item_of[number] = (uint32_t)at;
+    return ERR_OK;
+}
+
+static enum err settle_all(struct tokenize *t, struct settling *s, const struct span *values)
+{
+    enum err e = vault_read_begin(s->reader);
+
+    if (e != ERR_OK)
+        return e;
+    e = collect_names(t, s, values);
+    if (e == ERR_OK)
+        e = find_subject(t, s);
+    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++)
+        e = settle(t, s, i, values[i]);
+    vault_read_end(s->reader);
+    return e;
+}
+
+/* ---- reading the document ---- */
+
+/* Copy what the hits say, without escapes. Their text in the document is never shorter, so the
+ * copies fit what is reserved first and stay where they are. */
+static enum err copy_values(struct tokenize *t, struct span *values)
+{
+    AUTO(buf_done) struct buf scratch = {.max = t->document.len, .secret = true};
+    size_t total = 0;
+    enum err e;
+
+    for (size_t i = 0; i < t->hits.count; i++)
+        total += t->hits.at[i].end - t->hits.at[i].start;
+    e = buf_reserve(&t->values, total);
+    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
+        const size_t start = t->values.len;
+        struct span value;
+
+        e = proxy__hit_value(t->document, &t->hits.at[i], &scratch, &value);
+        if (e == ERR_OK && value.len > LIMIT_VALUE_MAX)
+            e = ERR_TOO_LARGE;
+        if (e == ERR_OK)
+            e = buf_append_span(&t->values, value);
+        if (e == ERR_OK)
+            values[i] = span_of(t->values.bytes + start, value.len);
+    }
+    return e;
+}
+
+static enum err read_values(struct tokenize *t, struct settling *s)
+{
+    AUTO(mem_free) struct span *values = mem_try_alloc(t->hits.count, sizeof(*values));
+    enum err e;
+
+    t->items = mem_try_alloc(t->hits.count, sizeof(*t->items));
+    t->item_of = mem_try_alloc(t->hits.count, sizeof(*t->item_of));
+    if (values == NULL || t->items == NULL || t->item_of == NULL)
+        return ERR_NO_SPACE;
+    t->op.items = t->items;
+    e = copy_values(t, values);
+    return e == ERR_OK ? settle_all(t, s, values) : e;
+}
+
+enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
+                      const struct classes *classes UNUSED, const struct fields *fields,
+                      struct span document, const struct tokenize_subject *subject,
+                      struct tokenize **ret_tokenize)
+{
+    AUTO(tokenize_free) struct tokenize *t = mem_alloc(sizeof(*t));
+    struct settling s = {.reader = reader, .vault = vault, .subject = subject};
+    enum err e;
+
+    REQUIRE(subject->name_count <= VAULT_NAMES_MAX);
+    t->document = document;
+    t->op.op.kind = VAULT_TOKENIZE;
+    t->op.domain = subject->domain;
+    buf_init_secret(&t->values, document.len);
+    e = json_read(fields, document, &t->hits);
+    if (e == ERR_OK && t->hits.count > 0)
+        e = read_values(t, &s);
+    if (e == ERR_OK)
+        *ret_tokenize = TAKE(t);
+    return e;
+}
+
+struct vault_op *tokenize_op(struct tokenize *t)
+{
+    return t->op.count > 0 || t->name_missing ? &t->op.op : NULL;
+}
+
+size_t tokenize_count(const struct tokenize *t)
+{
+    return t->op.count + t->found;
+}
+
+enum err tokenize_write(struct tokenize *t, struct buf *out)
+{
+    const size_t before = out->len;
+    enum err e = buf_reserve(out, t->document.len);
+    size_t from = 0;
+
+    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
+        const struct json_hit *hit = &t->hits.at[i];
+        const struct token_text *token;
+
+        if (t->item_of[i] == KEPT)
+            continue;
+        token = &t->items[t->item_of[i]].token;
+        e = buf_append(out, t->document.at + from, hit->start - from);
+        if (e == ERR_OK)
+            e = json_escape(VALUE_STRING, span_of(token->bytes, token->len), out);
+        from = hit->end;
+    }
+    if (e == ERR_OK)
+        e = buf_append(out, t->document.at + from, t->document.len - from);
+    if (e != ERR_OK)
+        out->len = before;
+    return e;
+}
+
+void tokenize_free(struct tokenize **tokenize)
+{
+    struct tokenize *t = TAKE(*tokenize);
+
+    if (t == NULL)
+        return;
+    buf_done(&t->values);
+    json_hits_done(&t->hits);
+    free(t->items);
+    free(t->item_of);
+    free(t);
+}
