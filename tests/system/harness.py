@@ -308,7 +308,8 @@ class Env:
     def sanitizer_env(self):
         log = self.path("san")
         return {
-            "ASAN_OPTIONS": f"abort_on_error=1:detect_leaks=1:log_path={log}",
+            "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:verify_asan_link_order=0:"
+                            f"log_path={log}",
             "UBSAN_OPTIONS": f"print_stacktrace=1:abort_on_error=1:log_path={log}",
             "LSAN_OPTIONS": f"log_path={log}",
         }
@@ -406,6 +407,7 @@ class Lethe:
         self.keys = {}
         self.tls = None
         self.faults = {}
+        self.preload = {}
         result = self.run("init", self.home)
         equal(result.returncode, 0, f"lethe init ({result.stderr})")
         self.config = {
@@ -460,8 +462,22 @@ class Lethe:
         """`lethe COMMAND [SUBCOMMAND] -c FILE ...`: the configuration goes last."""
         return self.run(command, *args, "-c", self.file, data=data, timeout=timeout)
 
+    def can_fail(self):
+        """The next start() gets a disk that fails while fail() says so (see fail_io.c)."""
+        library = self.env.path("fail_io.so")
+        subprocess.run(["gcc", "-std=gnu17", "-shared", "-fPIC", "-o", library,
+                        os.path.join(HERE, "fail_io.c")], check=True, capture_output=True)
+        self.preload = {"LD_PRELOAD": library, "FAIL_IO": self.env.path("fail_io")}
+
+    def fail(self, what):
+        """"sync", "space", or None: all is well again."""
+        if what is None:
+            os.unlink(self.env.path("fail_io"))
+        else:
+            self.env.write("fail_io", what)
+
     def start(self, fault=None, mutant=None, wait=True):
-        self.faults = {}
+        self.faults = dict(self.preload)
         if fault:
             self.faults["LETHE_FAULT"] = fault
         if mutant:
@@ -480,7 +496,7 @@ class Lethe:
         if wait:
             self.addresses = self.read_ready(ready)
         else:
-            os.close(ready)
+            self.env.cleanup(lambda: os.close(ready))
         return self
 
     def read_ready(self, fd, seconds=20):

@@ -125,7 +125,8 @@ def test_post_takes_its_subject_from_the_body(env):
 
 def test_post_without_its_subject_is_refused(env):
     app, lethe = started(env)
-    for body in ({"plan": "x"}, {"email": None}, {"email": ["a@example.org"]}, {"email": {}}):
+    for body in ({"note": "whose?"}, {"email": None, "note": "whose?"}, {"email": ["a@example.org"]},
+                 {"email": {}}, {"email": "", "note": "whose?"}):
         response = lethe.request("POST", "/users", body, caller="officer")
         check(response.status in (400, 422), f"POST {body}: {response}")
         equal(response.headers.get("content-type"), PROBLEM, "content type of a refusal")
