@@ -222,7 +222,7 @@ struct upstream_call *upstream_send(struct upstream_pool *pool,
     e = upstream__request_head(pool, request, &call->head);
     if (e != ERR_OK)
         upstream__call_end(call, e);
-    else if ((conn = upstream__conn_take_idle(pool)) != NULL)
+    else if ((conn = upstream__conn_take_idle(pool, call->idempotent)) != NULL)
         upstream__conn_start(conn, call);
     else
         upstream__conn_open(call);

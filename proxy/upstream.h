@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 client for upstreams (RFC 9112), one pool a loop thread and upstream. Our own, because
  * libh2o 2.2.5's aborts the process on a hostile answer. Everything here runs on its loop thread
- * and nothing blocks. */
+ * and nothing blocks. The process must ignore SIGPIPE: libh2o writes TLS records with writev(). */
 #pragma once
 
 #include <h2o.h>
@@ -84,7 +84,9 @@ void upstream_pool_free(struct upstream_pool **pool);
 /* Send one request. Never retried once a byte of it may have been acted on; a pooled connection
  * that turns out closed before anything was written costs a reconnect only (RFC 9110 9.2.2,
  * 9112 9.3.1). An idempotent method (GET, HEAD, OPTIONS, PUT, DELETE) may be sent again, once, when
- * a reused connection closes without a byte of an answer; others may not. */
+ * a reused connection closes without a byte of an answer; others may not. Call it from a callback
+ * of the loop: over TLS an answer to a request sent from outside may look early, and costs the
+ * connection. */
 struct upstream_call *upstream_send(struct upstream_pool *pool,
                                     const struct upstream_request *request,
                                     const struct upstream_events *events, void *context);

@@ -106,13 +106,14 @@ void upstream__conn_release(struct upstream_conn *conn)
         return;
     }
     conn->reused = true;
+    conn->idle_since = h2o_now(pool->loop);
     upstream__conn_set_state(conn, CONN_IDLE);
     upstream__conn_set_reading(conn, true); /* notices closes and unasked bytes */
     upstream__conn_arm(conn, &pool->keep_alive_timeout);
 }
 
 /* Nothing came since it became idle: no end of the stream, and no bytes that would be taken for the
- * answer to the next request. One cheap system call; the watcher may not have had its turn. */
+ * answer to the next request. A cheap look, for the watcher may not have had its turn. */
 static bool is_quiet(const struct upstream_conn *conn)
 {
     char byte;
@@ -124,13 +125,15 @@ static bool is_quiet(const struct upstream_conn *conn)
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-struct upstream_conn *upstream__conn_take_idle(struct upstream_pool *pool)
+struct upstream_conn *upstream__conn_take_idle(struct upstream_pool *pool, bool idempotent)
 {
+    uint64_t now = h2o_now(pool->loop);
+
     while (!h2o_linklist_is_empty(&pool->idle)) {
         struct upstream_conn *conn =
             H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, pool->idle.next);
 
-        if (is_quiet(conn))
+        if ((idempotent && conn->idle_since == now) || is_quiet(conn))
             return conn;
         upstream__conn_close(conn);
     }

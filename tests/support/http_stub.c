@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -267,6 +268,7 @@ struct http_stub *http_stub_start(const struct stub_step *const *scripts, size_t
     struct http_stub *s = mem_alloc(sizeof(*s));
     socklen_t len = sizeof(s->address);
 
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL's writes and libh2o's raise it */
     s->scripts = scripts;
     s->script_count = count;
     s->tls = tls;

@@ -70,6 +70,7 @@ Test(upstream, never_writes_a_line_that_hides_in_a_value)
         {SPAN_LIT("X\r\nY"), SPAN_LIT("a")},
     };
     const struct stub_step *script = keep_alive;
+    char longer[6000];
     struct rig r;
 
     rig_serve(&r, &script);
@@ -79,6 +80,16 @@ Test(upstream, never_writes_a_line_that_hides_in_a_value)
         rig_send_headers(&t, "GET", "/", NULL, &headers[i], 1);
         rig_run_until(&r, &t.dones, 1);
         cr_expect_eq(t.result, ERR_INVALID);
+    }
+    for (size_t at = 0; at < sizeof(longer); at += 13) {
+        struct upstream_header header = {SPAN_LIT("X"), span_of(longer, sizeof(longer))};
+        struct told t = {.rig = &r};
+
+        memset(longer, 'v', sizeof(longer));
+        longer[at] = at % 2 == 0 ? '\n' : '\r';
+        rig_send_headers(&t, "GET", "/", NULL, &header, 1);
+        rig_run_until(&r, &t.dones, 1);
+        cr_expect_eq(t.result, ERR_INVALID, "at %zu", at);
     }
     rig_turn(&r);
     cr_expect_eq(http_stub_connections(r.stub), 0);
