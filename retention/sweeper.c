@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 enum {
@@ -51,7 +52,7 @@ static enum err purge_class(const struct sweeper_options *o, const struct class_
             counts->more = true;
             break;
         }
-        result = vault_run(o->vault, &op.op);
+        result = FAULT_FAILS("purge.fail") ? ERR_IO : vault_run(o->vault, &op.op);
         if (result != ERR_OK)
             break;
         counts->purged += op.deleted;
