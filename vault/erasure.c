@@ -125,6 +125,7 @@ static void drop_key(struct writer *w, uint64_t slot)
         (void)pthread_mutex_lock(&r->lock);
         keycache_drop(r->keys, slot);
         names_drop(r->names, slot);
+        rowcache_drop(r->rows, slot);
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);

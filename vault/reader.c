@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-enum { READER_NAMES = 4096 };
+enum { READER_NAMES = 4096, READER_ROWS = 16384 };
 
 /* ---- opening ---- */
 
@@ -27,6 +27,7 @@ enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
     r->store = store;
     r->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
     r->names = names_new(READER_NAMES);
+    r->rows = rowcache_new(READER_ROWS);
     r->names_generation = atomic_load(&v->names_generation);
     REQUIRE(pthread_mutex_init(&r->lock, NULL) == 0);
     (void)pthread_mutex_lock(&v->readers_lock);
@@ -53,6 +54,7 @@ void vault_reader_close(struct vault_reader **reader)
     store_close(&r->store);
     keycache_free(&r->keys);
     names_free(&r->names);
+    rowcache_free(&r->rows);
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
 }
@@ -134,10 +136,35 @@ static enum err find_owner(struct vault_reader *r, uint64_t token_row, uint64_t 
     return e;
 }
 
+static enum err find_stored(struct vault_reader *r, const struct token_ref *ref,
+                            uint64_t subject_slot, struct found *f)
+{
+    enum err e;
+
+    if (f->c->deterministic)
+        e = find_owner(r, ref->row, subject_slot, f);
+    else
+        e = store_row_get(r->store, f->c, ref->row, &f->row);
+    if (e != ERR_OK)
+        return e;
+    if (!secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES))
+        return ERR_NOT_FOUND;
+    return f->c->deterministic ? ERR_OK : live(r, f);
+}
+
+/* What the reader remembers counts only while it serves; else the database is asked. */
+static bool find_remembered(struct vault_reader *r, const struct token_ref *ref, uint64_t owner,
+                            struct found *f)
+{
+    return rowcache_by_token(r->rows, ref->class_id, ref->row, owner, &f->row) &&
+           secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES) && live(r, f) == ERR_OK;
+}
+
 static enum err find(struct vault_reader *r, struct span token, uint64_t subject_slot,
                      struct found *f)
 {
     struct token_ref ref;
+    uint64_t owner; /* of a random class's row there is only one */
     enum err e = token_read(token, r->v->locator_key, &ref);
 
     REQUIRE(r->reading);
@@ -146,18 +173,14 @@ static enum err find(struct vault_reader *r, struct span token, uint64_t subject
     f->c = vault__class(r->v, ref.class_id);
     if (f->c == NULL)
         return ERR_NOT_FOUND;
-    if (f->c->deterministic)
-        e = find_owner(r, ref.row, subject_slot, f);
-    else
-        e = store_row_get(r->store, f->c, ref.row, &f->row);
-    if (e != ERR_OK)
-        return e;
-    if (!secret_equal(f->row.salt, ref.salt, TOKEN_SALT_BYTES))
-        return ERR_NOT_FOUND;
-    if (!f->c->deterministic)
-        e = live(r, f);
-    if (e != ERR_OK)
-        return e;
+    owner = f->c->deterministic ? subject_slot : 0;
+    if (!find_remembered(r, &ref, owner, f)) {
+        e = find_stored(r, &ref, subject_slot, f);
+        if (e != ERR_OK)
+            return e;
+        if (owner == 0 || owner == f->row.slot)
+            rowcache_put_token(r->rows, ref.class_id, ref.row, owner, &f->row);
+    }
     return subject_slot != 0 && subject_slot != f->row.slot ? ERR_DENIED : ERR_OK;
 }
 
@@ -235,6 +258,25 @@ static enum err domain_of(struct vault_reader *r, uint64_t subject_slot, uint16_
     return e;
 }
 
+static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
+                           uint64_t subject_slot, struct found *f)
+{
+    uint8_t salt[TOKEN_SALT_BYTES];
+    uint64_t token_row = 0;
+    enum err e;
+
+    if (rowcache_by_value(r->rows, fingerprint, subject_slot, &f->row) && live(r, f) == ERR_OK)
+        return ERR_OK;
+    e = store_shared_find(r->store, f->c, fingerprint, &token_row, salt);
+    if (e == ERR_OK)
+        e = find_owner(r, token_row, subject_slot, f);
+    if (e == ERR_OK && subject_slot != 0 && f->row.slot != subject_slot)
+        e = ERR_NOT_FOUND;
+    if (e == ERR_OK)
+        rowcache_put_value(r->rows, fingerprint, subject_slot, &f->row);
+    return e;
+}
+
 enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t class_id,
                     enum value_kind kind, struct span value, struct token_text *ret)
 {
@@ -251,13 +293,11 @@ enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t clas
     if (e != ERR_OK)
         return e;
     vault__fingerprint(vault__domain_key(r->v, domain), domain, class_id, kind, value, fingerprint);
-    e = store_shared_find(r->store, f.c, fingerprint, &ref.row, ref.salt);
-    if (e == ERR_OK)
-        e = find_owner(r, ref.row, subject_slot, &f);
-    if (e == ERR_OK && subject_slot != 0 && f.row.slot != subject_slot)
-        e = ERR_NOT_FOUND;
+    e = find_value(r, fingerprint, subject_slot, &f);
     if (e != ERR_OK)
         return e;
+    ref.row = f.row.token_row;
+    memcpy(ref.salt, f.row.salt, TOKEN_SALT_BYTES);
     token_write(&ref, f.c->format, r->v->defs[class_id]->email_domain, r->v->locator_key, ret);
     return ERR_OK;
 }

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "vault/keycache_priv.h"
 #include "vault/ledger_priv.h"
+#include "vault/rowcache_priv.h"
 #include "vault/slab_priv.h"
 #include "vault/store_priv.h"
 #include "vault/subjects_priv.h"
@@ -68,6 +69,7 @@ struct vault_reader {
     bool reading;
     struct keycache *keys;
     struct names *names;
+    struct rowcache *rows;
     unsigned names_generation; /* the vault's when `names` was last known to be right */
     struct vault_reader *next;
 };

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A table of rows in sets of two: what comes takes the front, what stood there the back.
+ * Runs on: its owner's thread (the writer drops from it under the owner's lock). Holds: ciphertext
+ * and blind indexes. Invariant: owners[i] is the slot of entries[i], 0 when it is empty; kept apart
+ * so that an erasure can look through all of them quickly. Not here: whether a row still counts. */
+#include "vault/rowcache_priv.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/secret.h"
+
+/* Longer values are read from the database: they are few, and would cost everybody's memory. */
+enum { SEALED_MAX = 96, WAYS = 2 };
+
+struct key {
+    uint64_t words[3];
+};
+
+struct entry {
+    struct key key;
+    struct store_row row; /* .sealed points nowhere; it is rebuilt from the bytes below */
+    uint16_t sealed_len;
+    uint8_t sealed[SEALED_MAX];
+};
+
+struct rowcache {
+    unsigned shift; /* 64 - log2 of the number of sets */
+    uint32_t capacity;
+    uint64_t *owners;
+    struct entry *entries;
+};
+
+struct rowcache *rowcache_new(uint32_t capacity)
+{
+    struct rowcache *c = mem_alloc(sizeof(*c));
+
+    REQUIRE(capacity > WAYS && (capacity & (capacity - 1)) == 0);
+    c->shift = 64 - (unsigned)__builtin_ctz(capacity / WAYS);
+    c->capacity = capacity;
+    c->owners = mem_alloc(capacity * sizeof(c->owners[0]));
+    c->entries = mem_alloc(capacity * sizeof(c->entries[0]));
+    return c;
+}
+
+void rowcache_free(struct rowcache **cache)
+{
+    struct rowcache *c = TAKE(*cache);
+
+    if (c == NULL)
+        return;
+    secret_wipe(c->entries, c->capacity * sizeof(c->entries[0]));
+    free(c->entries);
+    free(c->owners);
+    free(c);
+}
+
+/* Row numbers stay below 2^48 and classes below 2^16: a fingerprint that looks like such a pair is
+ * a matter of 2^-96, and would have to be the same owner's. */
+static struct key token_key(uint16_t class_id, uint64_t row, uint64_t owner)
+{
+    return (struct key){{row, UINT64_MAX - class_id, owner}};
+}
+
+static struct key value_key(const uint8_t fingerprint[CRYPTO_MAC_BYTES], uint64_t owner)
+{
+    struct key key = {{0, 0, owner}};
+
+    memcpy(key.words, fingerprint, CRYPTO_MAC_BYTES);
+    return key;
+}
+
+/* Row numbers and fingerprints are not for a client to choose: no keyed hash is needed. */
+static size_t set_of(const struct rowcache *c, const struct key *key)
+{
+    uint64_t mixed = key->words[0] ^ (key->words[1] << 21 | key->words[1] >> 43) ^
+                     (key->words[2] << 42 | key->words[2] >> 22);
+
+    return (size_t)(mixed * UINT64_C(0x9e3779b97f4a7c15) >> c->shift) * WAYS;
+}
+
+static bool holds(const struct rowcache *c, size_t place, const struct key *key)
+{
+    return c->owners[place] != 0 && memcmp(&c->entries[place].key, key, sizeof(*key)) == 0;
+}
+
+static bool get(const struct rowcache *c, const struct key *key, struct store_row *ret)
+{
+    size_t place = set_of(c, key);
+    const struct entry *entry;
+
+    if (!holds(c, place, key) && !holds(c, ++place, key))
+        return false;
+    entry = &c->entries[place];
+    *ret = entry->row;
+    ret->sealed = span_of(entry->sealed, entry->sealed_len);
+    return true;
+}
+
+static void put(struct rowcache *c, const struct key *key, const struct store_row *found,
+                struct span sealed)
+{
+    const size_t front = set_of(c, key);
+    struct entry *entry = &c->entries[front];
+
+    if (sealed.len > SEALED_MAX)
+        return;
+    if (c->owners[front] != 0 && !holds(c, front, key)) {
+        c->owners[front + 1] = c->owners[front];
+        c->entries[front + 1] = *entry;
+    }
+    c->owners[front] = found->slot;
+    entry->key = *key;
+    entry->row = *found;
+    entry->row.sealed = SPAN_NONE;
+    entry->sealed_len = (uint16_t)sealed.len;
+    if (sealed.len > 0)
+        memcpy(entry->sealed, sealed.at, sealed.len);
+}
+
+bool rowcache_by_token(const struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
+                       struct store_row *ret)
+{
+    const struct key key = token_key(class_id, row, owner);
+
+    return get(c, &key, ret);
+}
+
+void rowcache_put_token(struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
+                        const struct store_row *found)
+{
+    const struct key key = token_key(class_id, row, owner);
+
+    put(c, &key, found, found->sealed);
+}
+
+bool rowcache_by_value(const struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
+                       uint64_t owner, struct store_row *ret)
+{
+    const struct key key = value_key(fingerprint, owner);
+
+    return get(c, &key, ret);
+}
+
+void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
+                        uint64_t owner, const struct store_row *found)
+{
+    const struct key key = value_key(fingerprint, owner);
+
+    put(c, &key, found, SPAN_NONE);
+}
+
+void rowcache_drop(struct rowcache *c, uint64_t slot)
+{
+    for (uint32_t i = 0; i < c->capacity; i++) {
+        if (c->owners[i] != slot)
+            continue;
+        secret_wipe(&c->entries[i], sizeof(c->entries[i]));
+        c->owners[i] = 0;
+    }
+}

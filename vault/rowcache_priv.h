@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sealed rows that one reader has seen lately, so that a token in use costs no look-up in the
+ * database. Ciphertext only. It remembers what was found, never that nothing was: an entry that
+ * does not serve (due, owner erased) counts as unknown, and the database decides.
+ *
+ * It needs no invalidation because a row never changes while its time is not over and its subject
+ * has a key, and both are looked at for every use. Not thread-safe: its owner locks. */
+#pragma once
+
+#include <stdint.h>
+
+#include "vault/store_priv.h"
+
+struct rowcache;
+
+/* capacity: entries, a power of two. */
+struct rowcache *rowcache_new(uint32_t capacity);
+void rowcache_free(struct rowcache **cache); /* wipes */
+
+/* By what a token names. owner: the slot it was asked for; 0 where any owner would do. The row is
+ * borrowed until the next put or drop. */
+bool rowcache_by_token(const struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
+                       struct store_row *ret);
+void rowcache_put_token(struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
+                        const struct store_row *found);
+/* By fingerprint of a value and its owner: the row that stands for it, without its ciphertext. */
+bool rowcache_by_value(const struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
+                       uint64_t owner, struct store_row *ret);
+void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
+                        uint64_t owner, const struct store_row *found);
+/* Wipe everything of one subject. */
+void rowcache_drop(struct rowcache *c, uint64_t slot);
