@@ -12,7 +12,7 @@ enum { REPORT_TEXT_MAX = 16 << 20 };
 static enum cli_exit print_report(const struct json *tree, enum report_format format)
 {
     AUTO(buf_done) struct buf text = {.max = 0};
-    struct errmsg msg;
+    struct errmsg msg = {""};
     enum err e;
 
     buf_init(&text, REPORT_TEXT_MAX);

@@ -185,15 +185,11 @@ static enum cli_exit run_command(const struct command *c, int argc, char *argv[]
     return c->run(&options);
 }
 
-int main(int argc, char *argv[])
+static enum cli_exit run(int argc, char *argv[])
 {
     const struct command *c;
     int words = 0;
 
-    secret_start();
-    if (secret_harden_process() != ERR_OK)
-        return cli_fail(ERR_INTERNAL, &(struct errmsg){"the process cannot be protected"});
-    log_set_level(LOG_WARNING);
     if (argc < 2)
         return cli_usage("which command?");
     if (strcmp(argv[1], "--version") == 0)
@@ -204,4 +200,13 @@ int main(int argc, char *argv[])
     if (c == NULL)
         return no_such_command(argv[1]);
     return run_command(c, argc - words, argv + words);
+}
+
+int main(int argc, char *argv[])
+{
+    secret_start();
+    log_set_level(LOG_WARNING);
+    if (secret_harden_process() != ERR_OK)
+        return (int)cli_fail(ERR_INTERNAL, &(struct errmsg){"the process cannot be protected"});
+    return (int)run(argc, argv);
 }
