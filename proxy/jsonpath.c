@@ -31,7 +31,7 @@ enum err proxy__jsonpath_start(struct jsonpath_reader *r, const char *path, stru
     if (*path != '$')
         return refuse(r, path, msg, "a path begins with \"$\"");
     r->at++;
-    return ERR_OK;
+    return buf_reserve(&r->names, 1); /* an empty name stands somewhere too */
 }
 
 void proxy__jsonpath_done(struct jsonpath_reader *r)

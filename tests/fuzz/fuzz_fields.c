@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A path, a line break, a document: a path that compiles finds the same values when it is written
+ * in its plainest form, `$['name'][0]..[*]`, and never more than `$..*` and `$` together. */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/secret.h"
+#include "proxy/json_reader.h"
+#include "proxy/jsonpath_priv.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PATH_MAX_BYTES = 1 << 16 };
+
+static void put(struct buf *out, const char *text)
+{
+    REQUIRE(buf_append_str(out, text) == ERR_OK);
+}
+
+static void write_step(const struct jsonpath_reader *r, const struct jsonpath_step *step,
+                       struct buf *out)
+{
+    char number[32];
+
+    put(out, step->descend ? "..[" : "[");
+    switch (step->kind) {
+    case JSONPATH_NAME:
+        REQUIRE(
+            json_escape(VALUE_STRING,
+                        span_of((const char *)r->names.bytes + step->name_start, step->name_len),
+                        out) == ERR_OK);
+        break;
+    case JSONPATH_INDEX:
+        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)step->index);
+        put(out, number);
+        break;
+    case JSONPATH_ANY:
+        put(out, "*");
+        break;
+    }
+    put(out, "]");
+}
+
+/* The plainest form of a path that was accepted. */
+static void write_plainly(const char *path, struct buf *out)
+{
+    AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
+    struct jsonpath_step step;
+    bool at_end = false;
+
+    put(out, "$");
+    REQUIRE(proxy__jsonpath_start(&r, path, NULL) == ERR_OK);
+    for (;;) {
+        REQUIRE(proxy__jsonpath_next(&r, &step, &at_end, NULL) == ERR_OK);
+        if (at_end)
+            break;
+        write_step(&r, &step, out);
+    }
+    REQUIRE(buf_append_byte(out, '\0') == ERR_OK);
+}
+
+static enum err read_with(const char *path, bool deep, struct span document,
+                          struct json_hits *ret_hits)
+{
+    AUTO(fields_free) struct fields *fields = NULL;
+    const struct field_def def = {path, 1, deep};
+
+    REQUIRE(fields_new(&def, 1, &fields, NULL) == ERR_OK);
+    return json_read(fields, document, ret_hits);
+}
+
+static void compare(const char *path, struct span document, bool deep)
+{
+    AUTO(buf_done) struct buf plain = {.max = 8 * PATH_MAX_BYTES};
+    AUTO(json_hits_done) struct json_hits hits = {0}, again = {0}, all = {0};
+    enum err e = read_with(path, deep, document, &hits);
+
+    write_plainly(path, &plain);
+    REQUIRE(read_with((const char *)plain.bytes, deep, document, &again) == e);
+    REQUIRE(hits.count == again.count);
+    for (size_t i = 0; i < hits.count; i++)
+        REQUIRE(hits.at[i].start == again.at[i].start && hits.at[i].end == again.at[i].end);
+    if (e == ERR_OK && read_with("$", true, document, &all) == ERR_OK)
+        REQUIRE(hits.count <= all.count);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO(fields_free) struct fields *fields = NULL;
+    AUTO(buf_done) struct buf path = {.max = PATH_MAX_BYTES};
+    const uint8_t *line = size == 0 ? NULL : memchr(data, '\n', size);
+    const size_t path_len = line == NULL ? size : (size_t)(line - data);
+    struct field_def def = {NULL, 1, false};
+    struct errmsg msg = {""};
+    enum err e;
+
+    secret_start();
+    if (path_len >= PATH_MAX_BYTES)
+        return 0;
+    REQUIRE(buf_append(&path, data, path_len) == ERR_OK && buf_append_byte(&path, '\0') == ERR_OK);
+    def.path = (const char *)path.bytes;
+    e = fields_new(&def, 1, &fields, &msg);
+    REQUIRE(e == ERR_OK || (e == ERR_CONFIG && msg.text[0] != '\0'));
+    if (e != ERR_OK || line == NULL)
+        return 0;
+    compare(def.path, span_of(line + 1, size - path_len - 1), false);
+    compare(def.path, span_of(line + 1, size - path_len - 1), true);
+    return 0;
+}
