@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pairs of a query in the form HTML forms give it (contract: proxy/path.h).
  * Runs on: any thread. Holds: nothing; decoded text goes into the caller's secret buffer.
- * Not here: paths (target.c). */
+ * Not here: paths (path.c). */
 #include "proxy/path.h"
 
 #include <stdint.h>
