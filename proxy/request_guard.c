@@ -141,8 +141,6 @@ static enum err read_request_line(const char **at, const char *end, struct guard
 {
     const char *p = *at, *start;
 
-    if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') /* one empty line may come first (9112 2.2) */
-        p += 2;
     for (start = p; p < end && head_is_token_char(*p); p++)
         ;
     facts->method = span_of(start, (size_t)(p - start));

@@ -32,14 +32,22 @@ struct guard_facts {
 /* Judge the bytes of a socket's input buffer (`callbacks->get_socket(conn)->input`): the head at
  * their start, up to its empty line. What follows is not looked at. All spans of ret_facts stand in
  * `input`. Any error: answer it and close the connection, for where the next request starts is in
- * doubt. INVALID        what RFC 9112 forbids or two readers may read differently: both lengths,
- * two or odd Content-Lengths, Transfer-Encoding in HTTP/1.0, no or two or odd Hosts, folded lines,
- * bare CR or LF, NUL, controls, blanks around a name, absolute or asterisk form, odd characters in
- * method, target or names, names that spell a protected one with '_', a protected name listed in
- * Connection, two of what may come once METHOD         CONNECT, TRACE, or a header that asks for
- * another method (X-HTTP-Method-Override) UNIMPLEMENTED  HTTP/1.2 and others, a transfer coding but
- * exactly `chunked`, an unknown expectation HEAD_TOO_LARGE over LIMIT_REQUEST_HEAD_MAX or
- * LIMIT_HEADERS_MAX Runs on every request, in one pass. Any thread. */
+ * doubt.
+ *
+ * INVALID: what RFC 9112 forbids or two readers may read differently: both lengths, two or odd
+ * Content-Lengths, Transfer-Encoding in HTTP/1.0, no or two or odd Hosts, folded lines, an empty
+ * line first, bare CR or LF, NUL, controls, blanks around a name, absolute or asterisk form, odd
+ * characters in method, target or names, names that spell a protected one with '_', a protected
+ * name listed in Connection, two of what may come once.
+ *
+ * METHOD: CONNECT, TRACE, or a header that asks for another method (X-HTTP-Method-Override).
+ *
+ * UNIMPLEMENTED: HTTP/1.2 and others, a transfer coding but exactly `chunked`, an unknown
+ * expectation.
+ *
+ * HEAD_TOO_LARGE: over LIMIT_REQUEST_HEAD_MAX or LIMIT_HEADERS_MAX.
+ *
+ * Runs on every request, in one pass. Any thread. */
 enum err guard_head(struct span input, struct guard_facts *ret_facts) MUST_CHECK;
 
 /* Must this header stay behind when the request is passed on? True for hop-by-hop ones (RFC
