@@ -84,8 +84,8 @@ static enum err admit_body(const struct exchange *x)
         return ERR_TOO_LARGE;
     if (x->route == NULL || x->route->request == NULL)
         return len > 0 && is_bodiless(x->facts.method) ? ERR_INVALID : ERR_OK;
-    if (x->fields.content_type.at == NULL || !headers_json_type(x->fields.content_type) ||
-        !headers_identity(x->fields.content_encoding))
+    if (x->fields.content_type.at == NULL || !media_type_is_json(x->fields.content_type) ||
+        !media_coding_is_identity(x->fields.content_encoding))
         return ERR_UNSUPPORTED;
     return ERR_OK;
 }

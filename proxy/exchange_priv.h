@@ -4,7 +4,8 @@
  *   exchange.c           admission: guard, path, route, caller, body, subject
  *   exchange_store.c     tokenizing, and the vault's writer if something is new
  *   exchange_forward.c   the upstream's request
- *   exchange_respond.c   the answer: streamed through, or collected and revealed
+ *   exchange_respond.c   the answer, streamed through
+ *   exchange_reveal.c    the answer, collected and revealed
  *
  *   ADMITTED --> STORING --> WAITING --> STREAMING --> SENT
  *       |________________________^  \--> COLLECTING --^
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "proxy/headers.h"
+#include "proxy/media_type.h"
 #include "proxy/path.h"
 #include "proxy/request_guard.h"
 #include "proxy/transform.h"
@@ -64,10 +66,11 @@ struct exchange {
     struct upstream_call *call;
 
     /* What comes back. */
-    bool reveals; /* the answer's fields are to be read */
-    int status;
-    struct buf collected; /* secret */
-    bool is_json;
+    bool reveals;           /* the answer's fields are to be read */
+    bool is_json;           /* they can be */
+    bool shown;             /* `answer` is the answer */
+    int64_t whole_len;      /* of the body that is collected; -1: not known */
+    struct buf collected;   /* secret */
     struct buf answer;      /* as the caller may see it; secret */
     h2o_buffer_t *arriving; /* pass-through: filled while `leaving` is written */
     h2o_doublebuffer_t leaving;
@@ -99,6 +102,14 @@ void exchange_forward(struct exchange *x);
 enum err exchange_lookup(struct exchange *x) MUST_CHECK;
 /* The calls of an upstream's answer; context is the exchange. */
 extern const struct upstream_events exchange_answer_events;
+/* Is an answer JSON that can be read? */
+bool exchange_is_json(const struct upstream_head *head);
+/* Hold an answer until it is whole, then show it as the caller may see it. */
+void exchange_collect_head(struct exchange *x, const struct upstream_head *head);
+void exchange_collect_body(struct exchange *x, struct span bytes);
+void exchange_send_collected(struct exchange *x);
+/* Start the response with libh2o; status, fields and framing are set. */
+void exchange_begin(struct exchange *x);
 /* libh2o has written what it was given. */
 void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req);
 /* Free what the answer holds. */

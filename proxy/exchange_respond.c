@@ -30,16 +30,6 @@ static bool is_head_request(const struct exchange *x)
     return span_equal(x->facts.method, SPAN_LIT("HEAD"));
 }
 
-static bool is_json_answer(const struct upstream_head *head)
-{
-    bool several_types, several_codings;
-    struct span type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
-    struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
-
-    return type.at != NULL && !several_types && !several_codings && headers_json_type(type) &&
-           headers_identity(coding);
-}
-
 /* How the client learns where a passed answer ends. */
 static void frame(struct exchange *x, const struct upstream_head *head)
 {
@@ -65,7 +55,7 @@ static void frame(struct exchange *x, const struct upstream_head *head)
 
 /* Start the response with libh2o. Its own chunked filter closes connections after any other status
  * than 200; it stands aside when the framing is set already, but for that. */
-static void begin(struct exchange *x)
+void exchange_begin(struct exchange *x)
 {
     h2o_req_t *req = x->req;
     bool persistent =
@@ -105,7 +95,7 @@ static void write_out(struct exchange *x)
         bufs[count++] = h2o_iovec_init(end, strlen(end));
     }
     if (!x->begun)
-        begin(x);
+        exchange_begin(x);
     else if (count == 0 && !last)
         return;
     x->writing = !last;
@@ -195,91 +185,6 @@ void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req UNUSED)
         write_out(x);
 }
 
-/* ---- revealing ---- */
-
-static enum err find_scope(struct exchange *x, struct reveal_scope *scope)
-{
-    struct vault_reader *reader = x->loop->reader;
-    enum err e;
-
-    if (x->subject.len == 0)
-        return ERR_OK;
-    e = vault_read_begin(reader);
-    if (e != ERR_OK)
-        return e;
-    e = vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, buf_span(&x->subject),
-                           &scope->subject_slot);
-    vault_read_end(reader);
-    /* Not known by this name: the answer is bound to nobody in particular. */
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
-static void log_reveal(const struct exchange *x, const struct reveal_counts *counts)
-{
-    struct span id = span_of(x->id, EXCHANGE_ID_LEN);
-
-    if (counts->foreign > 0)
-        log_event(EV_FOREIGN_TOKEN, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
-                  F_NUM("count", counts->foreign));
-    if (counts->clear > 0)
-        log_event(EV_CLEAR_VALUE, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
-                  F_NUM("count", counts->clear));
-}
-
-static enum err reveal(struct exchange *x, struct span document)
-{
-    struct reveal_scope scope = {.actions = x->actions};
-    struct reveal_counts counts = {0};
-    enum err e = find_scope(x, &scope);
-
-    if (e != ERR_OK)
-        return e;
-    e = reveal_body(x->loop->reader, x->route->response, document, &scope, &x->answer, &counts);
-    if (e == ERR_INVALID || e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE)
-        return ERR_UPSTREAM; /* what it sent is not what it was declared to send */
-    if (e == ERR_OK)
-        log_reveal(x, &counts);
-    return e;
-}
-
-/* The answer is whole: one write of head and body. */
-static void send_collected(struct exchange *x)
-{
-    enum err e = x->collected.len == 0 ? ERR_OK : reveal(x, buf_span(&x->collected));
-    h2o_iovec_t body;
-
-    if (e != ERR_OK) {
-        exchange_refuse(x, e);
-        return;
-    }
-    body = h2o_iovec_init(x->answer.bytes, x->answer.len);
-    x->req->res.content_length = x->answer.len;
-    x->state = EXCHANGE_SENT;
-    begin(x);
-    h2o_send(x->req, &body, body.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
-}
-
-static void collect_head(struct exchange *x, const struct upstream_head *head)
-{
-    x->state = EXCHANGE_COLLECTING;
-    x->req->res.status = head->status;
-    x->req->res.reason = headers_reason(head->status);
-    headers_for_client(x->req, head, true, span_of(x->id, EXCHANGE_ID_LEN));
-}
-
-/* Nothing of the answer has left: give it up and say so. */
-static void give_up(struct exchange *x, enum err e)
-{
-    upstream_detach(TAKE(x->call));
-    exchange_refuse(x, e);
-}
-
-static void collect_body(struct exchange *x, struct span bytes)
-{
-    if (!x->is_json || buf_append_span(&x->collected, bytes) != ERR_OK)
-        give_up(x, ERR_UPSTREAM);
-}
-
 /* ---- the upstream's events ---- */
 
 static void on_head(struct upstream_call *call UNUSED, const struct upstream_head *head,
@@ -288,11 +193,10 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
     struct exchange *x = context;
     bool success = head->status >= 200 && head->status <= 299;
 
-    x->is_json = x->reveals && head->has_body && is_json_answer(head);
     /* What is no JSON can hold no declared field. An error page may be that, an answer may not: the
      * declaration says what it is (an empty one is found out by its first byte). */
-    if (x->reveals && head->has_body && (success || x->is_json))
-        collect_head(x, head);
+    if (x->reveals && head->has_body && (success || exchange_is_json(head)))
+        exchange_collect_head(x, head);
     else
         pass_head(x, head);
 }
@@ -302,7 +206,7 @@ static void on_body(struct upstream_call *call UNUSED, struct span bytes, void *
     struct exchange *x = context;
 
     if (x->state == EXCHANGE_COLLECTING)
-        collect_body(x, bytes);
+        exchange_collect_body(x, bytes);
     else
         pass_body(x, bytes);
 }
@@ -332,7 +236,7 @@ static void on_done(struct upstream_call *call UNUSED, enum err result, void *co
     if (result != ERR_OK) {
         on_failed(x, result);
     } else if (x->state == EXCHANGE_COLLECTING) {
-        send_collected(x);
+        exchange_send_collected(x);
     } else {
         x->complete = true;
         flush(x);

@@ -30,11 +30,6 @@ enum err headers_scan(const h2o_headers_t *headers, struct request_fields *ret) 
 enum err headers_find(const h2o_headers_t *headers, struct span name, struct span *ret_value)
     MUST_CHECK;
 
-/* Is a Content-Type JSON that the reader can read: application/json or anything +json (RFC 6839),
- * with no charset or utf-8, once? */
-bool headers_json_type(struct span content_type);
-/* Is a Content-Encoding (at may be NULL) no coding at all? */
-bool headers_identity(struct span content_encoding);
 /* The value of a field of an answer, case folded; at is NULL without it. *ret_several: it came more
  * than once. */
 struct span headers_of_answer(const struct upstream_head *head, struct span name,

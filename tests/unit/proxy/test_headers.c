@@ -227,61 +227,6 @@ Test(headers, are_found_by_name_once)
     forget(&r);
 }
 
-Test(headers, say_that_a_body_is_json_in_one_charset)
-{
-    static const char *const json[] = {
-        "application/json",
-        "Application/JSON",
-        "application/json;charset=utf-8",
-        "application/json; charset=\"UTF-8\"",
-        "application/json ; charset=utf-8 ",
-        "application/vnd.api+json",
-        "application/problem+json; profile=x",
-        "text/x+json",
-        "application/json;",
-        "application/json;; charset=utf-8;",
-    };
-    static const char *const other[] = {
-        "",
-        "json",
-        "application",
-        "application/",
-        "application/jsonp",
-        "application/x-json",
-        "application/+json",
-        "text/json",
-        "text/plain",
-        "application/json, text/plain",
-        "application/json; charset=utf-16",
-        "application/json; charset=latin1",
-        "application/json; charset=utf-8; charset=utf-8",
-        "application/json; charset=utf-8; charset=utf-16",
-        "application/json; charset",
-        "application/json; charset=",
-        "application/json; charset=\"utf-8",
-        "application/json; charset=\"utf\\-8\"",
-        "application/json; =utf-8",
-        "application/json; ; charset=utf-16",
-        "application/json charset=utf-8",
-        "application/json/x",
-        "application /json",
-    };
-
-    for (size_t i = 0; i < COUNT_OF(json); i++)
-        cr_expect(headers_json_type(span_str(json[i])), "%s", json[i]);
-    for (size_t i = 0; i < COUNT_OF(other); i++)
-        cr_expect_not(headers_json_type(span_str(other[i])), "%s", other[i]);
-}
-
-Test(headers, say_that_a_body_is_not_coded)
-{
-    cr_expect(headers_identity(SPAN_NONE));
-    cr_expect(headers_identity(SPAN_LIT("Identity")));
-    cr_expect_not(headers_identity(SPAN_LIT("gzip")));
-    cr_expect_not(headers_identity(SPAN_LIT("identity, gzip")));
-    cr_expect_not(headers_identity(SPAN_LIT("")));
-}
-
 Test(headers, of_an_answer_are_counted)
 {
     const struct upstream_header fields[] = {{SPAN_LIT("Content-Type"), SPAN_LIT("a/b")},
