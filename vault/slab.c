@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,6 +39,7 @@ struct slab {
     uint64_t capacity;         /* slots the file has room for */
     bool dirty;                /* something waits for slab_sync() */
     bool failed;
+    pthread_mutex_t lock; /* held while a slot is overwritten */
 };
 
 /* ---- the header ---- */
@@ -94,13 +96,27 @@ static enum err grow(struct slab *s, uint64_t slots)
         if (e != ERR_OK)
             return e; /* tried again from the same place */
         e = vault__file_sync(s->fd);
-        if (e != ERR_OK) {
-            s->failed = true;
+        if (e != ERR_OK)
             return e;
-        }
         s->capacity += RUN_BYTES / SLAB_SLOT_BYTES;
     }
     return ERR_OK;
+}
+
+/* The lock is no part of what a caller sees as const. */
+static pthread_mutex_t *lock_of(const struct slab *s)
+{
+    return (pthread_mutex_t *)&s->lock;
+}
+
+static enum err overwrite(struct slab *s, uint64_t slot, const uint8_t bytes[SLAB_SLOT_BYTES])
+{
+    enum err e;
+
+    (void)pthread_mutex_lock(&s->lock);
+    e = vault__file_write(s->fd, bytes, SLAB_SLOT_BYTES, slot_at(slot));
+    (void)pthread_mutex_unlock(&s->lock);
+    return e;
 }
 
 /* A crash may have left slots written whose count was not: their numbers are taken. */
@@ -131,6 +147,7 @@ static struct slab *slab_new(const struct root_key *root)
 {
     struct slab *s = mem_alloc(sizeof(*s));
 
+    REQUIRE(pthread_mutex_init(&s->lock, NULL) == 0);
     s->fd = -1;
     s->wrap_key = secret_alloc(CRYPTO_KEY_BYTES);
     s->check_key = secret_alloc(CRYPTO_KEY_BYTES);
@@ -148,6 +165,7 @@ void slab_close(struct slab **slab)
     vault__fd_close(&s->fd);
     secret_free(&s->wrap_key);
     secret_free(&s->check_key);
+    (void)pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -275,7 +293,7 @@ enum err slab_add(struct slab *s, const struct slab_key *key, uint64_t *ret_slot
     s->used = slot + 1; /* taken from here on, even if the write fails half-way */
     s->dirty = true;
     slab_slot_encode(&s->header, s->wrap_key, slot, key, bytes);
-    e = vault__file_write(s->fd, bytes, sizeof(bytes), slot_at(slot));
+    e = overwrite(s, slot, bytes);
     if (e != ERR_OK)
         return note_failure(s, e);
     FAULT_POINT("slab.added");
@@ -341,7 +359,7 @@ enum err slab_shred(struct slab *s, uint64_t slot)
         s->used = slot + 1;
         s->dirty = true;
     }
-    e = vault__file_write(s->fd, zeroes, sizeof(zeroes), slot_at(slot));
+    e = overwrite(s, slot, zeroes);
     if (e != ERR_OK)
         return note_failure(s, e);
     FAULT_POINT("slab.before_shred_sync");
@@ -357,7 +375,8 @@ enum err slab_shred(struct slab *s, uint64_t slot)
     return ERR_OK;
 }
 
-enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES])
+/* As it is in the file; half of it may be new when the writer is just at it. */
+static enum err read_slot(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES])
 {
     uint8_t bytes[SLAB_SLOT_BYTES] = {0};
     size_t got = 0;
@@ -372,22 +391,35 @@ enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYT
     return ERR_OK;
 }
 
+enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES])
+{
+    enum err e;
+
+    (void)pthread_mutex_lock(lock_of(s));
+    e = read_slot(s, slot, ret);
+    (void)pthread_mutex_unlock(lock_of(s));
+    return e;
+}
+
+static enum err decode(const struct slab *s, uint64_t slot, const uint8_t bytes[SLAB_SLOT_BYTES],
+                       struct slab_key *ret)
+{
+    if (slab_is_zero(bytes, SLAB_SLOT_BYTES))
+        return ERR_NOT_FOUND;
+    return slab_slot_decode(&s->header, s->wrap_key, slot, bytes, ret);
+}
+
 enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret)
 {
-    uint8_t bytes[SLAB_SLOT_BYTES], again[SLAB_SLOT_BYTES];
-    enum err e = slab_raw(s, slot, bytes);
+    uint8_t bytes[SLAB_SLOT_BYTES];
+    enum err e =
+        read_slot(s, slot, bytes); /* without the lock: threads do not wait for each other */
 
-    while (e == ERR_OK) {
-        if (slab_is_zero(bytes, sizeof(bytes)))
-            return ERR_NOT_FOUND;
-        e = slab_slot_decode(&s->header, s->wrap_key, slot, bytes, ret);
-        if (e == ERR_OK)
-            return ERR_OK;
-        /* Read while the writer was half-way over it? Then it reads differently now. */
-        e = slab_raw(s, slot, again);
-        if (e == ERR_OK && memcmp(bytes, again, sizeof(bytes)) == 0)
-            return ERR_CORRUPT;
-        memcpy(bytes, again, sizeof(bytes));
-    }
-    return e;
+    if (e != ERR_OK)
+        return e;
+    e = decode(s, slot, bytes, ret);
+    if (e != ERR_CORRUPT)
+        return e;
+    e = slab_raw(s, slot, bytes); /* damaged, or the writer was half-way over it */
+    return e == ERR_OK ? decode(s, slot, bytes, ret) : e;
 }
