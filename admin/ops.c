@@ -233,7 +233,7 @@ static enum err reveal_all(struct vault_reader *reader, const struct json *token
     size_t bytes = 0;
     enum err e;
 
-    buf_init_secret(&value, LIMIT_VALUE_MAX);
+    buf_init_secret(&value, LIMIT_VALUE_MAX + 1); /* opening a row wants one byte more */
     e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;

@@ -119,7 +119,8 @@ static const char *hear(int fd)
     while (len < sizeof(line) - 1) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
 
-        if (poll(&p, 1, WAIT_MS) <= 0 || recv(fd, line + len, 1, 0) <= 0 || line[len] == '\n')
+        REQUIRE(poll(&p, 1, WAIT_MS) == 1);
+        if (recv(fd, line + len, 1, 0) <= 0 || line[len] == '\n')
             break;
         len++;
     }
@@ -325,6 +326,52 @@ Test(control, hangs_up_on_who_says_nothing)
     fd = dial(&s);
     say(fd, "{\"op\":");
     cr_assert_str_eq(hear(fd), "");
+    (void)close(fd);
+    server_stop(&s);
+}
+
+Test(control, hangs_up_on_who_asks_for_much_and_reads_nothing)
+{
+    struct server s;
+    struct errmsg msg = {""};
+    struct json *request = json_new_map(), *answer = NULL, *list = json_new_list();
+    char *text = mem_try_alloc(1, 1 << 20);
+    struct buf line;
+    int fd, other;
+
+    REQUIRE(text != NULL);
+    memset(text, 'x', 1 << 20);
+    buf_init(&line, 4096);
+    json_set_str(request, "op", "tokenize");
+    json_set_str(request, "class", "note");
+    json_set_str(request, "subject", "1");
+    json_set(request, "values", list);
+    json_add(list, json_new_text(span_of(text, 1 << 20)));
+    free(text);
+    server_start(&s, 50);
+    fd = dial(&s);
+    cr_assert_eq(client_call(fd, request, WAIT_MS, &answer, &msg), ERR_OK, "%s", msg.text);
+    json_free(&request);
+    request = json_new_map();
+    json_set_str(request, "op", "reveal");
+    json_set(request, "tokens", json_new_list());
+    json_add(
+        json_get(request, "tokens"),
+        json_new_text(json_text_of(json_at(json_get(json_get(answer, "result"), "tokens"), 0))));
+    cr_assert_eq(json_write(request, &line), ERR_OK);
+    cr_assert_eq(buf_append(&line, "\n", 2), ERR_OK);
+    other = dial(&s);
+    say(other, (const char *)line.bytes);
+    for (int left = 0; left < 2;
+         left++) { /* both are idle now: the first, and the one written to */
+        struct pollfd p = {.fd = left == 0 ? fd : other, .events = POLLRDHUP};
+
+        cr_assert_eq(poll(&p, 1, WAIT_MS), 1);
+    }
+    json_free(&request);
+    json_free(&answer);
+    buf_done(&line);
+    (void)close(other);
     (void)close(fd);
     server_stop(&s);
 }

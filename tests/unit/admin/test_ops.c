@@ -79,6 +79,22 @@ static struct json *reveal(struct desk *d, const struct json *tokens)
     return tree;
 }
 
+/* A request of `count` strings of `len` bytes each. */
+static struct json *bulk(const char *op, const char *member, size_t count, size_t len)
+{
+    struct json *request = json_new_map(), *list = json_new_list();
+    char *text = mem_try_alloc(1, len + 1);
+
+    REQUIRE(text != NULL);
+    memset(text, 'x', len);
+    for (size_t i = 0; i < count; i++)
+        json_add(list, json_new_text(span_of(text, len)));
+    free(text);
+    json_set_str(request, "op", op);
+    json_set(request, member, list);
+    return request;
+}
+
 static void start(void)
 {
     secret_start();
@@ -182,6 +198,21 @@ Test(ops, a_dead_or_foreign_token_reveals_null_and_the_others_their_values)
     cr_assert_str_eq(json_str_of(json_at(json_get(values, "values"), 0)), "tea");
     cr_assert_eq(json_kind(json_at(json_get(values, "values"), 1)), JSON_NIL);
     cr_assert_eq(json_kind(json_at(json_get(values, "values"), 2)), JSON_NIL);
+}
+
+Test(ops, a_value_of_the_greatest_length_comes_back)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *request = bulk("tokenize", "values", 1, LIMIT_VALUE_MAX);
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *values = NULL;
+
+    desk_init(&d);
+    json_set_str(request, "class", "note");
+    json_set_str(request, "subject", "1");
+    cr_assert_eq(ops_run(&d.admin, request, &tree, &d.msg), ERR_OK);
+    values = reveal(&d, json_get(tree, "tokens"));
+    cr_assert_eq(json_text_of(json_at(json_get(values, "values"), 0)).len, LIMIT_VALUE_MAX);
 }
 
 Test(ops, reveal_gives_back_less_than_asked_when_values_are_large)
@@ -330,22 +361,6 @@ Test(ops, malformed_requests_are_refused_with_a_reason_that_repeats_nothing)
     desk_init(&d);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         refused(&d, cases[i].request, cases[i].expected);
-}
-
-/* A request of `count` strings of `len` bytes each. */
-static struct json *bulk(const char *op, const char *member, size_t count, size_t len)
-{
-    struct json *request = json_new_map(), *list = json_new_list();
-    char *text = mem_try_alloc(1, len + 1);
-
-    REQUIRE(text != NULL);
-    memset(text, 'x', len);
-    for (size_t i = 0; i < count; i++)
-        json_add(list, json_new_text(span_of(text, len)));
-    free(text);
-    json_set_str(request, "op", op);
-    json_set(request, member, list);
-    return request;
 }
 
 Test(ops, limits_are_kept)
