@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -141,9 +142,13 @@ Test(init, that_cannot_finish_undoes_what_it_made)
     AUTO(home_done) struct home h = {.scratch = scratch_new()};
     struct stat st;
 
-    (void)snprintf(h.dir, sizeof(h.dir), "%s/no/such/folder", h.scratch.dir);
+    (void)snprintf(h.dir, sizeof(h.dir), "%s/home", h.scratch.dir);
+    fault_test_set("commit.fail!io", NULL); /* the key is made by then, the store is not */
     cr_assert_eq(run_on(&h, cmd_init, h.dir, (struct options){0}), CLI_FAILED);
+    fault_test_set(NULL, NULL);
     cr_assert_eq(stat(h.dir, &st), -1);
+    cr_assert_eq(run_on(&h, cmd_init, h.dir, (struct options){0}), CLI_OK,
+                 "and can be tried again");
 }
 
 /* ---- check ---- */

@@ -163,6 +163,24 @@ Test(lines, have_the_length_of_a_value_at_most)
     (void)close(fd);
 }
 
+Test(lines, behind_a_very_large_one_come_in_another_batch)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    int fd = file_with(&s, 1, LIMIT_VALUE_MAX - 1000);
+    size_t got = 0;
+    struct lines l;
+
+    REQUIRE(lseek(fd, 0, SEEK_END) > 0 && write(fd, "a\nb\n", 4) == 4);
+    REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
+    lines_init(&l, fd);
+    cr_assert_eq(lines_next(&l, batch, &got), ERR_OK);
+    cr_assert_eq(got, 1);
+    cr_assert_eq(lines_next(&l, batch, &got), ERR_OK);
+    cr_assert_eq(got, 2);
+    lines_done(&l);
+    (void)close(fd);
+}
+
 Test(lines, of_something_unreadable_are_an_error)
 {
     struct lines l;
