@@ -81,17 +81,22 @@ def ctest(preset):
     return run
 
 
-def system(preset):
+def counting(argv):
+    """A command that ends with "N passed, N failed" itself."""
     def run():
-        # The sanitizers cost time; the limits of the tests are for the plain build.
-        slow = "3" if preset == "asan" else "1"
-        code, output = shell(["tests/system/run", "--build", f"build/{preset}", "--slow", slow])
+        code, output = shell(argv)
         found = re.findall(r"^(\d+) passed, (\d+) failed$", output, re.M)
         if not found:
             return 0, 1, output
         passed, failed = map(int, found[-1])
         return passed, failed if failed or code == 0 else 1, output if code else ""
     return run
+
+
+def system(preset):
+    # The sanitizers cost time; the limits of the tests are for the plain build.
+    slow = "3" if preset == "asan" else "1"
+    return counting(["tests/system/run", "--build", f"build/{preset}", "--slow", slow])
 
 
 def fuzz_one(program, folder):
@@ -138,7 +143,8 @@ def demo():
 
 STEPS = [
     ("build dev (gcc)", build("dev")),
-    ("gates", lambda: simple(["tools/gates"])),
+    ("gates", counting(["tools/gates"])),
+    ("gates see planted faults", counting(["tools/gates", "--self-test"])),
     ("tests dev", ctest("dev")),
     ("build release", build("release")),
     ("system tests dev", system("dev")),

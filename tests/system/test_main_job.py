@@ -195,11 +195,26 @@ def test_somebody_elses_token_in_a_record_is_not_revealed(env):
     app, lethe = started(env)
     lethe.request("PUT", "/users/bob", {"note": "only Bob's"})
     bob = app.last().json()["note"]
-    app.handler.users["alice"] = json.dumps({"note": bob}).encode()
+    lethe.request("PUT", "/users/alice", {"email": "alice@example.org"})
+    alice = app.last().json()["email"]
+    app.handler.users["alice"] = json.dumps({"note": bob, "email": alice}).encode()
     response = lethe.request("GET", "/users/alice", caller="officer")
-    equal(response.json(), {"note": bob}, "Alice's record with Bob's token")
+    equal(response.json(), {"note": bob, "email": "alice@example.org"}, "Alice's record")
     response = lethe.request("PUT", "/users/alice", {"note": bob}, caller="officer")
     equal(response.status, 422, "Bob's token written into Alice's record")
+
+
+def test_a_record_of_nobody_known_shows_one_persons_values_only(env):
+    """E39: by a name that Lethe does not know (the application's own number) one record cannot be
+    made to show several people."""
+    app, lethe = started(env)
+    tokens = []
+    for i in range(20):
+        lethe.request("PUT", f"/users/p{i}", {"phones": [f"+44 1632 9601{i:02d}"]})
+        tokens += app.last().json()["phones"]
+    app.handler.users["4711"] = json.dumps({"phones": tokens}).encode()
+    seen = lethe.request("GET", "/users/4711", caller="officer").json()["phones"]
+    equal(seen[1:], tokens[1:], "everybody but the first")
 
 
 def test_a_revealed_answer_is_not_cacheable_and_has_no_old_validators(env):
