@@ -24,10 +24,20 @@ bool exchange_is_json(const struct upstream_head *head)
 
 /* ---- whose values ---- */
 
-/* The key slot of the first live token among the hits; NOBODY without one. */
-static enum err owner_of(struct vault_reader *reader, const struct json_hits *hits,
+/* Can a token of this class be only one person's? Two may share a deterministic one, and after the
+ * erasure of the one it would pass for the other's; but for what identifies: that is one name. */
+static bool tells_one_person(const struct vault *vault, uint16_t class_id)
+{
+    const struct class_def *def = vault_class_def(vault, class_id);
+
+    return def != NULL && (!def->deterministic || def->identifies);
+}
+
+/* The key slot of the first live token that can be only one person's; NOBODY without one. */
+static enum err owner_of(const struct proxy_loop *loop, const struct json_hits *hits,
                          struct span document, uint64_t *ret_slot)
 {
+    struct vault_reader *reader = loop->reader;
     uint64_t slot = NOBODY;
     enum err e = vault_read_begin(reader);
 
@@ -41,7 +51,7 @@ static enum err owner_of(struct vault_reader *reader, const struct json_hits *hi
             continue;
         e = vault_inspect(reader, span_of(document.at + hit->start + 1, hit->end - hit->start - 2),
                           0, &value);
-        if (e == ERR_OK)
+        if (e == ERR_OK && tells_one_person(loop->proxy->vault, value.class_id))
             slot = value.slot;
         else if (e == ERR_NOT_FOUND)
             e = ERR_OK;
@@ -79,7 +89,7 @@ static enum err find_scope(const struct exchange *x, struct span document, uint6
         return e;
     e = json_read(x->route->response, document, &hits);
     if (e == ERR_OK)
-        e = owner_of(x->loop->reader, &hits, document, ret_slot);
+        e = owner_of(x->loop, &hits, document, ret_slot);
     json_hits_done(&hits);
     return e;
 }

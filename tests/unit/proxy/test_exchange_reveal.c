@@ -238,22 +238,28 @@ Test(exchange_reveal, reveals_lists_of_many_people)
 
 /* ---- after the end ---- */
 
+static void erase(struct rig *r, const char *name)
+{
+    struct vault_erasure erasure = {0};
+    struct vault_erase op = {.op.kind = VAULT_ERASE,
+                             .domain = VAULT_DOMAIN_DEFAULT,
+                             .name = span_str(name),
+                             .erasure = &erasure};
+
+    cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
+    vault_erasure_done(&erasure);
+}
+
 Test(exchange_reveal, leaves_dead_tokens_as_they_are)
 {
     struct rig r;
     struct rig_answer a;
     char tokens[8192];
-    struct vault_erasure erasure = {0};
-    struct vault_erase op = {.op.kind = VAULT_ERASE,
-                             .domain = VAULT_DOMAIN_DEFAULT,
-                             .name = SPAN_LIT("7"),
-                             .erasure = &erasure};
 
     rig_start(&r, &person_routes);
     store_erika(&r);
     (void)snprintf(tokens, sizeof(tokens), "%s", body_seen(&r));
-    cr_assert_eq(vault_run(r.vault, &op.op), ERR_OK);
-    vault_erasure_done(&erasure);
+    erase(&r, "7");
     a = get(&r, "/users/7", DESK);
     cr_expect_eq(a.status, 200);
     cr_expect_str_eq(a.body, tokens);
@@ -268,12 +274,14 @@ Test(exchange_reveal, takes_a_record_under_an_unknown_name_for_one_persons)
 {
     struct rig r;
     struct rig_answer a;
-    char erikas[TOKEN_TEXT_MAX + 1], bobs[TOKEN_TEXT_MAX + 1], body[2048];
+    char erikas[TOKEN_TEXT_MAX + 1], email[TOKEN_TEXT_MAX + 1], bobs[TOKEN_TEXT_MAX + 1];
+    char body[2048];
 
     rig_start(&r, &person_routes);
     answer_with(201, "application/json", "{}");
     cr_assert_eq(status_of(send_json(&r, "POST", "/users", "", ERIKA)), 201);
     token_seen(&r, "phone", erikas);
+    token_seen(&r, "email", email);
     answer_with(200, "application/json", body_seen(&r));
     a = get(&r, "/users/1", DESK); /* the number that the application gave her */
     cr_expect_not_null(strstr(a.body, "\"phone\":\"+49 30 1\""), "%s", a.body);
@@ -281,17 +289,42 @@ Test(exchange_reveal, takes_a_record_under_an_unknown_name_for_one_persons)
     answer_with(201, "application/json", "{}");
     cr_assert_eq(status_of(send_json(&r, "PUT", "/users/8", "", "{\"phone\":\"+49 bob\"}")), 201);
     token_seen(&r, "phone", bobs);
-    (void)snprintf(body, sizeof(body), "{\"phone\":\"%s\",\"notes\":[\"x\",\"%s\"]}", erikas, bobs);
+    (void)snprintf(body, sizeof(body), "{\"phone\":\"%s\",\"email\":\"%s\"}", bobs, email);
     answer_with(200, "application/json", body);
     a = get(&r, "/users/1", DESK);
-    cr_expect_not_null(strstr(a.body, "+49 30 1"), "%s", a.body);
+    cr_expect_not_null(strstr(a.body, "e***@a.test"), "%s", a.body);
     cr_expect_not_null(strstr(a.body, bobs), "somebody else's token among hers stays one: %s",
                        a.body);
     rig_answer_done(&a);
-    (void)snprintf(body, sizeof(body), "{\"phone\":\"lt\\u005f%s\"}", erikas + 3);
+    (void)snprintf(body, sizeof(body), "{\"email\":\"lt\\u002d%s\"}", email + 3);
     answer_with(200, "application/json", body);
     a = get(&r, "/users/1", DESK);
-    cr_expect_null(strstr(a.body, "+49"), "escapes are no way around it: %s", a.body);
+    cr_expect_null(strstr(a.body, "a.test"), "escapes are no way around it: %s", a.body);
+    rig_answer_done(&a);
+    rig_stop(&r);
+}
+
+Test(exchange_reveal, shows_nothing_of_an_erased_person_that_another_shared)
+{
+    struct rig r;
+    struct rig_answer a;
+    char record[8192];
+
+    rig_start(&r, &person_routes);
+    answer_with(200, "application/json", "{}");
+    for (int i = 1; i <= 2; i++) {
+        cr_assert_eq(status_of(send_json(&r, "PUT", i == 1 ? "/users/1" : "/users/2", "",
+                                         "{\"phone\":\"+49 both\"}")),
+                     200);
+        (void)snprintf(record, sizeof(record), "%s", body_seen(&r));
+    }
+    answer_with(200, "application/json", record);
+    erase(&r, "1");
+    a = get(&r, "/users/2", DESK);
+    cr_expect_str_eq(a.body, "{\"phone\":\"+49 both\"}");
+    rig_answer_done(&a);
+    a = get(&r, "/users/1", DESK);
+    cr_expect_str_eq(a.body, record);
     rig_answer_done(&a);
     rig_stop(&r);
 }
