@@ -12,27 +12,16 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "proxy/exchange.h"
+#include "proxy/h2o_overrides.h"
 
 enum { REQUEST_MS = 30000 /* from the first byte awaited to the last of the body */ };
-
-/* libh2o works out a normal path of its own before any handler runs, and prints a target that it
- * cannot normalise, all of it, to standard error. Nobody here uses its normal form (proxy/path.h
- * has ours), and no target may reach a log: this definition is linked in the library's place. */
-h2o_iovec_t h2o_url_normalize_path(h2o_mem_pool_t *pool UNUSED, const char *path, size_t len,
-                                   size_t *query_at, size_t **norm_indexes)
-{
-    const char *query = len == 0 ? NULL : memchr(path, '?', len);
-
-    *query_at = query == NULL ? SIZE_MAX : (size_t)(query - path);
-    *norm_indexes = NULL;
-    return h2o_iovec_init(path, query == NULL ? len : *query_at);
-}
 
 static void configure(h2o_globalconf_t *config)
 {
     h2o_hostconf_t *host;
     h2o_handler_t *handler;
 
+    h2o_overrides_check();
     /* Bodies of 32 MB and more would go to temporary files, in clear. */
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     h2o_config_init(config);

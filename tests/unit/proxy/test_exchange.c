@@ -224,6 +224,9 @@ Test(exchange, answers_a_refused_head_request_without_a_body)
 
 /* ---- requests that two readers may read differently (E01-E12) ---- */
 
+#define NEXT    "GET /free HTTP/1.1\r\nHost: a\r\n\r\n"
+#define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"
+
 static const char *const ambiguous[] = {
     /* E01: two lengths */
     "POST /free" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n" E
@@ -267,6 +270,18 @@ static const char *const ambiguous[] = {
     "POST /free" H "Transfer-Encoding: chunked\r\n" E "-1\r\n\r\n",
     "POST /free" H "Transfer-Encoding: chunked\r\n" E "fffffffffffffffff\r\nx\r\n0\r\n\r\n",
     "POST /free" H "Transfer-Encoding: chunked\r\n" E "zz\r\n\r\n",
+    "POST /free" H CHUNKED "0x3\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3 \r\nabc\r\n0\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3\nabc\r\n0\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3\r\nabc\n0\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3\r\nabc0\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3;x\ny\r\nabc\r\n0\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3;\x01\r\nabc\r\n0\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3\r\nabc\r\n0\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3\r\nabc\r\n0\r\n\n" NEXT,
+    "POST /free" H CHUNKED "3\r\nabc\r\n0\r\nX: y\n\r\n" NEXT,
+    "POST /free" H CHUNKED "3\r\nabc\r\n0\r\n X: y\r\n\r\n" NEXT,
+    "POST /free" H CHUNKED "+3\r\nabc\r\n0\r\n\r\n" NEXT,
     /* E06: protected names in Connection */
     "GET /free" H "Connection: close, Authorization\r\n" E,
     "GET /free" H "Connection: lethe-key\r\n" E,
