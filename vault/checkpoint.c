@@ -6,8 +6,8 @@
 #include "vault/vault_priv.h"
 
 enum {
-    WORTH_PAGES = 2000,  /* 8 MB of log */
-    BEHIND_PAGES = 16000 /* 64 MB: a log that is never idle long enough never starts over */
+    WORTH_PAGES = 8000,  /* 32 MB of log: pages written often are copied once */
+    BEHIND_PAGES = 32000 /* 128 MB: a log that is never idle never starts over by itself */
 };
 
 struct checkpointer {

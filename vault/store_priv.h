@@ -130,6 +130,8 @@ struct store_row {
     struct span sealed; /* read: borrowed until the next call on this store */
 };
 
+/* Inside a transaction. The row may wait for others until the next look into its class or the
+ * commit, which then fail in its place. */
 enum err store_row_add(struct store *s, const struct store_class *c, const struct store_row *row)
     MUST_CHECK;
 /* Random classes: the row that a token names. */

@@ -107,22 +107,58 @@ static void put_class_id(const char *sql, unsigned class_id, char *out, size_t s
     out[n] = '\0';
 }
 
-sqlite3_stmt *store__get_class(struct store *s, const struct store_class *c,
-                               enum store_class_statement which)
+struct store_class_statements *store__class(struct store *s, const struct store_class *c)
+{
+    REQUIRE(c->id > 0 && c->id <= CLASSES_MAX);
+    if (s->classes[c->id] == NULL)
+        s->classes[c->id] = mem_alloc(sizeof(*s->classes[c->id]));
+    return s->classes[c->id];
+}
+
+static sqlite3_stmt *of_class(struct store *s, const struct store_class *c,
+                              enum store_class_statement which)
 {
     const char *sql = class_sql[which][c->deterministic ? 1 : 0];
-    struct store_class_statements *own;
+    struct store_class_statements *own = store__class(s, c);
     char text[512];
 
-    REQUIRE(c->id > 0 && c->id <= CLASSES_MAX && sql != NULL);
+    REQUIRE(sql != NULL);
     start(s);
-    if (s->classes[c->id] == NULL)
-        s->classes[c->id] = mem_alloc(sizeof(*own));
-    own = s->classes[c->id];
     if (own->at[which] != NULL)
         return own->at[which];
     put_class_id(sql, c->id, text, sizeof(text));
     return prepare(s, &own->at[which], text);
+}
+
+sqlite3_stmt *store__get_class(struct store *s, const struct store_class *c,
+                               enum store_class_statement which)
+{
+    if (store__flush_class(s, c) != ERR_OK)
+        return NULL;
+    return of_class(s, c, which);
+}
+
+sqlite3_stmt *store__get_insert(struct store *s, const struct store_class *c)
+{
+    return of_class(s, c, STORE_ROW_ADD);
+}
+
+sqlite3_stmt *store__get_insert_many(struct store *s, const struct store_class *c)
+{
+    struct store_class_statements *own = store__class(s, c);
+    char text[64 + 16 * STORE_PENDING_ROWS];
+    size_t n;
+
+    start(s);
+    if (own->add_many != NULL)
+        return own->add_many;
+    /* OR FAIL: without it SQLite prepares to undo a part of the rows; we undo the transaction. */
+    n = (size_t)snprintf(text, sizeof(text), "INSERT OR FAIL INTO val_%u VALUES(?,?,?,?,?,?)",
+                         c->id);
+    for (size_t i = 1; i < STORE_PENDING_ROWS; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, ",(?,?,?,?,?,?)");
+    REQUIRE(n < sizeof(text));
+    return prepare(s, &own->add_many, text);
 }
 
 enum err store__row(struct store *s, sqlite3_stmt *stmt)
@@ -154,6 +190,10 @@ enum err store__exec(struct store *s, const char *sql, unsigned class_id)
     char text[2048];
     int rc;
 
+    enum err e = store__flush(s);
+
+    if (e != ERR_OK)
+        return e;
     let_go(s);
     put_class_id(sql, class_id, text, sizeof(text));
     rc = sqlite3_exec(s->db, text, NULL, NULL, NULL);
@@ -207,6 +247,20 @@ enum err store__connect(const char *path, enum store_role role, struct store **r
     return ERR_OK;
 }
 
+void store__class_free(struct store *s, uint16_t id)
+{
+    struct store_class_statements *own = TAKE(s->classes[id]);
+
+    if (own == NULL)
+        return;
+    s->held = NULL; /* it may be one of these */
+    for (size_t i = 0; i < STORE_CLASS_STATEMENT_COUNT; i++)
+        (void)sqlite3_finalize(own->at[i]);
+    (void)sqlite3_finalize(own->add_many);
+    free(own->pending);
+    free(own);
+}
+
 void store_close(struct store **store)
 {
     struct store *s = TAKE(*store);
@@ -216,11 +270,8 @@ void store_close(struct store **store)
     let_go(s);
     for (size_t i = 0; i < STORE_STATEMENT_COUNT; i++)
         (void)sqlite3_finalize(s->statements[i]);
-    for (size_t c = 0; c <= CLASSES_MAX; c++) {
-        for (size_t i = 0; s->classes[c] != NULL && i < STORE_CLASS_STATEMENT_COUNT; i++)
-            (void)sqlite3_finalize(s->classes[c]->at[i]);
-        free(s->classes[c]);
-    }
+    for (uint16_t id = 0; id <= CLASSES_MAX; id++)
+        store__class_free(s, id);
     (void)sqlite3_close(s->db);
     free(s);
 }
@@ -242,6 +293,8 @@ enum err store_commit(struct store *s)
     else if (FAULT_FAILS("space.fail"))
         e = ERR_NO_SPACE;
     else
+        e = store__flush(s);
+    if (e == ERR_OK)
         e = store__run(s, store__get(s, STORE_COMMIT));
     if (e != ERR_OK)
         store_rollback(s);
@@ -251,6 +304,7 @@ enum err store_commit(struct store *s)
 void store_rollback(struct store *s)
 {
     let_go(s);
+    store__forget_pending(s);
     /* Some errors have rolled back by themselves. */
     if (sqlite3_get_autocommit(s->db) == 0)
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);

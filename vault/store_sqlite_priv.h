@@ -46,8 +46,8 @@
 
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
-    X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?3,?4,?5,?6,?7)",         \
-               "INSERT INTO val_$(id,tok,subj,created,due,ct) VALUES(?1,?2,?3,?4,?5,?7)")          \
+    X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?2,?3,?4,?5,?6)",         \
+               "INSERT INTO val_$(id,tok,subj,created,due,ct) VALUES(?1,?2,?3,?4,?5,?6)")          \
     X(ROW_GET, "SELECT id,0,subj,created,due,salt,ct FROM val_$ WHERE id=?1", NULL)                \
     X(ROWS_OF, "SELECT id,0,subj,created,due,salt,ct FROM val_$ WHERE subj=?1",                    \
                "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                              \
@@ -96,8 +96,22 @@ enum store_class_statement {
         STORE_CLASS_STATEMENT_COUNT
 };
 
+/* Rows of a random class that wait to be inserted by one statement: a fifth cheaper than one by
+ * one. They are inserted before any other statement on the class's table runs, and before the
+ * commit. */
+enum { STORE_PENDING_ROWS = 16, STORE_PENDING_BYTES = 1024 };
+
+struct store_pending {
+    size_t count;
+    struct store_row rows[STORE_PENDING_ROWS]; /* sealed: into bytes */
+    uint8_t bytes[STORE_PENDING_ROWS][STORE_PENDING_BYTES];
+};
+
+/* What a connection has for one class. */
 struct store_class_statements {
     sqlite3_stmt *at[STORE_CLASS_STATEMENT_COUNT];
+    sqlite3_stmt *add_many;
+    struct store_pending *pending;
 };
 
 struct store {
@@ -108,6 +122,8 @@ struct store {
     bool begun;         /* ... which was begun */
     bool failed;
     int wal_pages;
+    const struct store_class *waiting[CLASSES_MAX + 1]; /* classes that have pending rows */
+    size_t waiting_count;
     sqlite3_stmt *statements[STORE_STATEMENT_COUNT];
     struct store_class_statements *classes[CLASSES_MAX + 1];
 };
@@ -122,6 +138,16 @@ enum err store__error(struct store *s, int rc);
 sqlite3_stmt *store__get(struct store *s, enum store_statement which);
 sqlite3_stmt *store__get_class(struct store *s, const struct store_class *c,
                                enum store_class_statement which);
+/* The same without regard to pending rows, and the one that inserts STORE_PENDING_ROWS of them. */
+sqlite3_stmt *store__get_insert(struct store *s, const struct store_class *c);
+sqlite3_stmt *store__get_insert_many(struct store *s, const struct store_class *c);
+/* What this connection has for a class; made at first use. */
+struct store_class_statements *store__class(struct store *s, const struct store_class *c);
+void store__class_free(struct store *s, uint16_t id);
+/* Insert what is pending, of one class or of all, or forget it. */
+enum err store__flush_class(struct store *s, const struct store_class *c);
+enum err store__flush(struct store *s);
+void store__forget_pending(struct store *s);
 /* Run a statement that returns no row (NULL: it could not be prepared). */
 enum err store__run(struct store *s, sqlite3_stmt *stmt);
 /* Step to a row and hold it; NOT_FOUND when there is none. */

@@ -7,22 +7,104 @@
  *   deterministic class  token -> det.tok <- val.tok, one row an owner (det keeps the salt) */
 #include "vault/store_sqlite_priv.h"
 
+/* Parameters of a random class's row, the first at `at`. */
+static void bind_row(sqlite3_stmt *stmt, int at, const struct store_row *row)
+{
+    bind_int(stmt, at, (int64_t)row->id);
+    bind_int(stmt, at + 1, (int64_t)row->slot);
+    bind_int(stmt, at + 2, row->created_s);
+    bind_int(stmt, at + 3, row->due_s);
+    bind_blob(stmt, at + 4, row->salt, TOKEN_SALT_BYTES);
+    bind_blob(stmt, at + 5, row->sealed.at, row->sealed.len);
+}
+
+static enum err insert(struct store *s, const struct store_class *c, const struct store_row *row)
+{
+    sqlite3_stmt *stmt = store__get_insert(s, c);
+
+    if (stmt == NULL)
+        return ERR_CORRUPT;
+    if (!c->deterministic) {
+        bind_row(stmt, 1, row);
+        return store__run(s, stmt);
+    }
+    bind_int(stmt, 1, (int64_t)row->id);
+    bind_int(stmt, 2, (int64_t)row->token_row);
+    bind_int(stmt, 3, (int64_t)row->slot);
+    bind_int(stmt, 4, row->created_s);
+    bind_int(stmt, 5, row->due_s);
+    bind_blob(stmt, 6, row->sealed.at, row->sealed.len);
+    return store__run(s, stmt);
+}
+
+/* ---- rows that wait ---- */
+
+static enum err insert_pending(struct store *s, const struct store_class *c,
+                               struct store_pending *p)
+{
+    const size_t count = p->count;
+    enum err e = ERR_OK;
+
+    p->count = 0;
+    if (count == STORE_PENDING_ROWS) {
+        sqlite3_stmt *stmt = store__get_insert_many(s, c);
+
+        for (size_t i = 0; stmt != NULL && i < count; i++)
+            bind_row(stmt, 1 + (int)i * 6, &p->rows[i]);
+        return store__run(s, stmt);
+    }
+    for (size_t i = 0; e == ERR_OK && i < count; i++)
+        e = insert(s, c, &p->rows[i]);
+    return e;
+}
+
+enum err store__flush_class(struct store *s, const struct store_class *c)
+{
+    struct store_pending *p = store__class(s, c)->pending;
+
+    if (p == NULL || p->count == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < s->waiting_count; i++)
+        if (s->waiting[i]->id == c->id)
+            s->waiting[i] = s->waiting[--s->waiting_count];
+    return insert_pending(s, c, p);
+}
+
+enum err store__flush(struct store *s)
+{
+    enum err e = ERR_OK;
+
+    while (s->waiting_count > 0 && e == ERR_OK)
+        e = store__flush_class(s, s->waiting[0]);
+    return e;
+}
+
+void store__forget_pending(struct store *s)
+{
+    while (s->waiting_count > 0)
+        s->classes[s->waiting[--s->waiting_count]->id]->pending->count = 0;
+}
+
 enum err store_row_add(struct store *s, const struct store_class *c, const struct store_row *row)
 {
-    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_ADD);
+    struct store_class_statements *own = store__class(s, c);
+    struct store_pending *p;
 
-    if (stmt != NULL) {
-        bind_int(stmt, 1, (int64_t)row->id);
-        if (c->deterministic)
-            bind_int(stmt, 2, (int64_t)row->token_row);
-        bind_int(stmt, 3, (int64_t)row->slot);
-        bind_int(stmt, 4, row->created_s);
-        bind_int(stmt, 5, row->due_s);
-        if (!c->deterministic)
-            bind_blob(stmt, 6, row->salt, TOKEN_SALT_BYTES);
-        bind_blob(stmt, 7, row->sealed.at, row->sealed.len);
+    if (c->deterministic || row->sealed.len > STORE_PENDING_BYTES) {
+        enum err e = store__flush_class(s, c); /* rows keep their order */
+
+        return e == ERR_OK ? insert(s, c, row) : e;
     }
-    return store__run(s, stmt);
+    if (own->pending == NULL)
+        own->pending = mem_alloc(sizeof(*own->pending));
+    p = own->pending;
+    if (p->count == 0)
+        s->waiting[s->waiting_count++] = c;
+    p->rows[p->count] = *row;
+    memcpy(p->bytes[p->count], row->sealed.at, row->sealed.len);
+    p->rows[p->count].sealed.at = (const char *)p->bytes[p->count];
+    p->count++;
+    return p->count == STORE_PENDING_ROWS ? store__flush_class(s, c) : ERR_OK;
 }
 
 /* Columns: id, tok, subj, created, due, salt, ct. */

@@ -312,13 +312,11 @@ enum err store_class_disorder(struct store *s, const struct store_class *c)
 
 enum err store_class_drop(struct store *s, const struct store_class *c)
 {
-    struct store_class_statements *own = s->classes[c->id];
-    enum err e;
+    enum err e = store__flush(s);
 
-    for (size_t i = 0; own != NULL && i < STORE_CLASS_STATEMENT_COUNT; i++)
-        (void)sqlite3_finalize(own->at[i]);
-    mem_free(&s->classes[c->id]);
-    s->held = NULL;
+    if (e != ERR_OK)
+        return e;
+    store__class_free(s, c->id);
     e = store__exec(s, c->deterministic ? "DROP TABLE val_$; DROP TABLE det_$" : "DROP TABLE val_$",
                     c->id);
     return e == ERR_OK ? class_run(s, STORE_CLASS_DELETE, c->id) : e;

@@ -23,6 +23,8 @@ struct request {
     uint64_t slot; /* 0: a new subject */
     uint8_t subject[VAULT_ID_BYTES];
     int64_t now_s;
+    uint16_t due_class; /* whose values fall due at due_s */
+    int64_t due_s;
 };
 
 /* ---- before anything is written ---- */
@@ -153,16 +155,20 @@ static enum err keep_order(struct writer *w, struct store_class *c, int64_t due_
 }
 
 /* Seal a value and store its row; row->salt is set. */
-static enum err put_row(struct writer *w, const struct request *r, const struct vault_item *item,
+static enum err put_row(struct writer *w, struct request *r, const struct vault_item *item,
                         struct store_row *row)
 {
     struct store_class *c = &w->v->table[item->class_id];
     struct crypto_row bound = {.domain = r->op->domain, .class_id = c->id};
     enum err e;
 
+    if (r->due_class != c->id) {
+        r->due_class = c->id;
+        r->due_s = period_add(r->now_s, &w->v->defs[c->id]->retain);
+    }
     row->slot = r->slot;
     row->created_s = r->now_s;
-    row->due_s = period_add(r->now_s, &w->v->defs[c->id]->retain);
+    row->due_s = r->due_s;
     memcpy(bound.subject, r->subject, VAULT_ID_BYTES);
     bound.row = row->id;
     bound.due_s = row->due_s;
@@ -191,7 +197,7 @@ static void write_token(const struct writer *w, struct vault_item *item, uint64_
     token_write(&ref, def->format, def->email_domain, w->v->locator_key, &item->token);
 }
 
-static enum err put_random(struct writer *w, const struct request *r, struct vault_item *item)
+static enum err put_random(struct writer *w, struct request *r, struct vault_item *item)
 {
     struct store_row row = {0};
     enum err e = writer_next_row(w, &row.id);
@@ -247,8 +253,7 @@ static enum err reuse_shared(struct writer *w, const struct request *r, struct s
     return e == ERR_OK ? ERR_NOT_FOUND : e;
 }
 
-static enum err put_deterministic(struct writer *w, const struct request *r,
-                                  struct vault_item *item)
+static enum err put_deterministic(struct writer *w, struct request *r, struct vault_item *item)
 {
     struct store_class *c = &w->v->table[item->class_id];
     uint8_t fingerprint[CRYPTO_MAC_BYTES];

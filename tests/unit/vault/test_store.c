@@ -135,17 +135,86 @@ Test(store, a_commit_that_fails_is_rolled_back)
 
 Test(store, a_failed_statement_is_remembered_until_the_rollback)
 {
+    uint8_t hash[CRYPTO_HASH_BYTES];
+
     cr_assert_eq(store_begin(s), ERR_OK);
     cr_assert_not(store_failed(s));
-    add(&random_class, 1, 0, 7, 2000);
-    {
-        struct store_row again = row(1, 0, 7, 2000);
-
-        cr_assert_eq(store_row_add(s, &random_class, &again), ERR_CORRUPT, "one number, one row");
-    }
+    cr_assert_eq(store_domain_add(s, 3, 4), ERR_OK);
+    cr_assert_eq(store_domain_add(s, 3, 5), ERR_CORRUPT, "one domain, one key");
     cr_assert(store_failed(s));
     store_rollback(s);
     cr_assert_not(store_failed(s));
+    cr_assert_eq(store_meta_hash(s, STORE_META_LEDGER_HEAD, hash), ERR_OK);
+}
+
+Test(store, a_row_number_used_twice_fails_the_whole_commit)
+{
+    struct store_row r;
+
+    for (uint64_t twice = 0; twice < 2; twice++) {
+        cr_assert_eq(store_begin(s), ERR_OK);
+        for (uint64_t id = 1; id <= (twice == 0 ? 3 : 15); id++) /* few, and a full statement */
+            add(&random_class, id, 0, 7, 2000);
+        {
+            struct store_row again = row(1, 0, 7, 2000);
+            enum err e = store_row_add(s, &random_class, &again);
+
+            if (e == ERR_OK)
+                e = store_commit(s);
+            else
+                store_rollback(s);
+            cr_assert_eq(e, ERR_CORRUPT);
+        }
+        cr_assert_eq(store_row_get(s, &random_class, 1, &r), ERR_NOT_FOUND);
+    }
+}
+
+Test(store, rows_of_all_sizes_and_classes_keep_their_order)
+{
+    static char large[5000];
+    static const uint8_t fp[CRYPTO_MAC_BYTES] = "fingerprint", salt[TOKEN_SALT_BYTES] = "salt";
+    struct store_class other = random_class;
+    struct store_row r;
+    uint64_t n = 0;
+
+    memset(large, 'x', sizeof(large));
+    other.id = 9;
+    snprintf(other.name, sizeof(other.name), "other");
+    cr_assert_eq(store_begin(s), ERR_OK);
+    cr_assert_eq(store_class_add(s, &other), ERR_OK);
+    cr_assert_eq(store_shared_add(s, &shared_class, 500, salt, fp), ERR_OK);
+    for (uint64_t id = 1; id <= 100; id++) {
+        r = row(id, 0, 7, 2000);
+        if (id % 21 == 0)
+            r.sealed = span_of(large, sizeof(large) - id);
+        cr_assert_eq(store_row_add(s, id % 3 == 0 ? &other : &random_class, &r), ERR_OK);
+        if (id % 10 == 0)
+            add(&shared_class, 500 + id, 500, 7, 2000);
+    }
+    cr_assert_eq(store_commit(s), ERR_OK);
+    for (uint64_t id = 1; id <= 100; id++) {
+        cr_assert_eq(store_row_get(s, id % 3 == 0 ? &other : &random_class, id, &r), ERR_OK);
+        cr_assert_eq(r.sealed.len, id % 21 == 0 ? sizeof(large) - id : strlen(sealed));
+        cr_assert_eq(r.salt[0], (int)id);
+    }
+    cr_assert_eq(store_rows_count(s, &shared_class, 7, 0, &n), ERR_OK);
+    cr_assert_eq(n, 10);
+}
+
+Test(store, rows_that_wait_are_seen_and_are_forgotten_with_the_transaction)
+{
+    struct store_row r;
+    bool empty = true;
+
+    cr_assert_eq(store_begin(s), ERR_OK);
+    add(&random_class, 1, 0, 7, 2000);
+    cr_assert_eq(store_row_get(s, &random_class, 1, &r), ERR_OK);
+    add(&random_class, 2, 0, 7, 2000);
+    store_rollback(s);
+    cr_assert_eq(store_begin(s), ERR_OK);
+    cr_assert_eq(store_commit(s), ERR_OK);
+    cr_assert_eq(store_class_is_empty(s, &random_class, &empty), ERR_OK);
+    cr_assert(empty);
 }
 
 Test(store, committing_fills_the_log_and_truncating_empties_it)

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault against the bare database it stands on, in one run on one machine: the ratios count,
+ * not the figures. Every pair is measured in turns, so that a slow moment hits both.
+ *
+ *   vault [--rows N] [--dir DIR]        (200,000 rows under the current directory unless said) */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/secret.h"
+#include "vault/vault.h"
+
+enum {
+    VALUE_BYTES = 50,
+    SEALED_BYTES = 1 + VALUE_BYTES + 16,
+    BURST = 10,     /* values of one subject in one request */
+    REQUESTS = 100, /* requests in one group */
+    GROUP = BURST * REQUESTS,
+    PER_SUBJECT = 50,
+    ROUNDS = 10,
+    BATCH = 50, /* look-ups in one read transaction */
+    LOOK_UPS = 20000,
+    ERASURES = 60,
+    LARGE_SUBJECT = 20000
+};
+
+static char dir[256] = ".";
+static size_t rows_wanted = 200000;
+static int64_t created_s = 1800000000;
+
+static double now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* What the process has cost so far: on a busy machine the steadier figure. */
+static double cpu(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t rng = 1;
+
+static uint64_t draw(uint64_t below)
+{
+    rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (rng >> 24) % below;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(values[0]), by_value);
+    return values[count / 2];
+}
+
+static void verdict(const char *what, double ratio, double bar, bool at_least)
+{
+    (void)printf("  %-58s %6.2f   bar %s %.2f   %s\n", what, ratio, at_least ? ">=" : "<=", bar,
+                 (at_least ? ratio >= bar : ratio <= bar) ? "ok" : "MISSED");
+}
+
+static void must(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    (void)fprintf(stderr, "bench: %s failed\n", what);
+    exit(1);
+}
+
+static char *path_of(const char *name)
+{
+    char *path = NULL;
+
+    REQUIRE(asprintf(&path, "%s/%s", dir, name) > 0);
+    return path;
+}
+
+/* ---- the bare database: same columns, same indexes, same sync ---- */
+
+struct bare {
+    sqlite3 *db;
+    sqlite3_stmt *begin, *begin_read, *commit, *insert, *get;
+    uint8_t (*keys)[32]; /* by subject: a stand-in for the key cache */
+    int64_t next;
+};
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    must(sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) == SQLITE_OK, sql);
+    return stmt;
+}
+
+static void bare_open(struct bare *b)
+{
+    char *path = path_of("bare.db");
+
+    must(sqlite3_open_v2(path, &b->db,
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                         NULL) == SQLITE_OK,
+         "opening the bare database");
+    must(sqlite3_exec(b->db,
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                      "PRAGMA mmap_size=2000000000; PRAGMA wal_autocheckpoint=8000;"
+                      "CREATE TABLE val(id INTEGER PRIMARY KEY, subj INTEGER NOT NULL,"
+                      " created INTEGER NOT NULL, due INTEGER NOT NULL, salt BLOB NOT NULL,"
+                      " ct BLOB NOT NULL); CREATE INDEX val_subj ON val(subj);",
+                      NULL, NULL, NULL) == SQLITE_OK,
+         "making the bare table");
+    b->begin = prepare(b->db, "BEGIN IMMEDIATE");
+    b->begin_read = prepare(b->db, "BEGIN");
+    b->commit = prepare(b->db, "COMMIT");
+    b->insert = prepare(b->db, "INSERT INTO val VALUES(?1,?2,?3,?4,?5,?6)");
+    b->get = prepare(b->db, "SELECT subj,created,due,salt,ct FROM val WHERE id=?1");
+    b->keys = mem_try_alloc(rows_wanted / PER_SUBJECT, sizeof(b->keys[0]));
+    must(b->keys != NULL, "memory");
+    randombytes_buf(b->keys, rows_wanted / PER_SUBJECT * sizeof(b->keys[0]));
+    b->next = 1;
+    free(path);
+}
+
+static void run(sqlite3_stmt *stmt)
+{
+    must(sqlite3_step(stmt) == SQLITE_DONE, "a bare statement");
+    (void)sqlite3_reset(stmt);
+}
+
+struct bare_row {
+    int64_t subject;
+    uint8_t salt[10];
+    uint8_t sealed[SEALED_BYTES];
+};
+
+static void bare_nonce(int64_t id, const uint8_t *salt, uint8_t nonce[24])
+{
+    memset(nonce, 0, 24);
+    memcpy(nonce, salt, 10);
+    memcpy(nonce + 10, &id, 8);
+}
+
+/* Prepared outside the measured time. */
+static void bare_fill(struct bare *b, struct bare_row rows[GROUP], size_t subjects)
+{
+    for (size_t i = 0; i < GROUP; i++) {
+        uint8_t clear[1 + VALUE_BYTES] = {1};
+        uint8_t nonce[24];
+
+        rows[i].subject = i % BURST == 0 ? (int64_t)draw(subjects) : rows[i - 1].subject;
+        randombytes_buf(rows[i].salt, sizeof(rows[i].salt));
+        bare_nonce(b->next + (int64_t)i, rows[i].salt, nonce);
+        (void)crypto_aead_xchacha20poly1305_ietf_encrypt(rows[i].sealed, NULL, clear, sizeof(clear),
+                                                         nonce, sizeof(nonce), NULL, nonce,
+                                                         b->keys[rows[i].subject]);
+    }
+}
+
+static double bare_insert(struct bare *b, const struct bare_row rows[GROUP])
+{
+    const double start = now();
+
+    run(b->begin);
+    for (size_t i = 0; i < GROUP; i++) {
+        (void)sqlite3_bind_int64(b->insert, 1, b->next++);
+        (void)sqlite3_bind_int64(b->insert, 2, rows[i].subject);
+        (void)sqlite3_bind_int64(b->insert, 3, created_s);
+        (void)sqlite3_bind_int64(b->insert, 4, created_s + 7776000);
+        (void)sqlite3_bind_blob(b->insert, 5, rows[i].salt, 10, SQLITE_STATIC);
+        (void)sqlite3_bind_blob(b->insert, 6, rows[i].sealed, SEALED_BYTES, SQLITE_STATIC);
+        run(b->insert);
+    }
+    run(b->commit);
+    return now() - start;
+}
+
+static void bare_reveal(struct bare *b, int64_t id)
+{
+    uint8_t clear[SEALED_BYTES];
+    uint8_t nonce[24];
+
+    (void)sqlite3_bind_int64(b->get, 1, id);
+    must(sqlite3_step(b->get) == SQLITE_ROW, "a bare look-up");
+    bare_nonce(id, sqlite3_column_blob(b->get, 3), nonce);
+    must(crypto_aead_xchacha20poly1305_ietf_decrypt(
+             clear, NULL, NULL, sqlite3_column_blob(b->get, 4),
+             (unsigned long long)sqlite3_column_bytes(b->get, 4), nonce, sizeof(nonce), nonce,
+             b->keys[sqlite3_column_int64(b->get, 0)]) == 0,
+         "a bare decryption");
+    (void)sqlite3_reset(b->get);
+}
+
+/* ---- the vault ---- */
+
+struct request {
+    struct vault_tokenize op;
+    struct vault_item items[BURST];
+    char name[32];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    size_t left[2]; /* requests of each of two groups that are under way */
+} flight = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {0, 0}};
+
+static struct request *requests[2];
+static const char value[VALUE_BYTES + 1] = "fifty bytes of a value that somebody wants to keep";
+static struct token_text *tokens;
+static size_t token_count;
+
+static void on_done(struct vault_op *op)
+{
+    const size_t which = (size_t)(uintptr_t)op->owner;
+
+    must(op->result == ERR_OK, "a tokenization");
+    if (--flight.left[which] > 0)
+        return;
+    (void)pthread_mutex_lock(&flight.lock);
+    (void)pthread_cond_signal(&flight.wake);
+    (void)pthread_mutex_unlock(&flight.lock);
+}
+
+/* Only the writer counts `left` down, under way; the last one down is seen through the lock. */
+static void wait_group(size_t which)
+{
+    (void)pthread_mutex_lock(&flight.lock);
+    while (__atomic_load_n(&flight.left[which], __ATOMIC_ACQUIRE) > 0)
+        (void)pthread_cond_wait(&flight.wake, &flight.lock);
+    (void)pthread_mutex_unlock(&flight.lock);
+}
+
+/* `first`: subjects from there on, one value each; SIZE_MAX: bursts of subjects drawn at random. */
+static void submit_group(struct vault *v, size_t which, uint16_t class_id, size_t subjects,
+                         size_t first)
+{
+    flight.left[which] = REQUESTS;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        struct request *r = &requests[which][i];
+
+        (void)snprintf(r->name, sizeof(r->name), "subject %" PRIu64,
+                       first == SIZE_MAX ? draw(subjects) : first + i);
+        r->op = (struct vault_tokenize){
+            .op = {.kind = VAULT_TOKENIZE, .done = on_done, .owner = (void *)(uintptr_t)which},
+            .domain = VAULT_DOMAIN_DEFAULT,
+            .names = {span_str(r->name)},
+            .name_count = 1,
+            .items = r->items,
+            .count = first == SIZE_MAX ? BURST : 1};
+        for (size_t k = 0; k < BURST; k++)
+            r->items[k] = (struct vault_item){
+                .class_id = class_id, .kind = VALUE_STRING, .value = span_of(value, VALUE_BYTES)};
+    }
+    for (size_t i = 0; i < REQUESTS; i++)
+        must(vault_submit(v, &requests[which][i].op.op) == ERR_OK, "a submission");
+}
+
+static void keep_tokens(size_t which)
+{
+    for (size_t i = 0; i < REQUESTS; i++)
+        for (size_t k = 0; k < BURST; k++)
+            tokens[token_count++] = requests[which][i].items[k].token;
+}
+
+/* Two groups in flight: while one is committed the other waits whole. */
+static double vault_insert(struct vault *v, uint16_t class_id, size_t groups, size_t subjects)
+{
+    const double start = now();
+    double took;
+
+    submit_group(v, 0, class_id, subjects, SIZE_MAX);
+    for (size_t g = 1; g < groups; g++) {
+        submit_group(v, g % 2, class_id, subjects, SIZE_MAX);
+        wait_group((g + 1) % 2);
+        keep_tokens((g + 1) % 2);
+    }
+    wait_group((groups + 1) % 2);
+    took = now() - start;
+    keep_tokens((groups + 1) % 2);
+    return took;
+}
+
+static void one_value(struct vault *v, uint16_t class_id, const char *name)
+{
+    struct vault_item item = {
+        .class_id = class_id, .kind = VALUE_STRING, .value = span_of(value, VALUE_BYTES)};
+    struct vault_tokenize op = {.op.kind = VAULT_TOKENIZE,
+                                .domain = VAULT_DOMAIN_DEFAULT,
+                                .names = {span_str(name)},
+                                .name_count = 1,
+                                .items = &item,
+                                .count = 1};
+
+    must(vault_run(v, &op.op) == ERR_OK, "a tokenization");
+}
+
+/* ---- comparisons ---- */
+
+static void compare_writing(struct vault *v, uint16_t class_id, struct bare *b)
+{
+    static struct bare_row rows[GROUP];
+    const size_t subjects = rows_wanted / PER_SUBJECT;
+    const size_t groups = rows_wanted / GROUP / ROUNDS;
+    double ratios[ROUNDS];
+    double bare_s = 0;
+    double vault_s = 0;
+    double bare_cpu = 0;
+    double vault_cpu = 0;
+
+    for (size_t i = 0; i < subjects; i += REQUESTS) { /* they are there before it is measured */
+        submit_group(v, 0, class_id, subjects, i);
+        wait_group(0);
+    }
+    for (size_t r = 0; r < ROUNDS; r++) {
+        double bare_round = 0;
+        double vault_round;
+
+        for (size_t g = 0; g < groups; g++) {
+            bare_fill(b, rows, subjects);
+            bare_cpu -= cpu();
+            bare_round += bare_insert(b, rows);
+            bare_cpu += cpu();
+        }
+        vault_cpu -= cpu();
+        vault_round = vault_insert(v, class_id, groups, subjects);
+        vault_cpu += cpu();
+        ratios[r] = bare_round / vault_round;
+        bare_s += bare_round;
+        vault_s += vault_round;
+    }
+    (void)printf("tokenize, bursts of %d, groups of %d: bare %.0f rows/s, vault %.0f rows/s\n",
+                 BURST, GROUP, (double)(groups * GROUP * ROUNDS) / bare_s,
+                 (double)(groups * GROUP * ROUNDS) / vault_s);
+    (void)printf("  CPU a row: bare %.2f us, vault %.2f us\n",
+                 bare_cpu / (double)(groups * GROUP * ROUNDS) * 1e6,
+                 vault_cpu / (double)(groups * GROUP * ROUNDS) * 1e6);
+    verdict("durable tokenize / bare insert", median(ratios, ROUNDS), 0.85, true);
+}
+
+/* What is looked up, drawn beforehand: in life it comes with the request. */
+static char asked_tokens[LOOK_UPS][TOKEN_OPAQUE_LEN];
+static int64_t asked_rows[LOOK_UPS];
+
+static void draw_look_ups(const struct bare *b)
+{
+    for (size_t i = 0; i < LOOK_UPS; i++) {
+        memcpy(asked_tokens[i], tokens[draw(token_count)].bytes, TOKEN_OPAQUE_LEN);
+        asked_rows[i] = 1 + (int64_t)draw((uint64_t)b->next - 1);
+    }
+}
+
+static double reveal_round(struct vault_reader *r, size_t per_transaction, size_t round)
+{
+    const size_t first = round * (LOOK_UPS / ROUNDS);
+    const double start = cpu();
+    struct vault_value found;
+    struct buf out;
+
+    buf_init_secret(&out, 1 << 20);
+    for (size_t i = 0; i < LOOK_UPS / ROUNDS; i += per_transaction) {
+        must(vault_read_begin(r) == ERR_OK, "a transaction");
+        for (size_t k = 0; k < per_transaction; k++) {
+            const struct span token = span_of(asked_tokens[first + i + k], TOKEN_OPAQUE_LEN);
+
+            must(vault_reveal(r, token, 0, &out, &found) == ERR_OK, "a reveal");
+        }
+        vault_read_end(r);
+        buf_reset(&out);
+    }
+    buf_done(&out);
+    return cpu() - start;
+}
+
+static double bare_round(struct bare *b, size_t per_transaction, size_t round)
+{
+    const size_t first = round * (LOOK_UPS / ROUNDS);
+    const double start = cpu();
+
+    for (size_t i = 0; i < LOOK_UPS / ROUNDS; i += per_transaction) {
+        if (per_transaction > 1)
+            run(b->begin_read);
+        for (size_t k = 0; k < per_transaction; k++)
+            bare_reveal(b, asked_rows[first + i + k]);
+        if (per_transaction > 1)
+            run(b->commit);
+    }
+    return cpu() - start;
+}
+
+static void compare_reading(struct vault *v, struct bare *b, size_t per_transaction, double bar)
+{
+    struct vault_reader *r = NULL;
+    double ratios[ROUNDS];
+    double bare_s = 0;
+    double vault_s = 0;
+    char what[64];
+
+    must(vault_reader_open(v, &r) == ERR_OK, "a reader");
+    draw_look_ups(b);
+    for (size_t i = 0; i < ROUNDS; i++) { /* warm */
+        (void)reveal_round(r, per_transaction, i);
+        (void)bare_round(b, per_transaction, i);
+    }
+    for (size_t i = 0; i < ROUNDS; i++) {
+        const double bare = bare_round(b, per_transaction, i);
+        const double ours = reveal_round(r, per_transaction, i);
+
+        ratios[i] = bare / ours;
+        bare_s += bare;
+        vault_s += ours;
+    }
+    (void)printf("reveal, %zu in a transaction: bare %.2f us, vault %.2f us\n", per_transaction,
+                 bare_s / LOOK_UPS * 1e6, vault_s / LOOK_UPS * 1e6);
+    (void)snprintf(what, sizeof(what), "reveal / bare select + decrypt, %zu in a transaction",
+                   per_transaction);
+    verdict(what, median(ratios, ROUNDS), bar, true);
+    vault_reader_close(&r);
+}
+
+static double sync_once(int fd)
+{
+    static const char record[128];
+    const double start = now();
+
+    must(write(fd, record, sizeof(record)) == sizeof(record) && fdatasync(fd) == 0, "a sync");
+    return now() - start;
+}
+
+static double erase_once(struct vault *v, const char *name)
+{
+    struct vault_erasure erasure = {0};
+    struct vault_erase op = {.op.kind = VAULT_ERASE,
+                             .domain = VAULT_DOMAIN_DEFAULT,
+                             .name = span_str(name),
+                             .erasure = &erasure};
+    struct vault_purge_due idle = {.op.kind = VAULT_PURGE_DUE};
+    double start;
+    double took;
+
+    /* What follows the erasure before is not counted to this one. */
+    must(vault_run(v, &idle.op) == ERR_NOT_FOUND, "an idle writer");
+    start = now();
+    must(vault_run(v, &op.op) == ERR_OK, "an erasure");
+    took = now() - start;
+    vault_erasure_done(&erasure);
+    return took;
+}
+
+static void compare_erasing(struct vault *v, uint16_t class_id)
+{
+    char *path = path_of("sync.log");
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    double syncs[ERASURES];
+    double erasures[ERASURES];
+    double sync_s;
+    double erase_s;
+    char name[32];
+
+    must(fd >= 0, "the sync file");
+    for (size_t i = 0; i < ERASURES; i++) {
+        (void)snprintf(name, sizeof(name), "short-lived %zu", i);
+        one_value(v, class_id, name);
+    }
+    for (size_t i = 0; i < ERASURES; i++) {
+        (void)snprintf(name, sizeof(name), "short-lived %zu", i);
+        syncs[i] = sync_once(fd);
+        erasures[i] = erase_once(v, name);
+    }
+    sync_s = median(syncs, ERASURES);
+    erase_s = median(erasures, ERASURES);
+    (void)printf("erase acknowledged: %.0f us, one fdatasync %.0f us\n", erase_s * 1e6,
+                 sync_s * 1e6);
+    verdict("erase acknowledged / fdatasync, person of one value", erase_s / sync_s, 2.5, false);
+    for (size_t i = 0; i < ERASURES / 10; i++) {
+        (void)snprintf(name, sizeof(name), "subject %zu", i);
+        erasures[i] = erase_once(v, name);
+        syncs[i] = sync_once(fd);
+    }
+    verdict("erase acknowledged / fdatasync, person of many values",
+            median(erasures, ERASURES / 10) / median(syncs, ERASURES / 10), 2.5, false);
+    (void)close(fd);
+    free(path);
+}
+
+static void measure_size(const struct vault *v)
+{
+    char *path = NULL;
+    struct stat st;
+
+    REQUIRE(asprintf(&path, "%s/vault.db", vault_dir(v)) > 0);
+    must(stat(path, &st) == 0, "the size");
+    free(path);
+    (void)printf("size: vault.db %.1f MB\n", (double)st.st_size / 1e6);
+    verdict("bytes on disk per value of 50 bytes",
+            (double)st.st_size / (double)(token_count + rows_wanted / PER_SUBJECT), 120, false);
+}
+
+int main(int argc, char **argv)
+{
+    static char class_name[] = "note", domain[] = "tok.invalid";
+    struct class_def def = {.name = class_name,
+                            .format = TOKEN_OPAQUE,
+                            .email_domain = domain,
+                            .retain = {.seconds = 7776000}};
+    struct classes classes = {&def, 1};
+    struct root_key root = {1, NULL};
+    struct vault_options options = {NULL, &root, &classes};
+    struct vault_truncate truncate = {.op.kind = VAULT_TRUNCATE};
+    static struct bare bare;
+    struct vault *v = NULL;
+    struct errmsg msg;
+    char *store;
+
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--rows") == 0)
+            rows_wanted = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--dir") == 0)
+            (void)snprintf(dir, sizeof(dir), "%s", argv[i + 1]);
+    }
+    rows_wanted = rows_wanted / (GROUP * ROUNDS) * (GROUP * ROUNDS);
+    must(rows_wanted > 0, "--rows: at least 10000");
+    (void)snprintf(dir + strlen(dir), sizeof(dir) - strlen(dir), "/lethe-bench-XXXXXX");
+    must(mkdtemp(dir) != NULL, "making a folder");
+    secret_start();
+    root.bytes = secret_alloc(ROOT_KEY_BYTES);
+    tokens = mem_try_alloc(2 * rows_wanted + GROUP, sizeof(tokens[0]));
+    requests[0] = mem_try_alloc(REQUESTS, sizeof(struct request));
+    requests[1] = mem_try_alloc(REQUESTS, sizeof(struct request));
+    must(tokens != NULL && requests[0] != NULL && requests[1] != NULL, "memory");
+    store = path_of("store");
+    options.dir = store;
+    must(vault_create(store, &root, &msg) == ERR_OK && vault_open(&options, &v, &msg) == ERR_OK,
+         msg.text);
+    bare_open(&bare);
+    compare_writing(v, vault_class_id(v, &def), &bare);
+    while (vault_run(v, &truncate.op) != ERR_OK) /* the checkpointer may be at it */
+        ;
+    must(sqlite3_wal_checkpoint_v2(bare.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+             SQLITE_OK,
+         "a checkpoint");
+    measure_size(v);
+    compare_reading(v, &bare, 1, 0.95);
+    compare_reading(v, &bare, BATCH, 0.88);
+    compare_erasing(v, vault_class_id(v, &def));
+    vault_close(&v);
+    (void)printf("files left in %s\n", dir);
+    return 0;
+}
