@@ -170,8 +170,8 @@ static enum err begin(struct exchange *x, struct vault_op **ret_op)
 
     if (x->subject.len > 0)
         subject.names[subject.name_count++] = buf_span(&x->subject);
-    e = tokenize_new(x->loop->reader, proxy->vault, proxy->settings->classes, x->route->request,
-                     document, &subject, &x->tokenize);
+    e = tokenize_new(x->loop->reader, proxy->vault, x->route->request, document, &subject,
+                     &x->tokenize);
     if (e != ERR_OK)
         return e;
     *ret_op = tokenize_op(x->tokenize);

@@ -14,8 +14,8 @@
 
 /* One value of a declared field. */
 struct json_hit {
-    size_t start; /* offset of its first byte in the document; quotes included */
-    size_t end;   /* one past its last */
+    size_t start;   /* offset of its first byte in the document; quotes included */
+    size_t end;     /* one past its last */
     uint16_t field; /* index into the field_defs */
     uint16_t class_id;
     enum value_kind kind;
@@ -34,8 +34,8 @@ struct json_hits {
  * TOO_LARGE      deeper than JSON_DEPTH_MAX, more members than JSON_MEMBERS_MAX, more hits than FIELDS_MAX
  * UNPROCESSABLE  a declared field that holds an object or array and is not `deep`
  * ret_hits: in document order; json_hits_done(). Untouched on an error. */
-enum err json_read(const struct fields *fields, struct span document,
-                   struct json_hits *ret_hits) MUST_CHECK;
+enum err json_read(const struct fields *fields, struct span document, struct json_hits *ret_hits)
+    MUST_CHECK;
 void json_hits_done(struct json_hits *hits);
 
 /* The text of a JSON string (between its quotes) with escapes undone, appended to out (UTF-8). */

@@ -209,9 +209,8 @@ static enum err read_values(struct tokenize *t, struct settling *s)
 }
 
 enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
-                      const struct classes *classes UNUSED, const struct fields *fields,
-                      struct span document, const struct tokenize_subject *subject,
-                      struct tokenize **ret_tokenize)
+                      const struct fields *fields, struct span document,
+                      const struct tokenize_subject *subject, struct tokenize **ret_tokenize)
 {
     AUTO(tokenize_free) struct tokenize *t = mem_alloc(sizeof(*t));
     struct settling s = {.reader = reader, .vault = vault, .subject = subject};

@@ -35,9 +35,9 @@ struct tokenize_subject {
  * operation reads copies: it needs the tokenize and the subject's names only. Loop thread, inside no
  * read transaction (it makes its own). */
 enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
-                      const struct classes *classes, const struct fields *fields,
-                      struct span document, const struct tokenize_subject *subject,
-                      struct tokenize **ret_tokenize) MUST_CHECK;
+                      const struct fields *fields, struct span document,
+                      const struct tokenize_subject *subject, struct tokenize **ret_tokenize)
+    MUST_CHECK;
 /* The operation to submit to the vault; NULL when nothing is missing. The tokenize must live until its
  * done came; op->done is the caller's to set. */
 struct vault_op *tokenize_op(struct tokenize *t);

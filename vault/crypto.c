@@ -19,10 +19,11 @@ _Static_assert(CRYPTO_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTE
 _Static_assert(CRYPTO_KEY_BYTES == crypto_kdf_KEYBYTES, "root key size");
 _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator key size");
 
-/* Associated data of a row, format version 1; numbers are little-endian:
- *   0 version=1 | 1 'R' | 2 u16 domain | 4 u16 class | 6 subject 16 | 22 u64 row | 30 u32 revision
- * | 34 i64 due_s | 42 salt 10 of a wrapped key: 0 version=1 | 1 'K' | 2 store 16 | 18 u64 slot | 26
- * u8 kind | 27 u32 epoch | 31 u64 owner | 39 subject 16 */
+/* Associated data, format version 1; numbers are little-endian.
+ *   of a row:         0 version=1 | 1 'R' | 2 u16 domain | 4 u16 class | 6 subject 16 | 22 u64 row |
+ *                     30 u32 revision | 34 i64 due_s | 42 salt 10
+ *   of a wrapped key: 0 version=1 | 1 'K' | 2 store 16 | 18 u64 slot | 26 u8 kind | 27 u32 epoch |
+ *                     31 u64 owner | 39 subject 16 */
 enum { AD_VERSION = 1, ROW_AD_BYTES = 52, SLOT_AD_BYTES = 55 };
 
 /* Nonce of a row: 0 salt 10 | 10 u64 row | 18 u32 revision | 22 two zero bytes. */

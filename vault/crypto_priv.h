@@ -54,8 +54,8 @@ void vault__wrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struct cryp
                  uint8_t wrapped[CRYPTO_WRAPPED_BYTES]);
 enum err vault__unwrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struct crypto_slot *slot,
                        const uint8_t nonce[CRYPTO_NONCE_BYTES],
-                       const uint8_t wrapped[CRYPTO_WRAPPED_BYTES],
-                       uint8_t key[CRYPTO_KEY_BYTES]) MUST_CHECK;
+                       const uint8_t wrapped[CRYPTO_WRAPPED_BYTES], uint8_t key[CRYPTO_KEY_BYTES])
+    MUST_CHECK;
 
 /* Keys derived from the root key (crypto_kdf, context "lethe-v1"). */
 enum crypto_derived { CRYPTO_DERIVE_WRAP = 1, CRYPTO_DERIVE_LEDGER = 2, CRYPTO_DERIVE_CHECK = 3 };
@@ -73,4 +73,5 @@ void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain,
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
                        uint8_t out[CRYPTO_HASH_BYTES]);
 /* 64-bit SipHash-2-4, for the row mask. */
-uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes, size_t len);
+uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes,
+                           size_t len);

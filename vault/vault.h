@@ -37,7 +37,7 @@ struct vault_options {
 };
 
 /* Open a store, take its lock, register new classes, start the writer. Erasures that the ledger holds
- * and the store has not carried out are shredded again before it returns (DESIGN order, step 2);
+ * and the store has not carried out are shredded again before it returns;
  * their sweeps are left to vault_erasures_open(). Errors, each with a message that names the file and
  * what to do: SEALED (foreign root key), BUSY (another process has it), CORRUPT (damaged, newer
  * format, ledger missing or shorter than the store remembers), IO. Blocks. */
@@ -143,8 +143,8 @@ struct vault_sweep_subject {
     struct vault_op op; /* kind VAULT_SWEEP_SUBJECT */
     uint64_t slot;
     size_t limit;
-    size_t deleted; /* out */
-    bool more;      /* out */
+    size_t deleted;      /* out */
+    bool more;           /* out */
     uint64_t *per_class; /* out, optional: CLASSES_MAX + 1 counters indexed by class id, added to */
 };
 
@@ -173,12 +173,12 @@ struct vault_erasure_close {
 
 /* Erasures that the ledger has open (after a crash). ret_list: caller frees each with
  * vault_erasure_done() and the array with free(). Blocks shortly. */
-enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list,
-                             size_t *ret_count) MUST_CHECK;
+enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list, size_t *ret_count)
+    MUST_CHECK;
 
 struct vault_verification {
-    bool slot_zero;          /* the slot reads as zeroes from the file */
-    uint64_t samples_tried;  /* ciphertexts that every key still held failed to open */
+    bool slot_zero;         /* the slot reads as zeroes from the file */
+    uint64_t samples_tried; /* ciphertexts that every key still held failed to open */
     bool samples_unreadable;
     uint64_t rows_left;      /* of the subject, in all tables */
     uint64_t bytes_searched; /* of the store's files, for the wrapped key */
@@ -208,7 +208,7 @@ enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span
 struct vault_value {
     enum value_kind kind;
     uint16_t class_id;
-    uint64_t slot;     /* whose it is */
+    uint64_t slot; /* whose it is */
     int64_t created_s;
     int64_t due_s;
 };
@@ -232,13 +232,13 @@ void vault_decoy(struct vault_reader *r, uint16_t class_id, struct token_text *r
 /* ---- figures ---- */
 
 struct vault_class_stats {
-    uint64_t items;          /* rows now, expired ones not yet swept included */
-    uint64_t overdue;        /* of these: due before now */
+    uint64_t items;                    /* rows now, expired ones not yet swept included */
+    uint64_t overdue;                  /* of these: due before now */
     uint64_t due_7d, due_30d, due_90d; /* due from now on, within */
-    int64_t oldest_created_s; /* 0 when there is none; to the day */
-    uint64_t created;        /* ever */
-    uint64_t purged_timer;   /* ever */
-    uint64_t purged_erasure; /* ever */
+    int64_t oldest_created_s;          /* 0 when there is none; to the day */
+    uint64_t created;                  /* ever */
+    uint64_t purged_timer;             /* ever */
+    uint64_t purged_erasure;           /* ever */
 };
 
 /* Figures of one class from maintained counters, not from a scan (days are UTC; overdue is exact to

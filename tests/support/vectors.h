@@ -2,6 +2,7 @@
 /* Known answers from tests/vectors: lines "name value", "#" starts a comment. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -51,8 +51,7 @@ static inline void body_subject(struct body_rig *b, const char *name)
 static inline enum err body_begin(struct body_rig *b, struct span document,
                                   struct tokenize **ret_tokenize)
 {
-    return tokenize_new(b->f.r, b->f.v, &b->f.classes, b->fields, document, &b->subject,
-                        ret_tokenize);
+    return tokenize_new(b->f.r, b->f.v, b->fields, document, &b->subject, ret_tokenize);
 }
 
 /* A whole request: read, stored, written. */

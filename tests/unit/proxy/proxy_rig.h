@@ -275,7 +275,7 @@ static inline bool rig_is_whole(struct rig_answer *a, bool head_only)
         return false;
     a->body = end + 4;
     a->body_len = a->len - (size_t)(a->body - a->text);
-    a->status = atoi(a->text + 9);
+    a->status = (int)strtol(a->text + 9, NULL, 10);
     if (head_only || a->status == 204 || a->status == 304)
         return a->whole = true;
     length = rig_field(a, "content-length");

@@ -389,9 +389,7 @@ Test(reveal, undoes_tokenizing)
         buf_init_secret(&out, 1 << 22);
         buf_init_secret(&again, 1 << 22);
         rig_document(&r, &document);
-        cr_assert_eq(
-            tokenize_new(b.f.r, b.f.v, &b.f.classes, all, buf_span(&document), &b.subject, &t),
-            ERR_OK);
+        cr_assert_eq(tokenize_new(b.f.r, b.f.v, all, buf_span(&document), &b.subject, &t), ERR_OK);
         if (tokenize_op(t) != NULL)
             cr_assert_eq(vault_run(b.f.v, tokenize_op(t)), ERR_OK);
         cr_assert_eq(tokenize_write(t, &stored), ERR_OK);
