@@ -36,7 +36,7 @@ enum {
     BURST = 6,
     ITEMS = 3,
     ROUND_S = 3,
-    MUTANT_KILLS = 200, /* one in ten catches it */
+    MUTANT_KILLS = 20,
     KEPT_MAX = 200000
 };
 
@@ -44,7 +44,7 @@ static const int64_t T0_S = 1800000000;
 
 /* ---- what travels ---- */
 
-enum message_kind { TRYING = 1, STORED, ERASING, ERASED, ASKING };
+enum message_kind { NOTHING, TRYING, STORED, ERASING, ERASED, ASKING };
 
 struct message {
     enum message_kind kind;
@@ -84,6 +84,8 @@ static int64_t now_s;
 
 static uint64_t rng;
 static uint64_t rounds;
+static enum message_kind
+    aim; /* kill at an acknowledgement of this kind; NOTHING: any, or any time */
 
 static uint32_t draw(uint32_t below)
 {
@@ -341,6 +343,7 @@ static void on_message(const struct message *m)
         zero_slots[zero_count++] = m->slot;
         erasures++;
         break;
+    case NOTHING:
     case ASKING:
         break;
     }
@@ -363,8 +366,9 @@ static bool listen_once(int fd, int64_t deadline_ms, struct message *m, bool *re
 /* One life of a child. kill: at a random acknowledgement or time; otherwise it dies of `fault`. */
 static void round_of(const char *fault, const char *mutant)
 {
-    const bool at_asking = draw(2) == 0;
-    uint32_t leaves = fault != NULL ? UINT32_MAX : draw(40);
+    const bool at_asking = aim != NOTHING || draw(2) == 0;
+    uint32_t leaves = fault != NULL ? UINT32_MAX : draw(aim != NOTHING ? 5 : 40);
+    enum message_kind last = NOTHING;
     int64_t deadline = clock_mono_ms() + (fault != NULL ? 20000 : 5 + draw(60));
     struct message m;
     int reports[2];
@@ -391,9 +395,11 @@ static void round_of(const char *fault, const char *mutant)
     (void)close(grants[0]);
     while (listen_once(reports[0], deadline, &m, &late)) {
         on_message(&m);
-        if (m.kind != ASKING)
+        if (m.kind != ASKING) {
+            last = m.kind;
             continue;
-        if (at_asking && leaves-- == 0)
+        }
+        if (at_asking && (aim == NOTHING || aim == last) && leaves-- == 0)
             break;
         if (write(grants[1], "g", 1) != 1)
             break;
@@ -616,10 +622,11 @@ static bool run_honest(unsigned kills)
     return violations == 0 && acknowledged > 0 && erasures > 0;
 }
 
-static bool run_mutant(const char *mutant)
+static bool run_mutant(const char *mutant, enum message_kind at)
 {
     unsigned kills = 0;
 
+    aim = at;
     start_run();
     while (violations == 0 && kills < MUTANT_KILLS) {
         next_round(NULL, mutant);
@@ -656,8 +663,8 @@ int main(int argc, char **argv)
     zero_slots = mem_try_alloc(KEPT_MAX, sizeof(*zero_slots));
     REQUIRE(kept != NULL && zero_slots != NULL);
     ok = run_honest(kills);
-    ok = run_mutant("erase.ack_before_ledger") && ok;
-    ok = run_mutant("tokenize.ack_before_commit") && ok;
+    ok = run_mutant("erase.ack_before_ledger", ERASED) && ok;
+    ok = run_mutant("tokenize.ack_before_commit", STORED) && ok;
     secret_free(&root.bytes);
     free(kept);
     free(zero_slots);
