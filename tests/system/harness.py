@@ -297,6 +297,16 @@ class Env:
     def cleanup(self, function):
         self.cleanups.append(function)
 
+    def certificate(self, name, names, days=2):
+        """(certificate, key): self-signed, for these subjectAltNames."""
+        cert, key = self.path(name + ".crt"), self.path(name + ".key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", str(days), "-subj", "/CN=test",
+                        "-addext", "subjectAltName=" + names, "-keyout", key, "-out", cert],
+                       check=True, capture_output=True)
+        os.chmod(key, 0o400)
+        return cert, key
+
     def lethe_path(self):
         return os.path.join(self.build, "lethe")
 
@@ -438,12 +448,7 @@ class Lethe:
 
     def add_tls(self):
         """One more listener, with a certificate for localhost."""
-        cert, key = self.env.path("tls.crt"), self.env.path("tls.key")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                        "-keyout", key, "-out", cert], check=True, capture_output=True)
-        os.chmod(key, 0o400)
+        cert, key = self.env.certificate("tls", "DNS:localhost,IP:127.0.0.1")
         self.config["listen"].append({"address": "127.0.0.1:0",
                                       "tls": {"certificate": cert, "key": key}})
         self.tls = ssl.create_default_context(cafile=cert)

@@ -2,9 +2,10 @@
 """Real applications behind Lethe, which know nothing of it."""
 import json
 import os
+import ssl
 
 from harness import LIST_FIELDS, USER_FIELDS, Lethe, check, equal
-from upstreams import FastApi, JsonServer, Nginx, Postgres
+from upstreams import FastApi, JsonServer, Nginx, Postgres, Recorder
 
 ADA = {"id": "ada", "email": "ada@example.org", "phones": ["+44 1632 960001"],
        "note": "met in Turin"}
@@ -109,6 +110,38 @@ def test_fastapi_on_postgresql_behind_lethe(env):
     equal(lethe.request("DELETE", "/people/bob").status, 204, "DELETE")
     with open(env.path("postgres.log"), "rb") as log:
         check_clean(log.read(), "PostgreSQL's statement log")
+
+
+def test_an_https_application_is_verified(env):
+    """Chain and name, in TLS 1.2 and 1.3: a certificate for somebody else must not see a token."""
+    def context(name, names, version=None, **options):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*env.certificate(name, names, **options))
+        if version:
+            tls.maximum_version = version
+        return tls
+
+    for name, names, ca, version, good in (
+            ("right", "DNS:localhost", "right", None, True),
+            ("right12", "DNS:localhost", "right12", ssl.TLSVersion.TLSv1_2, True),
+            ("other", "DNS:other.test", "other", None, False),
+            ("other12", "DNS:other.test", "other12", ssl.TLSVersion.TLSv1_2, False),
+            ("unknown", "DNS:localhost", "right", None, False),
+            ("system", "DNS:localhost", None, None, False)):
+        app = Recorder(env, tls=context(name, names, version))
+        lethe = Lethe(env, f"https://localhost:{app.port}", name="l-" + name)
+        if ca:
+            lethe.config["upstreams"]["app"]["ca"] = env.path(ca + ".crt")
+        lethe.save()
+        lethe.start()
+        for _ in range(2):
+            response = lethe.request("PUT", "/users/ada", ADA, caller="officer")
+            equal(response.status, 200 if good else 502, f"PUT, certificate {name}")
+        equal(app.count(), 2 if good else 0, f"requests upstream, certificate {name}")
+        if good:
+            equal((response.json(), app.connections <= 2), (ADA, True), f"certificate {name}")
+        lethe.alive()
+        lethe.stop()
 
 
 def test_an_application_that_is_down_is_a_502(env):

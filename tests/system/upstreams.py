@@ -85,8 +85,10 @@ class Recorder:
     """An upstream that records exactly what it got. `handler(request, sock)` gives back the bytes to
     answer with, or None when it dealt with the socket itself (the connection then closes)."""
 
-    def __init__(self, env, handler=None):
+    def __init__(self, env, handler=None, tls=None):
+        """tls: an ssl.SSLContext to serve with."""
         self.handler = handler or UserApp()
+        self.tls = tls
         self.lock = threading.Lock()
         self.requests = []
         self.malformed = []
@@ -94,7 +96,7 @@ class Recorder:
         self.connections = 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.open = set()
         threading.Thread(target=self.accept, daemon=True).start()
         env.cleanup(self.close)
@@ -138,13 +140,16 @@ class Recorder:
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def serve(self, sock):
+        plain = sock
         try:
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True)
             self.serve_requests(sock)
         except (OSError, EOFError):
             pass
         finally:
             with self.lock:
-                self.open.discard(sock)
+                self.open.discard(plain)
             sock.close()
 
     def receive(self, sock):
