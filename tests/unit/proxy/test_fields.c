@@ -87,6 +87,14 @@ Test(fields, tell_long_names_apart)
            "0:2");
 }
 
+Test(fields, tell_names_apart_whose_hashes_meet)
+{
+    proxy__hash_start();
+    proxy__hash_key.mix[1] = 0; /* all names of up to eight bytes */
+    cr_assert_eq(name_hash(SPAN_LIT("a"), NULL), name_hash(SPAN_LIT("b"), NULL));
+    expect("$.a", "{\"b\":1,\"a\":2,\"c\":3}", "0:2");
+}
+
 Test(fields, name_elements)
 {
     expect("$[0]", "[1,2]", "0:1");
@@ -460,6 +468,8 @@ Test(paths, together_have_a_bounded_number_of_steps)
     cr_assert_eq(fields_new(defs, FIELDS_STATES / 2 + 1, &fields, &msg), ERR_CONFIG);
     cr_assert_not_null(strstr(msg.text, "too many fields"), "%s", msg.text);
     cr_assert_eq(fields_new(defs, FIELDS_STATES, &fields, &msg), ERR_CONFIG);
+    defs[FIELDS_STATES / 2].path = "$"; /* no step, and a state too many */
+    cr_assert_eq(fields_new(defs, FIELDS_STATES / 2 + 1, &fields, &msg), ERR_CONFIG);
     cr_assert_null(fields);
 }
 

@@ -152,6 +152,29 @@ Test(json_names, are_found_twice_wherever_the_first_one_stands)
     }
 }
 
+/* Their decoded copies end where memory ends (ASan looks). */
+Test(json_names, may_be_escaped_at_any_length)
+{
+    char letters[600] = "";
+
+    for (size_t len = 0; len + 1 < sizeof(letters); len++) {
+        AUTO(buf_done) struct buf document;
+
+        memset(letters, 'x', len);
+        letters[len] = '\0';
+        buf_init(&document, 1 << 16);
+        rig_put(&document, "{\"\\u0061");
+        rig_put(&document, letters);
+        rig_put(&document, "\":0,\"b\":0,\"a");
+        rig_put(&document, letters);
+        rig_put(&document, "y\":0}");
+        cr_assert_eq(rig_check(buf_span(&document)), ERR_OK, "%zu", len);
+        document.len -= strlen("y\":0}");
+        rig_put(&document, "\":0}");
+        cr_assert_eq(rig_check(buf_span(&document)), ERR_INVALID, "%zu", len);
+    }
+}
+
 Test(json_names, stop_at_the_limit)
 {
     cr_assert_eq(read_object(LIMIT_JSON_MEMBERS_MAX - 1, "last"), ERR_OK);
