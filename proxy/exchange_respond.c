@@ -15,8 +15,7 @@
 
 enum {
     PAUSE_AT = 256 << 10, /* bytes waiting for a slow client before the upstream waits too */
-    RESUME_AT = 64 << 10,
-    WRITE_MAX = 256 << 10
+    RESUME_AT = 64 << 10
 };
 
 /* Recycled buffers, like libh2o's own; without mmap_settings they never go to files. */
@@ -74,11 +73,11 @@ static size_t waiting_bytes(const struct exchange *x)
     return x->arriving->size + x->leaving.buf->size;
 }
 
-/* Hand libh2o what there is, framed. */
+/* Hand libh2o all that there is, framed. */
 static void write_out(struct exchange *x)
 {
-    h2o_iovec_t data = h2o_doublebuffer_prepare(&x->leaving, &x->arriving, WRITE_MAX);
-    bool last = x->complete && waiting_bytes(x) == data.len;
+    h2o_iovec_t data = h2o_doublebuffer_prepare(&x->leaving, &x->arriving, SIZE_MAX);
+    bool last = x->complete;
     h2o_iovec_t bufs[3];
     size_t count = 0;
 

@@ -47,7 +47,7 @@ static enum err owner_of(const struct proxy_loop *loop, const struct json_hits *
         const struct json_hit *hit = &hits->at[i];
         struct vault_value value;
 
-        if (hit->kind != VALUE_STRING || hit->escaped) /* no token of ours needs escapes */
+        if (hit->kind != VALUE_STRING) /* as it stands: no token of ours needs escapes */
             continue;
         e = vault_inspect(reader, span_of(document.at + hit->start + 1, hit->end - hit->start - 2),
                           0, &value);

@@ -205,11 +205,12 @@ Test(exchange_store, stores_nothing_twice_for_many_at_once)
     rig_stop(&r);
 }
 
+#define WRITING                                                                                    \
+    "PUT /users/7 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"                       \
+    "Content-Length: 30\r\n\r\n{\"notes\":[\"abcdefghijklmnop\"]}"
+
 Test(exchange_store, survives_clients_that_leave_while_the_writer_works)
 {
-    static const char request[] =
-        "PUT /users/7 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        "Content-Length: 29\r\n\r\n{\"notes\":[\"abcdefghijklmnop\"]}";
     const struct linger at_once = {.l_onoff = 1};
     struct rig r;
 
@@ -217,13 +218,53 @@ Test(exchange_store, survives_clients_that_leave_while_the_writer_works)
     for (int i = 0; i < 200; i++) {
         int fd = rig_connect(&r);
 
-        rig_say(fd, request, strlen(request));
+        rig_say(fd, WRITING, strlen(WRITING));
         if (i % 2 == 0)
             cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
         close(fd);
     }
     proxy_stop(&r.proxy, 0); /* at once: what the writer still has comes back to nobody */
     rig_stop(&r);
+}
+
+/* Work that keeps the writer busy for a while. */
+enum { HEAVY_ITEMS = 20000 };
+
+static void on_heavy_done(struct vault_op *op)
+{
+    bool *done = op->owner;
+
+    __atomic_store_n(done, true, __ATOMIC_RELEASE);
+}
+
+Test(exchange_store, takes_no_notice_of_operations_whose_requests_have_ended)
+{
+    struct vault_item *items = mem_alloc(HEAVY_ITEMS * sizeof(*items));
+    bool done = false;
+    struct rig r;
+    struct rig_answer a;
+    struct vault_tokenize heavy = {
+        .domain = VAULT_DOMAIN_DEFAULT, .items = items, .count = HEAVY_ITEMS};
+    int fd;
+
+    rig_start(&r, &person_routes);
+    heavy.op = (struct vault_op){.kind = VAULT_TOKENIZE, .done = on_heavy_done, .owner = &done};
+    for (size_t i = 0; i < HEAVY_ITEMS; i++) {
+        items[i].class_id = vault_class_id(r.vault, classes_find(&r.classes, SPAN_LIT("note")));
+        items[i].kind = VALUE_STRING;
+        items[i].value = SPAN_LIT("heavy");
+    }
+    cr_assert_eq(vault_submit(r.vault, &heavy.op), ERR_OK);
+    fd = rig_connect(&r);
+    rig_say(fd, WRITING, strlen(WRITING));
+    proxy_stop(&r.proxy, 20); /* the request has to end before the writer comes to it */
+    a = rig_hear(fd, false);
+    cr_expect(a.status == 0 || a.status == 503 || a.status == 204, "%s", a.text);
+    rig_answer_done(&a);
+    close(fd);
+    rig_stop(&r); /* closes the vault, which finishes what it has */
+    cr_expect(__atomic_load_n(&done, __ATOMIC_ACQUIRE));
+    free(items);
 }
 
 /* ---- look-ups ---- */

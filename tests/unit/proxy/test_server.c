@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 TestSuite(server, .init = secret_start, .timeout = 120);
 
@@ -94,6 +95,54 @@ Test(server, keeps_connections_and_takes_pipelined_requests_in_order)
     }
     cr_expect_eq(http_stub_requests(r.stub), 2);
     close(fd);
+    rig_stop(&r);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct rusage usage;
+
+    cr_assert_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+Test(server, waits_quietly_when_no_descriptor_is_left)
+{
+    enum { MORE = 4, WAITING = 8, WAIT_MS = 400 };
+    struct rlimit before, tight;
+    struct rig r;
+    struct rig_answer a;
+    int fds[WAITING], spare;
+    int64_t cpu;
+
+    rig_start(&r, &plain);
+    cr_assert_eq(rig_status(&r, GET), 200);
+    for (size_t i = 0; i < WAITING; i++) /* sockets first, connected only when the limit is set */
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    spare = dup(0);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = (rlim_t)spare + MORE;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    for (size_t i = 0; i < WAITING; i++) {
+        const struct sockaddr_in in = {.sin_family = AF_INET,
+                                       .sin_port = htons(r.port),
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+        cr_assert_eq(connect(fds[i], (const struct sockaddr *)&in, sizeof(in)), 0);
+    }
+    cpu = cpu_ms();
+    (void)poll(NULL, 0, WAIT_MS);
+    cr_expect_lt(cpu_ms() - cpu, WAIT_MS / 2, "it does not spin");
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    rig_say(fds[WAITING - 1], GET, strlen(GET));
+    a = rig_hear(fds[WAITING - 1], false);
+    cr_expect_eq(a.status, 200, "who waited is served once there is room");
+    rig_answer_done(&a);
+    for (size_t i = 0; i < WAITING; i++)
+        close(fds[i]);
+    close(spare);
     rig_stop(&r);
 }
 
