@@ -11,6 +11,7 @@
 #include "proxy/transform.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -110,13 +111,27 @@ static enum err find_subject(struct tokenize *t, struct settling *s)
 
 /* ---- values ---- */
 
+/* Is what stands behind the `@` of an e-mail token the domain we write? The token's check does not
+ * cover it: anything could be carried there, and would go upstream in clear. */
+static bool has_own_domain(const struct class_def *def, struct span token)
+{
+    const char *at = memchr(token.at, '@', token.len);
+
+    if (at == NULL)
+        return true;
+    at++;
+    return def->email_domain != NULL &&
+           span_equal_nocase(span_of(at, (size_t)(token.at + token.len - at)),
+                             span_str(def->email_domain));
+}
+
 /* A token that came back: it stays if it is this subject's, alive and of the field's class. */
 static enum err keep_token(const struct settling *s, const struct json_hit *hit, struct span token)
 {
     struct vault_value value;
     enum err e;
 
-    if (s->slot == 0)
+    if (s->slot == 0 || !has_own_domain(vault_class_def(s->vault, hit->class_id), token))
         return ERR_UNPROCESSABLE;
     e = vault_inspect(s->reader, token, s->slot, &value);
     if (e == ERR_NOT_FOUND || e == ERR_DENIED || (e == ERR_OK && value.class_id != hit->class_id))

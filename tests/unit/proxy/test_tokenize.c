@@ -292,6 +292,20 @@ Test(tokenize, refuses_tokens_where_nobody_is_known)
     expect_token_refused("note", &token);
 }
 
+Test(tokenize, lets_no_clear_text_ride_behind_an_email_token)
+{
+    AUTO(buf_done) struct buf out;
+    char text[256];
+    struct span email;
+
+    body_subject(&b, "ada");
+    cr_assert_eq(body_send(&b, SPAN_LIT("{\"email\":\"ada@example.org\"}"), &out), ERR_OK);
+    email = token_at(&out, "email");
+    expect_refused(body_text(text, sizeof(text), "{\"email\":\"%.*s@ada.example.org\"}",
+                             TOKEN_EMAIL_LOCAL_LEN, email.at),
+                   ERR_UNPROCESSABLE);
+}
+
 Test(tokenize, refuses_a_token_of_another_class)
 {
     struct token_text token;
