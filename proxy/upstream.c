@@ -178,8 +178,7 @@ void upstream__call_end(struct upstream_call *call, enum err result)
 void upstream__call_lost(struct upstream_call *call, enum err result)
 {
     struct upstream_conn *conn = TAKE(call->conn);
-    bool again = conn->reused && !conn->answered && call->idempotent && !call->retried &&
-                 result == ERR_UPSTREAM;
+    bool again = conn->reused && !conn->answered && call->idempotent && result == ERR_UPSTREAM;
 
     conn->call = NULL;
     upstream__conn_close(conn);
@@ -187,8 +186,7 @@ void upstream__call_lost(struct upstream_call *call, enum err result)
         upstream__call_end(call, result);
         return;
     }
-    call->retried = true;
-    upstream__conn_open(call);
+    upstream__conn_open(call); /* a new one: that cannot come here again */
 }
 
 static bool is_idempotent(struct span method)

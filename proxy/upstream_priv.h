@@ -85,7 +85,6 @@ struct upstream_call {
     enum err result; /* of the deferred end */
     bool to_head;    /* the method is HEAD */
     bool idempotent;
-    bool retried;
     bool paused;
     bool sending;     /* inside upstream_send(): no callback now */
     bool detached;    /* the owner is gone */

@@ -138,7 +138,10 @@ static void expect_answer(const struct answered *a, enum stub_step_kind how)
                                       {STUB_SEND, a->answer, 0},
                                       {STUB_END, NULL, 0}};
     const struct stub_step closing[] = {
-        {STUB_REQUEST, NULL, 0}, {how, a->answer, 0}, {STUB_END, NULL, 0}};
+        {STUB_REQUEST, NULL, 0},
+        {how, a->answer, 0},
+        {a->length >= 0 ? STUB_HOLD : STUB_END, NULL, 0}, /* we close, whether it does or not */
+    };
     const struct stub_step *script = a->reused ? steps : closing;
     struct rig r;
 
@@ -214,6 +217,31 @@ Test(upstream, hands_on_headers_of_the_message_only)
     rig_serve(&r, &script);
     t = rig_ask(&r, "GET", NULL);
     cr_expect_str_eq(t.headers, "Set-Cookie: a\nSet-Cookie: b\n");
+    rig_stop(&r);
+}
+
+Test(upstream, finds_a_short_head_behind_an_interim_one_in_two_pieces)
+{
+    static const struct stub_step steps[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, "HTTP/1.1 103 Early Hints\r\nLink: <x>", 0},
+        {STUB_AWAIT, NULL, 0},   {STUB_SEND, "\r\n\r\nHTTP/1.1 204 \r\n\r\n", 0},
+        {STUB_HOLD, NULL, 0},
+    };
+    const struct stub_step *script = steps;
+    struct told t = {0};
+    struct rig r;
+
+    rig_serve(&r, &script);
+    t.rig = &r;
+    rig_send(&t, "GET", "/", NULL);
+    while (http_stub_requests(r.stub) == 0)
+        h2o_evloop_run(r.loop, 10);
+    cr_assert(http_stub_await_sent(r.stub, 1));
+    rig_turn(&r);
+    http_stub_go(r.stub);
+    rig_run_until(&r, &t.dones, 1);
+    cr_expect_eq(t.result, ERR_OK);
+    cr_expect_eq(t.status, 204);
     rig_stop(&r);
 }
 
@@ -379,10 +407,10 @@ Test(upstream, delivers_an_answer_that_comes_before_the_request_is_written)
     cr_expect_eq(t.result, ERR_OK);
     cr_expect_eq(t.status, 413);
     cr_expect_str_eq(t.body, "big");
-    http_stub_go(r.stub);
-    t = rig_ask(&r, "GET", NULL);
+    t = rig_ask(&r, "GET", NULL); /* the first connection is still open there */
     cr_expect_eq(t.result, ERR_OK);
     cr_expect_eq(http_stub_connections(r.stub), 2, "never reused");
+    http_stub_go(r.stub);
     rig_stop(&r);
     free(body);
 }

@@ -341,6 +341,59 @@ Test(upstream_pool, does_not_count_the_time_while_paused)
     rig_stop(&r);
 }
 
+/* The owner pauses between callbacks, as one does whose client reads slowly. */
+Test(upstream_pool, reads_nothing_between_a_pause_and_a_resume)
+{
+    static const struct stub_step steps[] = {{STUB_REQUEST, NULL, 0},
+                                             {STUB_SEND, OK "Content-Length: 99\r\n\r\nhello", 0},
+                                             {STUB_AWAIT, NULL, 0},
+                                             {STUB_SEND, "world", 0},
+                                             {STUB_HOLD, NULL, 0}};
+    const struct stub_step *script = steps;
+    struct told t = {0};
+    struct rig r;
+
+    rig_start(&r, &script, 1, NULL);
+    r.config.idle_ms = SHORT_MS;
+    rig_pool(&r);
+    t.rig = &r;
+    rig_send(&t, "GET", "/", NULL);
+    rig_run_until(&r, &t.heads, 1);
+    upstream_pause(t.call);
+    http_stub_go(r.stub);
+    cr_assert(http_stub_await_sent(r.stub, 2));
+    for (int64_t end = clock_mono_ms() + 4 * SHORT_MS; clock_mono_ms() < end;)
+        h2o_evloop_run(r.loop, 10);
+    cr_expect_eq(t.body_len, 5);
+    cr_expect_eq(t.dones, 0);
+    upstream_resume(t.call);
+    rig_run_until(&r, &t.dones, 1);
+    cr_expect_str_eq(t.body, "helloworld");
+    cr_expect_eq(t.result, ERR_TIMEOUT, "the time counts again");
+    rig_stop(&r);
+}
+
+Test(upstream_pool, waits_again_once_resumed)
+{
+    static const struct stub_step steps[] = {{STUB_REQUEST, NULL, 0},
+                                             {STUB_SEND, OK "Content-Length: 9\r\n\r\nhello", 0},
+                                             {STUB_HOLD, NULL, 0}};
+    const struct stub_step *script = steps;
+    struct told t = {.pause_once = true};
+    struct rig r;
+
+    rig_start(&r, &script, 1, NULL);
+    r.config.idle_ms = SHORT_MS;
+    rig_pool(&r);
+    t.rig = &r;
+    rig_send(&t, "GET", "/", NULL);
+    rig_run_until(&r, &t.heads, 1);
+    upstream_resume(t.call); /* and no byte ever comes */
+    rig_run_until(&r, &t.dones, 1);
+    cr_expect_eq(t.result, ERR_TIMEOUT);
+    rig_stop(&r);
+}
+
 /* A listener whose queue is full: connecting to it neither succeeds nor fails. */
 static int deaf_listener(struct sockaddr_in *address, int *fillers, size_t count)
 {
@@ -467,6 +520,32 @@ Test(upstream_pool, goes_on_with_the_next_address_even_for_a_POST)
     }
     cr_expect_eq(http_stub_requests(r.stub), 5);
     rig_stop(&r);
+}
+
+Test(upstream_pool, asks_an_address_that_failed_last)
+{
+    const struct stub_step *script = keep_alive;
+    struct sockaddr_in address;
+    int fillers[4], fd = deaf_listener(&address, fillers, COUNT_OF(fillers));
+    int64_t start;
+    struct rig r;
+
+    rig_start(&r, &script, 1, NULL);
+    r.addresses[1] = r.addresses[0];
+    memcpy(&r.addresses[0].address, &address, sizeof(address));
+    r.config.address_count = 2;
+    r.config.connect_ms = 500;
+    r.config.idle_max = 0;
+    rig_pool(&r);
+    cr_expect_eq(rig_ask(&r, "GET", NULL).result, ERR_OK); /* after 500 ms at the deaf one */
+    start = clock_mono_ms();
+    for (int i = 0; i < 4; i++)
+        cr_expect_eq(rig_ask(&r, "GET", NULL).result, ERR_OK);
+    cr_expect_lt(clock_mono_ms() - start, 500);
+    rig_stop(&r);
+    for (size_t i = 0; i < COUNT_OF(fillers); i++)
+        close(fillers[i]);
+    close(fd);
 }
 
 Test(upstream_pool, takes_addresses_in_turn)

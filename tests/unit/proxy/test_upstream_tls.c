@@ -180,16 +180,35 @@ Test(upstream_tls, talks_to_nobody_of_another_name)
     }
 }
 
-Test(upstream_tls, talks_to_an_address_by_its_certificate)
-{
-    const struct stub_step *script = keep_alive;
-    struct tls_rig r;
-    struct told t;
+/* In the stub's thread; read after the request is answered. */
+static char asked_name[64];
 
-    tls_start(&r, "IP:127.0.0.1", "127.0.0.1", TLS1_3_VERSION, &script);
-    t = rig_ask(&r.rig, "GET", NULL);
-    cr_expect_eq(t.result, ERR_OK, "%s", err_name(t.result));
-    tls_stop(&r);
+static int note_name(SSL *ssl, UNUSED int *alert, UNUSED void *arg)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    snprintf(asked_name, sizeof(asked_name), "%s", name != NULL ? name : "none");
+    return SSL_TLSEXT_ERR_OK;
+}
+
+Test(upstream_tls, asks_for_the_name_or_for_none_at_an_address)
+{
+    static const struct {
+        const char *name, *host, *asked;
+    } cases[] = {{"DNS:app.test", "app.test", "app.test"}, {"IP:127.0.0.1", "127.0.0.1", "none"}};
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct stub_step *script = keep_alive;
+        struct tls_rig r;
+        struct told t;
+
+        tls_start(&r, cases[i].name, cases[i].host, TLS1_3_VERSION, &script);
+        SSL_CTX_set_tlsext_servername_callback(r.server, note_name);
+        t = rig_ask(&r.rig, "GET", NULL);
+        cr_expect_eq(t.result, ERR_OK, "%s", err_name(t.result));
+        cr_expect_str_eq(asked_name, cases[i].asked);
+        tls_stop(&r);
+    }
 }
 
 Test(upstream_tls, talks_to_nobody_whose_certificate_is_not_trusted)
