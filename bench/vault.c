@@ -27,7 +27,8 @@ enum {
     GROUP = BURST * REQUESTS,
     PER_SUBJECT = 50,
     ROUNDS = 10,
-    BATCH = 50, /* look-ups in one read transaction */
+    BATCH = 50,       /* look-ups in one read transaction */
+    BOUND_BYTES = 52, /* of associated data, as the vault binds its rows */
     LOOK_UPS = 20000,
     ERASURES = 60,
     LARGE_SUBJECT = 20000
@@ -167,13 +168,14 @@ static void bare_fill(struct bare *b, struct bare_row rows[GROUP], size_t subjec
 {
     for (size_t i = 0; i < GROUP; i++) {
         uint8_t clear[1 + VALUE_BYTES] = {1};
+        const uint8_t bound[BOUND_BYTES] = {0};
         uint8_t nonce[24];
 
         rows[i].subject = i % BURST == 0 ? (int64_t)draw(subjects) : rows[i - 1].subject;
         randombytes_buf(rows[i].salt, sizeof(rows[i].salt));
         bare_nonce(b->next + (int64_t)i, rows[i].salt, nonce);
         (void)crypto_aead_xchacha20poly1305_ietf_encrypt(rows[i].sealed, NULL, clear, sizeof(clear),
-                                                         nonce, sizeof(nonce), NULL, nonce,
+                                                         bound, sizeof(bound), NULL, nonce,
                                                          b->keys[rows[i].subject]);
     }
 }
@@ -198,6 +200,7 @@ static double bare_insert(struct bare *b, const struct bare_row rows[GROUP])
 
 static void bare_reveal(struct bare *b, int64_t id)
 {
+    const uint8_t bound[BOUND_BYTES] = {0};
     uint8_t clear[SEALED_BYTES];
     uint8_t nonce[24];
 
@@ -206,7 +209,7 @@ static void bare_reveal(struct bare *b, int64_t id)
     bare_nonce(id, sqlite3_column_blob(b->get, 3), nonce);
     must(crypto_aead_xchacha20poly1305_ietf_decrypt(
              clear, NULL, NULL, sqlite3_column_blob(b->get, 4),
-             (unsigned long long)sqlite3_column_bytes(b->get, 4), nonce, sizeof(nonce), nonce,
+             (unsigned long long)sqlite3_column_bytes(b->get, 4), bound, sizeof(bound), nonce,
              b->keys[sqlite3_column_int64(b->get, 0)]) == 0,
          "a bare decryption");
     (void)sqlite3_reset(b->get);
@@ -366,8 +369,21 @@ static int64_t asked_rows[LOOK_UPS];
 static void draw_look_ups(const struct bare *b)
 {
     for (size_t i = 0; i < LOOK_UPS; i++) {
-        memcpy(asked_tokens[i], tokens[draw(token_count)].bytes, TOKEN_OPAQUE_LEN);
+        memcpy(asked_tokens[i], tokens[draw(token_count / 2) * 2].bytes, TOKEN_OPAQUE_LEN);
         asked_rows[i] = 1 + (int64_t)draw((uint64_t)b->next - 1);
+    }
+}
+
+/* Keys and pages warm, but none of the tokens that are going to be measured. */
+static void warm(struct vault_reader *r)
+{
+    struct vault_value found;
+
+    for (size_t i = 1; i < token_count; i += 2) {
+        must(vault_read_begin(r) == ERR_OK, "a transaction");
+        must(vault_inspect(r, span_of(tokens[i].bytes, tokens[i].len), 0, &found) == ERR_OK,
+             "an inspection");
+        vault_read_end(r);
     }
 }
 
@@ -415,14 +431,14 @@ static void compare_reading(struct vault *v, struct bare *b, size_t per_transact
     double ratios[ROUNDS];
     double bare_s = 0;
     double vault_s = 0;
+    double again_s = 0;
     char what[64];
 
     must(vault_reader_open(v, &r) == ERR_OK, "a reader");
     draw_look_ups(b);
-    for (size_t i = 0; i < ROUNDS; i++) { /* warm */
-        (void)reveal_round(r, per_transaction, i);
+    warm(r);
+    for (size_t i = 0; i < ROUNDS; i++)
         (void)bare_round(b, per_transaction, i);
-    }
     for (size_t i = 0; i < ROUNDS; i++) {
         const double bare = bare_round(b, per_transaction, i);
         const double ours = reveal_round(r, per_transaction, i);
@@ -430,9 +446,13 @@ static void compare_reading(struct vault *v, struct bare *b, size_t per_transact
         ratios[i] = bare / ours;
         bare_s += bare;
         vault_s += ours;
+        (void)reveal_round(r, per_transaction, i); /* the second time it is remembered */
+        again_s += reveal_round(r, per_transaction, i);
     }
-    (void)printf("reveal, %zu in a transaction: bare %.2f us, vault %.2f us\n", per_transaction,
-                 bare_s / LOOK_UPS * 1e6, vault_s / LOOK_UPS * 1e6);
+    (void)printf(
+        "reveal, %zu in a transaction: bare %.2f us, vault %.2f us (seen lately: %.2f us)\n",
+        per_transaction, bare_s / LOOK_UPS * 1e6, vault_s / LOOK_UPS * 1e6,
+        again_s / LOOK_UPS * 1e6);
     (void)snprintf(what, sizeof(what), "reveal / bare select + decrypt, %zu in a transaction",
                    per_transaction);
     verdict(what, median(ratios, ROUNDS), bar, true);

@@ -124,6 +124,21 @@ static void drop_key(struct writer *w, uint64_t slot)
     for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
         (void)pthread_mutex_lock(&r->lock);
         keycache_drop(r->keys, slot);
+        (void)pthread_mutex_unlock(&r->lock);
+    }
+    (void)pthread_mutex_unlock(&v->readers_lock);
+}
+
+/* What else is remembered of the subject: without the key it leads nowhere, so that it need not go
+ * before the acknowledgement, and looking for it takes longer than the key does. */
+static void drop_traces(struct writer *w, uint64_t slot)
+{
+    struct vault *v = w->v;
+
+    names_drop(w->names, slot);
+    (void)pthread_mutex_lock(&v->readers_lock);
+    for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
+        (void)pthread_mutex_lock(&r->lock);
         names_drop(r->names, slot);
         rowcache_drop(r->rows, slot);
         (void)pthread_mutex_unlock(&r->lock);
@@ -185,9 +200,9 @@ void vault__erase(struct writer *w, struct vault_erase *op)
             vault_erasure_done(op->erasure);
         acknowledge(op, e, &record);
     }
-    names_drop(w->names, record.slot);
-    if (vault__erasures_tell(w) != ERR_OK)
-        return; /* the next sweep, or the next start, tells it again */
+    drop_traces(w, record.slot);
+    e = vault__erasures_tell(w); /* if not: the next sweep tells it, or the next start */
+    (void)e;
 }
 
 void vault_erasure_done(struct vault_erasure *erasure)

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-enum { READER_NAMES = 4096, READER_ROWS = 16384 };
+enum { READER_NAMES = 4096, READER_ROWS = 16384, READER_SEEN = 16384 };
 
 /* ---- opening ---- */
 
@@ -28,6 +28,7 @@ enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
     r->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
     r->names = names_new(READER_NAMES);
     r->rows = rowcache_new(READER_ROWS);
+    r->seen = mem_alloc(READER_SEEN * sizeof(r->seen[0]));
     r->names_generation = atomic_load(&v->names_generation);
     REQUIRE(pthread_mutex_init(&r->lock, NULL) == 0);
     (void)pthread_mutex_lock(&v->readers_lock);
@@ -55,6 +56,7 @@ void vault_reader_close(struct vault_reader **reader)
     keycache_free(&r->keys);
     names_free(&r->names);
     rowcache_free(&r->rows);
+    mem_free(&r->seen);
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
 }
@@ -160,6 +162,21 @@ static bool find_remembered(struct vault_reader *r, const struct token_ref *ref,
            secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES) && live(r, f) == ERR_OK;
 }
 
+/* Rows are remembered from their second use on: remembering each of many that come once would cost
+ * more than it saves, and push out those in use. Salts are random, so any of their bytes tell. */
+static bool comes_again(struct vault_reader *r, const uint8_t salt[TOKEN_SALT_BYTES])
+{
+    uint16_t place;
+    uint16_t mark;
+    bool again;
+
+    memcpy(&place, salt, sizeof(place));
+    memcpy(&mark, salt + sizeof(place), sizeof(mark));
+    again = r->seen[place % READER_SEEN] == mark;
+    r->seen[place % READER_SEEN] = mark;
+    return again;
+}
+
 static enum err find(struct vault_reader *r, struct span token, uint64_t subject_slot,
                      struct found *f)
 {
@@ -178,7 +195,7 @@ static enum err find(struct vault_reader *r, struct span token, uint64_t subject
         e = find_stored(r, &ref, subject_slot, f);
         if (e != ERR_OK)
             return e;
-        if (owner == 0 || owner == f->row.slot)
+        if ((owner == 0 || owner == f->row.slot) && comes_again(r, ref.salt))
             rowcache_put_token(r->rows, ref.class_id, ref.row, owner, &f->row);
     }
     return subject_slot != 0 && subject_slot != f->row.slot ? ERR_DENIED : ERR_OK;

@@ -48,13 +48,13 @@
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
     X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?2,?3,?4,?5,?6)",         \
                "INSERT INTO val_$(id,tok,subj,created,due,ct) VALUES(?1,?2,?3,?4,?5,?6)")          \
-    X(ROW_GET, "SELECT id,0,subj,created,due,salt,ct FROM val_$ WHERE id=?1", NULL)                \
-    X(ROWS_OF, "SELECT id,0,subj,created,due,salt,ct FROM val_$ WHERE subj=?1",                    \
-               "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                              \
+    X(ROW_GET, "SELECT subj,created,due,salt,ct FROM val_$ WHERE id=?1", NULL)                     \
+    X(ROWS_OF, "SELECT subj,created,due,salt,ct,id,0 FROM val_$ WHERE subj=?1",                    \
+               "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.id,v.tok"                              \
                " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1")                  \
-    X(OWNERS, NULL, "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                         \
+    X(OWNERS, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.id,v.tok"                         \
                     " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok WHERE d.tok=?1")              \
-    X(OWNER_GET, NULL, "SELECT v.id,v.tok,v.subj,v.created,v.due,d.salt,v.ct"                      \
+    X(OWNER_GET, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.id,v.tok"                      \
                        " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok"                           \
                        " WHERE d.tok=?1 AND v.subj=?2 ORDER BY v.due DESC LIMIT 1")                \
     X(SHARED_FIND, NULL, "SELECT tok,salt FROM det_$ WHERE fp=?1")                                 \

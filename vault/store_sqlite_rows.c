@@ -107,42 +107,50 @@ enum err store_row_add(struct store *s, const struct store_class *c, const struc
     return p->count == STORE_PENDING_ROWS ? store__flush_class(s, c) : ERR_OK;
 }
 
-/* Columns: id, tok, subj, created, due, salt, ct. */
+/* Columns: subj, created, due, salt, ct. */
 static enum err read_row(sqlite3_stmt *stmt, struct store_row *ret)
 {
-    struct store_row row = {
-        .id = column_u64(stmt, 0),
-        .token_row = column_u64(stmt, 1),
-        .slot = column_u64(stmt, 2),
-        .created_s = sqlite3_column_int64(stmt, 3),
-        .due_s = sqlite3_column_int64(stmt, 4),
-    };
-
-    if (!column_bytes(stmt, 5, row.salt, TOKEN_SALT_BYTES))
+    ret->slot = column_u64(stmt, 0);
+    ret->created_s = sqlite3_column_int64(stmt, 1);
+    ret->due_s = sqlite3_column_int64(stmt, 2);
+    if (!column_bytes(stmt, 3, ret->salt, TOKEN_SALT_BYTES))
         return ERR_CORRUPT;
-    row.sealed.at = sqlite3_column_blob(stmt, 6);
-    row.sealed.len = (size_t)sqlite3_column_bytes(stmt, 6);
-    if (row.sealed.at == NULL || row.sealed.len <= CRYPTO_TAG_BYTES)
-        return ERR_CORRUPT;
-    *ret = row;
-    return ERR_OK;
+    ret->sealed.at = sqlite3_column_blob(stmt, 4);
+    ret->sealed.len = (size_t)sqlite3_column_bytes(stmt, 4);
+    return ret->sealed.at == NULL || ret->sealed.len <= CRYPTO_TAG_BYTES ? ERR_CORRUPT : ERR_OK;
 }
 
+/* The same, then: id, tok. */
 static enum err first_row(struct store *s, sqlite3_stmt *stmt, struct store_row *ret)
 {
+    struct store_row row;
     enum err e = store__row(s, stmt);
 
-    return e == ERR_OK ? read_row(stmt, ret) : e;
+    if (e == ERR_OK)
+        e = read_row(stmt, &row);
+    if (e != ERR_OK)
+        return e;
+    row.id = column_u64(stmt, 5);
+    row.token_row = column_u64(stmt, 6);
+    *ret = row;
+    return ERR_OK;
 }
 
 enum err store_row_get(struct store *s, const struct store_class *c, uint64_t id,
                        struct store_row *ret)
 {
     sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_GET);
+    struct store_row row = {.id = id};
+    enum err e;
 
     if (stmt != NULL)
         bind_int(stmt, 1, (int64_t)id);
-    return first_row(s, stmt, ret);
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        e = read_row(stmt, &row);
+    if (e == ERR_OK)
+        *ret = row;
+    return e;
 }
 
 enum err store_shared_find(struct store *s, const struct store_class *c,

@@ -70,6 +70,7 @@ struct vault_reader {
     struct keycache *keys;
     struct names *names;
     struct rowcache *rows;
+    uint16_t *seen;            /* marks of tokens that came lately */
     unsigned names_generation; /* the vault's when `names` was last known to be right */
     struct vault_reader *next;
 };

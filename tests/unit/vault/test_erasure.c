@@ -236,7 +236,7 @@ Test(erasure, it_waits_for_whoever_is_using_the_key)
         pthread_cond_wait(&holder.wake, &holder.lock);
     pthread_mutex_unlock(&holder.lock);
     cr_assert_eq(op.op.result, ERR_OK);
-    cr_assert_null(keycache_get(f.r->keys, value.slot));
+    cr_assert_null(keycache_get(f.r->keys, value.slot), "before it was acknowledged");
     vault_erasure_done(&erasure);
 }
 
@@ -259,6 +259,33 @@ Test(erasure, every_reader_lets_go_of_the_key)
         cr_assert_null(keycache_get(readers[i]->keys, value.slot));
         vault_reader_close(&readers[i]);
     }
+    vault_erasure_done(&erasure);
+}
+
+Test(erasure, nothing_that_a_reader_remembers_stays)
+{
+    struct token_text token = store(f.note, "anna", "tea");
+    struct token_text shared = store(f.phone, "anna", "+491701");
+    struct vault_erasure erasure = {0};
+    uint8_t mac[CRYPTO_MAC_BYTES];
+    struct token_ref ref;
+    struct store_row row;
+    uint64_t slot = 0;
+
+    for (int i = 0; i < 2; i++) {
+        cr_assert(fixture_reveals(&f, &token, "tea"));
+        cr_assert(fixture_reveals(&f, &shared, "+491701"));
+    }
+    cr_assert_eq(fixture_subject(&f, "anna", &slot), ERR_OK);
+    cr_assert_eq(token_read(fixture_span(&token), f.v->locator_key, &ref), ERR_OK);
+    vault__name_mac(vault__domain_key(f.v, VAULT_DOMAIN_DEFAULT), VAULT_DOMAIN_DEFAULT,
+                    SPAN_LIT("anna"), mac);
+    cr_assert(rowcache_by_token(f.r->rows, ref.class_id, ref.row, 0, &row));
+    cr_assert_eq(names_get(f.r->names, mac), slot);
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    cr_assert_eq(open_count(), 1, "and now the writer has done all of it");
+    cr_assert_not(rowcache_by_token(f.r->rows, ref.class_id, ref.row, 0, &row));
+    cr_assert_eq(names_get(f.r->names, mac), 0);
     vault_erasure_done(&erasure);
 }
 

@@ -190,6 +190,8 @@ Test(writer, of_two_subjects_the_first_known_name_wins_and_no_name_moves)
     anna = slot_of("anna");
     bert = slot_of("bert");
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    fixture_close(&f); /* a reader that remembers nothing */
+    cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_eq(slot_of("anna"), anna);
     cr_assert_eq(slot_of("bert"), bert);
     cr_assert_eq(slot_of("new"), bert);
@@ -335,16 +337,20 @@ Test(writer, queued_operations_are_each_answered_once)
 Test(writer, a_bad_operation_fails_alone_in_its_group)
 {
     AUTO(mem_free) struct request *all = make_requests();
+    AUTO(mem_free) char *large = mem_alloc(LIMIT_VALUE_MAX + 1);
+    static const enum err expected[] = {ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_OK};
 
     for (size_t i = 0; i < MANY; i += 3)
         all[i].item.class_id = 99;
+    for (size_t i = 1; i < MANY; i += 3)
+        all[i].item.value = span_of(large, LIMIT_VALUE_MAX + 1);
     waiter.left = MANY;
     for (size_t i = 0; i < MANY; i++)
         cr_assert_eq(vault_submit(f.v, &all[i].op.op), ERR_OK);
     wait_all();
     for (size_t i = 0; i < MANY; i++)
-        cr_assert_eq(all[i].op.op.result, i % 3 == 0 ? ERR_NOT_FOUND : ERR_OK);
-    cr_assert_eq(fixture_stats(&f, f.note).items, MANY - MANY / 3);
+        cr_assert_eq(all[i].op.op.result, expected[i % 3]);
+    cr_assert_eq(fixture_stats(&f, f.note).items, MANY / 3);
 }
 
 Test(writer, closing_finishes_what_is_queued)
@@ -385,12 +391,12 @@ Test(writer, a_full_queue_answers_busy_at_once)
         e = vault_submit(f.v, &ops[i].op);
         queued += e == ERR_OK;
     }
-    cr_assert_eq(e, ERR_BUSY);
-    cr_assert_geq(queued, LIMIT_WRITER_QUEUE_MAX);
-    cr_assert_leq(queued, most);
     waiter.left = queued;
     pthread_mutex_unlock(&waiter.lock);
     wait_all();
+    cr_assert_eq(e, ERR_BUSY);
+    cr_assert_geq(queued, LIMIT_WRITER_QUEUE_MAX);
+    cr_assert_leq(queued, most);
 }
 
 enum { RACERS = 64 };
@@ -437,6 +443,7 @@ static void check_nothing_stays(const char *fault, enum err expected)
     cr_assert(fixture_reveals(&f, &before, "before"));
     cr_assert_eq(fixture_tokenize(&f, f.phone, "bert", "kept", &token), ERR_OK);
     cr_assert(fixture_reveals(&f, &token, "kept"));
+    cr_assert_eq(fixture_subject(&f, "bert", &slot), ERR_OK, "not remembered from the lost one");
     cr_assert_eq(fixture_stats(&f, f.phone).created, 2);
 }
 
@@ -448,6 +455,26 @@ Test(writer, a_failed_commit_leaves_no_part_of_it)
 Test(writer, a_full_disk_says_so_and_leaves_no_part)
 {
     check_nothing_stays("space.fail!full", ERR_NO_SPACE);
+}
+
+Test(writer, an_operation_that_fails_half_way_leaves_no_half)
+{
+    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("x")};
+    struct vault_tokenize op = {.op.kind = VAULT_TOKENIZE,
+                                .domain = VAULT_DOMAIN_DEFAULT,
+                                .names = {SPAN_LIT("anna"), SPAN_LIT("anna@example.org")},
+                                .name_count = 2,
+                                .items = &item,
+                                .count = 1};
+    struct token_text token;
+
+    cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "before", &token), ERR_OK);
+    f.v->writer->row_next = f.v->writer->row_end; /* it is idle, and will need a block of rows */
+    fault_test_set("file.full!", NULL);
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_NO_SPACE);
+    fault_test_set(NULL, NULL);
+    cr_assert_eq(fixture_subject(&f, "anna@example.org", &(uint64_t){0}), ERR_NOT_FOUND);
+    cr_assert(fixture_reveals(&f, &token, "before"));
 }
 
 Test(writer, keys_that_cannot_be_synced_end_all_service)
