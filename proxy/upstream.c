@@ -25,6 +25,7 @@ struct upstream_pool *upstream_pool_new(h2o_loop_t *loop, const struct upstream_
     pool->down_until = mem_alloc(config->address_count * sizeof(*pool->down_until));
     h2o_linklist_init_anchor(&pool->busy);
     h2o_linklist_init_anchor(&pool->idle);
+    h2o_linklist_init_anchor(&pool->closed);
     h2o_linklist_init_anchor(&pool->calls);
     h2o_linklist_init_anchor(&pool->spare_calls);
     h2o_timeout_init(loop, &pool->connect_timeout, (uint64_t)config->connect_ms);
@@ -37,10 +38,15 @@ struct upstream_pool *upstream_pool_new(h2o_loop_t *loop, const struct upstream_
     return pool;
 }
 
+static struct upstream_conn *first_conn(const h2o_linklist_t *list)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, list->next);
+}
+
 static void close_all(h2o_linklist_t *list)
 {
     while (!h2o_linklist_is_empty(list))
-        upstream__conn_close(H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, list->next));
+        upstream__conn_close(first_conn(list));
 }
 
 void upstream_pool_drain(struct upstream_pool *pool)
@@ -77,6 +83,8 @@ void upstream_pool_free(struct upstream_pool **poolp)
     REQUIRE(pool->magic == UPSTREAM_POOL_MAGIC);
     close_all(&pool->busy);
     close_all(&pool->idle);
+    while (!h2o_linklist_is_empty(&pool->closed))
+        upstream__conn_destroy(first_conn(&pool->closed));
     destroy_calls(&pool->calls);
     destroy_calls(&pool->spare_calls);
     h2o_timeout_dispose(pool->loop, &pool->connect_timeout);

@@ -15,47 +15,38 @@
 
 static void connect_next(struct upstream_call *call, enum err last);
 
-void upstream__conn_enter(struct upstream_conn *conn)
+void upstream__conn_destroy(struct upstream_conn *conn)
 {
-    conn->entered++;
-}
-
-static void destroy(struct upstream_conn *conn)
-{
+    h2o_timeout_unlink(&conn->timer);
+    h2o_linklist_unlink(&conn->link);
     buf_done(&conn->inbox);
     conn->magic = 0;
     free(conn);
 }
 
-void upstream__conn_leave(struct upstream_conn *conn)
-{
-    conn->entered--;
-    if (conn->entered == 0 && conn->state == CONN_CLOSED)
-        destroy(conn);
-}
-
-/* Off its list and out of the counts. */
-static void unlist(struct upstream_conn *conn)
-{
-    if (!h2o_linklist_is_linked(&conn->link))
-        return;
-    h2o_linklist_unlink(&conn->link);
-    if (conn->state == CONN_IDLE)
-        conn->pool->idle_count--;
-}
-
-void upstream__conn_set_state(struct upstream_conn *conn, enum conn_state state)
+static void set_state(struct upstream_conn *conn, enum conn_state state)
 {
     struct upstream_pool *pool = conn->pool;
 
-    REQUIRE(state != CONN_CLOSED);
-    unlist(conn);
+    if (h2o_linklist_is_linked(&conn->link)) {
+        h2o_linklist_unlink(&conn->link);
+        pool->idle_count -= conn->state == CONN_IDLE;
+    }
     conn->state = state;
-    if (state == CONN_IDLE) {
+    switch (state) {
+    case CONN_CONNECTING:
+    case CONN_HANDSHAKE:
+    case CONN_BUSY:
+        h2o_linklist_insert(&pool->busy, &conn->link);
+        break;
+    case CONN_IDLE:
         h2o_linklist_insert(pool->idle.next, &conn->link); /* at the front */
         pool->idle_count++;
-    } else {
-        h2o_linklist_insert(&pool->busy, &conn->link);
+        break;
+    case CONN_CLOSED:
+        h2o_linklist_insert(&pool->closed, &conn->link);
+        pool->conn_count--;
+        break;
     }
 }
 
@@ -83,17 +74,13 @@ void upstream__conn_close(struct upstream_conn *conn)
 
     if (conn->state == CONN_CLOSED)
         return;
-    unlist(conn);
-    h2o_timeout_unlink(&conn->timer);
-    conn->state = CONN_CLOSED;
-    conn->pool->conn_count--;
+    set_state(conn, CONN_CLOSED);
+    upstream__conn_arm(conn, &conn->pool->now_timeout); /* to be freed */
     if (conn->call != NULL)
         conn->call->conn = NULL;
     conn->call = NULL;
     sock->data = NULL; /* with TLS the socket lives on until its good-bye is written */
     h2o_socket_close(sock);
-    if (conn->entered == 0)
-        destroy(conn);
 }
 
 void upstream__conn_release(struct upstream_conn *conn)
@@ -107,7 +94,7 @@ void upstream__conn_release(struct upstream_conn *conn)
     }
     conn->reused = true;
     conn->idle_since = h2o_now(pool->loop);
-    upstream__conn_set_state(conn, CONN_IDLE);
+    set_state(conn, CONN_IDLE);
     upstream__conn_set_reading(conn, true); /* notices closes and unasked bytes */
     upstream__conn_arm(conn, &pool->keep_alive_timeout);
 }
@@ -149,7 +136,7 @@ void upstream__conn_start(struct upstream_conn *conn, struct upstream_call *call
     conn->interim = 0;
     conn->scanned = 0;
     buf_reset(&conn->inbox);
-    upstream__conn_set_state(conn, CONN_BUSY);
+    set_state(conn, CONN_BUSY);
     upstream__write(conn);
 }
 
@@ -171,7 +158,6 @@ static void on_timer(h2o_timeout_entry_t *entry)
     struct upstream_conn *conn = H2O_STRUCT_FROM_MEMBER(struct upstream_conn, timer, entry);
 
     REQUIRE(conn->magic == UPSTREAM_CONN_MAGIC);
-    upstream__conn_enter(conn);
     switch (conn->state) {
     case CONN_CONNECTING:
     case CONN_HANDSHAKE:
@@ -184,9 +170,9 @@ static void on_timer(h2o_timeout_entry_t *entry)
         upstream__conn_close(conn);
         break;
     case CONN_CLOSED:
+        upstream__conn_destroy(conn);
         break;
     }
-    upstream__conn_leave(conn);
 }
 
 static void on_ready(struct upstream_conn *conn)
@@ -205,12 +191,10 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
 {
     struct upstream_conn *conn = upstream__conn_of(sock);
 
-    upstream__conn_enter(conn);
     if (err != NULL)
         attempt_failed(conn, ERR_UPSTREAM);
     else
         on_ready(conn);
-    upstream__conn_leave(conn);
 }
 
 /* The name for SNI; an address has none (RFC 6066 3), which libh2o can only be told with "". */
@@ -228,16 +212,14 @@ static void on_connected(h2o_socket_t *sock, const char *err)
     struct upstream_conn *conn = upstream__conn_of(sock);
     const struct upstream_config *config = conn->pool->config;
 
-    upstream__conn_enter(conn);
     if (err != NULL) {
         attempt_failed(conn, ERR_UPSTREAM);
     } else if (config->tls != NULL) {
-        upstream__conn_set_state(conn, CONN_HANDSHAKE);
+        set_state(conn, CONN_HANDSHAKE);
         h2o_socket_ssl_handshake(sock, config->tls, server_name(config->host), on_handshake);
     } else {
         on_ready(conn);
     }
-    upstream__conn_leave(conn);
 }
 
 /* False when the kernel refuses at once. */
@@ -262,7 +244,7 @@ static bool dial(struct upstream_call *call, size_t address)
     sock->data = conn;
     call->conn = conn;
     pool->conn_count++;
-    upstream__conn_set_state(conn, CONN_CONNECTING);
+    set_state(conn, CONN_CONNECTING);
     upstream__conn_arm(conn, &pool->connect_timeout);
     return true;
 }

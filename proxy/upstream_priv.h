@@ -33,7 +33,7 @@ enum conn_state {
     CONN_HANDSHAKE,  /* busy list; has a call */
     CONN_BUSY,       /* busy list; has a call */
     CONN_IDLE,       /* idle list; no call */
-    CONN_CLOSED      /* on no list; freed when nobody above on the stack uses it */
+    CONN_CLOSED      /* closed list; freed at the end of the loop's turn, when nobody looks at it */
 };
 
 struct upstream_conn {
@@ -47,7 +47,6 @@ struct upstream_conn {
     size_t address;
     uint64_t idle_since; /* the loop's time */
 
-    unsigned entered;  /* functions on the stack that will still look at this */
     bool reused;       /* has served a call before */
     bool unfit;        /* must not be reused */
     bool reading;      /* a read callback is set */
@@ -97,6 +96,7 @@ struct upstream_pool {
     const struct upstream_config *config;
     h2o_linklist_t busy;
     h2o_linklist_t idle; /* most recently used first */
+    h2o_linklist_t closed;
     h2o_linklist_t calls;
     h2o_linklist_t spare_calls;
     size_t conn_count;
@@ -122,15 +122,13 @@ struct upstream_conn *upstream__conn_take_idle(struct upstream_pool *pool, bool 
 /* Start connecting for this call; tries its next addresses when one fails at once. Ends the call
  * when none is left. */
 void upstream__conn_open(struct upstream_call *call);
-/* Move to a state and its list. Not for CONN_CLOSED. */
-void upstream__conn_set_state(struct upstream_conn *conn, enum conn_state state);
-/* Close; frees it unless it is entered. Its call, if any, is let go. Called by whoever finds that
+/* Close. The struct stays until the end of the loop's turn. Its call, if any, is let go. Called by whoever finds that
  * the connection is of no more use; again does nothing. */
 void upstream__conn_close(struct upstream_conn *conn);
 /* The call is over: keep the connection for the next one when nothing speaks against it. */
 void upstream__conn_release(struct upstream_conn *conn);
-void upstream__conn_enter(struct upstream_conn *conn);
-void upstream__conn_leave(struct upstream_conn *conn); /* may free */
+/* Free a closed one now: the pool ends. */
+void upstream__conn_destroy(struct upstream_conn *conn);
 /* One timer a connection: link it to `timeout`, or to none (NULL). */
 void upstream__conn_arm(struct upstream_conn *conn, h2o_timeout_t *timeout);
 void upstream__conn_set_reading(struct upstream_conn *conn, bool on);

@@ -230,10 +230,8 @@ void upstream__on_readable(h2o_socket_t *sock, const char *err)
 {
     struct upstream_conn *conn = upstream__conn_of(sock);
 
-    upstream__conn_enter(conn);
     if (sock->ssl != NULL)
         read_tls(conn, err);
     else
         read_plain(conn);
-    upstream__conn_leave(conn);
 }

@@ -71,12 +71,10 @@ static void on_writable(h2o_socket_t *sock, const char *err)
 {
     struct upstream_conn *conn = upstream__conn_of(sock);
 
-    upstream__conn_enter(conn);
     if (err != NULL)
         on_broken(conn);
     else
         upstream__write(conn);
-    upstream__conn_leave(conn);
 }
 
 /* Straight to the socket, not through h2o_socket_write(): that does not tell how far it came, which
@@ -109,7 +107,6 @@ static void on_tls_written(h2o_socket_t *sock, const char *err)
 {
     struct upstream_conn *conn = upstream__conn_of(sock);
 
-    upstream__conn_enter(conn);
     if (err != NULL) {
         on_broken(conn);
     } else {
@@ -120,7 +117,6 @@ static void on_tls_written(h2o_socket_t *sock, const char *err)
         else
             upstream__write(conn);
     }
-    upstream__conn_leave(conn);
 }
 
 static void write_tls(struct upstream_conn *conn)

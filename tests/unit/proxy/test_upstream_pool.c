@@ -246,9 +246,12 @@ enum { SHORT_MS = 30 };
 /* Send once; the result, and that it came in about the short time. */
 static void expect_timeout(struct rig *r, const char *method, const char *body, unsigned heads)
 {
-    int64_t start = clock_mono_ms();
-    struct told t = rig_ask(r, method, body);
+    int64_t start;
+    struct told t;
 
+    h2o_evloop_run(r->loop, 0); /* timers count from the loop's last look at the clock */
+    start = clock_mono_ms();
+    t = rig_ask(r, method, body);
     cr_expect_eq(t.result, ERR_TIMEOUT, "%s", err_name(t.result));
     cr_expect_eq(t.heads, heads);
     cr_expect_geq(clock_mono_ms() - start, SHORT_MS - 1);
