@@ -348,7 +348,7 @@ Test(control, hangs_up_on_who_asks_for_much_and_reads_nothing)
     json_set(request, "values", list);
     json_add(list, json_new_text(span_of(text, 1 << 20)));
     free(text);
-    server_start(&s, 50);
+    server_start(&s, 500);
     fd = dial(&s);
     cr_assert_eq(client_call(fd, request, WAIT_MS, &answer, &msg), ERR_OK, "%s", msg.text);
     json_free(&request);

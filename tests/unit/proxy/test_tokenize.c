@@ -166,7 +166,6 @@ Test(tokenize, asks_the_writer_once_for_a_deterministic_value)
 Test(tokenize, asks_for_what_is_missing_only)
 {
     AUTO(buf_done) struct buf first, again;
-    AUTO(tokenize_free) struct tokenize *t = NULL;
     struct vault_class_stats email, note;
 
     body_subject(&b, "ada");
