@@ -83,6 +83,7 @@ static inline void rig_on_done(struct upstream_call *call, enum err result, void
 {
     struct told *t = context;
 
+    cr_assert_eq(call, t->call);
     cr_assert_eq(t->dones, 0, "done comes once");
     t->dones++;
     t->result = result;
