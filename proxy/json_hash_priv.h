@@ -2,9 +2,9 @@
 /* Hashes of member names under a key that each process draws: whoever sends names cannot choose
  * them so that they meet in a table.
  *
- *   name_hash()       a few multiplications; for names of small objects, compared one by one, and
- * for finding the names that fields declare proxy__sip_hash() SipHash-1-3, for the tables of large
- * objects, where meeting would cost
+ *   name_hash()        a few multiplications; for names of small objects, compared one by one, and for
+ *                      finding the names that fields declare
+ *   proxy__sip_hash()  SipHash-1-3, for the tables of large objects, where meeting would cost
  *
  * Both are of the name as it reads after unescaping. */
 #pragma once

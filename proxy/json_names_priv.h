@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The member names of the objects that are open, to find duplicates (THREATS E13, E85). Names are
+/* The member names of the objects that are open, to find duplicates (E13, E85). Names are
  * not copied: of each, a hash and the place in the document where it stands are kept, on one stack
  * that all open objects share. Small objects are searched through; larger ones get a table. */
 #pragma once

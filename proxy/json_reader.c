@@ -7,9 +7,8 @@
  * that set is empty nothing but grammar and duplicate names is looked at.
  *
  * Runs on: any thread. Holds: levels and names on the stack, hits on the heap from the first one.
- * Invariant: level d has the states[d] of its container; states[d + 1] are those of the value at
- * hand. Not here: characters and numbers (json_scan_priv.h, json_string.c), duplicates
- * (json_names.c). */
+ * Invariant: a level has the states of its container; the one above it those of the value at hand.
+ * Not here: characters and numbers (json_scan_priv.h, json_string.c), duplicates (json_names.c). */
 #include "proxy/json_reader.h"
 
 #include <stdlib.h>

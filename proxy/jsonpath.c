@@ -2,12 +2,13 @@
 /* Reading RFC 9535 paths:
  *
  *   path      = "$" *( [space] segment )
- *   segment   = [ "." ] ( "." name / "." "*" ) / [ ".." ] "[" [space] selector [space] "]"
+ *   segment   = "." ( name / "*" ) / ".." ( name / "*" / bracket ) / bracket
+ *   bracket   = "[" [space] selector [space] "]"
  *   selector  = "'" text "'" / DQUOTE text DQUOTE / index / "*"
  *
- * where ".." before a name, star or bracket means any depth. What RFC 9535 has beyond this
- * (filters, slices, lists of selectors, negative indexes) is refused with its name. Runs on: any
- * thread. Holds: the names of one path. Not here: what steps do (fields.c). */
+ * where ".." means any depth. What RFC 9535 has beyond this (filters,
+ * slices, lists of selectors, negative indexes) is refused by its name.
+ * Runs on: any thread. Holds: the names of one path. Not here: what steps do (fields.c). */
 #include "proxy/jsonpath_priv.h"
 
 #include <string.h>

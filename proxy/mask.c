@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Masks: enough of a value to recognise it, not enough to use it. The rule is fixed for a format,
- * so that no value can be rebuilt from several masks of it (E41). Runs on: any thread. Holds:
- * nothing. Invariant: a mask is UTF-8 whatever the value was. */
+ * so that no value can be rebuilt from several masks of it (E41).
+ * Runs on: any thread. Holds: nothing. Invariant: a mask is UTF-8 whatever the value was. */
 #include "proxy/transform.h"
 
 #include <string.h>

@@ -7,9 +7,9 @@
  *   REVEAL_TOKEN     stays           stays                     null
  *
  * Runs on: a loop thread, inline. Holds: one value at a time, wiped.
- * Invariant: what is written is the whole body or nothing; a token of another class than the
- * field's is left alone, so that a field cannot be used to see what is declared to be something
- * else. Not here: who the caller is (policy.c). */
+ * Invariant: what is written is the whole body or nothing; a token of another class than the field's
+ * is left alone, so that a field cannot be used to see what is declared to be something else.
+ * Not here: who the caller is (policy.c). */
 #include "proxy/transform.h"
 
 #include <string.h>
