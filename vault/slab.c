@@ -340,6 +340,21 @@ enum err slab_reserve_rows(struct slab *s, uint64_t count, uint64_t *ret_first)
     return ERR_OK;
 }
 
+enum err slab_clear(struct slab *s, uint64_t slot)
+{
+    static const uint8_t zeroes[SLAB_SLOT_BYTES];
+    enum err e;
+
+    REQUIRE(slot >= FIRST_SLOTS); /* the store's own keys are always needed */
+    if (s->failed)
+        return ERR_IO;
+    if (slot >= s->used)
+        return ERR_NOT_FOUND;
+    s->dirty = true;
+    e = overwrite(s, slot, zeroes);
+    return e == ERR_OK ? e : note_failure(s, e);
+}
+
 enum err slab_shred(struct slab *s, uint64_t slot)
 {
     static const uint8_t zeroes[SLAB_SLOT_BYTES];

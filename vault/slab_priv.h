@@ -51,6 +51,8 @@ enum err slab_sync(struct slab *s) MUST_CHECK;
 enum err slab_reserve_rows(struct slab *s, uint64_t count, uint64_t *ret_first) MUST_CHECK;
 /* Overwrite a slot with zeroes; durable on return (fdatasync). Idempotent. */
 enum err slab_shred(struct slab *s, uint64_t slot) MUST_CHECK;
+/* The same for a key that nothing needs any more, many at a time: durable after slab_sync(). */
+enum err slab_clear(struct slab *s, uint64_t slot) MUST_CHECK;
 /* Read and unwrap (pread; any thread). NOT_FOUND: zeroed or never used. CORRUPT: does not unwrap. The
  * caller wipes ret->key. */
 enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret) MUST_CHECK;

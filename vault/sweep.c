@@ -89,6 +89,21 @@ enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op)
 
 /* ---- values that are due ---- */
 
+enum err vault__ended_forget(struct writer *w)
+{
+    enum err e = ERR_OK;
+
+    if (w->ended_count == 0)
+        return ERR_OK;
+    atomic_fetch_add(&w->v->names_generation, 1);
+    for (size_t i = 0; e == ERR_OK && i < w->ended_count; i++) {
+        keycache_drop(w->keys, w->ended[i]);
+        e = slab_clear(w->v->slab, w->ended[i]);
+    }
+    w->ended_count = 0;
+    return e == ERR_OK ? slab_sync(w->v->slab) : e;
+}
+
 static int by_slot(const void *a, const void *b)
 {
     const struct store_gone *x = a;
@@ -111,23 +126,29 @@ static enum err has_rows(struct writer *w, uint64_t slot, bool *ret)
     return e;
 }
 
-/* The last value of a subject is gone: its names must not stay behind. Its key stays in the slab
- * and opens nothing. */
+/* The last value of a subject is gone: neither its names nor its key may stay behind. The key goes
+ * when the deletion is durable. */
 static enum err end_subject(struct writer *w, uint64_t slot)
 {
     const struct keycache_entry *entry;
     enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
+    const bool had_key = e == ERR_OK;
 
-    if (e == ERR_NOT_FOUND)
-        return ERR_OK; /* erased: its own sweep ends it */
+    if (e == ERR_NOT_FOUND) /* erased, and counted then */
+        e = ERR_OK;
     if (e == ERR_OK)
         e = store_names_delete(w->store, slot);
     if (e == ERR_OK)
         e = store_subject_delete(w->store, slot);
-    if (e != ERR_OK)
+    if (e != ERR_OK || !had_key)
         return e;
-    w->subjects_ended = true;
     tally_subjects(w->tally, -1);
+    if (w->ended_count == w->ended_cap) {
+        w->ended_cap = w->ended_cap == 0 ? 256 : w->ended_cap * 2;
+        w->ended = realloc(w->ended, w->ended_cap * sizeof(w->ended[0]));
+        REQUIRE(w->ended != NULL);
+    }
+    w->ended[w->ended_count++] = slot;
     return ERR_OK;
 }
 
@@ -161,7 +182,7 @@ enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
         e = follow_up(w, c, count, STORE_PURGED_TIMER, op->now_s);
     if (e == ERR_OK)
         e = end_subjects(w, count);
-    if (w->subjects_ended)
+    if (w->ended_count > 0)
         names_clear(w->names);
     if (e != ERR_OK) {
         w->broken = e;

@@ -180,7 +180,7 @@ static void run_group(struct writer *w, struct vault_op *first)
 
     w->broken = ERR_OK;
     w->any_disordered = false;
-    w->subjects_ended = false;
+    w->ended_count = 0;
     memset(w->disordered, 0, sizeof(w->disordered));
     for (struct vault_op *op = first; op != NULL; op = op->next)
         prepare(w, op);
@@ -195,8 +195,8 @@ static void run_group(struct writer *w, struct vault_op *first)
         e = commit(w);
     if (e != ERR_OK)
         undo(w);
-    else if (w->subjects_ended)
-        atomic_fetch_add(&w->v->names_generation, 1);
+    else if (vault__ended_forget(w) != ERR_OK)
+        atomic_store(&w->v->failed, true);
     for (struct vault_op *op = first; e != ERR_OK && op != NULL; op = op->next)
         op->result = e;
     if (e == ERR_OK)
@@ -351,6 +351,7 @@ static void free_writer(struct writer *w)
     buf_done(&w->sealed);
     mem_free(&w->gone);
     mem_free(&w->untold);
+    mem_free(&w->ended);
     (void)pthread_cond_destroy(&w->wake);
     (void)pthread_mutex_destroy(&w->lock);
     free(w);

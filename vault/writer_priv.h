@@ -26,8 +26,10 @@ struct writer {
     bool keys_added;
     bool disordered[CLASSES_MAX + 1];
     bool any_disordered;
-    bool subjects_ended; /* names of this commit lead nowhere any more */
-    enum err broken;     /* something was written by halves: the group cannot be committed */
+    uint64_t *ended; /* subjects whose last value this transaction deletes */
+    size_t ended_count;
+    size_t ended_cap;
+    enum err broken; /* something was written by halves: the group cannot be committed */
     struct buf sealed;
     struct store_gone *gone; /* WRITER_DELETE_MAX */
     /* Acknowledged erasures that the database has not been told of yet. */
@@ -57,6 +59,10 @@ void writer_free(struct writer **w);
 enum err vault__tokenize(struct writer *w, struct vault_tokenize *op) MUST_CHECK;
 enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op) MUST_CHECK;
 enum err vault__purge_due(struct writer *w, struct vault_purge_due *op) MUST_CHECK;
+
+/* After the commit: destroy the keys of subjects that it left without a value. A key that outlives
+ * a failure here opens nothing that is kept. */
+enum err vault__ended_forget(struct writer *w) MUST_CHECK;
 
 /* Called outside any transaction; calls done itself, at the point of acknowledgement. */
 void vault__erase(struct writer *w, struct vault_erase *op);

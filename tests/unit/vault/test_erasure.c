@@ -430,6 +430,7 @@ Test(erasure, a_key_that_cannot_be_shredded_ends_all_service_until_a_restart)
     struct token_text anna = store(f.note, "anna", "tea");
     struct token_text bert = store(f.note, "bert", "tea");
     struct vault_erasure erasure = {0};
+    struct token_text more;
     char value[16];
 
     fault_test_set("shred.fail!", NULL);
@@ -437,6 +438,8 @@ Test(erasure, a_key_that_cannot_be_shredded_ends_all_service_until_a_restart)
     fault_test_set(NULL, NULL);
     cr_assert_eq(fixture_reveal(&f, &anna, value, sizeof(value)), ERR_IO);
     cr_assert_eq(fixture_reveal(&f, &bert, value, sizeof(value)), ERR_IO);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "bert", "more", &more), ERR_IO);
+    cr_assert_eq(fixture_erase(&f, "bert", &erasure), ERR_IO);
     fixture_close(&f);
     cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_eq(fixture_reveal(&f, &anna, value, sizeof(value)), ERR_NOT_FOUND);

@@ -544,6 +544,34 @@ Test(slab, shreds_a_key_for_good_and_no_other)
     slab_close(&s);
 }
 
+Test(slab, clears_many_keys_in_one_sync)
+{
+    struct slab *s = open_slab();
+    struct slab_key key;
+
+    for (uint64_t n = 0; n < 5; n++)
+        (void)add(s, n);
+    cr_assert_eq(slab_sync(s), ERR_OK);
+    for (uint64_t slot = 2; slot < 6; slot++)
+        cr_assert_eq(slab_clear(s, slot), ERR_OK);
+    cr_assert_eq(slab_clear(s, 100), ERR_NOT_FOUND, "nobody's yet");
+    cr_assert_eq(slab_sync(s), ERR_OK);
+    slab_close(&s);
+    s = open_slab();
+    for (uint64_t slot = 2; slot < 6; slot++)
+        cr_assert_eq(slab_read(s, slot, &key), ERR_NOT_FOUND);
+    assert_holds(s, 6, 4);
+    slab_close(&s);
+}
+
+Test(slab, never_clears_a_key_of_the_stores_own, .signal = SIGABRT)
+{
+    struct slab *s = open_slab();
+
+    cr_assert_eq(slab_clear(s, 1), ERR_INVALID);
+    slab_close(&s);
+}
+
 Test(slab, leaves_the_wrapped_key_nowhere_in_the_file)
 {
     AUTO(slab_close) struct slab *s = open_slab();

@@ -389,6 +389,25 @@ Test(vault, row_numbers_are_never_used_twice_not_even_after_a_restore)
     cr_assert_not(fixture_reveals(&f, &first, "x"));
 }
 
+Test(vault, rows_that_an_older_slab_would_give_out_again_are_passed_over)
+{
+    struct token_text before, after, fresh;
+
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "before", &before), ERR_OK);
+    fixture_close(&f);
+    set_aside("keys.slab");
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "after", &after), ERR_OK);
+    fixture_close(&f);
+    put_back("keys.slab"); /* no key is missing, but the count of rows is behind */
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "fresh", &fresh), ERR_OK);
+    cr_assert(fixture_reveals(&f, &before, "before"));
+    cr_assert(fixture_reveals(&f, &after, "after"));
+    cr_assert(fixture_reveals(&f, &fresh, "fresh"));
+}
+
 /* ---- classes ---- */
 
 Test(vault, classes_keep_their_ids)
