@@ -40,7 +40,8 @@ struct vault_options {
  * and the store has not carried out are shredded again before it returns;
  * their sweeps are left to vault_erasures_open(). Errors, each with a message that names the file and
  * what to do: SEALED (foreign root key), BUSY (another process has it), CORRUPT (damaged, newer
- * format, ledger missing or shorter than the store remembers), IO. Blocks. */
+ * format, ledger missing or shorter than the store remembers, keys older than the data), CONFIG (a
+ * class that has values changed its format or kind, or left the configuration), IO. Blocks. */
 enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
                     struct errmsg *msg) MUST_CHECK;
 /* Finish what is queued, stop the writer, checkpoint, release the lock. All readers are closed
@@ -83,7 +84,8 @@ struct vault_op {
 /* Queue an operation; done will come exactly once, never from inside this call. BUSY (and no done)
  * when the queue is full or the vault is closing. Any thread; does not block. */
 enum err vault_submit(struct vault *v, struct vault_op *op) MUST_CHECK;
-/* Submit and wait: for worker threads and the command line. op->done is the vault's. */
+/* Submit and wait: for worker threads and the command line. op->done is the vault's. Never inside a
+ * read transaction of the same thread: an erasure waits for readers. */
 enum err vault_run(struct vault *v, struct vault_op *op) MUST_CHECK;
 
 /* The JSON type a value had, so that it comes back as it went in. Part of what is sealed, and of
@@ -148,7 +150,8 @@ struct vault_sweep_subject {
     uint64_t *per_class; /* out, optional: CLASSES_MAX + 1 counters indexed by class id, added to */
 };
 
-/* Delete up to `limit` rows of a class that were due at `now_s`. */
+/* Delete up to `limit` rows of a class that were due at `now_s`. A subject whose last row goes with
+ * them loses its names and its key, too. */
 struct vault_purge_due {
     struct vault_op op; /* kind VAULT_PURGE_DUE */
     uint16_t class_id;
