@@ -96,6 +96,11 @@ static enum err add_step(struct fields *f, const struct jsonpath_step *step,
     set_add(&f->moves, state);
     if (step->descend)
         set_add(&f->stay, state);
+    else
+        set_add(step->kind == JSONPATH_NAME    ? &f->on_name
+                : step->kind == JSONPATH_INDEX ? &f->on_index
+                                               : &f->on_any,
+                state);
     switch (step->kind) {
     case JSONPATH_NAME:
         return wait_for_name(

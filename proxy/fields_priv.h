@@ -44,6 +44,9 @@ struct fields {
     size_t count;
     size_t words; /* 0 when there are no fields */
     struct field_states start, last, any, stay, moves;
+    /* States whose next step leads to a child, by what it asks for: paths that end at a value of
+     * another shape were not written for this document. A `..` step is satisfied with any. */
+    struct field_states on_name, on_index, on_any;
     uint16_t field_of[FIELDS_STATES];
     uint16_t *class_ids;
     bool *deep;
@@ -102,6 +105,30 @@ static inline uint16_t fields_match(const struct fields *f, const struct field_s
             return f->field_of[w * 64 + (size_t)__builtin_ctzll(last)];
     }
     return FIELDS_NONE;
+}
+
+enum field_shape { FIELD_SCALAR, FIELD_OBJECT, FIELD_ARRAY };
+
+/* Whether paths go on below a value with this set, of which none can go into a value of its shape. */
+static inline bool fields_misplaced(const struct fields *f, const struct field_states *states,
+                                    enum field_shape shape)
+{
+    uint64_t names = 0, indexes = 0, any = 0;
+
+    for (size_t w = 0; w < f->words; w++) {
+        names |= states->word[w] & f->on_name.word[w];
+        indexes |= states->word[w] & f->on_index.word[w];
+        any |= states->word[w] & f->on_any.word[w];
+    }
+    switch (shape) {
+    case FIELD_OBJECT:
+        return indexes != 0 && names == 0 && any == 0;
+    case FIELD_ARRAY:
+        return names != 0 && indexes == 0 && any == 0;
+    case FIELD_SCALAR:
+        break;
+    }
+    return (names | indexes | any) != 0;
 }
 
 /* Whether anything below a container with this set can belong to a field. */

@@ -36,6 +36,7 @@ struct reader {
     struct level *level; /* the innermost; levels itself when none is open */
     bool opened;         /* a container has been entered and nothing of it read */
     uint16_t field;      /* the value at hand belongs to this one, or FIELDS_NONE */
+    bool followed;       /* the value at hand has states: fields may lie at it or below */
     enum err problem;    /* why a step gave NULL */
     struct json_hits hits;
     struct buf decoded; /* a name without its escapes */
@@ -95,11 +96,22 @@ static inline void enter_value(struct reader *r, struct level *level,
 
     fields_step(r->fields, &level->states, waiting, &below->states);
     r->field = fields_match(r->fields, &below->states);
+    r->followed = true;
+}
+
+/* The value at hand turns out to have this shape: is it one that the paths could go into? */
+static inline void judge_shape(struct reader *r, enum field_shape shape)
+{
+    if (LIKELY(!r->followed) || (shape == FIELD_SCALAR && r->level == r->levels))
+        return;
+    if (fields_misplaced(r->fields, &r->level[1].states, shape))
+        r->hits.misplaced = true;
 }
 
 static inline void enter_element(struct reader *r, struct level *level)
 {
     r->field = FIELDS_NONE;
+    r->followed = false;
     if (UNLIKELY(level->alive))
         enter_value(r, level, fields_index(r->fields, level->index));
 }
@@ -108,6 +120,7 @@ static inline void enter_member(struct reader *r, struct level *level, struct sp
                                 uint32_t hash)
 {
     r->field = FIELDS_NONE;
+    r->followed = false;
     if (UNLIKELY(level->alive))
         enter_value(r, level, fields_name(r->fields, name, hash));
 }
@@ -121,6 +134,7 @@ static inline const uint8_t *open_container(struct reader *r, const uint8_t *p)
         return fail(r, ERR_UNPROCESSABLE);
     if (UNLIKELY(level > r->levels + LIMIT_JSON_DEPTH_MAX))
         return fail(r, ERR_TOO_LARGE);
+    judge_shape(r, *p == '{' ? FIELD_OBJECT : FIELD_ARRAY);
     level->closer = *p == '{' ? '}' : ']';
     level->index = 0;
     level->alive = r->level->alive && fields_alive(r->fields, &level->states);
@@ -194,6 +208,7 @@ static inline const uint8_t *read_string(struct reader *r, const uint8_t *p)
         return fail(r, ERR_INVALID);
     if (UNLIKELY(r->field != FIELDS_NONE))
         return add_hit(r, p, close + 1, VALUE_STRING, escaped);
+    judge_shape(r, FIELD_SCALAR);
     return close + 1;
 }
 
@@ -204,8 +219,11 @@ static inline const uint8_t *read_plain(struct reader *r, const uint8_t *p)
 
     if (UNLIKELY(to == NULL))
         return fail(r, ERR_INVALID);
-    if (UNLIKELY(r->field != FIELDS_NONE) && *p != 'n')
+    if (*p == 'n')
+        return to;
+    if (UNLIKELY(r->field != FIELDS_NONE))
         return add_hit(r, p, to, number ? VALUE_NUMBER : VALUE_BOOL, false);
+    judge_shape(r, FIELD_SCALAR);
     return to;
 }
 
@@ -283,6 +301,7 @@ static void reader_init(struct reader *r, const struct fields *fields, struct sp
     for (size_t w = 0; w < fields->words; w++)
         r->levels[1].states.word[w] = fields->start.word[w];
     r->field = fields_match(fields, &r->levels[1].states);
+    r->followed = r->level->alive;
 }
 
 static void reader_done(struct reader *r)

@@ -3,6 +3,7 @@
  * the declared fields' values stand; everything else stays the bytes it was. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,10 @@ struct json_hits {
     struct json_hit *at;
     size_t count;
     size_t cap;
+    /* A value (not null) stood where a path wanted to go on, and has not the shape for it: a text in
+     * `phones` for `$.phones[*]`, a list in `address` for `$.address.city`. What was meant to be
+     * found there was not. The document's root may be a scalar. */
+    bool misplaced;
 };
 
 /* Read one document, all of it. null values of declared fields are no hits. Errors:

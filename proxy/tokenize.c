@@ -237,6 +237,8 @@ enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
     t->op.domain = subject->domain;
     buf_init_secret(&t->values, document.len);
     e = json_read(fields, document, &t->hits);
+    if (e == ERR_OK && t->hits.misplaced)
+        e = ERR_UNPROCESSABLE; /* what was declared may stand there in another shape, in clear */
     if (e == ERR_OK && t->hits.count > 0)
         e = read_values(t, &s);
     if (e == ERR_OK)
