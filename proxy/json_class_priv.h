@@ -7,7 +7,8 @@
 enum json_class {
     JSON_CLASS_PLAIN = 1, /* ASCII that stands for itself in a string */
     JSON_CLASS_SPACE = 2,
-    JSON_CLASS_DIGIT = 4
+    JSON_CLASS_DIGIT = 4,
+    JSON_CLASS_ESCAPE = 8 /* after a backslash: a whole escape */
 };
 
 /* Hashes that may be read, without meaning, after those that are searched. */

@@ -43,6 +43,14 @@ static inline const uint8_t *scan_space(const uint8_t *p, const uint8_t *end)
     return scan_space_end(p, end);
 }
 
+/* p stands on a backslash: past the escape. */
+static inline const uint8_t *scan_escape(const uint8_t *p, const uint8_t *end)
+{
+    if (LIKELY(end - p >= 2 && (proxy__class[p[1]] & JSON_CLASS_ESCAPE) != 0))
+        return p + 2;
+    return proxy__escape_end(p, end);
+}
+
 /* p stands after the opening quote: the closing one. */
 static inline const uint8_t *scan_string(const uint8_t *p, const uint8_t *end, bool *escaped)
 {
@@ -54,7 +62,7 @@ static inline const uint8_t *scan_string(const uint8_t *p, const uint8_t *end, b
             return p;
         if (*p == '\\') {
             *escaped = true;
-            p = proxy__escape_end(p, end);
+            p = scan_escape(p, end);
         } else if (*p >= 0x80) {
             p = proxy__utf8_end(p, end);
         } else {

@@ -11,21 +11,23 @@
 #define P JSON_CLASS_PLAIN
 #define S JSON_CLASS_SPACE
 #define D (JSON_CLASS_PLAIN | JSON_CLASS_DIGIT)
+#define E JSON_CLASS_ESCAPE
 /* clang-format off */
 const uint8_t proxy__class[256] = {
     0, 0, 0, 0, 0, 0, 0, 0,  0, S, S, 0, 0, S, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0,
-    P|S, P, 0, P, P, P, P, P,  P, P, P, P, P, P, P, P,
+    P|S, P, E, P, P, P, P, P,  P, P, P, P, P, P, P, P|E,
     D, D, D, D, D, D, D, D,  D, D, P, P, P, P, P, P,
     P, P, P, P, P, P, P, P,  P, P, P, P, P, P, P, P,
-    P, P, P, P, P, P, P, P,  P, P, P, P, 0, P, P, P,
-    P, P, P, P, P, P, P, P,  P, P, P, P, P, P, P, P,
-    P, P, P, P, P, P, P, P,  P, P, P, P, P, P, P, P,
+    P, P, P, P, P, P, P, P,  P, P, P, P, E, P, P, P,
+    P, P, P|E, P, P, P, P|E, P,  P, P, P, P, P, P, P|E, P,
+    P, P, P|E, P, P|E, P, P, P,  P, P, P, P, P, P, P, P,
 };
 /* clang-format on */
 #undef P
 #undef S
 #undef D
+#undef E
 
 /* ---- UTF-8 (RFC 3629) ---- */
 

@@ -9,13 +9,15 @@
  * Runs on: a loop thread, inline. Holds: one value at a time, wiped.
  * Invariant: what is written is the whole body or nothing; a token of another class than the field's
  * is left alone, so that a field cannot be used to see what is declared to be something else.
- * Not here: who the caller is (policy.c). */
+ * Not here: who the caller is (caller.c). */
 #include "proxy/transform.h"
 
 #include <string.h>
 
 #include "base/limits.h"
 #include "proxy/transform_priv.h"
+
+enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
 
 struct reveal {
     struct vault_reader *reader;
@@ -144,7 +146,7 @@ enum err reveal_body(struct vault_reader *reader, const struct fields *fields, s
         return e;
     buf_init_secret(&r.inner, document.len);
     buf_init_secret(&r.value, LIMIT_VALUE_MAX);
-    buf_init_secret(&r.mask, LIMIT_VALUE_MAX);
+    buf_init_secret(&r.mask, LIMIT_VALUE_MAX + MASK_STARS);
     e = reveal_hits(&r, &hits);
     if (e == ERR_OK)
         *ret_counts = r.counts;

@@ -94,6 +94,18 @@ Test(json_reader, decides_alike_wherever_a_text_stands)
     cr_assert_eq(fclose(f), 0);
 }
 
+Test(json_reader, knows_eight_letters_after_a_backslash)
+{
+    for (unsigned byte = 0; byte <= 0xFF; byte++) {
+        char document[] = "[\"\\?\"]";
+        const bool good = byte != 0 && strchr("\"\\/bfnrt", (int)byte) != NULL;
+
+        document[3] = (char)byte;
+        cr_assert_eq(rig_check(span_of(document, sizeof(document) - 1)),
+                     good ? ERR_OK : ERR_INVALID, "\\%c", (int)byte);
+    }
+}
+
 Test(json_reader, refuses_nothing_at_all)
 {
     cr_assert_eq(rig_check(SPAN_NONE), ERR_INVALID);
