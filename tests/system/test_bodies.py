@@ -96,14 +96,13 @@ def test_e15_other_types_than_declared(env):
 
 
 def test_e15_a_wrong_shape_around_the_field_hides_nothing(env):
-    """`$.phones[*]` does not reach a scalar `phones`; such a body is as declared as one without."""
+    """`$.phones[*]` does not reach a text in `phones`, nor anything below a list at the root."""
     bench = Bench(env)
-    response = bench.send('{"phones":"%s"}' % SECRET, {"Content-Type": JSON})
-    if bench.app.count():
-        check(SECRET.encode() not in bench.app.last().body,
-              "a scalar where an array was declared went upstream in clear")
-    else:
-        check(response.status in (400, 422), f"{response}")
+    for body in ('{"phones":"%s"}', '{"phones":"%s","email":"x"}', '[{"email":"%s"}]', '[["%s"]]',
+                 '["%s"]'):
+        bench.refused(body, body % SECRET, (400, 422))
+    for body in ('{"phones":null}', '{"phones":[]}', '{"phones":{}}', "{}"):
+        bench.accepted(body, body)
     bench.finish()
 
 
@@ -260,8 +259,8 @@ def test_e21_more_than_one_document_or_none(env):
 def test_e83_depth_and_size_end_somewhere(env):
     bench = Bench(env)
     bench.refused("depth", '{"a":' + "[" * 100000 + "]" * 100000 + "}", (400, 413))
-    bench.refused("depth 65", "[" * 65 + "]" * 65, (400, 413))
-    bench.accepted("depth 60", "[" * 60 + "]" * 60)
+    bench.refused("depth 65", '{"a":' + "[" * 64 + "]" * 64 + "}", (400, 413))
+    bench.accepted("depth 60", '{"a":' + "[" * 59 + "]" * 59 + "}")
     bench.refused("members", "{" + ",".join(f'"k{i}":0' for i in range(100001)) + "}", (413,))
     # Refused by libh2o while it still reads, in its own words.
     bench.refused("17 MB", '{"a":"' + "x" * (17 << 20) + '"}', (413,),
