@@ -68,6 +68,11 @@ static struct keycache_entry *find(const struct keycache *c, uint64_t slot)
     return NULL;
 }
 
+void keycache_expect(const struct keycache *c, uint64_t slot)
+{
+    __builtin_prefetch(bucket(c, slot), 1);
+}
+
 const struct keycache_entry *keycache_get(struct keycache *c, uint64_t slot)
 {
     struct keycache_entry *e = find(c, slot);

@@ -22,6 +22,8 @@ struct keycache *keycache_new(uint32_t capacity);
 void keycache_free(struct keycache **cache); /* wipes */
 /* NULL when it is not held; borrowed until the next put or drop. */
 const struct keycache_entry *keycache_get(struct keycache *c, uint64_t slot);
+/* A keycache_get() of this slot will follow shortly: fetch its cache line meanwhile. */
+void keycache_expect(const struct keycache *c, uint64_t slot);
 const struct keycache_entry *keycache_put(struct keycache *c, uint64_t slot, uint32_t domain,
                                           const uint8_t subject[VAULT_ID_BYTES],
                                           const uint8_t key[CRYPTO_KEY_BYTES]);

@@ -77,6 +77,7 @@ enum err vault_read_begin(struct vault_reader *r)
         r->names_generation = generation;
     }
     r->reading = true;
+    r->now_s = clock_now_s();
     store_read_begin(r->store);
     return ERR_OK;
 }
@@ -99,15 +100,10 @@ struct found {
     const struct keycache_entry *entry;
 };
 
-static bool is_due(const struct store_row *row)
-{
-    return clock_now_s() >= row->due_s;
-}
-
 /* Make a row count only while its time is not over and its subject has a key. */
 static enum err live(struct vault_reader *r, struct found *f)
 {
-    if (is_due(&f->row))
+    if (r->now_s >= f->row.due_s)
         return ERR_NOT_FOUND;
     return subject_key(r->v->slab, r->keys, f->row.slot, &f->entry);
 }
@@ -149,6 +145,7 @@ static enum err find_stored(struct vault_reader *r, const struct token_ref *ref,
         e = store_row_get(r->store, f->c, ref->row, &f->row);
     if (e != ERR_OK)
         return e;
+    keycache_expect(r->keys, f->row.slot);
     if (!secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES))
         return ERR_NOT_FOUND;
     return f->c->deterministic ? ERR_OK : live(r, f);

@@ -195,12 +195,13 @@ enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasu
 
 /* ---- reading ---- */
 
-/* A reader belongs to one thread. Opening blocks shortly. Closed before the vault. */
+/* A reader belongs to one thread. Opening blocks shortly, and never happens while the same thread is
+ * inside a read transaction. Closed before the vault. */
 enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader) MUST_CHECK;
 void vault_reader_close(struct vault_reader **reader);
 
 /* One read transaction around any number of look-ups; keep it short (it holds back checkpoints, and
- * an erasure waits for it). Every look-up below happens between begin and end. Inline, warm. */
+ * an erasure waits for it; what falls due meanwhile is still read). Every look-up below happens between begin and end. Inline, warm. */
 enum err vault_read_begin(struct vault_reader *r) MUST_CHECK;
 void vault_read_end(struct vault_reader *r);
 

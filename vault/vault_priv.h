@@ -67,6 +67,7 @@ struct vault_reader {
     struct store *store;
     pthread_mutex_t lock; /* held between begin and end, and by the writer while it drops a key */
     bool reading;
+    int64_t now_s; /* when the transaction began: what is due then is not read in it */
     struct keycache *keys;
     struct names *names;
     struct rowcache *rows;
