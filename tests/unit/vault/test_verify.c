@@ -152,6 +152,18 @@ Test(verify, a_copy_of_the_key_in_another_slot_is_caught)
     cr_assert(verify().slot_zero);
 }
 
+Test(verify, a_large_value_is_no_sample)
+{
+    AUTO(mem_free) char *large = mem_alloc(SAMPLE_BYTES_MAX + 1);
+
+    memset(large, 'x', SAMPLE_BYTES_MAX);
+    (void)store(f.note, "anna", large);
+    (void)store(f.note, "anna", "small");
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    cr_assert_eq(verify().samples_tried, 1);
+    cr_assert(verify().samples_unreadable);
+}
+
 Test(verify, after_a_restart_the_slot_alone_speaks)
 {
     struct vault_erasure *list = NULL;
