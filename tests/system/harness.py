@@ -214,6 +214,41 @@ def make_request(method, target, body=None, headers=()):
 # one test's surroundings
 
 
+def can_ptrace():
+    """LeakSanitizer looks into its own process by ptrace, which Lethe allows to root only."""
+    with open("/proc/self/status") as f:
+        effective = next(int(line.split()[1], 16) for line in f if line.startswith("CapEff"))
+    return bool(effective >> 19 & 1)  # CAP_SYS_PTRACE
+
+
+def make_folder():
+    """Short: a Unix socket's path has 108 bytes."""
+    return tempfile.mkdtemp(prefix="lethe-t.", dir="/tmp")
+
+
+def remove_folder(folder):
+    for name in os.listdir(folder):
+        if os.path.ismount(os.path.join(folder, name)):
+            subprocess.run(["umount", "-l", os.path.join(folder, name)], check=False)
+    for _ in range(50):  # killed processes may need a moment to let go
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.02)
+
+
+def logs(folder):
+    """Everything any process of a test said."""
+    parts = []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".log"):
+            with open(os.path.join(folder, name), errors="backslashreplace") as f:
+                text = f.read()
+            if text:
+                parts.append(f"--- {name} ---\n{text[-20000:]}")
+    return "\n".join(parts)
+
+
 class Process:
     """A program of the test, with its output in a file and its end under control."""
 
@@ -258,11 +293,9 @@ class Process:
 class Env:
     """The temporary folder of one test and all that lives in it."""
 
-    def __init__(self, build, name):
+    def __init__(self, build, folder):
         self.build = os.path.abspath(build)
-        self.name = name
-        # Short: a Unix socket's path has 108 bytes.
-        self.dir = tempfile.mkdtemp(prefix="lethe-t.", dir="/tmp")
+        self.dir = folder
         self.processes = []
         self.cleanups = []
         # No two tests that run beside each other draw the same ports; below 32768 the kernel hands
@@ -318,8 +351,8 @@ class Env:
     def sanitizer_env(self):
         log = self.path("san")
         return {
-            "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:verify_asan_link_order=0:"
-                            f"log_path={log}",
+            "ASAN_OPTIONS": f"abort_on_error=1:detect_leaks={int(can_ptrace())}:"
+                            f"verify_asan_link_order=0:log_path={log}",
             "UBSAN_OPTIONS": f"print_stacktrace=1:abort_on_error=1:log_path={log}",
             "LSAN_OPTIONS": f"log_path={log}",
         }
@@ -348,20 +381,6 @@ class Env:
                     problems.append(f"sanitizer finding:\n{f.read()}")
         if problems:
             raise Failure("; ".join(problems))
-
-    def remove(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def logs(self):
-        """Everything any process of this test said."""
-        parts = []
-        for name in sorted(os.listdir(self.dir)):
-            if name.endswith(".log"):
-                with open(self.path(name), errors="backslashreplace") as f:
-                    text = f.read()
-                if text:
-                    parts.append(f"--- {name} ---\n{text[-20000:]}")
-        return "\n".join(parts)
 
 
 class LetheProcess(Process):
