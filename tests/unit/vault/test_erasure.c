@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,6 +63,28 @@ static size_t open_count(void)
     cr_assert_eq(vault_erasures_open(f.v, &list, &count), ERR_OK);
     free(list);
     return count;
+}
+
+/* Rows of a table (of a class), counted from outside. */
+static int64_t rows_of_table(const char *table, uint16_t class_id)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3 *db = NULL;
+    char sql[64];
+    int64_t n;
+
+    if (class_id == 0)
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+    else
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s_%u", table, class_id);
+    cr_assert_eq(sqlite3_open_v2(fixture_path(&f, "vault.db"), &db, SQLITE_OPEN_READONLY, NULL),
+                 SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+    n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return n;
 }
 
 /* ---- what acknowledgement means ---- */
@@ -314,6 +337,9 @@ Test(erasure, the_sweep_takes_every_row_in_bounded_batches)
     cr_assert_eq(per_class[f.phone], 5, "blind indexes first");
     cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
     cr_assert_eq(deleted, 20);
+    cr_assert_eq(rows_of_table("det", f.phone), 0, "no blind index is left");
+    cr_assert_eq(rows_of_table("subject", 0), 0);
+    cr_assert_eq(rows_of_table("subject_name", 0), 0);
     cr_assert_eq(fixture_stats(&f, f.note).items, 0);
     cr_assert_eq(fixture_stats(&f, f.note).purged_erasure, 25);
     cr_assert_eq(fixture_stats(&f, f.phone).purged_erasure, 5);
@@ -495,6 +521,7 @@ Test(erasure, killed_at_any_step_it_ends_in_the_same_state)
         size_t deleted = 0;
 
         die_at(points[i]);
+        cr_assert_eq(rows_of_table("subject_name", 0), 1, "%s: bert's", points[i]);
         cr_assert_eq(fixture_subject(&f, "anna", &(uint64_t){0}), ERR_NOT_FOUND);
         cr_assert_not(fixture_reveals(&f, &anna[0], "tea"), "%s", points[i]);
         cr_assert_not(fixture_reveals(&f, &anna[2], "a@example.org"));

@@ -467,6 +467,12 @@ Test(reader, figures_say_what_is_due_when)
     cr_assert_eq(s.due_30d, 0);
     cr_assert_eq(s.due_90d, 2);
     cr_assert_eq(s.oldest_created_s, 20833 * 86400);
+    clock_test_set_ms(t0_ms + 60 * day_ms);
+    cr_assert_eq(fixture_stats(&f, f.note).due_30d, 1, "in thirty days");
+    clock_test_set_ms(t0_ms + 59 * day_ms);
+    cr_assert_eq(fixture_stats(&f, f.note).due_30d, 0, "in thirty-one");
+    clock_test_set_ms(t0_ms + 90 * day_ms + 3600000);
+    cr_assert_eq(fixture_stats(&f, f.note).overdue, 0, "due for an hour: to the day");
     clock_test_set_ms(t0_ms + 85 * day_ms);
     s = fixture_stats(&f, f.note);
     cr_assert_eq(s.due_7d, 1);

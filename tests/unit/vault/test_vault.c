@@ -71,6 +71,22 @@ static void open_is_refused(enum err expected, const char *because)
     cr_assert_null(f.v);
 }
 
+/* One number out of a closed database. */
+static int64_t ask(const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3 *db = NULL;
+    int64_t n;
+
+    cr_assert_eq(sqlite3_open(fixture_path(&f, "vault.db"), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+    n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return n;
+}
+
 /* ---- making ---- */
 
 Test(vault, a_new_store_is_readable_by_its_owner_only)
@@ -389,6 +405,32 @@ Test(vault, row_numbers_are_never_used_twice_not_even_after_a_restore)
     cr_assert_not(fixture_reveals(&f, &first, "x"));
 }
 
+Test(vault, a_slot_of_the_erased_is_given_to_nobody_else_not_even_after_a_restore)
+{
+    struct token_text token;
+    uint64_t anna = 0;
+    uint64_t bert = 0;
+
+    set_aside("vault.db");
+    set_aside("keys.slab");
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "x", &token), ERR_OK);
+    cr_assert_eq(fixture_subject(&f, "anna", &anna), ERR_OK);
+    erase("anna");
+    cr_assert_eq(finish_erasures(), 1);
+    fixture_close(&f);
+    put_back("vault.db");
+    put_back("keys.slab"); /* from before anna: both have never seen her */
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "bert", "x", &token), ERR_OK);
+    cr_assert_eq(fixture_subject(&f, "bert", &bert), ERR_OK);
+    cr_assert_gt(bert, anna);
+    cr_assert_eq(finish_erasures(), 0);
+    fixture_close(&f);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert(fixture_reveals(&f, &token, "x"));
+}
+
 Test(vault, rows_that_an_older_slab_would_give_out_again_are_passed_over)
 {
     struct token_text before, after, fresh;
@@ -482,7 +524,12 @@ Test(vault, a_changed_period_holds_for_new_values_and_purges_both)
     cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "90 days", &old), ERR_OK);
     fixture_close(&f);
+    cr_assert_eq(ask("SELECT ordered FROM class WHERE name='note'"), 1);
     f.defs[0].retain.seconds = 60;
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    fixture_close(&f);
+    cr_assert_eq(ask("SELECT ordered FROM class WHERE name='note'"), 0,
+                 "rows stand in no order now");
     cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "a minute", &fresh), ERR_OK);
     clock_test_set_ms(INT64_C(1800000061000));

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -115,14 +116,56 @@ Test(verify, a_copy_of_the_key_in_another_file_is_found)
 
 Test(verify, a_part_of_the_key_is_enough_to_be_found)
 {
-    int fd;
+    static const off_t at[] = {777, (1 << 20) - 8}; /* the second lies across two windows */
 
     (void)store(f.note, "anna", "tea");
     cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
-    fd = open(fixture_path(&f, "left.over"), O_RDWR | O_CREAT, 0600);
-    cr_assert_eq(pwrite(fd, erasure.sample->slot + SAMPLE_WRAPPED_AT + 16, 16, 777), 16);
-    close(fd);
+    for (size_t i = 0; i < COUNT_OF(at); i++) {
+        int fd = open(fixture_path(&f, "left.over"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+        cr_assert_eq(pwrite(fd, erasure.sample->slot + SAMPLE_WRAPPED_AT + 16, 16, at[i]), 16);
+        cr_assert_eq(ftruncate(fd, 2 << 20), 0);
+        close(fd);
+        cr_assert_not(verify().key_absent, "at %ld", (long)at[i]);
+    }
+}
+
+Test(verify, a_copy_of_the_key_in_the_database_is_found)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3 *db = NULL;
+
+    (void)store(f.note, "anna", "tea");
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    cr_assert(verify().key_absent);
+    cr_assert_eq(sqlite3_open(fixture_path(&f, "vault.db"), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_busy_timeout(db, 5000), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, "INSERT INTO meta VALUES('x',?)", -1, &stmt, NULL),
+                 SQLITE_OK);
+    sqlite3_bind_blob(stmt, 1, erasure.sample->slot + SAMPLE_WRAPPED_AT, CRYPTO_WRAPPED_BYTES,
+                      SQLITE_STATIC);
+    cr_assert_eq(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
     cr_assert_not(verify().key_absent);
+}
+
+Test(verify, the_slot_itself_is_tried_however_many_there_are)
+{
+    struct slab_key key = {.kind = SLAB_SUBJECT, .owner = VAULT_DOMAIN_DEFAULT};
+    uint64_t slot = 0;
+
+    (void)store(f.note, "bert", "tea");
+    (void)store(f.note, "anna", "tea");
+    for (int i = 0; i < 2000; i++) /* the writer is idle; only a part of these is tried */
+        cr_assert_eq(slab_add(f.v->slab, &key, &slot), ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(fixture_erase(&f, i == 0 ? "anna" : "bert", &erasure), ERR_OK);
+        cr_assert(verify().samples_unreadable);
+        write_slot(erasure.slot, erasure.sample->slot);
+        cr_assert_not(verify().samples_unreadable);
+        vault_erasure_done(&erasure);
+    }
 }
 
 Test(verify, a_key_that_a_reader_kept_is_caught)

@@ -2,7 +2,9 @@
 #include "vault/writer_priv.h"
 
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -106,7 +108,7 @@ Test(writer, two_domains_share_no_token)
                                 .name_count = 1,
                                 .items = items,
                                 .count = 1};
-    struct token_text here;
+    struct token_text here, found;
     uint64_t slot = 0;
 
     cr_assert_eq(fixture_tokenize(&f, f.phone, "anna", "+491701", &here), ERR_OK);
@@ -114,6 +116,10 @@ Test(writer, two_domains_share_no_token)
     cr_assert_not(same(&here, &items[0].token));
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
     cr_assert_eq(vault_read_subject(f.r, 7, SPAN_LIT("anna"), &slot), ERR_OK);
+    cr_assert_eq(vault_find(f.r, slot, f.phone, VALUE_STRING, SPAN_LIT("+491701"), &found), ERR_OK);
+    cr_assert(same(&found, &items[0].token));
+    cr_assert_eq(vault_find(f.r, 0, f.phone, VALUE_STRING, SPAN_LIT("+491701"), &found), ERR_OK);
+    cr_assert(same(&found, &here));
     vault_read_end(f.r);
     cr_assert_neq(slot, slot_of("anna"));
     /* and it stays so after a restart, when the domain's key is read back */
@@ -588,13 +594,14 @@ Test(writer, a_subject_ends_with_its_last_value)
 
     clock_test_set_ms(T0_S * INT64_C(1000));
     cr_assert_eq(fixture_tokenize(&f, f.brief, "anna", "x", &token), ERR_OK);
+    cr_assert_eq(fixture_tokenize(&f, f.brief, "anna", "y", &token), ERR_OK);
     cr_assert_eq(fixture_tokenize(&f, f.brief, NULL, "nobody's", &token), ERR_OK);
     cr_assert_eq(fixture_tokenize(&f, f.brief, "bert", "x", &token), ERR_OK);
     cr_assert_eq(fixture_tokenize(&f, f.note, "bert", "stays", &token), ERR_OK);
     cr_assert_eq(fixture_subject(&f, "anna", &anna), ERR_OK); /* and now a reader knows her */
     clock_test_set_ms((T0_S + 10) * INT64_C(1000));
     cr_assert_eq(fixture_purge(&f, f.brief, 100, &deleted), ERR_OK);
-    cr_assert_eq(deleted, 3);
+    cr_assert_eq(deleted, 4);
     cr_assert_eq(slab_raw(f.v->slab, anna, raw), ERR_OK);
     cr_assert_arr_eq(raw, zeroes, sizeof(raw), "her key opens nothing any more, and goes");
     cr_assert_eq(fixture_subject(&f, "anna", &slot), ERR_NOT_FOUND);
@@ -608,6 +615,60 @@ Test(writer, a_subject_ends_with_its_last_value)
     /* her name may come again, as somebody new */
     cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "back", &token), ERR_OK);
     cr_assert(fixture_reveals(&f, &token, "back"));
+}
+
+Test(writer, a_name_that_ends_and_comes_back_in_one_group_is_somebody_new)
+{
+    struct vault_purge_due first = {
+        .op = {.kind = VAULT_PURGE_DUE, .done = hold_writer, .owner = &waiter}};
+    struct vault_purge_due purge = {
+        .op = {.kind = VAULT_PURGE_DUE, .done = on_done, .owner = &waiter},
+        .class_id = f.brief,
+        .now_s = T0_S + 10,
+        .limit = 10};
+    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("back")};
+    struct vault_tokenize back = {.op = {.kind = VAULT_TOKENIZE, .done = on_done, .owner = &waiter},
+                                  .domain = VAULT_DOMAIN_DEFAULT,
+                                  .names = {SPAN_LIT("anna")},
+                                  .name_count = 1,
+                                  .items = &item,
+                                  .count = 1};
+    struct token_text token;
+    uint64_t anna;
+
+    clock_test_set_ms(T0_S * INT64_C(1000));
+    cr_assert_eq(fixture_tokenize(&f, f.brief, "anna", "x", &token), ERR_OK);
+    anna = slot_of("anna");
+    clock_test_set_ms((T0_S + 10) * INT64_C(1000));
+    pthread_mutex_lock(&waiter.lock);
+    waiter.left = 3;
+    cr_assert_eq(vault_submit(f.v, &first.op), ERR_OK);
+    while (f.v->writer->head != NULL) /* until the writer has taken it, to wait for the lock */
+        sched_yield();
+    cr_assert_eq(vault_submit(f.v, &purge.op), ERR_OK);
+    cr_assert_eq(vault_submit(f.v, &back.op), ERR_OK);
+    pthread_mutex_unlock(&waiter.lock);
+    wait_all();
+    cr_assert_eq(purge.deleted, 1);
+    cr_assert_eq(back.op.result, ERR_OK);
+    cr_assert(fixture_reveals(&f, &item.token, "back"));
+    cr_assert_neq(slot_of("anna"), anna);
+}
+
+Test(writer, the_log_is_copied_into_the_database_while_it_is_written)
+{
+    AUTO(mem_free) char *large = mem_alloc(LIMIT_VALUE_MAX);
+    struct stat st = {.st_size = 0};
+    struct token_text token;
+
+    for (int i = 0; i < 40; i++)
+        cr_assert_eq(run_item(f.note, SPAN_LIT("a"), span_of(large, LIMIT_VALUE_MAX), VALUE_STRING),
+                     ERR_OK);
+    for (int i = 0; i < 20000 && st.st_size < (20 << 20); i++) {
+        cr_assert_eq(fixture_tokenize(&f, f.note, "a", "x", &token), ERR_OK);
+        cr_assert_eq(stat(fixture_path(&f, "vault.db"), &st), 0);
+    }
+    cr_assert_geq(st.st_size, 20 << 20);
 }
 
 Test(writer, purging_an_unknown_class_or_nothing_is_refused)
