@@ -23,7 +23,7 @@ struct names *names_new(uint32_t capacity)
 {
     struct names *n = mem_alloc(sizeof(*n));
 
-    REQUIRE(capacity > 0 && (capacity & (capacity - 1)) == 0);
+    REQUIRE(capacity > 1 && (capacity & (capacity - 1)) == 0);
     n->mask = capacity - 1;
     n->entries = mem_alloc((size_t)capacity * sizeof(n->entries[0]));
     return n;
@@ -41,27 +41,36 @@ void names_free(struct names **names)
 }
 
 /* A blind index is a keyed hash: any of its bytes will do. */
-static struct name_entry *entry_of(const struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES])
+static struct name_entry *set_of(const struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES])
 {
     uint32_t hash;
 
     memcpy(&hash, mac, sizeof(hash));
-    return &n->entries[hash & n->mask];
+    return &n->entries[hash & n->mask & ~1u];
+}
+
+static bool is_name(const struct name_entry *entry, const uint8_t mac[CRYPTO_MAC_BYTES])
+{
+    return entry->slot != 0 && secret_equal(entry->mac, mac, CRYPTO_MAC_BYTES);
 }
 
 uint64_t names_get(const struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES])
 {
-    const struct name_entry *entry = entry_of(n, mac);
+    const struct name_entry *set = set_of(n, mac);
 
-    return entry->slot != 0 && secret_equal(entry->mac, mac, CRYPTO_MAC_BYTES) ? entry->slot : 0;
+    if (is_name(&set[0], mac))
+        return set[0].slot;
+    return is_name(&set[1], mac) ? set[1].slot : 0;
 }
 
 void names_put(struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot)
 {
-    struct name_entry *entry = entry_of(n, mac);
+    struct name_entry *set = set_of(n, mac);
 
-    memcpy(entry->mac, mac, CRYPTO_MAC_BYTES);
-    entry->slot = slot;
+    if (!is_name(&set[0], mac))
+        set[1] = set[0];
+    memcpy(set[0].mac, mac, CRYPTO_MAC_BYTES);
+    set[0].slot = slot;
 }
 
 void names_drop(struct names *n, uint64_t slot)

@@ -6,10 +6,10 @@
 #include "vault/keycache_priv.h"
 #include "vault/slab_priv.h"
 
-/* Blind index -> key slot, direct-mapped. */
+/* Blind index -> key slot, in sets of two: what comes takes the front, what stood there the back. */
 struct names;
 
-struct names *names_new(uint32_t capacity); /* a power of two */
+struct names *names_new(uint32_t capacity); /* a power of two, at least 2 */
 void names_free(struct names **names);      /* wipes */
 /* 0: not held. */
 uint64_t names_get(const struct names *n, const uint8_t mac[CRYPTO_MAC_BYTES]);

@@ -12,6 +12,7 @@ TestSuite(subjects, .init = secret_start);
 
 static const uint8_t A[CRYPTO_MAC_BYTES] = {1, 2, 3, 4, 5}, B[CRYPTO_MAC_BYTES] = {9, 2, 3, 4, 5};
 static const uint8_t SAME_PLACE[CRYPTO_MAC_BYTES] = {1, 2, 3, 4, 6};
+static const uint8_t THIRD[CRYPTO_MAC_BYTES] = {1, 2, 3, 4, 7};
 
 Test(subjects, names_are_remembered)
 {
@@ -26,13 +27,34 @@ Test(subjects, names_are_remembered)
     names_free(&n);
 }
 
-Test(subjects, two_names_at_one_place_are_never_taken_for_each_other)
+Test(subjects, names_at_one_place_are_never_taken_for_each_other)
 {
     struct names *n = names_new(16);
 
     names_put(n, A, 7);
     cr_assert_eq(names_get(n, SAME_PLACE), 0);
     names_put(n, SAME_PLACE, 8);
+    cr_assert_eq(names_get(n, A), 7);
+    cr_assert_eq(names_get(n, SAME_PLACE), 8);
+    names_put(n, THIRD, 9);
+    cr_assert_eq(names_get(n, A), 0, "the one that came first makes room");
+    cr_assert_eq(names_get(n, SAME_PLACE), 8);
+    cr_assert_eq(names_get(n, THIRD), 9);
+    names_free(&n);
+}
+
+Test(subjects, a_name_that_moves_is_held_once)
+{
+    struct names *n = names_new(2);
+
+    names_put(n, A, 7);
+    names_put(n, B, 8);
+    names_put(n, A, 9);
+    cr_assert_eq(names_get(n, A), 9);
+    names_put(n, A, 10);
+    cr_assert_eq(names_get(n, A), 10);
+    cr_assert_eq(names_get(n, B), 8);
+    names_drop(n, 10);
     cr_assert_eq(names_get(n, A), 0);
     names_free(&n);
 }
