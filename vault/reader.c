@@ -163,14 +163,19 @@ static bool find_remembered(struct vault_reader *r, const struct token_ref *ref,
  * more than it saves, and push out those in use. Salts are random, so any of their bytes tell. */
 static bool comes_again(struct vault_reader *r, const uint8_t salt[TOKEN_SALT_BYTES])
 {
+    uint16_t *set;
     uint16_t place;
     uint16_t mark;
     bool again;
 
     memcpy(&place, salt, sizeof(place));
     memcpy(&mark, salt + sizeof(place), sizeof(mark));
-    again = r->seen[place % READER_SEEN] == mark;
-    r->seen[place % READER_SEEN] = mark;
+    set = &r->seen[place % READER_SEEN & ~1u];
+    again = set[0] == mark || set[1] == mark;
+    if (set[0] != mark) {
+        set[1] = set[0]; /* two tokens in turn must not hide each other for ever */
+        set[0] = mark;
+    }
     return again;
 }
 
