@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table of rows in sets of two: what comes takes the front, what stood there the back.
  * Runs on: its owner's thread (the writer drops from it under the owner's lock). Holds: ciphertext
- * and blind indexes. Invariant: owners[i] is the slot of entries[i], 0 when it is empty; kept apart
- * so that an erasure can look through all of them quickly. Not here: whether a row still counts. */
+ * and blind indexes. Invariant: owners[i] is the slot of entries[i] with a mark of its key above, 0
+ * when it is empty; kept apart so that an erasure can look through all of them quickly, and a row that
+ * is not here costs no look at an entry. Not here: whether a row still counts. */
 #include "vault/rowcache_priv.h"
 
 #include <string.h>
@@ -13,6 +14,8 @@
 
 /* Longer values are read from the database: they are few, and would cost everybody's memory. */
 enum { SEALED_MAX = 96, WAYS = 2 };
+
+static const uint64_t SLOT_MASK = (UINT64_C(1) << 40) - 1; /* a slab counts no further */
 
 struct key {
     uint64_t words[3];
@@ -72,25 +75,34 @@ static struct key value_key(const uint8_t fingerprint[CRYPTO_MAC_BYTES], uint64_
 }
 
 /* Row numbers and fingerprints are not for a client to choose: no keyed hash is needed. */
-static size_t set_of(const struct rowcache *c, const struct key *key)
+static uint64_t hash_of(const struct key *key)
 {
     uint64_t mixed = key->words[0] ^ (key->words[1] << 21 | key->words[1] >> 43) ^
                      (key->words[2] << 42 | key->words[2] >> 22);
 
-    return (size_t)(mixed * UINT64_C(0x9e3779b97f4a7c15) >> c->shift) * WAYS;
+    return mixed * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static bool holds(const struct rowcache *c, size_t place, const struct key *key)
+/* The upper bits of a hash choose the set, those below them are the mark. */
+static uint64_t mark_of(const struct rowcache *c, uint64_t hash)
 {
-    return c->owners[place] != 0 && memcmp(&c->entries[place].key, key, sizeof(*key)) == 0;
+    return hash << (64 - c->shift) & ~SLOT_MASK;
+}
+
+static bool holds(const struct rowcache *c, size_t place, uint64_t mark, const struct key *key)
+{
+    return (c->owners[place] & ~SLOT_MASK) == mark && c->owners[place] != 0 &&
+           memcmp(&c->entries[place].key, key, sizeof(*key)) == 0;
 }
 
 static bool get(const struct rowcache *c, const struct key *key, struct store_row *ret)
 {
-    size_t place = set_of(c, key);
+    const uint64_t hash = hash_of(key);
+    const uint64_t mark = mark_of(c, hash);
+    size_t place = (size_t)(hash >> c->shift) * WAYS;
     const struct entry *entry;
 
-    if (!holds(c, place, key) && !holds(c, ++place, key))
+    if (!holds(c, place, mark, key) && !holds(c, ++place, mark, key))
         return false;
     entry = &c->entries[place];
     *ret = entry->row;
@@ -101,16 +113,18 @@ static bool get(const struct rowcache *c, const struct key *key, struct store_ro
 static void put(struct rowcache *c, const struct key *key, const struct store_row *found,
                 struct span sealed)
 {
-    const size_t front = set_of(c, key);
+    const uint64_t hash = hash_of(key);
+    const uint64_t mark = mark_of(c, hash);
+    const size_t front = (size_t)(hash >> c->shift) * WAYS;
     struct entry *entry = &c->entries[front];
 
-    if (sealed.len > SEALED_MAX)
+    if (sealed.len > SEALED_MAX || found->slot == 0 || found->slot > SLOT_MASK)
         return;
-    if (c->owners[front] != 0 && !holds(c, front, key)) {
+    if (c->owners[front] != 0 && !holds(c, front, mark, key)) {
         c->owners[front + 1] = c->owners[front];
         c->entries[front + 1] = *entry;
     }
-    c->owners[front] = found->slot;
+    c->owners[front] = mark | found->slot;
     entry->key = *key;
     entry->row = *found;
     entry->row.sealed = SPAN_NONE;
@@ -154,7 +168,7 @@ void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC
 void rowcache_drop(struct rowcache *c, uint64_t slot)
 {
     for (uint32_t i = 0; i < c->capacity; i++) {
-        if (c->owners[i] != slot)
+        if (c->owners[i] == 0 || (c->owners[i] & SLOT_MASK) != slot)
             continue;
         secret_wipe(&c->entries[i], sizeof(c->entries[i]));
         c->owners[i] = 0;

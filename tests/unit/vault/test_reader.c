@@ -137,6 +137,23 @@ Test(reader, a_shared_token_is_revealed_as_each_owners_own)
     cr_assert_eq(reveal_for(&a, 0, &value), ERR_OK);
 }
 
+Test(reader, a_shared_token_that_was_denied_is_revealed_once_it_is_ones_own)
+{
+    struct token_text token = store(f.phone, "anna", "+491701");
+    struct vault_value value;
+
+    (void)store(f.note, "bert", "x");
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(reveal_for(&token, slot_of("bert"), &value), ERR_DENIED);
+    (void)store(f.phone, "bert", "+491701");
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(reveal_for(&token, slot_of("bert"), &value), ERR_OK);
+        cr_assert_eq(value.slot, slot_of("bert"));
+        cr_assert_eq(reveal_for(&token, slot_of("anna"), &value), ERR_OK);
+        cr_assert_eq(value.slot, slot_of("anna"));
+    }
+}
+
 /* ---- all the ways of not being there ---- */
 
 Test(reader, unknown_forged_and_foreign_tokens_look_alike)
@@ -153,6 +170,8 @@ Test(reader, unknown_forged_and_foreign_tokens_look_alike)
         memcpy(forged.bytes, texts[i], forged.len);
         cr_assert_eq(reveal_for(&forged, 0, &value), ERR_NOT_FOUND, "%s", texts[i]);
     }
+    for (int i = 0; i < 3; i++) /* and now the reader remembers the row */
+        cr_assert_eq(reveal_for(&token, 0, &value), ERR_OK);
     cr_assert_eq(token_read(fixture_span(&token), f.v->locator_key, &ref), ERR_OK);
     ref.salt[3] ^= 1; /* the right row, another salt */
     token_write(&ref, TOKEN_OPAQUE, NULL, f.v->locator_key, &forged);
