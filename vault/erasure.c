@@ -28,7 +28,6 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
         return ERR_NOT_FOUND;
     vault__name_mac(index_key, op->domain, op->name, mac);
     e = store_name_get(w->store, mac, &slot);
-    store_read_end(w->store);
     if (e == ERR_OK)
         e = subject_key(w->v->slab, w->keys, slot, &entry);
     if (e != ERR_OK)
@@ -85,7 +84,6 @@ static struct vault_sample *take_sample(struct writer *w, const struct vault_era
         }
         e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }
-    store_read_end(w->store);
     if (e != ERR_OK)
         store_rollback(w->store); /* without a sample the erasure goes on: it can be proven less */
     return sample;
@@ -182,15 +180,19 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     const bool early = FAULT_MUTANT("erase.ack_before_ledger");
     struct ledger_record record = {0};
     struct vault_sample *sample;
-    enum err e = atomic_load(&w->v->failed) ? ERR_IO : find(w, op, &record);
+    enum err e;
 
+    store_read_begin(w->store);
+    e = atomic_load(&w->v->failed) ? ERR_IO : find(w, op, &record);
     if (e != ERR_OK) {
+        store_read_end(w->store);
         store_rollback(w->store);
         acknowledge(op, e, &record);
         return;
     }
     FAULT_POINT("erase.begun");
     sample = take_sample(w, op, &record);
+    store_read_end(w->store);
     *op->erasure = (struct vault_erasure){.has_sample = true, .sample = sample};
     if (early)
         acknowledge(op, ERR_OK, &record);
