@@ -4,6 +4,7 @@
  *
  *   vault [--rows N] [--dir DIR]        (200,000 rows under the current directory unless said) */
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -551,6 +552,14 @@ static void measure_size(const struct vault *v)
             (double)st.st_size / (double)(token_count + rows_wanted / PER_SUBJECT), 120, false);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 int main(int argc, char **argv)
 {
     static char class_name[] = "note", domain[] = "tok.invalid";
@@ -599,6 +608,7 @@ int main(int argc, char **argv)
     compare_reading(v, &bare, BATCH, 0.88);
     compare_erasing(v, vault_class_id(v, &def));
     vault_close(&v);
-    (void)printf("files left in %s\n", dir);
+    (void)sqlite3_close_v2(bare.db);
+    must(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0, "tidying up");
     return 0;
 }
