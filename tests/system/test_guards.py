@@ -3,8 +3,12 @@
 them: Lethe refuses it before a byte goes upstream, or sends exactly one well-formed request; nothing
 clear and nothing smuggled arrives; and Lethe still answers afterwards."""
 import json
+import os
 import re
 import socket
+from random import Random
+
+import h11
 
 from harness import Conn, Lethe, check, equal, make_request
 from upstreams import Recorder, UserApp, answer
@@ -558,6 +562,63 @@ def test_e12_an_upstream_that_closed_meanwhile_costs_a_reconnect_only(env):
         from harness import until
         until("the stub to see the close", 5, lambda: not app.open)
     equal(app.count(), 5, "requests upstream")
+
+
+def h11_refuses(data):
+    """What an independent, strict parser says to the head of the same bytes. (What stands behind the
+    last chunk libh2o drops unread; the connection is closed then.)"""
+    peer = h11.Connection(h11.SERVER)
+    try:
+        peer.receive_data(data)
+        return not isinstance(peer.next_event(), h11.Request)
+    except h11.RemoteProtocolError:
+        return True
+
+
+def mutate(random, data):
+    """One to three small changes of the kind that make two parsers disagree."""
+    odd = [b"\r", b"\n", b"\0", b" ", b"\t", b"\x0b", b":", b",", b";", b"\x80", b"\xff", b"+", b"-",
+           b"0x", b"\r\n", b"\r\n ", b"\n\n", b"%00", b"chunked", b"Content-Length: 3\r\n",
+           b"Transfer-Encoding: chunked\r\n", b"Host: y\r\n", b"HTTP/1.1", b"GET "]
+    for _ in range(random.randint(1, 3)):
+        at = random.randrange(len(data) + 1)
+        kind = random.randrange(4)
+        if kind == 0:
+            data = data[:at] + random.choice(odd) + data[at:]
+        elif kind == 1:
+            data = data[:at] + data[at + 1:]
+        elif kind == 2:
+            data = data[:at] + bytes([random.randrange(256)]) + data[at + 1:]
+        else:
+            end = min(len(data), at + random.randint(1, 20))
+            data = data[:at] + data[at:end] + data[at:]
+    return data
+
+
+def test_e04_nothing_is_passed_on_that_a_strict_parser_refuses(env):
+    bench = Bench(env)
+    seed = int.from_bytes(os.urandom(4), "big")
+    random = Random(seed)
+    whole = [put(LEN, body=BODY), put(TE, body=CHUNKED), put(b"A: b", LEN, b"C: d", body=BODY),
+             b"GET /users/7 HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"]
+    passed = refused = 0
+    for number in range(6000):
+        data = mutate(random, random.choice(whole))
+        bench.app.clear()
+        with bench.lethe.connect() as conn:
+            conn.send(data)
+            conn.sock.shutdown(socket.SHUT_WR)
+            read_all(conn)
+        count = bench.app.count()
+        strict = h11_refuses(data)
+        passed += count > 0
+        refused += strict
+        if bench.app.malformed:
+            bench.complain(number, f"seed {seed}: malformed upstream {bench.app.malformed}: {data!r}")
+        if count > 0 and strict:
+            bench.complain(number, f"seed {seed}: passed on {bench.app.requests}: {data!r}")
+    check(passed > 200 and refused > 1000, f"{passed} passed, {refused} refused: not much of a test")
+    bench.finish()
 
 
 def test_pipelined_requests_are_answered_in_order(env):
