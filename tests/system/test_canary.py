@@ -165,6 +165,25 @@ class Sweep:
             check(result.returncode != 0, f"{arguments} succeeded")
             self.seen += result.stdout.encode() + result.stderr.encode()
 
+    def run_answers(self, i):
+        """An application that lies: somebody else's token, clear values, values in what is broken."""
+        users = self.app.handler.users
+        path = f"/users/{self.subject(i)}"
+        good = users[self.subject(i)]
+        other = json.loads(users[self.subject(i + 1)])
+        clear = json.dumps(self.person(i)).encode()
+        for body in (json.dumps({**json.loads(good), "note": other["note"]}).encode(), clear,
+                     clear[:-1], clear + clear, b'{"note":["%s"]}' % clear[20:40]):
+            users[self.subject(i)] = body
+            self.lethe.request("GET", path, caller="officer")
+            for caller in ("robot", None):
+                self.blind("GET", path, caller=caller)
+        users[self.subject(i)] = good
+        app, self.app.handler = self.app.handler, lambda request, sock: sock.sendall(
+            b"HTTP/1.1 200 " + clear[20:40] + b"\r\nX: " + clear[20:40] + b"\r\n" + clear[20:40])
+        self.blind("GET", path, caller="robot")
+        self.app.handler = app
+
     def dirty(self):
         """Every place where a value was found that may not be there."""
         hits = []
@@ -194,6 +213,11 @@ def test_no_value_rests_anywhere(env):
         sweep.run_good(i)
     for i in range(0, sweep.count, 10):
         sweep.run_bad(i)
+        sweep.run_answers(i)
+    said = sweep.lethe.process.output()
+    for event in ("foreign_token", "clear_value", "request_refused", "reveal_denied",
+                  "upstream_failed"):
+        check(f'"event":"{event}"' in said, f"nothing made Lethe log {event}")
     sweep.check_clean()
     # The store says the same after the write-ahead log has been folded in, and after kill -9.
     equal(sweep.lethe.stop(), 0, "exit code")
@@ -207,6 +231,25 @@ def test_no_value_rests_anywhere(env):
 
 
 test_no_value_rests_anywhere.limit = 300
+
+
+def test_no_value_rests_where_writing_failed(env):
+    """What could not be stored is nowhere: half-written rows, logs, the upstream."""
+    for what in ("space", "sync"):
+        sweep = Sweep(env, name="l-" + what)
+        sweep.store_persons(2)
+        sweep.lethe.stop()
+        sweep.lethe.can_fail()
+        sweep.lethe.start()
+        sweep.lethe.fail(what)
+        for i in range(2, 8):
+            response = sweep.blind("PUT", f"/users/{sweep.subject(i)}", sweep.person(i))
+            check(response.status in (503, 507), f"PUT: {response}")
+        check('"event":"store_failed"' in sweep.lethe.process.output(), "nothing was logged")
+        sweep.check_clean()
+        sweep.lethe.fail(None)
+        sweep.lethe.kill()
+        sweep.check_clean()
 
 
 def test_no_value_of_an_erased_person_rests_anywhere(env):
