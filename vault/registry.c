@@ -140,13 +140,14 @@ enum err vault__classes_register(struct vault *v, struct store *s, const struct 
     if (e == ERR_OK) {
         e = register_all(v, s, classes, msg);
         if (e == ERR_OK)
-            return store_commit(s);
-        store_rollback(s);
+            e = store_commit(s);
+        else
+            store_rollback(s);
     }
-    if (e != ERR_CONFIG)
-        return errmsg_set(msg, e, "%s/" VAULT_DB ": the classes cannot be registered: %s", v->dir,
-                          err_text(e));
-    return e;
+    if (e == ERR_OK || e == ERR_CONFIG)
+        return e;
+    return errmsg_set(msg, e, "%s/" VAULT_DB ": the classes cannot be registered: %s", v->dir,
+                      err_text(e));
 }
 
 uint16_t vault_class_id(const struct vault *v, const struct class_def *def)

@@ -138,6 +138,18 @@ Test(vault, a_directory_of_the_operators_own_is_kept_when_making_fails)
 
 /* ---- opening ---- */
 
+Test(vault, a_database_that_cannot_be_written_is_named)
+{
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    fixture_close(&f);
+    f.msg.text[0] = '\0';
+    fault_test_set("commit.fail!io", NULL);
+    cr_assert_eq(fixture_open(&f), ERR_IO);
+    fault_test_set(NULL, NULL);
+    cr_assert_not_null(strstr(f.msg.text, "vault.db: the classes"), "said: %s", f.msg.text);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+}
+
 Test(vault, values_survive_a_restart)
 {
     struct token_text random, shared;
