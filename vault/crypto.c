@@ -21,18 +21,22 @@ _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator ke
 
 /* Associated data, format version 1; numbers are little-endian.
  *   of a row:         0 version=1 | 1 'R' | 2 u16 domain | 4 u16 class | 6 subject 16 | 22 u64 row |
- *                     30 u32 revision | 34 i64 due_s | 42 salt 10
+ *                     30 u64 revision | 38 i64 due_s | 46 salt 10
  *   of a wrapped key: 0 version=1 | 1 'K' | 2 store 16 | 18 u64 slot | 26 u8 kind | 27 u32 epoch |
  *                     31 u64 owner | 39 subject 16 */
-enum { AD_VERSION = 1, ROW_AD_BYTES = 52, SLOT_AD_BYTES = 55 };
+enum { AD_VERSION = 1, ROW_AD_BYTES = 56, SLOT_AD_BYTES = 55 };
 
-/* Nonce of a row: 0 salt 10 | 10 u64 row | 18 u32 revision | 22 two zero bytes. */
+/* Nonce of a row: 0 salt 10 | 10 u64 number | 18 u32 1 if the number is a revision's, 0 if it is
+ * the row's | 22 u16 class. Numbers of rows are unique within a class, those of revisions in the
+ * store; neither is ever given out twice. */
 static void row_nonce(const struct crypto_row *row, uint8_t nonce[CRYPTO_NONCE_BYTES])
 {
+    const bool revised = row->revision != 0;
+
     memcpy(nonce, row->salt, TOKEN_SALT_BYTES);
-    put_le(nonce + 10, row->row, 8);
-    put_le(nonce + 18, row->revision, 4);
-    put_le(nonce + 22, 0, 2);
+    put_le(nonce + 10, revised ? row->revision : row->row, 8);
+    put_le(nonce + 18, revised, 4);
+    put_le(nonce + 22, row->class_id, 2);
 }
 
 static void row_ad(const struct crypto_row *row, uint8_t ad[ROW_AD_BYTES])
@@ -43,9 +47,9 @@ static void row_ad(const struct crypto_row *row, uint8_t ad[ROW_AD_BYTES])
     put_le(ad + 4, row->class_id, 2);
     memcpy(ad + 6, row->subject, VAULT_ID_BYTES);
     put_le(ad + 22, row->row, 8);
-    put_le(ad + 30, row->revision, 4);
-    put_le(ad + 34, (uint64_t)row->due_s, 8);
-    memcpy(ad + 42, row->salt, TOKEN_SALT_BYTES);
+    put_le(ad + 30, row->revision, 8);
+    put_le(ad + 38, (uint64_t)row->due_s, 8);
+    memcpy(ad + 46, row->salt, TOKEN_SALT_BYTES);
 }
 
 void vault__seal(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,

@@ -25,14 +25,14 @@ struct crypto_row {
     uint16_t class_id;
     uint8_t subject[VAULT_ID_BYTES];
     uint64_t row;
-    uint32_t revision;
+    uint64_t revision; /* 0: as first stored; else a number of its own that no row ever had */
     int64_t due_s;
     uint8_t salt[TOKEN_SALT_BYTES];
 };
 
-/* Seal kind + value under a subject's key (XChaCha20-Poly1305; nonce = salt | row | revision, unique
- * by construction and so not stored; associated data = format version and every other field of
- * `row`). out: 1 + value.len + CRYPTO_TAG_BYTES bytes. */
+/* Seal kind + value under a subject's key (XChaCha20-Poly1305; the nonce is made of salt, number and
+ * class: unique by construction and so not stored; associated data = format version and every field
+ * of `row`). out: 1 + value.len + CRYPTO_TAG_BYTES bytes. */
 void vault__seal(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
                  enum value_kind kind, struct span value, uint8_t *out);
 /* Open; CORRUPT when it does not verify. The value is appended to out (NULL: only verified). */

@@ -148,12 +148,12 @@ def email(locator, class_id, salt, row, domain):
     return text + digits(zlib.crc32(text.encode()) % 32**4, BASE32, 4) + "@" + domain
 
 
-def row_nonce(salt, row, revision):
-    return salt + struct.pack("<QIH", row, revision, 0)
+def row_nonce(salt, class_id, row, revision):
+    return salt + struct.pack("<QIH", revision or row, revision != 0, class_id)
 
 
 def row_ad(domain, class_id, subject, row, revision, due_s, salt):
-    return struct.pack("<BBHH16sQIq10s", 1, ord("R"), domain, class_id, subject, row, revision,
+    return struct.pack("<BBHH16sQQq10s", 1, ord("R"), domain, class_id, subject, row, revision,
                        due_s, salt)
 
 
@@ -208,13 +208,17 @@ def main():
     line("derive_ledger", ledger)
     line("derive_check", check)
 
-    print("# sealed rows: domain 1, class 258, row 0x010203040506, revision 7, due 1900000000")
+    print("# sealed rows: domain 1, class 258, row 0x010203040506, revision 7, due 1900000000; "
+          "sealed_first: revision 0")
     ad = row_ad(1, 258, subject, 0x010203040506, 7, 1900000000, salt)
-    nonce = row_nonce(salt, 0x010203040506, 7)
+    nonce = row_nonce(salt, 258, 0x010203040506, 7)
     line("sealed_string", xchacha_seal(key, nonce, ad, b"\1" + "ada@example.org".encode()))
     line("sealed_number", xchacha_seal(key, nonce, ad, b"\2" + b"42"))
     line("sealed_empty", xchacha_seal(key, nonce, ad, b"\1"))
     line("sealed_long", xchacha_seal(key, nonce, ad, b"\1" + b"x" * 200))
+    first_ad = row_ad(1, 258, subject, 0x010203040506, 0, 1900000000, salt)
+    first_nonce = row_nonce(salt, 258, 0x010203040506, 0)
+    line("sealed_first", xchacha_seal(key, first_nonce, first_ad, b"\1" + "ada@example.org".encode()))
 
     print("# blind indexes: domain 1, class 258, string; domain 1")
     line("fingerprint", blind(key, b"lethe-v1 value", struct.pack("<HHB", 1, 258, 1) + b"ada"))
