@@ -211,7 +211,7 @@ static enum err reveal_one(struct vault_reader *reader, struct span token, struc
     enum err e;
 
     buf_reset(value);
-    e = vault_reveal(reader, token, 0, value, &meta);
+    e = vault_reveal(reader, 0, token, 0, value, &meta);
     if (e == ERR_NOT_FOUND) {
         json_add(values, json_new_null());
         return ERR_OK;

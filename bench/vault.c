@@ -388,7 +388,8 @@ static void warm(struct vault_reader *r)
 
     for (size_t i = 1; i < token_count; i += 2) {
         must(vault_read_begin(r) == ERR_OK, "a transaction");
-        must(vault_inspect(r, span_of(tokens[i].bytes, tokens[i].len), 0, &found) == ERR_OK,
+        must(vault_inspect(r, VAULT_DOMAIN_DEFAULT, span_of(tokens[i].bytes, tokens[i].len), 0,
+                           &found) == ERR_OK,
              "an inspection");
         vault_read_end(r);
     }
@@ -407,7 +408,8 @@ static double reveal_round(struct vault_reader *r, size_t per_transaction, size_
         for (size_t k = 0; k < per_transaction; k++) {
             const struct span token = span_of(asked_tokens[first + i + k], TOKEN_OPAQUE_LEN);
 
-            must(vault_reveal(r, token, 0, &out, &found) == ERR_OK, "a reveal");
+            must(vault_reveal(r, VAULT_DOMAIN_DEFAULT, token, 0, &out, &found) == ERR_OK,
+                 "a reveal");
         }
         vault_read_end(r);
         buf_reset(&out);

@@ -49,8 +49,9 @@ static enum err owner_of(const struct proxy_loop *loop, const struct json_hits *
 
         if (hit->kind != VALUE_STRING) /* as it stands: no token of ours needs escapes */
             continue;
-        e = vault_inspect(reader, span_of(document.at + hit->start + 1, hit->end - hit->start - 2),
-                          0, &value);
+        e = vault_inspect(reader, VAULT_DOMAIN_DEFAULT,
+                          span_of(document.at + hit->start + 1, hit->end - hit->start - 2), 0,
+                          &value);
         if (e == ERR_OK && tells_one_person(loop->proxy->vault, value.class_id))
             slot = value.slot;
         else if (e == ERR_NOT_FOUND)

@@ -30,12 +30,14 @@ struct lookup_walk {
 static enum err search_token(struct exchange *x, uint16_t class_id, struct span value,
                              struct token_text *ret)
 {
+    struct vault_item item = {.class_id = class_id, .kind = VALUE_STRING, .value = value};
     struct vault_reader *reader = x->loop->reader;
     enum err e = vault_read_begin(reader);
 
     if (e != ERR_OK)
         return e;
-    e = vault_find(reader, 0, class_id, VALUE_STRING, value, ret);
+    e = vault_find(reader, VAULT_DOMAIN_DEFAULT, 0, &item);
+    *ret = item.token;
     if (e == ERR_NOT_FOUND) {
         vault_decoy(reader, class_id, ret);
         e = ERR_OK;

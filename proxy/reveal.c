@@ -84,7 +84,8 @@ static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
         return e;
     r->reading = true;
     buf_reset(&r->value);
-    e = vault_reveal(r->reader, token, r->scope->subject_slot, &r->value, &found);
+    e = vault_reveal(r->reader, VAULT_DOMAIN_DEFAULT, token, r->scope->subject_slot, &r->value,
+                     &found);
     if (e == ERR_DENIED) {
         r->counts.foreign++;
         return ERR_OK;

@@ -133,10 +133,19 @@ static enum err keep_token(const struct settling *s, const struct json_hit *hit,
 
     if (s->slot == 0 || !has_own_domain(vault_class_def(s->vault, hit->class_id), token))
         return ERR_UNPROCESSABLE;
-    e = vault_inspect(s->reader, token, s->slot, &value);
+    e = vault_inspect(s->reader, s->subject->domain, token, s->slot, &value);
     if (e == ERR_NOT_FOUND || e == ERR_DENIED || (e == ERR_OK && value.class_id != hit->class_id))
         return ERR_UNPROCESSABLE;
     return e;
+}
+
+static struct vault_item *fill(struct vault_item *item, const struct json_hit *hit,
+                               struct span value)
+{
+    item->class_id = hit->class_id;
+    item->kind = hit->kind;
+    item->value = value;
+    return item;
 }
 
 static enum err settle(struct tokenize *t, const struct settling *s, size_t number,
@@ -144,25 +153,21 @@ static enum err settle(struct tokenize *t, const struct settling *s, size_t numb
 {
     const struct json_hit *hit = &t->hits.at[number];
     const struct class_def *def = vault_class_def(s->vault, hit->class_id);
-    size_t at = t->hits.count - t->found - 1;
+    struct vault_item *item = &t->items[t->hits.count - t->found - 1];
     enum err e = ERR_NOT_FOUND;
 
     t->item_of[number] = KEPT;
     if (is_token(hit, value))
         return keep_token(s, hit, value);
     if (def->deterministic && s->slot != 0)
-        e = vault_find(s->reader, s->slot, hit->class_id, hit->kind, value, &t->items[at].token);
-    if (e == ERR_OK) {
+        e = vault_find(s->reader, t->op.domain, s->slot, fill(item, hit, value));
+    if (e == ERR_OK)
         t->found++;
-    } else if (e == ERR_NOT_FOUND) {
-        at = t->op.count++;
-        t->items[at].class_id = hit->class_id;
-        t->items[at].kind = hit->kind;
-        t->items[at].value = value;
-    } else {
+    else if (e == ERR_NOT_FOUND)
+        item = fill(&t->items[t->op.count++], hit, value);
+    else
         return e;
-    }
-    t->item_of[number] = (uint32_t)at;
+    t->item_of[number] = (uint32_t)(item - t->items);
     return ERR_OK;
 }
 

@@ -179,8 +179,9 @@ static bool comes_again(struct vault_reader *r, const uint8_t salt[TOKEN_SALT_BY
     return again;
 }
 
-static enum err find(struct vault_reader *r, struct span token, uint64_t subject_slot,
-                     struct found *f)
+/* A token of another domain is unknown, whosever it is: asked before the subject is. */
+static enum err find(struct vault_reader *r, uint16_t domain, struct span token,
+                     uint64_t subject_slot, struct found *f)
 {
     struct token_ref ref;
     uint64_t owner; /* of a random class's row there is only one */
@@ -200,12 +201,15 @@ static enum err find(struct vault_reader *r, struct span token, uint64_t subject
         if ((owner == 0 || owner == f->row.slot) && comes_again(r, ref.salt))
             rowcache_put_token(r->rows, ref.class_id, ref.row, owner, &f->row);
     }
+    if (domain != 0 && domain != f->entry->domain)
+        return ERR_NOT_FOUND;
     return subject_slot != 0 && subject_slot != f->row.slot ? ERR_DENIED : ERR_OK;
 }
 
 static struct vault_value describe(const struct found *f)
 {
     return (struct vault_value){
+        .domain = (uint16_t)f->entry->domain,
         .class_id = f->c->id,
         .slot = f->row.slot,
         .created_s = f->row.created_s,
@@ -227,15 +231,15 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
     return vault__open(f->entry->key, &bound, f->row.sealed, ret_kind, out);
 }
 
-enum err vault_reveal(struct vault_reader *r, struct span token, uint64_t subject_slot,
-                      struct buf *out, struct vault_value *ret)
+enum err vault_reveal(struct vault_reader *r, uint16_t domain, struct span token,
+                      uint64_t subject_slot, struct buf *out, struct vault_value *ret)
 {
     struct vault_value value;
     struct found f;
     enum err e;
 
     REQUIRE(out->secret);
-    e = find(r, token, subject_slot, &f);
+    e = find(r, domain, token, subject_slot, &f);
     if (e != ERR_OK)
         return e;
     value = describe(&f);
@@ -245,12 +249,12 @@ enum err vault_reveal(struct vault_reader *r, struct span token, uint64_t subjec
     return e;
 }
 
-enum err vault_inspect(struct vault_reader *r, struct span token, uint64_t subject_slot,
-                       struct vault_value *ret)
+enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span token,
+                       uint64_t subject_slot, struct vault_value *ret)
 {
     struct vault_value value;
     struct found f;
-    enum err e = find(r, token, subject_slot, &f);
+    enum err e = find(r, domain, token, subject_slot, &f);
 
     if (e != ERR_OK)
         return e;
@@ -262,20 +266,6 @@ enum err vault_inspect(struct vault_reader *r, struct span token, uint64_t subje
 }
 
 /* ---- values and names ---- */
-
-static enum err domain_of(struct vault_reader *r, uint64_t subject_slot, uint16_t *ret)
-{
-    const struct keycache_entry *entry;
-    enum err e;
-
-    *ret = VAULT_DOMAIN_DEFAULT;
-    if (subject_slot == 0)
-        return ERR_OK;
-    e = subject_key(r->v->slab, r->keys, subject_slot, &entry);
-    if (e == ERR_OK)
-        *ret = (uint16_t)entry->domain;
-    return e;
-}
 
 static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
                            uint64_t subject_slot, struct found *f)
@@ -296,28 +286,27 @@ static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRY
     return e;
 }
 
-enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t class_id,
-                    enum value_kind kind, struct span value, struct token_text *ret)
+enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
+                    struct vault_item *item)
 {
-    struct found f = {.c = vault__class(r->v, class_id)};
-    struct token_ref ref = {.class_id = class_id};
+    struct found f = {.c = vault__class(r->v, item->class_id)};
+    struct token_ref ref = {.class_id = item->class_id};
     uint8_t fingerprint[CRYPTO_MAC_BYTES];
-    uint16_t domain = 0;
+    const uint8_t *index_key = vault__domain_key(r->v, domain);
     enum err e;
 
     REQUIRE(r->reading);
-    if (f.c == NULL || !f.c->deterministic || r->v->defs[class_id] == NULL)
+    if (index_key == NULL || f.c == NULL || !f.c->deterministic ||
+        r->v->defs[item->class_id] == NULL)
         return ERR_NOT_FOUND;
-    e = domain_of(r, subject_slot, &domain);
-    if (e != ERR_OK)
-        return e;
-    vault__fingerprint(vault__domain_key(r->v, domain), domain, class_id, kind, value, fingerprint);
+    vault__fingerprint(index_key, domain, item->class_id, item->kind, item->value, fingerprint);
     e = find_value(r, fingerprint, subject_slot, &f);
     if (e != ERR_OK)
         return e;
     ref.row = f.row.token_row;
     memcpy(ref.salt, f.row.salt, TOKEN_SALT_BYTES);
-    token_write(&ref, f.c->format, r->v->defs[class_id]->email_domain, r->v->locator_key, ret);
+    token_write(&ref, f.c->format, r->v->defs[item->class_id]->email_domain, r->v->locator_key,
+                &item->token);
     return ERR_OK;
 }
 

@@ -211,24 +211,27 @@ enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span
 
 struct vault_value {
     enum value_kind kind;
+    uint16_t domain;
     uint16_t class_id;
     uint64_t slot; /* whose it is */
     int64_t created_s;
     int64_t due_s;
 };
 
-/* What a token stands for, appended to `out` (a secret buf). subject_slot 0: any subject's; otherwise
- * only that subject's (another's is DENIED). NOT_FOUND: unknown, erased, expired, all alike. CORRUPT:
- * a row does not open although its key is there. */
-enum err vault_reveal(struct vault_reader *r, struct span token, uint64_t subject_slot,
-                      struct buf *out, struct vault_value *ret) MUST_CHECK;
-/* The same without opening the value: is the token alive, and whose. */
-enum err vault_inspect(struct vault_reader *r, struct span token, uint64_t subject_slot,
-                       struct vault_value *ret) MUST_CHECK;
-/* The live token that this subject (0: anybody) has for a value of a deterministic class. NOT_FOUND:
- * ask the writer, or vault_decoy(). */
-enum err vault_find(struct vault_reader *r, uint64_t subject_slot, uint16_t class_id,
-                    enum value_kind kind, struct span value, struct token_text *ret) MUST_CHECK;
+/* What a token stands for, appended to `out` (a secret buf). domain 0: of any domain, for operators;
+ * otherwise a token of another domain is NOT_FOUND, like one that never was. subject_slot 0: any
+ * subject's; otherwise only that subject's (another's is DENIED). NOT_FOUND: unknown, erased, expired,
+ * all alike. CORRUPT: a row does not open although its key is there. */
+enum err vault_reveal(struct vault_reader *r, uint16_t domain, struct span token,
+                      uint64_t subject_slot, struct buf *out, struct vault_value *ret) MUST_CHECK;
+/* The same without giving the value out: is the token alive, and whose. */
+enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span token,
+                       uint64_t subject_slot, struct vault_value *ret) MUST_CHECK;
+/* The live token that this subject (0: anybody) of a domain has for the item's value, of a
+ * deterministic class, put into the item. NOT_FOUND: ask the writer, or vault_decoy(); also for a domain
+ * that is not registered. */
+enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
+                    struct vault_item *item) MUST_CHECK;
 
 /* A well-formed token of a class that stands for nothing: what a look-up of an unknown value becomes. */
 void vault_decoy(struct vault_reader *r, uint16_t class_id, struct token_text *ret);

@@ -437,7 +437,7 @@ static void check_token(struct vault_reader *r, size_t at)
     enum err e;
 
     buf_init_secret(&out, 4096);
-    e = vault_reveal(r, span_of(k->said.token.bytes, k->said.token.len), 0, &out, &value);
+    e = vault_reveal(r, 0, span_of(k->said.token.bytes, k->said.token.len), 0, &out, &value);
     value_text(k->said.class_at, k->said.subject, k->said.value, expected);
     if (e == ERR_OK && !span_equal(buf_span(&out), span_str(expected)))
         violation("a token reveals something else", at);

@@ -101,7 +101,7 @@ static void read_one(struct vault_reader *r, uint32_t person, const struct share
     buf_init_secret(&out, 64);
     name_of(person, name);
     REQUIRE(vault_read_begin(r) == ERR_OK);
-    e = vault_reveal(r, span_of(s->token.bytes, s->token.len), 0, &out, &value);
+    e = vault_reveal(r, 0, span_of(s->token.bytes, s->token.len), 0, &out, &value);
     vault_read_end(r);
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         violation("a token cannot be read");

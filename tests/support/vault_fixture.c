@@ -150,7 +150,7 @@ enum err fixture_reveal(struct vault_fixture *f, const struct token_text *token,
     if (e != ERR_OK)
         return e;
     buf_init_secret(&clear, LIMIT_VALUE_MAX);
-    e = vault_reveal(f->r, fixture_span(token), 0, &clear, &value);
+    e = vault_reveal(f->r, 0, fixture_span(token), 0, &clear, &value);
     vault_read_end(f->r);
     if (e == ERR_OK)
         (void)snprintf(out, size, "%.*s", (int)clear.len, (const char *)clear.bytes);

@@ -151,7 +151,7 @@ static inline enum err rig_reveal(struct rig *r, const struct token_text *token,
     buf_init_secret(&text, 255);
     REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
     REQUIRE(vault_read_begin(reader) == ERR_OK);
-    e = vault_reveal(reader, span_of(token->bytes, token->len), 0, &text, &value);
+    e = vault_reveal(reader, 0, span_of(token->bytes, token->len), 0, &text, &value);
     vault_read_end(reader);
     vault_reader_close(&reader);
     if (e == ERR_OK) {

@@ -36,7 +36,7 @@ static void expect_value(struct span token, enum value_kind kind, const char *wa
     buf_init_secret(&value, 1 << 20);
     cr_assert(token_is(token), "%.*s", (int)token.len, token.at);
     cr_assert_eq(vault_read_begin(b.f.r), ERR_OK);
-    cr_assert_eq(vault_reveal(b.f.r, token, 0, &value, &found), ERR_OK);
+    cr_assert_eq(vault_reveal(b.f.r, 0, token, 0, &value, &found), ERR_OK);
     vault_read_end(b.f.r);
     cr_assert(span_equal(buf_span(&value), span_str(wanted)));
     cr_assert_eq(found.kind, kind);

@@ -48,7 +48,7 @@ static enum err reveal_for(const struct token_text *token, uint64_t slot, struct
 
     buf_init_secret(&out, 4096);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    e = vault_reveal(f.r, fixture_span(token), slot, &out, ret);
+    e = vault_reveal(f.r, 0, fixture_span(token), slot, &out, ret);
     vault_read_end(f.r);
     cr_assert(e == ERR_OK || out.len == 0);
     buf_done(&out);
@@ -61,18 +61,21 @@ static enum err inspect(const struct token_text *token, uint64_t slot)
     enum err e;
 
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    e = vault_inspect(f.r, fixture_span(token), slot, &value);
+    e = vault_inspect(f.r, 0, fixture_span(token), slot, &value);
     vault_read_end(f.r);
     return e;
 }
 
 static enum err find(uint64_t slot, uint16_t class_id, const char *value, struct token_text *ret)
 {
+    struct vault_item item = {.class_id = class_id, .kind = VALUE_STRING, .value = span_str(value)};
     enum err e;
 
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    e = vault_find(f.r, slot, class_id, VALUE_STRING, span_str(value), ret);
+    e = vault_find(f.r, VAULT_DOMAIN_DEFAULT, slot, &item);
     vault_read_end(f.r);
+    if (e == ERR_OK)
+        *ret = item.token;
     return e;
 }
 
@@ -221,7 +224,7 @@ Test(reader, a_hundred_thousand_guesses_hit_nothing)
 
         secret_random(ref.salt, sizeof(ref.salt)); /* even knowing the rows */
         token_write(&ref, TOKEN_OPAQUE, NULL, f.v->locator_key, &guess);
-        cr_assert_eq(vault_reveal(f.r, fixture_span(&guess), 0, &out, &value), ERR_NOT_FOUND);
+        cr_assert_eq(vault_reveal(f.r, 0, fixture_span(&guess), 0, &out, &value), ERR_NOT_FOUND);
     }
     vault_read_end(f.r);
     buf_done(&out);
@@ -359,7 +362,7 @@ Test(reader, many_look_ups_share_one_transaction)
     for (int round = 0; round < 3; round++) {
         cr_assert_eq(vault_read_begin(f.r), ERR_OK);
         for (size_t i = 0; i < COUNT_OF(tokens); i++) {
-            cr_assert_eq(vault_reveal(f.r, fixture_span(&tokens[i]), 0, &out, &value), ERR_OK);
+            cr_assert_eq(vault_reveal(f.r, 0, fixture_span(&tokens[i]), 0, &out, &value), ERR_OK);
             cr_assert_eq(vault_read_subject(f.r, VAULT_DOMAIN_DEFAULT, SPAN_LIT("anna"), &slot),
                          ERR_OK);
         }
@@ -377,10 +380,10 @@ Test(reader, a_transaction_sees_one_state_and_holds_back_a_truncation)
     struct vault_value value;
 
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    cr_assert_eq(vault_inspect(f.r, fixture_span(&before), 0, &value), ERR_OK);
-    cr_assert_eq(vault_inspect(f.r, fixture_span(&before), 0, &value), ERR_OK);
+    cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&before), 0, &value), ERR_OK);
+    cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&before), 0, &value), ERR_OK);
     later = store(f.note, "anna", "later");
-    cr_assert_eq(vault_inspect(f.r, fixture_span(&later), 0, &value), ERR_NOT_FOUND);
+    cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&later), 0, &value), ERR_NOT_FOUND);
     cr_assert_eq(vault_run(f.v, &truncate.op), ERR_BUSY);
     vault_read_end(f.r);
     cr_assert_eq(inspect(&later, 0), ERR_OK);
@@ -397,7 +400,7 @@ Test(reader, ending_or_closing_in_mid_transaction_is_harmless)
     vault_read_end(f.r);
     cr_assert_eq(vault_reader_open(f.v, &other), ERR_OK);
     cr_assert_eq(vault_read_begin(other), ERR_OK);
-    cr_assert_eq(vault_inspect(other, fixture_span(&token), 0, &value), ERR_OK);
+    cr_assert_eq(vault_inspect(other, 0, fixture_span(&token), 0, &value), ERR_OK);
     vault_reader_close(&other);
     vault_reader_close(&other);
     cr_assert_eq(inspect(&token, 0), ERR_OK);
@@ -411,7 +414,7 @@ Test(reader, a_value_larger_than_the_buffer_is_too_large)
 
     buf_init_secret(&out, 8);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    cr_assert_eq(vault_reveal(f.r, fixture_span(&token), 0, &out, &value), ERR_TOO_LARGE);
+    cr_assert_eq(vault_reveal(f.r, 0, fixture_span(&token), 0, &out, &value), ERR_TOO_LARGE);
     vault_read_end(f.r);
     cr_assert_eq(out.len, 0);
     buf_done(&out);

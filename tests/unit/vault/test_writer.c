@@ -108,7 +108,8 @@ Test(writer, two_domains_share_no_token)
                                 .name_count = 1,
                                 .items = items,
                                 .count = 1};
-    struct token_text here, found;
+    struct vault_item found = items[0];
+    struct token_text here;
     uint64_t slot = 0;
 
     cr_assert_eq(fixture_tokenize(&f, f.phone, "anna", "+491701", &here), ERR_OK);
@@ -116,10 +117,13 @@ Test(writer, two_domains_share_no_token)
     cr_assert_not(same(&here, &items[0].token));
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
     cr_assert_eq(vault_read_subject(f.r, 7, SPAN_LIT("anna"), &slot), ERR_OK);
-    cr_assert_eq(vault_find(f.r, slot, f.phone, VALUE_STRING, SPAN_LIT("+491701"), &found), ERR_OK);
-    cr_assert(same(&found, &items[0].token));
-    cr_assert_eq(vault_find(f.r, 0, f.phone, VALUE_STRING, SPAN_LIT("+491701"), &found), ERR_OK);
-    cr_assert(same(&found, &here));
+    cr_assert_eq(vault_find(f.r, 7, slot, &found), ERR_OK);
+    cr_assert(same(&found.token, &items[0].token));
+    cr_assert_eq(vault_find(f.r, VAULT_DOMAIN_DEFAULT, slot, &found), ERR_NOT_FOUND);
+    cr_assert_eq(vault_find(f.r, VAULT_DOMAIN_DEFAULT, 0, &found), ERR_OK);
+    cr_assert(same(&found.token, &here));
+    cr_assert_eq(vault_find(f.r, 7, 0, &found), ERR_OK);
+    cr_assert(same(&found.token, &items[0].token));
     vault_read_end(f.r);
     cr_assert_neq(slot, slot_of("anna"));
     /* and it stays so after a restart, when the domain's key is read back */
@@ -149,7 +153,7 @@ Test(writer, all_values_of_an_operation_belong_to_its_subject)
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
     for (size_t i = 0; i < 3; i++) {
-        cr_assert_eq(vault_inspect(f.r, fixture_span(&items[i].token), 0, &value), ERR_OK);
+        cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&items[i].token), 0, &value), ERR_OK);
         cr_assert_eq(value.class_id, items[i].class_id);
         cr_assert_eq(value.kind, items[i].kind);
         if (i > 0)
@@ -211,8 +215,8 @@ Test(writer, values_without_a_name_belong_to_a_subject_of_their_own)
     cr_assert_eq(fixture_tokenize(&f, f.note, NULL, "x", &a), ERR_OK);
     cr_assert_eq(fixture_tokenize(&f, f.note, NULL, "x", &b), ERR_OK);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    cr_assert_eq(vault_inspect(f.r, fixture_span(&a), 0, &of_a), ERR_OK);
-    cr_assert_eq(vault_inspect(f.r, fixture_span(&b), 0, &of_b), ERR_OK);
+    cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&a), 0, &of_a), ERR_OK);
+    cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&b), 0, &of_b), ERR_OK);
     vault_read_end(f.r);
     cr_assert_neq(of_a.slot, of_b.slot);
 }
