@@ -571,7 +571,8 @@ int main(int argc, char **argv)
                             .retain = {.seconds = 7776000}};
     struct classes classes = {&def, 1};
     struct root_key root = {1, NULL};
-    struct vault_options options = {NULL, &root, &classes};
+    struct root_keys roots;
+    struct vault_options options = {NULL, &roots, &classes};
     struct vault_truncate truncate = {.op.kind = VAULT_TRUNCATE};
     static struct bare bare;
     struct vault *v = NULL;
@@ -590,6 +591,7 @@ int main(int argc, char **argv)
     must(mkdtemp(dir) != NULL, "making a folder");
     secret_start();
     root.bytes = secret_alloc(ROOT_KEY_BYTES);
+    roots = (struct root_keys){{root}, 1};
     tokens = mem_try_alloc(2 * rows_wanted + GROUP, sizeof(tokens[0]));
     requests[0] = mem_try_alloc(REQUESTS, sizeof(struct request));
     requests[1] = mem_try_alloc(REQUESTS, sizeof(struct request));

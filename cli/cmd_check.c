@@ -11,7 +11,7 @@
 
 enum cli_exit cmd_check(const struct options *o)
 {
-    AUTO(root_key_done) struct root_key key = {.bytes = NULL};
+    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
     AUTO(settings_done) struct settings settings = {.conf = NULL};
     struct errmsg msg;
     enum err e;
@@ -19,7 +19,7 @@ enum cli_exit cmd_check(const struct options *o)
     e = settings_load(o->config, SETTINGS_ALL, &settings, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
-    e = root_key_load(settings.root_key, &key, &msg);
+    e = root_key_load(settings.root_key, &roots, &msg);
     if (e != ERR_OK)
         return cli_fail(ERR_CONFIG, &msg);
     if (access(settings.store_dir, F_OK) != 0)

@@ -118,7 +118,7 @@ static enum err make_file(struct setup *s, enum piece piece, mode_t mode, struct
 
 static enum err make_store(struct setup *s, struct errmsg *msg)
 {
-    AUTO(root_key_done) struct root_key key = {.bytes = NULL};
+    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
     AUTO(mem_free) char *provider = NULL;
     enum err e;
 
@@ -127,8 +127,8 @@ static enum err make_store(struct setup *s, struct errmsg *msg)
         return e;
     s->made[PIECE_ROOT_KEY] = true;
     REQUIRE(asprintf(&provider, "file:%s", s->paths[PIECE_ROOT_KEY]) > 0);
-    e = root_key_load(provider, &key, msg);
-    return e == ERR_OK ? vault_create(s->paths[PIECE_STORE], &key, msg) : e;
+    e = root_key_load(provider, &roots, msg);
+    return e == ERR_OK ? vault_create(s->paths[PIECE_STORE], root_keys_newest(&roots), msg) : e;
 }
 
 /* The example caller's key: 256 random bits in hexadecimal. */

@@ -70,21 +70,21 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static enum err open_vault(struct server *s, struct errmsg *msg)
 {
-    AUTO(root_key_done) struct root_key key = {.bytes = NULL};
+    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
     struct vault_options options = {
-        .dir = s->settings.store_dir, .root = &key, .classes = &s->settings.classes};
+        .dir = s->settings.store_dir, .roots = &roots, .classes = &s->settings.classes};
     const char *risk;
-    uint32_t epoch;
+    struct vault_key_status keys;
     enum err e;
 
-    e = root_key_load(s->settings.root_key, &key, msg);
+    e = root_key_load(s->settings.root_key, &roots, msg);
     if (e != ERR_OK)
         return ERR_CONFIG;
-    epoch = key.epoch;
     e = vault_open(&options, &s->vault, msg);
     if (e != ERR_OK)
         return e;
-    s->erasures = erasures_new(s->vault, epoch);
+    vault_key_status(s->vault, &keys);
+    s->erasures = erasures_new(s->vault, keys.epoch);
     s->admin =
         (struct admin){.vault = s->vault, .classes = &s->settings.classes, .erasures = s->erasures};
     risk = vault_medium_risk(s->vault);

@@ -43,16 +43,15 @@ static enum err finish_erasures(struct session *s, struct errmsg *msg)
 
 static enum err open_store(struct session *s, struct errmsg *msg)
 {
-    AUTO(root_key_done) struct root_key key = {.bytes = NULL};
+    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
     struct vault_options options = {
-        .dir = s->settings.store_dir, .root = &key, .classes = &s->settings.classes};
-    uint32_t epoch;
+        .dir = s->settings.store_dir, .roots = &roots, .classes = &s->settings.classes};
+    struct vault_key_status keys;
     enum err e;
 
-    e = root_key_load(s->settings.root_key, &key, msg);
+    e = root_key_load(s->settings.root_key, &roots, msg);
     if (e != ERR_OK)
         return e == ERR_SEALED ? ERR_CONFIG : e;
-    epoch = key.epoch;
     e = vault_open(&options, &s->vault, msg);
     if (e == ERR_BUSY)
         return errmsg_set(msg, e,
@@ -61,7 +60,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
                           s->settings.store_dir);
     if (e != ERR_OK)
         return e;
-    s->erasures = erasures_new(s->vault, epoch);
+    vault_key_status(s->vault, &keys);
+    s->erasures = erasures_new(s->vault, keys.epoch);
     return finish_erasures(s, msg);
 }
 

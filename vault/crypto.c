@@ -17,6 +17,10 @@ _Static_assert(CRYPTO_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, 
 _Static_assert(CRYPTO_TAG_BYTES == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag size");
 _Static_assert(CRYPTO_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce size");
 _Static_assert(CRYPTO_KEY_BYTES == crypto_kdf_KEYBYTES, "root key size");
+_Static_assert(CRYPTO_KEY_BYTES == crypto_sign_SEEDBYTES, "seed size");
+_Static_assert(CRYPTO_SECRET_KEY_BYTES == crypto_sign_SECRETKEYBYTES, "signing key size");
+_Static_assert(VAULT_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "public key size");
+_Static_assert(VAULT_SIGNATURE_BYTES == crypto_sign_BYTES, "signature size");
 _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator key size");
 
 /* Associated data, format version 1; numbers are little-endian.
@@ -217,4 +221,23 @@ uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const voi
 
     (void)crypto_shorthash(out, bytes, len, key);
     return get_le(out, sizeof(out));
+}
+
+void vault__key_pair(const uint8_t seed[CRYPTO_KEY_BYTES], uint8_t ret_public[VAULT_PUBLIC_BYTES],
+                     uint8_t ret_secret[CRYPTO_SECRET_KEY_BYTES])
+{
+    (void)crypto_sign_seed_keypair(ret_public, ret_secret, seed);
+}
+
+void vault__sign(const uint8_t secret[CRYPTO_SECRET_KEY_BYTES], struct span message,
+                 uint8_t ret[VAULT_SIGNATURE_BYTES])
+{
+    (void)crypto_sign_detached(ret, NULL, (const uint8_t *)message.at, message.len, secret);
+}
+
+bool vault__signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
+                               const uint8_t signature[VAULT_SIGNATURE_BYTES])
+{
+    return crypto_sign_verify_detached(signature, (const uint8_t *)message.at, message.len,
+                                       public_key) == 0;
 }

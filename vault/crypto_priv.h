@@ -2,6 +2,7 @@
 /* All cryptography of the vault, on libsodium. Keys are 32 bytes unless said. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,7 +59,7 @@ enum err vault__unwrap(const uint8_t wrapping_key[CRYPTO_KEY_BYTES], const struc
     MUST_CHECK;
 
 /* Keys derived from the root key (crypto_kdf, context "lethe-v1"). */
-enum crypto_derived { CRYPTO_DERIVE_WRAP = 1, CRYPTO_DERIVE_LEDGER = 2, CRYPTO_DERIVE_CHECK = 3 };
+enum crypto_derived { CRYPTO_DERIVE_WRAP = 1, CRYPTO_DERIVE_CHECK = 3 };
 void vault__derive(const uint8_t root[CRYPTO_KEY_BYTES], enum crypto_derived which,
                    uint8_t out[CRYPTO_KEY_BYTES]);
 
@@ -72,6 +73,14 @@ void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain,
 /* Keyed BLAKE2b-256: the ledger's chain and header checks. */
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
                        uint8_t out[CRYPTO_HASH_BYTES]);
+/* The Ed25519 (RFC 8032) key pair of a seed; the secret key holds seed and public key. */
+enum { CRYPTO_SECRET_KEY_BYTES = 64 };
+void vault__key_pair(const uint8_t seed[CRYPTO_KEY_BYTES], uint8_t ret_public[VAULT_PUBLIC_BYTES],
+                     uint8_t ret_secret[CRYPTO_SECRET_KEY_BYTES]);
+void vault__sign(const uint8_t secret[CRYPTO_SECRET_KEY_BYTES], struct span message,
+                 uint8_t ret[VAULT_SIGNATURE_BYTES]);
+bool vault__signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
+                               const uint8_t signature[VAULT_SIGNATURE_BYTES]);
 /* 64-bit SipHash-2-4, for the row mask. */
 uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes,
                            size_t len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger of erasures: fixed records, appended and synced one by one, chained by a keyed hash.
+/* The ledger: fixed records, appended and synced one by one, chained by a keyed hash.
  * Runs on: appended to by the writer; read by any thread. Holds: the file, the chain key in guarded
  * memory, the head. Invariant: the head covers exactly the records that are durable; readers see
  * nothing beyond it. Not here: what an erasure does. The format is drawn in the header. */
@@ -219,7 +219,7 @@ static enum err check_kind(const struct ledger_record *r, void *context)
             r->kind == LEDGER_OPENED && memcmp(r->erasure, first->store_id, VAULT_ID_BYTES) == 0;
         return ERR_OK;
     }
-    return r->kind == LEDGER_ERASE || r->kind == LEDGER_CLOSED ? ERR_OK : ERR_UNSUPPORTED;
+    return r->kind > LEDGER_OPENED && r->kind <= LEDGER_SEQUENCE ? ERR_OK : ERR_UNSUPPORTED;
 }
 
 /* Verify everything; cut off what was never acknowledged. */

@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.log: the append-only list of erasures. It holds random ids, times and slot numbers: no value,
- * no identifier, no hash of one. Kept outside every backup; replayed after a restore.
+/* ledger.log: the append-only list of erasures and of numbers and epochs that must not come back. It
+ * holds random ids, times and slot numbers: no value, no identifier, no hash of one. Kept outside
+ * every backup; replayed after a restore.
  *
- *   record, 128 bytes: u8 version=1 | u8 kind | 6 zero | u64 seq (from 1) | i64 time_ms | u64 slot |
- *     16 erasure id | 16 subject id | i64 cutoff_ms | 24 zero | 32 chain
- *   chain = BLAKE2b-256 keyed with a key derived from the root over (previous chain | bytes 0..95)
+ *   record, 128 bytes: 0 u8 version=1 | 1 u8 kind | 2 zero 6 | 8 u64 seq (from 1) | 16 i64 time_ms |
+ *     24 u64 slot | 32 erasure id 16 | 48 subject id 16 | 64 i64 cutoff_ms | 72 zero 24 | 96 chain 32
+ *   chain = BLAKE2b-256, keyed with the store's ledger key, over (previous chain | bytes 0..95); the
+ *     chain before the first record is zero. The key stands in keys.slab (slot 2).
  *
- * The first record is kind OPENED and names the store in the erasure id. A tail that is shorter than a
- * record, or all zeroes, is a write that was never acknowledged: cut off at open. Anything else
- * that does not verify is CORRUPT. */
+ *   what the fields of a kind say; all others are zero:
+ *   1 OPENED    the store was made: erasure id = the store's id. The first record, and no other
+ *   2 ERASE     erasure id, subject id, slot = the key slot to zero, cutoff_ms = values stored up to
+ *               here are meant
+ *   3 CLOSED    that erasure is swept and verified: the same fields
+ *   4 RESERVED  before a backup: slot = slot numbers below, cutoff_ms = row numbers below are given out
+ *   5 EPOCH     every key is wrapped under root key epoch `slot`, the one before has ended
+ *   6 RESTORED  files of a backup were put back
+ *   7 SEQUENCE  numbers of typed tokens: slot = class id | shape index << 16, cutoff_ms = numbers
+ *               below are given out
+ *
+ * A tail that is shorter than a record, or all zeroes, is a write that was never acknowledged: cut
+ * off at open. A kind that is not listed is a newer version's. Anything else that does not verify is
+ * CORRUPT. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,8 +32,17 @@
 #include "vault/crypto_priv.h"
 
 enum { LEDGER_RECORD_BYTES = 128 };
-enum ledger_kind { LEDGER_OPENED = 1, LEDGER_ERASE = 2, LEDGER_CLOSED = 3 };
+enum ledger_kind {
+    LEDGER_OPENED = 1,
+    LEDGER_ERASE = 2,
+    LEDGER_CLOSED = 3,
+    LEDGER_RESERVED = 4,
+    LEDGER_EPOCH = 5,
+    LEDGER_RESTORED = 6,
+    LEDGER_SEQUENCE = 7
+};
 
+/* What the fields mean depends on the kind: see above. */
 struct ledger_record {
     enum ledger_kind kind;
     uint64_t seq;

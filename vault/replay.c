@@ -55,6 +55,10 @@ static enum err each(const struct ledger_record *record, void *context)
 {
     struct replay *r = context;
 
+    if (record->kind == LEDGER_OPENED || record->kind == LEDGER_EPOCH)
+        atomic_store(&r->v->epoch_began_ms, record->time_ms);
+    if (record->kind == LEDGER_EPOCH)
+        r->v->ledger_epoch = (uint32_t)record->slot;
     if (record->kind != LEDGER_ERASE)
         return ERR_OK;
     if (record->seq > r->applied)
@@ -147,7 +151,15 @@ enum err vault__replay(struct vault *v, struct store *s, struct errmsg *msg)
 
     if (e != ERR_OK)
         return e;
+    v->ledger_epoch = 0;
     e = ledger_each(v->ledger, each, &r);
+    if (e == ERR_OK && v->ledger_epoch > slab_epoch(v->slab)) {
+        mem_free(&r.missing);
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s/" VAULT_SLAB ": is of epoch %u, but epoch %u has begun: this is an "
+                          "older copy; put the latest one back",
+                          v->dir, (unsigned)slab_epoch(v->slab), (unsigned)v->ledger_epoch);
+    }
     if (e == ERR_OK && ledger_seq(v->ledger) > r.applied)
         e = carry_out(v, s, &r);
     mem_free(&r.missing);

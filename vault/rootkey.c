@@ -102,12 +102,13 @@ static enum err check_owner(const char *path, int fd, struct errmsg *msg)
     return ERR_OK;
 }
 
-enum err root_key_load(const char *provider, struct root_key *ret, struct errmsg *msg)
+enum err root_key_load(const char *provider, struct root_keys *ret, struct errmsg *msg)
 {
     AUTO(vault__fd_close) int fd = -1;
     AUTO(secret_free) uint8_t *line = NULL;
     AUTO(secret_free) uint8_t *key = NULL;
     const char *path;
+    uint32_t epoch = 0;
     size_t got = 0;
     enum err e;
 
@@ -128,11 +129,11 @@ enum err root_key_load(const char *provider, struct root_key *ret, struct errmsg
     key = secret_alloc(ROOT_KEY_BYTES);
     if (vault__file_read(fd, line, LINE_MAX_LEN + 1, 0, &got) != ERR_OK)
         return errmsg_set(msg, ERR_SEALED, "%s: the root key cannot be read", path);
-    if (!parse_line(line, got, &ret->epoch, key))
+    if (!parse_line(line, got, &epoch, key))
         return errmsg_set(msg, ERR_SEALED,
                           "%s: is no root key: one line \"lethe-root-1 EPOCH HEX\" is expected",
                           path);
-    ret->bytes = TAKE(key);
+    *ret = (struct root_keys){{{epoch, TAKE(key)}}, 1};
     return ERR_OK;
 }
 
@@ -176,8 +177,30 @@ enum err root_key_create(const char *path, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* ---- keys in memory ---- */
+
+const struct root_key *root_keys_find(const struct root_keys *keys, uint32_t epoch)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (keys->at[i].epoch == epoch)
+            return &keys->at[i];
+    return NULL;
+}
+
+const struct root_key *root_keys_newest(const struct root_keys *keys)
+{
+    return keys->count == 0 ? NULL : &keys->at[keys->count - 1];
+}
+
 void root_key_done(struct root_key *key)
 {
     secret_free(&key->bytes);
     key->epoch = 0;
+}
+
+void root_keys_done(struct root_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        root_key_done(&keys->at[i]);
+    keys->count = 0;
 }

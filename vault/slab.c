@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wrapped keys in fixed slots, overwritten in place.
- * Runs on: the writer's thread; slab_read() and slab_raw() on any. Holds: the file, two derived
- * keys in guarded memory, the header. Invariant: a slot number is given out once, whatever happens
+ * Runs on: the writer's thread; slab_read() and slab_raw() on any. Holds: the file, keys
+ * derived from the root keys in guarded memory, the header. Invariant: a slot number is given out once, whatever happens
  * between two syncs; after a failed sync nothing is written any more. Not here: whose key it is,
  * and when it must go; what the bytes mean (slab_format.c). */
 #include "vault/slab_priv.h"
@@ -22,29 +22,77 @@
 #include "vault/rootkey.h"
 #include "vault/slab_format_priv.h"
 
-enum {
-    RUN_BYTES = 1 << 20,
-    FIRST_SLOTS = 2 /* the locator key, the default domain's index key */
-};
+enum { RUN_BYTES = 1 << 20 };
 
 static const uint64_t ROWS_MAX = UINT64_C(1) << 48;  /* a token has 48 bits for the row */
 static const uint64_t SLOTS_MAX = UINT64_C(1) << 40; /* bounds the file, not the use */
 
+/* What the root key of one epoch wraps slots with. */
+struct wrapping {
+    uint32_t epoch; /* 0: none */
+    uint8_t *key;   /* guarded */
+};
+
+enum { NEW = 0, OLD = 1, WRAPPINGS = 2 };
+
 struct slab {
     int fd;
-    uint8_t *wrap_key;         /* guarded */
-    uint8_t *check_key;        /* guarded */
-    struct slab_header header; /* `used` of it is set where it is written */
-    _Atomic uint64_t used;     /* slot numbers below are taken; any thread reads it */
-    uint64_t capacity;         /* slots the file has room for */
-    bool dirty;                /* something waits for slab_sync() */
+    pthread_rwlock_t keys_lock;       /* over the two below: other threads unwrap with them */
+    struct wrapping wraps[WRAPPINGS]; /* OLD while a rotation is leaving it */
+    uint8_t *check_key;               /* guarded */
+    struct slab_header header;        /* `used` of it is set where it is written */
+    _Atomic uint64_t used;            /* slot numbers below are taken; any thread reads it */
+    uint64_t capacity;                /* slots the file has room for */
+    bool dirty;                       /* something waits for slab_sync() */
     bool failed;
     pthread_mutex_t lock; /* held while a slot is overwritten */
 };
 
 /* ---- the header ---- */
 
-static enum err read_header(struct slab *s, const char *path, uint32_t key_epoch,
+static enum err decode_header(struct slab *s, const uint8_t both[SLAB_HEADER_BYTES],
+                              const struct root_keys *roots, struct errmsg *msg)
+{
+    uint8_t *keys = secret_alloc(ROOT_KEYS_MAX * CRYPTO_KEY_BYTES);
+    struct slab_check checks[ROOT_KEYS_MAX];
+    enum err e;
+
+    for (size_t i = 0; i < roots->count; i++) {
+        checks[i] = (struct slab_check){roots->at[i].epoch, keys + i * CRYPTO_KEY_BYTES};
+        vault__derive(roots->at[i].bytes, CRYPTO_DERIVE_CHECK, keys + i * CRYPTO_KEY_BYTES);
+    }
+    e = slab_header_decode(both, checks, roots->count, &s->header, msg);
+    secret_free(&keys);
+    return e;
+}
+
+static void take_wrapping(struct wrapping *w, const struct root_key *root)
+{
+    w->epoch = root->epoch;
+    vault__derive(root->bytes, CRYPTO_DERIVE_WRAP, w->key);
+}
+
+/* The keys of the header's epochs. */
+static enum err take_keys(struct slab *s, const struct root_keys *roots, struct errmsg *msg)
+{
+    const struct root_key *new = root_keys_find(roots, s->header.epoch);
+    const struct root_key *old = root_keys_find(roots, s->header.old_epoch);
+
+    REQUIRE(new != NULL); /* the header has verified under it */
+    if (s->header.old_epoch != 0 && old == NULL)
+        return errmsg_set(msg, ERR_SEALED,
+                          "its rotation from epoch %u to %u has not ended: the root key of epoch "
+                          "%u is needed, too",
+                          (unsigned)s->header.old_epoch, (unsigned)s->header.epoch,
+                          (unsigned)s->header.old_epoch);
+    vault__derive(new->bytes, CRYPTO_DERIVE_CHECK, s->check_key);
+    take_wrapping(&s->wraps[NEW], new);
+    if (s->header.old_epoch != 0)
+        take_wrapping(&s->wraps[OLD], old);
+    return ERR_OK;
+}
+
+static enum err read_header(struct slab *s, const char *path, const struct root_keys *roots,
                             struct errmsg *msg)
 {
     uint8_t both[SLAB_HEADER_BYTES];
@@ -56,7 +104,9 @@ static enum err read_header(struct slab *s, const char *path, uint32_t key_epoch
         return errmsg_set(msg, ERR_IO, "%s: cannot be read", path);
     if (got < sizeof(both))
         return errmsg_set(msg, ERR_CORRUPT, "%s: too short; restore keys.slab", path);
-    e = slab_header_decode(both, s->check_key, key_epoch, &s->header, &why);
+    e = decode_header(s, both, roots, &why);
+    if (e == ERR_OK)
+        e = take_keys(s, roots, &why);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "%s: %.300s", path, why.text);
     s->used = s->header.used;
@@ -103,7 +153,6 @@ static enum err grow(struct slab *s, uint64_t slots)
     return ERR_OK;
 }
 
-/* The lock is no part of what a caller sees as const. */
 static pthread_mutex_t *lock_of(const struct slab *s)
 {
     return (pthread_mutex_t *)&s->lock;
@@ -143,16 +192,22 @@ static enum err skip_uncounted(struct slab *s)
 
 /* ---- making and opening ---- */
 
-static struct slab *slab_new(const struct root_key *root)
+static struct slab *slab_new(void)
 {
     struct slab *s = mem_alloc(sizeof(*s));
+    pthread_rwlockattr_t attr;
 
     REQUIRE(pthread_mutex_init(&s->lock, NULL) == 0);
+    /* Readers that come without end must not keep a key from being wiped. */
+    REQUIRE(pthread_rwlockattr_init(&attr) == 0 &&
+            pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) ==
+                0 &&
+            pthread_rwlock_init(&s->keys_lock, &attr) == 0);
+    (void)pthread_rwlockattr_destroy(&attr);
     s->fd = -1;
-    s->wrap_key = secret_alloc(CRYPTO_KEY_BYTES);
+    for (size_t i = 0; i < WRAPPINGS; i++)
+        s->wraps[i].key = secret_alloc(CRYPTO_KEY_BYTES);
     s->check_key = secret_alloc(CRYPTO_KEY_BYTES);
-    vault__derive(root->bytes, CRYPTO_DERIVE_WRAP, s->wrap_key);
-    vault__derive(root->bytes, CRYPTO_DERIVE_CHECK, s->check_key);
     return s;
 }
 
@@ -163,8 +218,10 @@ void slab_close(struct slab **slab)
     if (s == NULL)
         return;
     vault__fd_close(&s->fd);
-    secret_free(&s->wrap_key);
+    for (size_t i = 0; i < WRAPPINGS; i++)
+        secret_free(&s->wraps[i].key);
     secret_free(&s->check_key);
+    (void)pthread_rwlock_destroy(&s->keys_lock);
     (void)pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -190,6 +247,10 @@ static enum err fill_new(struct slab *s, const char *path)
     if (e == ERR_OK)
         e = add_random(s, SLAB_INDEX, VAULT_DOMAIN_DEFAULT);
     if (e == ERR_OK)
+        e = add_random(s, SLAB_LEDGER, 0);
+    if (e == ERR_OK)
+        e = add_random(s, SLAB_SIGNING, 0);
+    if (e == ERR_OK)
         e = write_header(s);
     if (e == ERR_OK)
         e = slab_sync(s);
@@ -200,7 +261,8 @@ static enum err fill_new(struct slab *s, const char *path)
 
 enum err slab_create(const char *path, const struct root_key *root, struct errmsg *msg)
 {
-    AUTO(slab_close) struct slab *s = slab_new(root);
+    AUTO(slab_close) struct slab *s = slab_new();
+    const struct root_keys roots = {{*root}, 1};
     enum err e;
 
     s->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -210,7 +272,9 @@ enum err slab_create(const char *path, const struct root_key *root, struct errms
     s->header.epoch = root->epoch;
     s->header.rows = 1; /* row numbers start at 1 */
     secret_random(s->header.store_id, VAULT_ID_BYTES);
-    e = fill_new(s, path);
+    e = take_keys(s, &roots, msg);
+    if (e == ERR_OK)
+        e = fill_new(s, path);
     if (e != ERR_OK) {
         (void)unlink(path);
         return errmsg_set(msg, e, "%s: cannot be written: %s", path, err_text(e));
@@ -225,7 +289,7 @@ static enum err read_slots(struct slab *s, const char *path, struct errmsg *msg)
     if (fstat(s->fd, &st) != 0)
         return errmsg_set(msg, ERR_IO, "%s: cannot be examined: %s", path, strerror(errno));
     s->capacity = ((uint64_t)st.st_size - SLAB_HEADER_BYTES) / SLAB_SLOT_BYTES;
-    if (s->used < FIRST_SLOTS || s->used > s->capacity)
+    if (s->used < SLAB_FIRST_SLOTS || s->used > s->capacity)
         return errmsg_set(msg, ERR_CORRUPT, "%s: shorter than its header says; restore keys.slab",
                           path);
     if (skip_uncounted(s) != ERR_OK)
@@ -233,17 +297,19 @@ static enum err read_slots(struct slab *s, const char *path, struct errmsg *msg)
     return ERR_OK;
 }
 
-enum err slab_open(const char *path, const struct root_key *root, struct slab **ret_slab,
+enum err slab_open(const char *path, const struct root_keys *roots, struct slab **ret_slab,
                    struct errmsg *msg)
 {
-    AUTO(slab_close) struct slab *s = slab_new(root);
+    AUTO(slab_close) struct slab *s = slab_new();
     enum err e;
 
+    if (roots->count == 0)
+        return errmsg_set(msg, ERR_SEALED, "%s: no root key is given", path);
     s->fd = open(path, O_RDWR | O_CLOEXEC);
     if (s->fd < 0)
         return errmsg_set(msg, errno == ENOENT ? ERR_CORRUPT : ERR_IO, "%s: cannot be opened: %s",
                           path, strerror(errno));
-    e = read_header(s, path, root->epoch, msg);
+    e = read_header(s, path, roots, msg);
     if (e == ERR_OK)
         e = read_slots(s, path, msg);
     if (e != ERR_OK)
@@ -259,9 +325,30 @@ const uint8_t *slab_store_id(const struct slab *s)
     return s->header.store_id;
 }
 
+/* The locks are no part of what a caller sees as const. */
+static pthread_rwlock_t *keys_lock_of(const struct slab *s)
+{
+    return (pthread_rwlock_t *)&s->keys_lock;
+}
+
+static uint32_t epoch_of(const struct slab *s, const struct wrapping *w)
+{
+    uint32_t epoch;
+
+    (void)pthread_rwlock_rdlock(keys_lock_of(s));
+    epoch = w->epoch;
+    (void)pthread_rwlock_unlock(keys_lock_of(s));
+    return epoch;
+}
+
 uint32_t slab_epoch(const struct slab *s)
 {
-    return s->header.epoch;
+    return epoch_of(s, &s->wraps[NEW]);
+}
+
+uint32_t slab_old_epoch(const struct slab *s)
+{
+    return epoch_of(s, &s->wraps[OLD]);
 }
 
 uint64_t slab_slots_used(const struct slab *s)
@@ -292,7 +379,7 @@ enum err slab_add(struct slab *s, const struct slab_key *key, uint64_t *ret_slot
         return note_failure(s, e);
     s->used = slot + 1; /* taken from here on, even if the write fails half-way */
     s->dirty = true;
-    slab_slot_encode(&s->header, s->wrap_key, slot, key, bytes);
+    slab_slot_encode(&s->header, s->wraps[NEW].key, slot, key, bytes);
     e = overwrite(s, slot, bytes);
     if (e != ERR_OK)
         return note_failure(s, e);
@@ -345,7 +432,7 @@ enum err slab_clear(struct slab *s, uint64_t slot)
     static const uint8_t zeroes[SLAB_SLOT_BYTES];
     enum err e;
 
-    REQUIRE(slot >= FIRST_SLOTS); /* the store's own keys are always needed */
+    REQUIRE(slot >= SLAB_FIRST_SLOTS); /* the store's own keys are always needed */
     if (s->failed)
         return ERR_IO;
     if (slot >= s->used)
@@ -360,7 +447,7 @@ enum err slab_shred(struct slab *s, uint64_t slot)
     static const uint8_t zeroes[SLAB_SLOT_BYTES];
     enum err e;
 
-    REQUIRE(slot != 0); /* the locator key is nobody's */
+    REQUIRE(slot >= SLAB_FIRST_SLOTS);
     if (s->failed)
         return ERR_IO;
     if (slot >= SLOTS_MAX)
@@ -419,9 +506,17 @@ enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYT
 static enum err decode(const struct slab *s, uint64_t slot, const uint8_t bytes[SLAB_SLOT_BYTES],
                        struct slab_key *ret)
 {
+    const uint32_t epoch = slab_slot_epoch(bytes);
+    enum err e = ERR_CORRUPT; /* as when it names an epoch that has ended */
+
     if (slab_is_zero(bytes, SLAB_SLOT_BYTES))
         return ERR_NOT_FOUND;
-    return slab_slot_decode(&s->header, s->wrap_key, slot, bytes, ret);
+    (void)pthread_rwlock_rdlock(keys_lock_of(s));
+    for (size_t i = 0; i < WRAPPINGS; i++)
+        if (s->wraps[i].epoch != 0 && s->wraps[i].epoch == epoch)
+            e = slab_slot_decode(&s->header, s->wraps[i].key, slot, bytes, ret);
+    (void)pthread_rwlock_unlock(keys_lock_of(s));
+    return e;
 }
 
 enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret)
@@ -437,4 +532,17 @@ enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret)
         return e;
     e = slab_raw(s, slot, bytes); /* damaged, or the writer was half-way over it */
     return e == ERR_OK ? decode(s, slot, bytes, ret) : e;
+}
+
+bool slab_wrapping_keys_any(const struct slab *s,
+                            bool (*fn)(const uint8_t key[CRYPTO_KEY_BYTES], const void *context),
+                            const void *context)
+{
+    bool any = false;
+
+    (void)pthread_rwlock_rdlock(keys_lock_of(s));
+    for (size_t i = 0; i < WRAPPINGS; i++)
+        any = any || (s->wraps[i].epoch != 0 && fn(s->wraps[i].key, context));
+    (void)pthread_rwlock_unlock(keys_lock_of(s));
+    return any;
 }

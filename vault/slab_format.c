@@ -4,20 +4,29 @@
  * keyed hash or the cipher, or must be zero. Not here: the file (slab.c). */
 #include "vault/slab_format_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
 #include "vault/file_priv.h"
 
 /* A header copy: 0 "LETHSLAB" | 8 u32 version | 12 u32 epoch | 16 u64 sequence | 24 store id 16 |
- *   40 u64 rows reserved | 48 u64 slots used | 56 key check 16 | 72 hash 32 | 104 zero
+ *   40 u64 rows reserved | 48 u64 slots used | 56 u32 old epoch | 60 zero 4 | 64 key check 16 |
+ *   80 hash 32 | 112 zero
  *   key check = first 16 bytes of the keyed hash of ("lethe slab key" | u32 epoch | store id)
- *   hash      = keyed hash of bytes 0..71; both under the derived check key
+ *   hash      = keyed hash of bytes 0..79; both under the check key derived from the epoch's root
  * A newer format changes both copies, so that an older program never takes the older of them.
  *
  * A slot: 0 u8 version | 1 u8 kind | 2 zero | 4 u32 epoch | 8 u64 owner | 16 subject 16 |
  *   32 nonce 24 | 56 wrapped 48 | 104 zero. All zero: empty or shredded. */
-enum { VERSION = 1, CHECK_BYTES = 16, HASHED_BYTES = 72, SLOT_USED_BYTES = 104 };
+enum {
+    VERSION = 2,
+    SLOT_VERSION = 1,
+    CHECK_AT = 64,
+    CHECK_BYTES = 16,
+    HASHED_BYTES = 80,
+    SLOT_USED_BYTES = 104
+};
 
 static const char MAGIC[8] = {'L', 'E', 'T', 'H', 'S', 'L', 'A', 'B'};
 
@@ -56,7 +65,8 @@ void slab_header_encode(const struct slab_header *h, const uint8_t check_key[CRY
     memcpy(out + 24, h->store_id, VAULT_ID_BYTES);
     put_le(out + 40, h->rows, 8);
     put_le(out + 48, h->used, 8);
-    key_check(check_key, h, out + 56);
+    put_le(out + 56, h->old_epoch, 4);
+    key_check(check_key, h, out + CHECK_AT);
     vault__keyed_hash(check_key, out, HASHED_BYTES, out + HASHED_BYTES);
 }
 
@@ -65,27 +75,44 @@ static struct slab_header decode(const uint8_t *copy)
     struct slab_header h = {.epoch = (uint32_t)get_le(copy + 12, 4),
                             .sequence = get_le(copy + 16, 8),
                             .rows = get_le(copy + 40, 8),
-                            .used = get_le(copy + 48, 8)};
+                            .used = get_le(copy + 48, 8),
+                            .old_epoch = (uint32_t)get_le(copy + 56, 4)};
 
     memcpy(h.store_id, copy + 24, VAULT_ID_BYTES);
     return h;
 }
 
-enum copy_state { COPY_GOOD, COPY_NEWER, COPY_FOREIGN, COPY_DAMAGED };
+enum copy_state { COPY_GOOD, COPY_NEWER, COPY_OLDER, COPY_FOREIGN, COPY_DAMAGED };
 
-static enum copy_state judge(const uint8_t *copy, const uint8_t *check_key)
+struct checks {
+    const struct slab_check *at;
+    size_t count;
+};
+
+static const uint8_t *check_key_of(const struct checks *checks, uint32_t epoch)
+{
+    for (size_t i = 0; i < checks->count; i++)
+        if (checks->at[i].epoch == epoch)
+            return checks->at[i].key;
+    return NULL;
+}
+
+static enum copy_state judge(const uint8_t *copy, const struct checks *checks)
 {
     uint8_t check[CHECK_BYTES], hash[CRYPTO_HASH_BYTES];
     struct slab_header h = decode(copy);
+    const uint8_t *key = check_key_of(checks, h.epoch);
 
-    if (memcmp(copy, MAGIC, sizeof(MAGIC)) != 0 || get_le(copy + 8, 4) < VERSION)
+    if (memcmp(copy, MAGIC, sizeof(MAGIC)) != 0)
         return COPY_DAMAGED;
-    if (get_le(copy + 8, 4) > VERSION)
-        return COPY_NEWER;
-    key_check(check_key, &h, check);
-    if (!secret_equal(check, copy + 56, CHECK_BYTES))
+    if (get_le(copy + 8, 4) != VERSION)
+        return get_le(copy + 8, 4) > VERSION ? COPY_NEWER : COPY_OLDER;
+    if (key == NULL)
         return COPY_FOREIGN;
-    vault__keyed_hash(check_key, copy, HASHED_BYTES, hash);
+    key_check(key, &h, check);
+    if (!secret_equal(check, copy + CHECK_AT, CHECK_BYTES))
+        return COPY_FOREIGN;
+    vault__keyed_hash(key, copy, HASHED_BYTES, hash);
     if (!secret_equal(hash, copy + HASHED_BYTES, CRYPTO_HASH_BYTES) ||
         !slab_is_zero(copy + HASHED_BYTES + CRYPTO_HASH_BYTES,
                       SLAB_COPY_BYTES - HASHED_BYTES - CRYPTO_HASH_BYTES))
@@ -93,35 +120,73 @@ static enum copy_state judge(const uint8_t *copy, const uint8_t *check_key)
     return COPY_GOOD;
 }
 
-/* Neither copy is good: is it another key's store, a newer format, or damage? Damage does not hit
- * both copies alike, so that a key is called foreign only where they agree on whose they are. */
-static enum err refuse(const uint8_t *a, const uint8_t *b, const uint8_t *check_key,
-                       uint32_t key_epoch, struct errmsg *msg)
+static bool is_newer(const uint8_t *a, const uint8_t *b)
 {
-    enum copy_state of_a = judge(a, check_key), of_b = judge(b, check_key);
+    return get_le(a + 16, 8) > get_le(b + 16, 8);
+}
+
+/* Do two copies under unknown keys agree on whose they are? Damage does not hit both alike. Either
+ * they are of one epoch, or the newer one says that it has just left the older one's. */
+static bool agree(const uint8_t *a, const uint8_t *b)
+{
+    const uint8_t *last = is_newer(a, b) ? a : b, *before = last == a ? b : a;
+
+    if (memcmp(a + 24, b + 24, VAULT_ID_BYTES) != 0)
+        return false;
+    if (memcmp(a + 12, b + 12, 4) == 0)
+        return memcmp(a + CHECK_AT, b + CHECK_AT, CHECK_BYTES) == 0;
+    return memcmp(last + 56, before + 12, 4) == 0 && !slab_is_zero(before + 12, 4);
+}
+
+static enum err say_foreign(const uint8_t *newer, const struct checks *checks, struct errmsg *msg)
+{
+    const unsigned wanted = (unsigned)get_le(newer + 12, 4);
+    const unsigned old = (unsigned)get_le(newer + 56, 4);
+    char epochs[64] = "", also[32] = "";
+
+    if (check_key_of(checks, wanted) != NULL)
+        return errmsg_set(msg, ERR_SEALED,
+                          "sealed under another root key than the one given for epoch %u", wanted);
+    for (size_t i = 0, len = 0; i < checks->count && len < sizeof(epochs) - 16; i++)
+        len += (size_t)snprintf(epochs + len, sizeof(epochs) - len, "%s%u", i == 0 ? "" : " and ",
+                                (unsigned)checks->at[i].epoch);
+    if (old != 0)
+        (void)snprintf(also, sizeof(also), " beside %u", old);
+    return errmsg_set(msg, ERR_SEALED,
+                      "sealed under another root key; epoch %u is wanted%s, the key given is of "
+                      "epoch %s",
+                      wanted, also, epochs);
+}
+
+/* Neither copy is good: is it another key's store, another format, or damage? */
+static enum err refuse(const uint8_t *a, const uint8_t *b, const struct checks *checks,
+                       struct errmsg *msg)
+{
+    enum copy_state of_a = judge(a, checks), of_b = judge(b, checks);
 
     if (of_a == COPY_NEWER && of_b == COPY_NEWER)
         return errmsg_set(msg, ERR_CORRUPT, "made by a newer version of Lethe (format %u)",
                           (unsigned)get_le(a + 8, 4));
-    if (of_a == COPY_FOREIGN && of_b == COPY_FOREIGN && memcmp(a + 8, b + 8, 8) == 0 &&
-        memcmp(a + 24, b + 24, VAULT_ID_BYTES) == 0 && memcmp(a + 56, b + 56, CHECK_BYTES) == 0)
-        return errmsg_set(msg, ERR_SEALED,
-                          "sealed under another root key; epoch %u is wanted, the key given is of "
-                          "epoch %u",
-                          (unsigned)get_le(a + 12, 4), (unsigned)key_epoch);
+    if (of_a == COPY_OLDER && of_b == COPY_OLDER && memcmp(a + 8, b + 8, 4) == 0)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "made by an older version of Lethe (format %u), which this one cannot "
+                          "read: make a new store with `lethe init`",
+                          (unsigned)get_le(a + 8, 4));
+    if (of_a == COPY_FOREIGN && of_b == COPY_FOREIGN && agree(a, b))
+        return say_foreign(is_newer(a, b) ? a : b, checks, msg);
     return errmsg_set(msg, ERR_CORRUPT, "its header is damaged; restore keys.slab");
 }
 
-enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES],
-                            const uint8_t check_key[CRYPTO_KEY_BYTES], uint32_t key_epoch,
-                            struct slab_header *ret, struct errmsg *msg)
+enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES], const struct slab_check *checks,
+                            size_t count, struct slab_header *ret, struct errmsg *msg)
 {
+    const struct checks all = {checks, count};
     const uint8_t *a = both, *b = both + SLAB_COPY_BYTES;
-    bool a_good = judge(a, check_key) == COPY_GOOD, b_good = judge(b, check_key) == COPY_GOOD;
+    bool a_good = judge(a, &all) == COPY_GOOD, b_good = judge(b, &all) == COPY_GOOD;
 
     if (!a_good && !b_good)
-        return refuse(a, b, check_key, key_epoch, msg);
-    *ret = decode(!b_good || (a_good && get_le(a + 16, 8) > get_le(b + 16, 8)) ? a : b);
+        return refuse(a, b, &all, msg);
+    *ret = decode(!b_good || (a_good && is_newer(a, b)) ? a : b);
     return ERR_OK;
 }
 
@@ -144,13 +209,18 @@ void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO
     struct crypto_slot b = binding(h, slot, (uint8_t)key->kind, h->epoch, key->owner, key->subject);
 
     memset(out, 0, SLAB_SLOT_BYTES);
-    out[0] = VERSION;
+    out[0] = SLOT_VERSION;
     out[1] = (uint8_t)key->kind;
     put_le(out + 4, b.epoch, 4);
     put_le(out + 8, b.owner, 8);
     memcpy(out + 16, b.subject, VAULT_ID_BYTES);
     secret_random(out + 32, CRYPTO_NONCE_BYTES);
     vault__wrap(wrap_key, &b, out + 32, key->key, out + 56);
+}
+
+uint32_t slab_slot_epoch(const uint8_t slot[SLAB_SLOT_BYTES])
+{
+    return (uint32_t)get_le(slot + 4, 4);
 }
 
 enum err slab_slot_decode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
@@ -160,7 +230,8 @@ enum err slab_slot_decode(const struct slab_header *h, const uint8_t wrap_key[CR
         binding(h, slot, in[1], (uint32_t)get_le(in + 4, 4), get_le(in + 8, 8), in + 16);
     enum err e;
 
-    if (in[0] != VERSION || get_le(in + 2, 2) != 0 || in[1] < SLAB_SUBJECT || in[1] > SLAB_INDEX ||
+    if (in[0] != SLOT_VERSION || get_le(in + 2, 2) != 0 || in[1] < SLAB_SUBJECT ||
+        in[1] > SLAB_SEQUENCE ||
         !slab_is_zero(in + SLOT_USED_BYTES, SLAB_SLOT_BYTES - SLOT_USED_BYTES))
         return ERR_CORRUPT;
     e = vault__unwrap(wrap_key, &b, in + 32, in + 56, ret->key);

@@ -13,8 +13,9 @@
 enum { SLAB_COPY_BYTES = SLAB_HEADER_BYTES / 2 };
 
 struct slab_header {
-    uint32_t epoch;
-    uint64_t sequence; /* copy A holds even ones, copy B odd ones */
+    uint32_t epoch;     /* new keys are wrapped under it */
+    uint32_t old_epoch; /* a rotation is leaving it; 0: none */
+    uint64_t sequence;  /* copy A holds even ones, copy B odd ones */
     uint8_t store_id[VAULT_ID_BYTES];
     uint64_t rows; /* row numbers below are taken */
     uint64_t used; /* slot numbers below are taken */
@@ -23,12 +24,20 @@ struct slab_header {
 /* One copy of the header. */
 void slab_header_encode(const struct slab_header *h, const uint8_t check_key[CRYPTO_KEY_BYTES],
                         uint8_t out[SLAB_COPY_BYTES]);
-/* The newer of the copies that verify. SEALED: written under another root key. CORRUPT: damaged, or
- * a newer format. The message lacks the file's name. */
-enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES],
-                            const uint8_t check_key[CRYPTO_KEY_BYTES], uint32_t key_epoch,
-                            struct slab_header *ret, struct errmsg *msg) MUST_CHECK;
+/* A root key's check key, and whose it is. */
+struct slab_check {
+    uint32_t epoch;
+    const uint8_t *key;
+};
 
+/* The newer of the copies that verify under the check key of the epoch they name. SEALED: written
+ * under another root key, or under one that is not among `checks` (at most ROOT_KEYS_MAX). CORRUPT:
+ * damaged, or another format. The message lacks the file's name. */
+enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES], const struct slab_check *checks,
+                            size_t count, struct slab_header *ret, struct errmsg *msg) MUST_CHECK;
+
+/* The epoch whose root key a slot is wrapped under. */
+uint32_t slab_slot_epoch(const uint8_t slot[SLAB_SLOT_BYTES]);
 /* A key wrapped for one slot, under a new random nonce. */
 void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
                       uint64_t slot, const struct slab_key *key, uint8_t out[SLAB_SLOT_BYTES]);

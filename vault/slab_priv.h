@@ -6,13 +6,17 @@
  *   2048  header copy B, 2048 bytes   } torn write loses one step, never the header
  *   4096  slot 0, slot 1, ...  128 bytes each; 128 divides a sector, so no slot straddles one
  *
- *   header: "LETHSLAB" | u32 version=1 | u32 epoch | u64 sequence | 16 store id | u64 rows reserved |
- *           u64 slots used | 16 key check | 32 keyed hash of all before | zero; both under a key
- *           derived from the root (the check tells a foreign root key from damage)
+ *   header: "LETHSLAB" | u32 version=2 | u32 epoch | u64 sequence | 16 store id | u64 rows reserved |
+ *           u64 slots used | u32 old epoch | u32 zero | 16 key check | 32 keyed hash of all before |
+ *           zero; both under a key derived from the epoch's root (the check tells a foreign root key
+ *           from damage)
  *   slot:   u8 version=1 | u8 kind | u16 zero | u32 epoch | u64 owner | 16 subject id | 24 nonce |
  *           48 wrapped key | zero padding
  *
- * The file grows by pre-zeroed runs (written, not only allocated). Slot numbers are never reused. */
+ * A slot is wrapped under the root key of the epoch it names. New ones are of the header's epoch; old
+ * ones of `old epoch` are there only while a rotation is leaving it (0: none is).
+ * Slots 0-3 are the store's own and never shredded; domains' and subjects' keys follow. The file
+ * grows by pre-zeroed runs (written, not only allocated). Slot numbers are never reused. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,25 +26,46 @@
 #include "vault/crypto_priv.h"
 
 enum { SLAB_SLOT_BYTES = 128, SLAB_HEADER_BYTES = 4096 };
-enum slab_kind { SLAB_EMPTY = 0, SLAB_SUBJECT = 1, SLAB_LOCATOR = 2, SLAB_INDEX = 3 };
+enum slab_kind {
+    SLAB_EMPTY = 0,
+    SLAB_SUBJECT = 1,
+    SLAB_LOCATOR = 2,
+    SLAB_INDEX = 3,
+    SLAB_LEDGER = 4,  /* chains ledger.log; random, so that it outlives every root key */
+    SLAB_SIGNING = 5, /* seed of the Ed25519 key pair that signs receipts */
+    SLAB_SEQUENCE = 6 /* permutes the numbers of a class of typed tokens */
+};
+/* The keys that every store has, where they stand from its making on. */
+enum {
+    SLAB_SLOT_LOCATOR = 0,
+    SLAB_SLOT_INDEX = 1, /* of the default domain */
+    SLAB_SLOT_LEDGER = 2,
+    SLAB_SLOT_SIGNING = 3,
+    SLAB_FIRST_SLOTS = 4
+};
 
 struct slab;
 
 struct slab_key {
     enum slab_kind kind;
-    uint64_t owner; /* SUBJECT and INDEX: the domain */
+    uint64_t owner; /* SUBJECT and INDEX: the domain; SEQUENCE: the class */
     uint8_t subject[VAULT_ID_BYTES];
     uint8_t key[CRYPTO_KEY_BYTES];
 };
 
 enum err slab_create(const char *path, const struct root_key *root, struct errmsg *msg) MUST_CHECK;
-/* SEALED: the root key is not this store's (says which epoch is wanted). CORRUPT: damaged or newer. */
-enum err slab_open(const char *path, const struct root_key *root, struct slab **ret_slab,
+/* Each key is looked for among `roots`; those that are not needed are left alone. SEALED: a root key
+ * is missing or not this store's (says which epochs are wanted). CORRUPT: damaged, or of another
+ * format. */
+enum err slab_open(const char *path, const struct root_keys *roots, struct slab **ret_slab,
                    struct errmsg *msg) MUST_CHECK;
 void slab_close(struct slab **slab);
 
 const uint8_t *slab_store_id(const struct slab *s);
+/* The epoch that new keys are wrapped under, and the one that a rotation is leaving (0: none). Any
+ * thread. */
 uint32_t slab_epoch(const struct slab *s);
+uint32_t slab_old_epoch(const struct slab *s);
 uint64_t slab_slots_used(const struct slab *s);
 
 /* Take the next slot number and write the wrapped key there; durable after slab_sync(). Writer only. */
@@ -58,3 +83,7 @@ enum err slab_clear(struct slab *s, uint64_t slot) MUST_CHECK;
 enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret) MUST_CHECK;
 /* The slot as it stands in the file. */
 enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES]) MUST_CHECK;
+/* Is there a wrapping key for which `fn` is true? For proofs that they open nothing else. Any thread. */
+bool slab_wrapping_keys_any(const struct slab *s,
+                            bool (*fn)(const uint8_t key[CRYPTO_KEY_BYTES], const void *context),
+                            const void *context);

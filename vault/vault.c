@@ -55,28 +55,25 @@ static enum err take_lock(const char *dir, bool create, int *ret_fd, struct errm
 
 /* ---- making a store ---- */
 
-static enum err create_keys(const char *dir, const struct root_key *root,
-                            uint8_t ret_id[VAULT_ID_BYTES], struct errmsg *msg)
+static enum err create_keys(const char *dir, const struct root_key *root, struct slab **ret_slab,
+                            struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, VAULT_SLAB);
-    AUTO(slab_close) struct slab *slab = NULL;
+    const struct root_keys roots = {{*root}, 1};
     enum err e = slab_create(path, root, msg);
 
-    if (e == ERR_OK)
-        e = slab_open(path, root, &slab, msg);
-    if (e == ERR_OK)
-        memcpy(ret_id, slab_store_id(slab), VAULT_ID_BYTES);
-    return e;
+    return e == ERR_OK ? slab_open(path, &roots, ret_slab, msg) : e;
 }
 
-static enum err create_ledger(const char *dir, const struct root_key *root,
-                              const uint8_t store_id[VAULT_ID_BYTES], struct errmsg *msg)
+static enum err create_ledger(const char *dir, const struct slab *slab, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, VAULT_LEDGER);
     AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+    enum err e = vault__own_key(slab, SLAB_SLOT_LEDGER, SLAB_LEDGER, key);
 
-    vault__derive(root->bytes, CRYPTO_DERIVE_LEDGER, key);
-    return ledger_create(path, key, store_id, msg);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s/" VAULT_SLAB ": cannot be read back", dir);
+    return ledger_create(path, key, slab_store_id(slab), msg);
 }
 
 static enum err create_database(const char *dir, const uint8_t store_id[VAULT_ID_BYTES],
@@ -92,7 +89,7 @@ static enum err create_database(const char *dir, const uint8_t store_id[VAULT_ID
         return e;
     e = store_begin(s);
     if (e == ERR_OK) {
-        e = store_domain_add(s, VAULT_DOMAIN_DEFAULT, VAULT_INDEX_SLOT);
+        e = store_domain_add(s, VAULT_DOMAIN_DEFAULT, SLAB_SLOT_INDEX);
         if (e == ERR_OK)
             e = store_commit(s);
         else
@@ -105,15 +102,15 @@ static enum err create_files(const char *dir, const struct root_key *root, struc
 {
     AUTO(vault__fd_close) int lock_fd = -1;
     AUTO(mem_free) char *path = vault__path(dir, VAULT_DB);
-    uint8_t store_id[VAULT_ID_BYTES];
+    AUTO(slab_close) struct slab *slab = NULL;
     enum err e = take_lock(dir, true, &lock_fd, msg);
 
     if (e == ERR_OK)
-        e = create_keys(dir, root, store_id, msg);
+        e = create_keys(dir, root, &slab, msg);
     if (e == ERR_OK)
-        e = create_ledger(dir, root, store_id, msg);
+        e = create_ledger(dir, slab, msg);
     if (e == ERR_OK)
-        e = create_database(dir, store_id, msg);
+        e = create_database(dir, slab_store_id(slab), msg);
     if (e == ERR_OK && vault__folder_sync(path) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: cannot be made durable", dir);
     return e;
@@ -150,28 +147,11 @@ enum err vault_create(const char *dir, const struct root_key *root, struct errms
 
 /* ---- opening ---- */
 
-static enum err open_keys(struct vault *v, const struct root_key *root, struct errmsg *msg)
-{
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_SLAB);
-    struct slab_key key;
-    enum err e = slab_open(path, root, &v->slab, msg);
-
-    if (e != ERR_OK)
-        return e;
-    e = slab_read(v->slab, VAULT_LOCATOR_SLOT, &key);
-    if (e == ERR_OK && key.kind == SLAB_LOCATOR)
-        memcpy(v->locator_key, key.key, CRYPTO_KEY_BYTES);
-    else
-        e = errmsg_set(msg, ERR_CORRUPT, "%s: the locator key cannot be read", path);
-    secret_wipe(&key, sizeof(key));
-    vault__derive(root->bytes, CRYPTO_DERIVE_WRAP, v->wrap_key);
-    return e;
-}
-
-static enum err open_ledger(struct vault *v, const struct root_key *root, struct errmsg *msg)
+static enum err open_ledger(struct vault *v, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_LEDGER);
     AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+    enum err e;
 
     if (!exists(v->dir, VAULT_LEDGER))
         return errmsg_set(
@@ -179,7 +159,11 @@ static enum err open_ledger(struct vault *v, const struct root_key *root, struct
             "%s: is missing. Without the ledger erasures would be undone; put the live "
             "one back, not one from a backup",
             path);
-    vault__derive(root->bytes, CRYPTO_DERIVE_LEDGER, key);
+    e = vault__own_key(v->slab, SLAB_SLOT_LEDGER, SLAB_LEDGER, key);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e,
+                          "%s/" VAULT_SLAB ": the ledger's key cannot be read; restore keys.slab",
+                          v->dir);
     return ledger_open(path, key, slab_store_id(v->slab), &v->ledger, msg);
 }
 
@@ -248,7 +232,7 @@ static struct vault *new_vault(const char *dir)
     for (size_t i = 0; i < VAULT_DB_FILES; i++)
         v->db_fds[i] = -1;
     v->locator_key = secret_alloc(CRYPTO_KEY_BYTES);
-    v->wrap_key = secret_alloc(CRYPTO_KEY_BYTES);
+    v->signing_key = secret_alloc(CRYPTO_SECRET_KEY_BYTES);
     REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0);
     return v;
 }
@@ -261,9 +245,9 @@ enum err vault_open(const struct vault_options *options, struct vault **ret_vaul
     enum err e = take_lock(v->dir, false, &v->lock_fd, msg);
 
     if (e == ERR_OK)
-        e = open_keys(v, options->root, msg);
+        e = vault__keys_open(v, options->roots, msg);
     if (e == ERR_OK)
-        e = open_ledger(v, options->root, msg);
+        e = open_ledger(v, msg);
     if (e == ERR_OK)
         e = open_database(v, options->classes, &s, msg);
     if (e != ERR_OK)
@@ -295,7 +279,7 @@ void vault_close(struct vault **vault)
     slab_close(&v->slab);
     ledger_close(&v->ledger);
     secret_free(&v->locator_key);
-    secret_free(&v->wrap_key);
+    secret_free(&v->signing_key);
     (void)pthread_mutex_destroy(&v->readers_lock);
     vault__fd_close(&v->lock_fd);
     free(v->dir);

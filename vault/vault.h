@@ -22,7 +22,12 @@
 struct vault;
 struct vault_reader;
 
-enum { VAULT_ID_BYTES = 16, VAULT_DOMAIN_DEFAULT = 1 };
+enum {
+    VAULT_ID_BYTES = 16,
+    VAULT_DOMAIN_DEFAULT = 1,
+    VAULT_PUBLIC_BYTES = 32,
+    VAULT_SIGNATURE_BYTES = 64
+};
 
 /* ---- the store ---- */
 
@@ -32,14 +37,15 @@ enum err vault_create(const char *dir, const struct root_key *root, struct errms
 
 struct vault_options {
     const char *dir;
-    const struct root_key *root;   /* may be wiped by the caller after vault_open() */
+    const struct root_keys *roots; /* may be wiped by the caller after vault_open() */
     const struct classes *classes; /* must outlive the vault */
 };
 
 /* Open a store, take its lock, register new classes, start the writer. Erasures that the ledger holds
  * and the store has not carried out are shredded again before it returns;
- * their sweeps are left to vault_erasures_open(). Errors, each with a message that names the file and
- * what to do: SEALED (foreign root key), BUSY (another process has it), CORRUPT (damaged, newer
+ * their sweeps are left to vault_erasures_open(). Of `roots` those are used that the store names: its
+ * epoch's, and the one before it while a rotation has not ended. Errors, each with a message that names
+ * the file and what to do: SEALED (a root key is missing or foreign: says which epochs are wanted), BUSY (another process has it), CORRUPT (damaged, another
  * format, ledger missing or shorter than the store remembers, keys older than the data), CONFIG (a
  * class that has values changed its format or kind, or left the configuration), IO. Blocks. */
 enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
@@ -55,6 +61,31 @@ const struct class_def *vault_class_def(const struct vault *v, uint16_t class_id
 const char *vault_dir(const struct vault *v);
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
 const char *vault_medium_risk(const struct vault *v);
+
+/* ---- the store's own keys ---- */
+
+struct vault_key_status {
+    uint32_t epoch;         /* new keys are wrapped under this root key */
+    uint32_t old_epoch;     /* a rotation is leaving it; 0: none is going on */
+    int64_t epoch_began_ms; /* when the last rotation ended; before any, when the store was made */
+    uint64_t slots;         /* key slots that have been given out, empty ones included */
+    uint64_t rewrapped;     /* of these: known not to need old_epoch; all when it is 0 */
+};
+
+/* Any thread; does not block on storage. */
+void vault_key_status(const struct vault *v, struct vault_key_status *ret);
+
+/* Sign with the store's key (Ed25519, RFC 8032). The key is one for all purposes, so a message says by
+ * its first bytes what it is: it must begin with "lethe-v1 ", the purpose and a zero byte, as in
+ * "lethe-v1 receipt\0", and no purpose may be a prefix of another's up to that byte. What is verified
+ * is that whole text. SEALED. Any thread; does not block. */
+enum err vault_sign(const struct vault *v, struct span message, uint8_t ret[VAULT_SIGNATURE_BYTES])
+    MUST_CHECK;
+/* The public half, the same for the life of a store (also over rotations). */
+void vault_sign_public(const struct vault *v, uint8_t ret[VAULT_PUBLIC_BYTES]);
+/* Needs no vault. False also for a public key or signature that is no valid encoding. */
+bool vault_signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
+                              const uint8_t signature[VAULT_SIGNATURE_BYTES]) MUST_CHECK;
 
 /* ---- writing: operations ---- */
 

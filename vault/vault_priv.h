@@ -25,8 +25,7 @@
 #define VAULT_LEDGER "ledger.log"
 #define VAULT_LOCK   "lock"
 
-/* A new slab has two keys: the locator key and the default domain's index key. */
-enum { VAULT_LOCATOR_SLOT = 0, VAULT_INDEX_SLOT = 1, VAULT_DB_FILES = 3 };
+enum { VAULT_DB_FILES = 3 };
 
 /* The keys that a domain's blind indexes are made with; a list that only grows. */
 struct domain_key {
@@ -47,7 +46,10 @@ struct vault {
     struct slab *slab;
     struct ledger *ledger;
     uint8_t *locator_key; /* TOKEN_LOCATOR_KEY_BYTES, guarded */
-    uint8_t *wrap_key;    /* guarded; to prove that it opens no value */
+    uint8_t *signing_key; /* CRYPTO_SECRET_KEY_BYTES, guarded */
+    uint8_t public_key[VAULT_PUBLIC_BYTES];
+    uint32_t ledger_epoch;           /* the last that the ledger says has begun; 0: none */
+    _Atomic(int64_t) epoch_began_ms; /* by the ledger */
     char risk[160];
     struct store_class table[CLASSES_MAX + 1]; /* the store's classes at their ids */
     const struct class_def *defs[CLASSES_MAX + 1];
@@ -97,6 +99,15 @@ enum err vault__domain_ensure(struct vault *v, struct store *s, uint16_t domain)
 /* NULL when the domain is not known. Any thread. */
 const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain);
 void vault__domains_free(struct vault *v);
+
+/* ---- keys.c ---- */
+
+/* Open keys.slab and load the keys of the vault itself. */
+enum err vault__keys_open(struct vault *v, const struct root_keys *roots, struct errmsg *msg)
+    MUST_CHECK;
+/* Read one of the fixed slots; CORRUPT unless a key of that kind is in it. */
+enum err vault__own_key(const struct slab *slab, uint64_t slot, enum slab_kind kind,
+                        uint8_t ret[CRYPTO_KEY_BYTES]) MUST_CHECK;
 
 /* ---- replay.c ---- */
 

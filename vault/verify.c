@@ -31,6 +31,12 @@ static bool opens_none(const struct vault_sample *sample, const uint8_t key[CRYP
     return true;
 }
 
+/* For slab_wrapping_keys_any(). */
+static bool opens_some(const uint8_t key[CRYPTO_KEY_BYTES], const void *context)
+{
+    return !opens_none(context, key);
+}
+
 static bool slot_opens_none(const struct vault *v, const struct vault_sample *sample, uint64_t slot)
 {
     struct slab_key key;
@@ -62,7 +68,8 @@ static bool unreadable(struct vault *v, const struct vault_erasure *erasure)
     const uint64_t used = slab_slots_used(v->slab);
     const uint64_t step = used / KEYS_TRIED_MAX + 1;
     bool none = slot_opens_none(v, sample, erasure->slot) && no_reader_has(v, erasure->slot) &&
-                opens_none(sample, v->wrap_key) && opens_none(sample, v->locator_key);
+                !slab_wrapping_keys_any(v->slab, opens_some, sample) &&
+                opens_none(sample, v->locator_key);
 
     for (const struct domain_key *d = atomic_load(&v->domains); none && d != NULL; d = d->next)
         none = opens_none(sample, d->key);

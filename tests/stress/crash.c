@@ -284,7 +284,8 @@ static void purge(struct vault *v)
 /* Until it is killed. */
 static void live(const char *fault, const char *mutant)
 {
-    struct vault_options options = {dir, &root, &classes};
+    const struct root_keys roots = {{root}, 1};
+    struct vault_options options = {dir, &roots, &classes};
     struct vault *v = NULL;
     struct errmsg msg = {""};
 
@@ -531,7 +532,8 @@ static void check_balance(struct vault *v, sqlite3 *db, uint16_t id)
 
 static void check(void)
 {
-    struct vault_options options = {dir, &root, &classes};
+    const struct root_keys roots = {{root}, 1};
+    struct vault_options options = {dir, &roots, &classes};
     struct vault *v = NULL;
     struct errmsg msg = {""};
     sqlite3 *db = NULL;

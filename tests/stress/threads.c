@@ -194,7 +194,8 @@ int main(int argc, char **argv)
     struct class_def def = {.name = class_name, .format = TOKEN_OPAQUE, .retain = {.months = 12}};
     struct classes classes = {&def, 1};
     struct root_key root = {1, NULL};
-    struct vault_options options = {NULL, &root, &classes};
+    struct root_keys roots;
+    struct vault_options options = {NULL, &roots, &classes};
     struct scratch scratch = scratch_new();
     struct errmsg msg = {""};
     char dir[128];
@@ -208,6 +209,7 @@ int main(int argc, char **argv)
     secret_start();
     root.bytes = secret_alloc(ROOT_KEY_BYTES);
     secret_random(root.bytes, ROOT_KEY_BYTES);
+    roots = (struct root_keys){{root}, 1};
     for (size_t p = 0; p < PEOPLE; p++)
         for (size_t i = 0; i < SLOTS; i++)
             REQUIRE(pthread_mutex_init(&shelf[p][i].lock, NULL) == 0);

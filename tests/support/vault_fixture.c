@@ -53,7 +53,8 @@ void fixture_make(struct vault_fixture *f)
 
 enum err fixture_open(struct vault_fixture *f)
 {
-    struct vault_options options = {f->dir, &f->root, &f->classes};
+    const struct root_keys roots = {{f->root}, 1};
+    struct vault_options options = {f->dir, &roots, &f->classes};
     enum err e = vault_open(&options, &f->v, &f->msg);
 
     if (e != ERR_OK)

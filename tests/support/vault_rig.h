@@ -39,25 +39,25 @@ static inline void rig_clock(int64_t now_s)
 
 static inline void rig_open(struct rig *r)
 {
-    struct root_key key = {.bytes = NULL};
-    struct vault_options options = {.root = &key, .classes = &r->classes};
+    struct root_keys roots = {.count = 0};
+    struct vault_options options = {.roots = &roots, .classes = &r->classes};
     struct errmsg msg = {""};
     char provider[128], dir[128];
 
     (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
     (void)snprintf(dir, sizeof(dir), "%s/store", r->scratch.dir);
     options.dir = dir;
-    REQUIRE(root_key_load(provider, &key, &msg) == ERR_OK);
+    REQUIRE(root_key_load(provider, &roots, &msg) == ERR_OK);
     if (vault_open(&options, &r->vault, &msg) != ERR_OK) {
         (void)fprintf(stderr, "rig: %s\n", msg.text);
         REQUIRE(r->vault != NULL);
     }
-    root_key_done(&key);
+    root_keys_done(&roots);
 }
 
 static inline void rig_init_with(struct rig *r, const char *classes)
 {
-    struct root_key key = {.bytes = NULL};
+    struct root_keys roots = {.count = 0};
     struct errmsg msg = {""};
     char provider[128];
 
@@ -70,12 +70,13 @@ static inline void rig_init_with(struct rig *r, const char *classes)
     }
     REQUIRE(root_key_create(scratch_path(&r->scratch, "root.key"), &msg) == ERR_OK);
     (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
-    REQUIRE(root_key_load(provider, &key, &msg) == ERR_OK);
-    if (vault_create(scratch_path(&r->scratch, "store"), &key, &msg) != ERR_OK) {
+    REQUIRE(root_key_load(provider, &roots, &msg) == ERR_OK);
+    if (vault_create(scratch_path(&r->scratch, "store"), root_keys_newest(&roots), &msg) !=
+        ERR_OK) {
         (void)fprintf(stderr, "rig: %s\n", msg.text);
         REQUIRE(r->vault != NULL);
     }
-    root_key_done(&key);
+    root_keys_done(&roots);
     rig_open(r);
 }
 

@@ -166,9 +166,10 @@ def slot_bytes(wrap_key, store, slot, kind, epoch, owner, subject, nonce, key):
     return struct.pack("<BBHIQ16s24s48s24x", 1, kind, 0, epoch, owner, subject, nonce, wrapped)
 
 
-def header_copy(check_key, epoch, sequence, store, rows, used):
+def header_copy(check_key, epoch, sequence, store, rows, used, old_epoch):
     check = keyed_hash(check_key, b"lethe slab key" + struct.pack("<I", epoch) + store)[:16]
-    body = b"LETHSLAB" + struct.pack("<IIQ16sQQ16s", 1, epoch, sequence, store, rows, used, check)
+    body = b"LETHSLAB" + struct.pack("<IIQ16sQQI4x16s", 2, epoch, sequence, store, rows, used,
+                                     old_epoch, check)
     return body + keyed_hash(check_key, body)
 
 
@@ -176,6 +177,55 @@ def ledger_record(key, previous, kind, seq, time_ms, slot, erasure, subject, cut
     body = struct.pack("<BB6xQqQ16s16sq24x", 1, kind, seq, time_ms, slot, erasure, subject,
                        cutoff_ms)
     return body + keyed_hash(key, previous + body)
+
+
+# Ed25519, RFC 8032 section 5.1, on affine coordinates: slow and plain.
+P25519 = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+CURVE_D = -121665 * pow(121666, -1, P25519) % P25519
+
+
+def point_add(a, b):
+    (x1, y1), (x2, y2) = a, b
+    t = CURVE_D * x1 * x2 * y1 * y2 % P25519
+    return ((x1 * y2 + x2 * y1) * pow(1 + t, -1, P25519) % P25519,
+            (y1 * y2 + x1 * x2) * pow(1 - t, -1, P25519) % P25519)
+
+
+def point_times(n, point):
+    total = (0, 1)
+    while n:
+        if n & 1:
+            total = point_add(total, point)
+        point, n = point_add(point, point), n >> 1
+    return total
+
+
+def base_point():
+    y = 4 * pow(5, -1, P25519) % P25519
+    xx = (y * y - 1) * pow(CURVE_D * y * y + 1, -1, P25519) % P25519
+    x = pow(xx, (P25519 + 3) // 8, P25519)
+    if x * x % P25519 != xx:
+        x = x * pow(2, (P25519 - 1) // 4, P25519) % P25519
+    return (P25519 - x if x & 1 else x, y)
+
+
+def point_bytes(point):
+    return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
+
+
+def ed25519(seed, text):
+    """Public key and signature."""
+    def number(*parts):
+        return int.from_bytes(hashlib.sha512(b"".join(parts)).digest(), "little")
+
+    half = hashlib.sha512(seed).digest()
+    secret = int.from_bytes(half[:32], "little") & (2**254 - 8) | 2**254
+    public = point_bytes(point_times(secret, base_point()))
+    r = number(half[32:], text) % ORDER
+    commitment = point_bytes(point_times(r, base_point()))
+    s = (r + number(commitment, public, text) * secret) % ORDER
+    return public, commitment + s.to_bytes(32, "little")
 
 
 def self_check():
@@ -189,6 +239,12 @@ def self_check():
     assert sealed[-16:].hex() == "c0875924c1c7987947deafd8780acf49"
     # The SipHash paper, appendix A
     assert siphash24(bytes(range(16)), bytes(range(15))) == 0xA129CA6149BE45E5
+    # RFC 8032, 7.1, test 2
+    public, signature = ed25519(bytes.fromhex(
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"), b"\x72")
+    assert public.hex()[:16] == "3d4017c3e843895a"
+    assert signature.hex()[:16] == "92a009a9f0d4cab8"
+    assert signature.hex().endswith("eeb00d291612bb0c00")
 
 
 def main():
@@ -198,14 +254,14 @@ def main():
     store = bytes(range(0x10, 0x20))
     subject = bytes(range(0xC0, 0xD0))
     salt = bytes.fromhex("00112233445566778899")
-    wrap, ledger, check = derive(root, 1), derive(root, 2), derive(root, 3)
+    wrap, check = derive(root, 1), derive(root, 3)
+    ledger = bytes(range(0x40, 0x60))
 
     def line(name, value):
         print(name, value if isinstance(value, str) else value.hex())
 
     print("# Known answers, stored formats of version 1; made by vault_v1.py, kept for ever.")
     line("derive_wrap", wrap)
-    line("derive_ledger", ledger)
     line("derive_check", check)
 
     print("# sealed rows: domain 1, class 258, row 0x010203040506, revision 7, due 1900000000; "
@@ -234,18 +290,28 @@ def main():
     line("token_opaque_zero", opaque(locator, 0, bytes(10), 0))
     line("token_email_zero", email(locator, 0, bytes(10), 0, "tok.invalid"))
 
-    print("# slot 5, kind 1, epoch 3, owner 1, wrapping `key`; header, sequence 9, rows 4097, used 6")
+    print("# slot 5, kind 1, epoch 3, owner 1, wrapping `key`; header, sequence 9, rows 4097, used 6;")
+    print("# the same slot under the epoch before (root of 0x20..0x3f), and a header that is leaving it")
     line("slot", slot_bytes(wrap, store, 5, 1, 3, 1, subject, bytes(range(24)), key))
-    line("slab_header", header_copy(check, 3, 9, store, 4097, 6))
+    line("slab_header", header_copy(check, 3, 9, store, 4097, 6, 0))
+    line("slot_old", slot_bytes(derive(bytes(range(0x20, 0x40)), 1), store, 5, 1, 2, 1, subject,
+                                bytes(range(24)), key))
+    line("slab_header_rotating", header_copy(check, 3, 9, store, 4097, 6, 2))
 
-    print("# ledger: opened, erased, closed")
+    print("# ledger, chain key 0x40..0x5f: opened, erased, closed, epoch 3 began")
     erasure = bytes(range(0xE0, 0xF0))
     first = ledger_record(ledger, bytes(32), 1, 1, 1700000000000, 0, store, bytes(16), 0)
     second = ledger_record(ledger, first[96:], 2, 2, 1700000001000, 5, erasure, subject,
                            1700000000999)
     third = ledger_record(ledger, second[96:], 3, 3, 1700000002000, 5, erasure, subject,
                           1700000000999)
-    line("ledger", first + second + third)
+    fourth = ledger_record(ledger, third[96:], 5, 4, 1700000003000, 3, bytes(16), bytes(16), 0)
+    line("ledger", first + second + third + fourth)
+
+    print("# signature: seed 0x60..0x7f, message \"lethe-v1 receipt\" | 0 | \"abc\"")
+    public, signature = ed25519(key, b"lethe-v1 receipt\0abc")
+    line("sign_public", public)
+    line("signature", signature)
 
 
 if __name__ == "__main__":

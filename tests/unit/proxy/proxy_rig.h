@@ -33,7 +33,7 @@ struct rig {
     struct http_stub *stub;
     struct conf *conf;
     struct classes classes;
-    struct root_key root;
+    struct root_keys roots;
     struct vault *vault;
     struct proxy_settings *settings;
     struct proxy *proxy;
@@ -90,9 +90,10 @@ static inline void rig_store(struct rig *r)
 
     rig_must(r, root_key_create(scratch_path(&r->scratch, "root.key"), &r->msg));
     (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
-    rig_must(r, root_key_load(provider, &r->root, &r->msg));
-    rig_must(r, vault_create(scratch_path(&r->scratch, "store"), &r->root, &r->msg));
-    rig_must(r, vault_open(&(struct vault_options){scratch_path(&r->scratch, "store"), &r->root,
+    rig_must(r, root_key_load(provider, &r->roots, &r->msg));
+    rig_must(
+        r, vault_create(scratch_path(&r->scratch, "store"), root_keys_newest(&r->roots), &r->msg));
+    rig_must(r, vault_open(&(struct vault_options){scratch_path(&r->scratch, "store"), &r->roots,
                                                    &r->classes},
                            &r->vault, &r->msg));
 }
@@ -153,7 +154,7 @@ static inline void rig_stop(struct rig *r)
     http_stub_stop(&r->stub);
     proxy_settings_free(&r->settings);
     vault_close(&r->vault);
-    root_key_done(&r->root);
+    root_keys_done(&r->roots);
     classes_done(&r->classes);
     conf_free(&r->conf);
     log_set_fd(2);

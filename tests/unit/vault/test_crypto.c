@@ -339,8 +339,6 @@ Test(hash, derived_keys_are_the_known_ones)
 
     vault__derive(root, CRYPTO_DERIVE_WRAP, out);
     assert_vector("derive_wrap", out, sizeof(out));
-    vault__derive(root, CRYPTO_DERIVE_LEDGER, out);
-    assert_vector("derive_ledger", out, sizeof(out));
     vault__derive(root, CRYPTO_DERIVE_CHECK, out);
     assert_vector("derive_check", out, sizeof(out));
 }
@@ -388,4 +386,56 @@ Test(hash, a_name_and_a_value_never_share_an_index)
     cr_assert_arr_neq(value, name, sizeof(value));
     vault__name_mac(key, 2, SPAN_LIT("\2\0\1ada"), other);
     cr_assert_arr_neq(name, other, sizeof(name));
+}
+
+/* ---- signatures ---- */
+
+TestSuite(sign, .init = setup);
+
+Test(sign, is_the_known_one)
+{
+    static const char text[] = "lethe-v1 receipt\0abc";
+    const struct span message = span_of(text, sizeof(text) - 1);
+    uint8_t seed[CRYPTO_KEY_BYTES], public_key[VAULT_PUBLIC_BYTES];
+    uint8_t secret[CRYPTO_SECRET_KEY_BYTES], signature[VAULT_SIGNATURE_BYTES];
+
+    for (uint8_t i = 0; i < sizeof(seed); i++)
+        seed[i] = 0x60 + i;
+    vault__key_pair(seed, public_key, secret);
+    vault__sign(secret, message, signature);
+    assert_vector("sign_public", public_key, sizeof(public_key));
+    assert_vector("signature", signature, sizeof(signature));
+    cr_assert(vault__signature_is_valid(public_key, message, signature));
+}
+
+Test(sign, is_of_one_message_and_one_key)
+{
+    static const uint8_t seed[CRYPTO_KEY_BYTES] = {7};
+    uint8_t public_key[VAULT_PUBLIC_BYTES], secret[CRYPTO_SECRET_KEY_BYTES];
+    uint8_t signature[VAULT_SIGNATURE_BYTES], text[40] = "lethe-v1 x";
+    const struct span message = span_of(text, sizeof(text));
+
+    vault__key_pair(seed, public_key, secret);
+    vault__sign(secret, message, signature);
+    cr_assert(vault__signature_is_valid(public_key, message, signature));
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] ^= 0x10;
+        cr_assert_not(vault__signature_is_valid(public_key, message, signature), "text %zu", i);
+        text[i] ^= 0x10;
+    }
+    for (size_t i = 0; i < sizeof(signature); i++) {
+        signature[i] ^= 0x01;
+        cr_assert_not(vault__signature_is_valid(public_key, message, signature), "sign %zu", i);
+        signature[i] ^= 0x01;
+    }
+    for (size_t i = 0; i < sizeof(public_key); i++) {
+        public_key[i] ^= 0x01;
+        cr_assert_not(vault__signature_is_valid(public_key, message, signature), "key %zu", i);
+        public_key[i] ^= 0x01;
+    }
+    cr_assert_not(
+        vault__signature_is_valid(public_key, span_of(text, sizeof(text) - 1), signature));
+    memset(public_key, 0, sizeof(public_key)); /* a point of small order signs anything */
+    memset(signature, 0, sizeof(signature));
+    cr_assert_not(vault__signature_is_valid(public_key, message, signature));
 }

@@ -78,18 +78,17 @@ Test(ledger, reads_the_known_answer)
     AUTO(scratch_remove) struct scratch s = scratch_new();
     AUTO(ledger_close) struct ledger *l = NULL;
     const char *path = scratch_path(&s, "ledger.log");
-    uint8_t bytes[3 * LEDGER_RECORD_BYTES], root[32], derived[32], store[16], head[32];
+    uint8_t bytes[4 * LEDGER_RECORD_BYTES], chain_key[32], store[16], head[32];
     struct errmsg msg;
 
     for (uint8_t i = 0; i < 32; i++) {
-        root[i] = i;
+        chain_key[i] = 0x40 + i;
         store[i % 16] = 0x10 + i % 16;
     }
-    vault__derive(root, CRYPTO_DERIVE_LEDGER, derived);
     cr_assert_eq(vector_bytes(VECTORS, "ledger", bytes, sizeof(bytes)), sizeof(bytes));
     scratch_write(path, 0, bytes, sizeof(bytes));
-    cr_assert_eq(ledger_open(path, derived, store, &l, &msg), ERR_OK, "%s", msg.text);
-    cr_assert_eq(ledger_seq(l), 3);
+    cr_assert_eq(ledger_open(path, chain_key, store, &l, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(ledger_seq(l), 4);
     ledger_head(l, head);
     cr_assert_arr_eq(head, bytes + sizeof(bytes) - 32, 32);
 }
@@ -99,25 +98,26 @@ Test(ledger, writes_the_known_answer)
     AUTO(scratch_remove) struct scratch s = scratch_new();
     AUTO(ledger_close) struct ledger *l = NULL;
     const char *path = scratch_path(&s, "ledger.log");
-    uint8_t expected[3 * LEDGER_RECORD_BYTES], bytes[sizeof(expected)], root[32], derived[32];
+    uint8_t expected[4 * LEDGER_RECORD_BYTES], bytes[sizeof(expected)], chain_key[32];
     uint8_t store[16];
     struct ledger_record r = {.time_ms = 1700000001000, .slot = 5, .cutoff_ms = 1700000000999};
     struct errmsg msg;
 
     for (uint8_t i = 0; i < 32; i++) {
-        root[i] = i;
+        chain_key[i] = 0x40 + i;
         store[i % 16] = 0x10 + i % 16;
         r.erasure[i % 16] = 0xe0 + i % 16;
         r.subject[i % 16] = 0xc0 + i % 16;
     }
-    vault__derive(root, CRYPTO_DERIVE_LEDGER, derived);
     cr_assert_eq(vector_bytes(VECTORS, "ledger", expected, sizeof(expected)), sizeof(expected));
     scratch_write(path, 0, expected, LEDGER_RECORD_BYTES);
-    cr_assert_eq(ledger_open(path, derived, store, &l, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(ledger_open(path, chain_key, store, &l, &msg), ERR_OK, "%s", msg.text);
     r.kind = LEDGER_ERASE;
     cr_assert_eq(ledger_append(l, &r), ERR_OK);
     r.kind = LEDGER_CLOSED;
     r.time_ms = 1700000002000;
+    cr_assert_eq(ledger_append(l, &r), ERR_OK);
+    r = (struct ledger_record){.kind = LEDGER_EPOCH, .time_ms = 1700000003000, .slot = 3};
     cr_assert_eq(ledger_append(l, &r), ERR_OK);
     cr_assert_eq(scratch_read(path, 0, bytes, sizeof(bytes)), sizeof(bytes));
     cr_assert_arr_eq(bytes, expected, sizeof(bytes));
@@ -369,6 +369,46 @@ Test(ledger, of_a_newer_format_is_refused)
     assert_corrupt(path, "newer version");
 }
 
+static enum err count_kinds(const struct ledger_record *r, void *context)
+{
+    ((unsigned *)context)[r->kind]++;
+    return ERR_OK;
+}
+
+Test(ledger, takes_every_kind_that_is_listed)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    AUTO(ledger_close) struct ledger *l = NULL;
+    const char *path = make(&s, 0);
+    unsigned counts[LEDGER_SEQUENCE + 1] = {0};
+    struct errmsg msg;
+
+    cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
+    for (enum ledger_kind kind = LEDGER_ERASE; kind <= LEDGER_SEQUENCE; kind++) {
+        struct ledger_record r = {.kind = kind, .slot = 7};
+
+        cr_assert_eq(ledger_append(l, &r), ERR_OK);
+    }
+    ledger_close(&l);
+    cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(ledger_each(l, count_kinds, counts), ERR_OK);
+    for (enum ledger_kind kind = LEDGER_OPENED; kind <= LEDGER_SEQUENCE; kind++)
+        cr_assert_eq(counts[kind], 1, "kind %d", kind);
+}
+
+Test(ledger, says_once_that_the_store_was_made)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    AUTO(ledger_close) struct ledger *l = NULL;
+    const char *path = make(&s, 0);
+    struct ledger_record r = {.kind = LEDGER_OPENED};
+    struct errmsg msg;
+
+    cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
+    cr_assert_eq(ledger_append(l, &r), ERR_OK);
+    assert_corrupt(path, "newer version");
+}
+
 Test(ledger, with_a_kind_that_is_not_known_is_refused)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();
@@ -378,7 +418,7 @@ Test(ledger, with_a_kind_that_is_not_known_is_refused)
     struct errmsg msg;
 
     cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
-    r.kind = (enum ledger_kind)4;
+    r.kind = (enum ledger_kind)(LEDGER_SEQUENCE + 1);
     cr_assert_eq(ledger_append(l, &r), ERR_OK);
     ledger_close(&l);
     assert_corrupt(path, "newer version");

@@ -13,10 +13,16 @@ TestSuite(rootkey, .init = secret_start);
 
 static enum err load(const char *path, struct root_key *ret, struct errmsg *msg)
 {
+    struct root_keys keys = {.count = 0};
     char provider[128];
+    enum err e;
 
     (void)snprintf(provider, sizeof(provider), "file:%s", path);
-    return root_key_load(provider, ret, msg);
+    e = root_key_load(provider, &keys, msg);
+    cr_assert_eq(keys.count, e == ERR_OK ? 1 : 0);
+    if (e == ERR_OK)
+        *ret = keys.at[0];
+    return e;
 }
 
 static enum err load_text(struct scratch *s, const char *text, struct root_key *ret)
@@ -231,11 +237,12 @@ Test(rootkey, comes_from_no_other_provider)
 {
     static const char *const providers[] = {"", "file", "/etc/lethe/root.key", "env:KEY",
                                             "FILE:/x"};
-    struct root_key key = {0, NULL};
+    struct root_keys keys = {.count = 0};
     struct errmsg msg;
 
     for (size_t i = 0; i < COUNT_OF(providers); i++)
-        cr_assert_eq(root_key_load(providers[i], &key, &msg), ERR_SEALED, "%s", providers[i]);
+        cr_assert_eq(root_key_load(providers[i], &keys, &msg), ERR_SEALED, "%s", providers[i]);
+    cr_assert_eq(keys.count, 0);
 }
 
 Test(rootkey, done_twice_is_harmless)
@@ -246,4 +253,22 @@ Test(rootkey, done_twice_is_harmless)
     cr_assert_null(key.bytes);
     cr_assert_eq(key.epoch, 0);
     root_key_done(&key);
+}
+
+Test(rootkey, of_several_is_found_by_its_epoch)
+{
+    struct root_keys keys = {{{3, secret_alloc(ROOT_KEY_BYTES)}, {5, secret_alloc(ROOT_KEY_BYTES)}},
+                             2};
+    const struct root_keys none = {.count = 0};
+
+    cr_assert_eq(root_keys_find(&keys, 3), &keys.at[0]);
+    cr_assert_eq(root_keys_find(&keys, 5), &keys.at[1]);
+    cr_assert_null(root_keys_find(&keys, 4));
+    cr_assert_null(root_keys_find(&keys, 0));
+    cr_assert_eq(root_keys_newest(&keys), &keys.at[1]);
+    cr_assert_null(root_keys_newest(&none));
+    root_keys_done(&keys);
+    cr_assert(keys.count == 0 && keys.at[0].bytes == NULL && keys.at[1].bytes == NULL);
+    cr_assert_null(root_keys_find(&keys, 3));
+    root_keys_done(&keys);
 }

@@ -11,110 +11,29 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
-#include "tests/support/scratch.h"
-#include "tests/support/vectors.h"
-#include "vault/rootkey.h"
-
-#define VECTORS "tests/vectors/vault_v1.txt"
-
-enum { COPY_BYTES = 2048, HEADER_USED_BYTES = 104, RUN_SLOTS = (1 << 20) / SLAB_SLOT_BYTES };
-
-static uint8_t root_bytes[ROOT_KEY_BYTES];
-static struct root_key root = {3, root_bytes};
-static struct scratch scratch;
-static const char *path;
-
-/* A new slab under a known root key. */
-static void setup(void)
-{
-    struct errmsg msg;
-
-    secret_start();
-    for (uint8_t i = 0; i < sizeof(root_bytes); i++)
-        root_bytes[i] = i;
-    scratch = scratch_new();
-    path = scratch_path(&scratch, "keys.slab");
-    cr_assert_eq(slab_create(path, &root, &msg), ERR_OK, "%s", msg.text);
-}
-
-static void teardown(void)
-{
-    scratch_remove(&scratch);
-}
+#include "tests/unit/vault/slab_rig.h"
 
 TestSuite(slab, .init = setup, .fini = teardown);
 
-static struct slab *open_slab(void)
-{
-    struct slab *s = NULL;
-    struct errmsg msg;
-
-    cr_assert_eq(slab_open(path, &root, &s, &msg), ERR_OK, "%s", msg.text);
-    return s;
-}
-
-static void assert_refused(const struct root_key *key, enum err expected, const char *words)
-{
-    struct slab *s = NULL;
-    struct errmsg msg = {""};
-
-    cr_assert_eq(slab_open(path, key, &s, &msg), expected, "%s", msg.text);
-    cr_assert_null(s);
-    cr_assert_not_null(strstr(msg.text, path), "%s", msg.text);
-    cr_assert_not_null(strstr(msg.text, words), "%s", msg.text);
-}
-
-static struct slab_key key_of(uint64_t n)
-{
-    struct slab_key key = {.kind = SLAB_SUBJECT, .owner = VAULT_DOMAIN_DEFAULT};
-
-    memset(key.subject, (int)(n % 251), sizeof(key.subject));
-    memcpy(key.key, &n, sizeof(n));
-    memset(key.key + sizeof(n), 0xa5, sizeof(key.key) - sizeof(n));
-    return key;
-}
-
-static uint64_t add(struct slab *s, uint64_t n)
-{
-    struct slab_key key = key_of(n);
-    uint64_t slot = 0;
-
-    cr_assert_eq(slab_add(s, &key, &slot), ERR_OK);
-    return slot;
-}
-
-static void assert_holds(struct slab *s, uint64_t slot, uint64_t n)
-{
-    struct slab_key key, expected = key_of(n);
-
-    cr_assert_eq(slab_read(s, slot, &key), ERR_OK);
-    cr_assert_eq(key.kind, expected.kind);
-    cr_assert_eq(key.owner, expected.owner);
-    cr_assert_arr_eq(key.subject, expected.subject, sizeof(key.subject));
-    cr_assert_arr_eq(key.key, expected.key, sizeof(key.key));
-}
-
-static size_t place(uint64_t slot)
-{
-    return SLAB_HEADER_BYTES + slot * SLAB_SLOT_BYTES;
-}
-
 /* ---- a new one ---- */
 
-Test(slab, new_holds_the_locator_and_the_default_index_key)
+Test(slab, new_holds_the_keys_of_the_store_itself)
 {
+    static const enum slab_kind kinds[] = {SLAB_LOCATOR, SLAB_INDEX, SLAB_LEDGER, SLAB_SIGNING};
     AUTO(slab_close) struct slab *s = open_slab();
-    struct slab_key locator, index;
+    struct slab_key keys[FIRST];
 
     cr_assert_eq(slab_epoch(s), 3);
-    cr_assert_eq(slab_slots_used(s), 2);
-    cr_assert_eq(slab_read(s, 0, &locator), ERR_OK);
-    cr_assert_eq(locator.kind, SLAB_LOCATOR);
-    cr_assert_eq(slab_read(s, 1, &index), ERR_OK);
-    cr_assert_eq(index.kind, SLAB_INDEX);
-    cr_assert_eq(index.owner, VAULT_DOMAIN_DEFAULT);
-    cr_assert_arr_neq(locator.key, index.key, CRYPTO_KEY_BYTES);
-    cr_assert_eq(add(s, 1), 2, "subjects start above them");
+    cr_assert_eq(slab_old_epoch(s), 0);
+    cr_assert_eq(slab_slots_used(s), FIRST);
+    for (uint64_t slot = 0; slot < FIRST; slot++) {
+        cr_assert_eq(slab_read(s, slot, &keys[slot]), ERR_OK);
+        cr_assert_eq(keys[slot].kind, kinds[slot]);
+        cr_assert_eq(keys[slot].owner, slot == SLAB_SLOT_INDEX ? VAULT_DOMAIN_DEFAULT : 0);
+        for (uint64_t before = 0; before < slot; before++)
+            cr_assert_arr_neq(keys[before].key, keys[slot].key, CRYPTO_KEY_BYTES);
+    }
+    cr_assert_eq(add(s, 1), FIRST, "subjects start above them");
 }
 
 Test(slab, two_new_ones_share_neither_id_nor_keys)
@@ -126,9 +45,9 @@ Test(slab, two_new_ones_share_neither_id_nor_keys)
     struct errmsg msg;
 
     cr_assert_eq(slab_create(other, &root, &msg), ERR_OK);
-    cr_assert_eq(slab_open(other, &root, &b, &msg), ERR_OK);
+    cr_assert_eq(slab_open(other, &roots, &b, &msg), ERR_OK);
     cr_assert_arr_neq(slab_store_id(a), slab_store_id(b), VAULT_ID_BYTES);
-    for (uint64_t slot = 0; slot < 2; slot++) {
+    for (uint64_t slot = 0; slot < FIRST; slot++) {
         cr_assert_eq(slab_read(a, slot, &of_a), ERR_OK);
         cr_assert_eq(slab_read(b, slot, &of_b), ERR_OK);
         cr_assert_arr_neq(of_a.key, of_b.key, CRYPTO_KEY_BYTES);
@@ -161,37 +80,6 @@ Test(slab, that_could_not_be_made_is_not_there)
     fault_test_set(NULL, NULL);
 }
 
-Test(slab, is_laid_out_as_the_known_answers_say)
-{
-    static const uint8_t zeroes[1 << 12];
-    AUTO(slab_close) struct slab *s = NULL;
-    struct slab_key key;
-    struct errmsg msg;
-    uint8_t header[HEADER_USED_BYTES], slot[SLAB_SLOT_BYTES];
-
-    (void)unlink(path);
-    cr_assert_eq(vector_bytes(VECTORS, "slab_header", header, sizeof(header)), sizeof(header));
-    cr_assert_eq(vector_bytes(VECTORS, "slot", slot, sizeof(slot)), sizeof(slot));
-    scratch_write(path, 0, zeroes, sizeof(zeroes));
-    scratch_write(path, SLAB_HEADER_BYTES, zeroes, sizeof(zeroes));
-    scratch_write(path, COPY_BYTES, header, sizeof(header)); /* the odd sequence: copy B */
-    scratch_write(path, place(5), slot, sizeof(slot));
-    cr_assert_eq(slab_open(path, &root, &s, &msg), ERR_OK, "%s", msg.text);
-    cr_assert_eq(slab_slots_used(s), 6);
-    cr_assert_eq(slab_read(s, 5, &key), ERR_OK);
-    for (uint8_t i = 0; i < 32; i++)
-        cr_assert_eq(key.key[i], 0x60 + i);
-    for (uint8_t i = 0; i < 16; i++) {
-        cr_assert_eq(key.subject[i], 0xc0 + i);
-        cr_assert_eq(slab_store_id(s)[i], 0x10 + i);
-    }
-    cr_assert_eq(key.kind, SLAB_SUBJECT);
-    cr_assert_eq(key.owner, 1);
-    uint64_t first = 0;
-    cr_assert_eq(slab_reserve_rows(s, 10, &first), ERR_OK);
-    cr_assert_eq(first, 4097);
-}
-
 /* ---- keys ---- */
 
 Test(slab, gives_back_keys_over_several_runs_and_after_reopening)
@@ -200,15 +88,15 @@ Test(slab, gives_back_keys_over_several_runs_and_after_reopening)
     struct slab *s = open_slab();
 
     for (uint64_t n = 0; n < COUNT; n++)
-        cr_assert_eq(add(s, n), n + 2);
+        cr_assert_eq(add(s, n), n + FIRST);
     cr_assert_eq(slab_sync(s), ERR_OK);
-    assert_holds(s, 2, 0);
+    assert_holds(s, FIRST, 0);
     slab_close(&s);
     s = open_slab();
-    cr_assert_eq(slab_slots_used(s), COUNT + 2);
+    cr_assert_eq(slab_slots_used(s), COUNT + FIRST);
     for (uint64_t n = 0; n < COUNT; n++)
-        assert_holds(s, n + 2, n);
-    cr_assert_eq(add(s, 5), COUNT + 2);
+        assert_holds(s, n + FIRST, n);
+    cr_assert_eq(add(s, 5), COUNT + FIRST);
     slab_close(&s);
 }
 
@@ -238,7 +126,7 @@ Test(slab, wraps_equal_keys_differently)
 Test(slab, finds_nothing_where_nothing_was_put)
 {
     AUTO(slab_close) struct slab *s = open_slab();
-    static const uint64_t slots[] = {2, 500, RUN_SLOTS - 1, RUN_SLOTS, 1 << 20, UINT64_MAX};
+    static const uint64_t slots[] = {FIRST, 500, RUN_SLOTS - 1, RUN_SLOTS, 1 << 20, UINT64_MAX};
     struct slab_key key;
 
     for (size_t i = 0; i < COUNT_OF(slots); i++)
@@ -273,93 +161,9 @@ Test(slab, does_not_open_a_slot_moved_elsewhere_or_from_another_store)
     scratch_write(path, place(slot + 1), bytes, sizeof(bytes));
     cr_assert_eq(slab_read(s, slot + 1, &key), ERR_CORRUPT);
     cr_assert_eq(slab_create(other, &root, &msg), ERR_OK);
-    cr_assert_eq(slab_open(other, &root, &b, &msg), ERR_OK);
+    cr_assert_eq(slab_open(other, &roots, &b, &msg), ERR_OK);
     scratch_write(other, place(slot), bytes, sizeof(bytes));
     cr_assert_eq(slab_read(b, slot, &key), ERR_CORRUPT);
-}
-
-/* ---- the header ---- */
-
-Test(slab, survives_damage_of_either_header_copy_in_any_byte)
-{
-    for (size_t i = 0; i < 2 * COPY_BYTES; i += i % COPY_BYTES < HEADER_USED_BYTES ? 1 : 97) {
-        struct slab *s;
-
-        scratch_flip(path, i, 0x80);
-        s = open_slab();
-        cr_assert_eq(slab_slots_used(s), 2);
-        slab_close(&s);
-        scratch_flip(path, i, 0x80);
-    }
-}
-
-Test(slab, is_corrupt_when_both_header_copies_are_damaged)
-{
-    for (size_t i = 0; i < COPY_BYTES; i += i < HEADER_USED_BYTES ? 1 : 97) {
-        size_t in_b = COPY_BYTES + (i + 31) % HEADER_USED_BYTES;
-
-        scratch_flip(path, i, 0x80);
-        scratch_flip(path, in_b, 0x80);
-        assert_refused(&root, ERR_CORRUPT, "keys.slab");
-        scratch_flip(path, i, 0x80);
-        scratch_flip(path, in_b, 0x80);
-    }
-}
-
-Test(slab, of_another_root_key_is_sealed_and_says_which_epoch_it_wants)
-{
-    uint8_t other_bytes[ROOT_KEY_BYTES] = {0xff};
-    struct root_key other = {8, other_bytes};
-
-    assert_refused(&other, ERR_SEALED, "epoch 3 is wanted, the key given is of epoch 8");
-}
-
-Test(slab, of_a_newer_format_says_so)
-{
-    uint8_t version = 2;
-
-    scratch_write(path, 8, &version, 1);
-    slab_close(&(struct slab *){open_slab()}); /* one copy alone is damage */
-    scratch_write(path, COPY_BYTES + 8, &version, 1);
-    assert_refused(&root, ERR_CORRUPT, "newer version");
-}
-
-Test(slab, that_is_missing_or_shortened_is_corrupt)
-{
-    struct slab *s = open_slab();
-
-    for (uint64_t n = 0; n < 100; n++)
-        (void)add(s, n);
-    cr_assert_eq(slab_sync(s), ERR_OK);
-    slab_close(&s);
-    scratch_cut(path, place(101));
-    assert_refused(&root, ERR_CORRUPT, "shorter");
-    scratch_cut(path, SLAB_HEADER_BYTES - 1);
-    assert_refused(&root, ERR_CORRUPT, "too short");
-    (void)unlink(path);
-    assert_refused(&root, ERR_CORRUPT, "cannot be opened");
-}
-
-Test(slab, goes_back_one_step_when_the_last_header_was_torn)
-{
-    struct slab *s = open_slab();
-    uint64_t first = 0, again = 0, slot;
-    uint8_t copies[2 * COPY_BYTES];
-    size_t newer;
-
-    cr_assert_eq(slab_reserve_rows(s, 100, &first), ERR_OK);
-    slot = add(s, 1);
-    cr_assert_eq(slab_sync(s), ERR_OK);
-    cr_assert_eq(scratch_read(path, 0, copies, sizeof(copies)), sizeof(copies));
-    newer = copies[16] > copies[COPY_BYTES + 16] ? 0 : COPY_BYTES;
-    slab_close(&s);
-    scratch_flip(path, newer + 50, 0xff);
-    s = open_slab();
-    cr_assert_eq(slab_slots_used(s), slot + 1, "the slot's bytes tell that it is taken");
-    assert_holds(s, slot, 1);
-    cr_assert_eq(slab_reserve_rows(s, 100, &again), ERR_OK);
-    cr_assert_eq(again, first + 100);
-    slab_close(&s);
 }
 
 /* ---- slot numbers are given out once ---- */
@@ -370,12 +174,12 @@ Test(slab, skips_slots_that_a_crash_left_uncounted)
     struct slab *s = open_slab();
 
     for (uint64_t n = 0; n < 5; n++)
-        cr_assert_eq(add(s, n), 2 + n);
+        cr_assert_eq(add(s, n), FIRST + n);
     slab_close(&s); /* closing writes nothing: as a crash leaves it */
-    scratch_write(path, place(3), zeroes, sizeof(zeroes)); /* did not reach the medium */
+    scratch_write(path, place(FIRST + 1), zeroes, sizeof(zeroes)); /* did not reach the medium */
     s = open_slab();
-    cr_assert_eq(slab_slots_used(s), 7);
-    cr_assert_eq(add(s, 9), 7);
+    cr_assert_eq(slab_slots_used(s), FIRST + 5);
+    cr_assert_eq(add(s, 9), FIRST + 5);
     slab_close(&s);
 }
 
@@ -425,9 +229,9 @@ Test(slab, goes_on_growing_after_a_run_that_was_cut_short)
     scratch_cut(path, place(10) + 77);
     s = open_slab();
     for (uint64_t n = 0; n < 20; n++)
-        cr_assert_eq(add(s, n), 2 + n);
+        cr_assert_eq(add(s, n), FIRST + n);
     for (uint64_t n = 0; n < 20; n++)
-        assert_holds(s, 2 + n, n);
+        assert_holds(s, FIRST + n, n);
     slab_close(&s);
     cr_assert_eq((scratch_size(path) - SLAB_HEADER_BYTES) % SLAB_SLOT_BYTES, 0);
 }
@@ -458,7 +262,7 @@ static void add_three(struct slab *s)
 
 static void shred_two(struct slab *s)
 {
-    cr_assert_eq(slab_shred(s, 2), ERR_OK);
+    cr_assert_eq(slab_shred(s, FIRST), ERR_OK);
 }
 
 Test(slab, killed_while_adding_reuses_no_number)
@@ -467,7 +271,7 @@ Test(slab, killed_while_adding_reuses_no_number)
 
     killed_at("slab.added:2", add_three);
     s = open_slab();
-    cr_assert_eq(add(s, 7), 4);
+    cr_assert_eq(add(s, 7), FIRST + 2);
     slab_close(&s);
 }
 
@@ -484,7 +288,7 @@ Test(slab, killed_around_the_sync_of_a_shred_has_the_slot_zeroed)
         slab_close(&s);
         killed_at(points[i], shred_two);
         s = open_slab();
-        cr_assert_eq(slab_read(s, 2, &key), ERR_NOT_FOUND);
+        cr_assert_eq(slab_read(s, FIRST, &key), ERR_NOT_FOUND);
         slab_close(&s);
     }
 }
@@ -531,16 +335,16 @@ Test(slab, shreds_a_key_for_good_and_no_other)
     for (uint64_t n = 0; n < 3; n++)
         (void)add(s, n);
     cr_assert_eq(slab_sync(s), ERR_OK);
-    cr_assert_eq(slab_shred(s, 3), ERR_OK);
-    cr_assert_eq(slab_shred(s, 3), ERR_OK, "idempotent");
-    cr_assert_eq(slab_read(s, 3, &key), ERR_NOT_FOUND);
+    cr_assert_eq(slab_shred(s, FIRST + 1), ERR_OK);
+    cr_assert_eq(slab_shred(s, FIRST + 1), ERR_OK, "idempotent");
+    cr_assert_eq(slab_read(s, FIRST + 1, &key), ERR_NOT_FOUND);
     slab_close(&s);
     s = open_slab();
-    cr_assert_eq(slab_raw(s, 3, bytes), ERR_OK);
+    cr_assert_eq(slab_raw(s, FIRST + 1, bytes), ERR_OK);
     cr_assert_arr_eq(bytes, zeroes, sizeof(bytes));
-    assert_holds(s, 2, 0);
-    assert_holds(s, 4, 2);
-    cr_assert_eq(add(s, 9), 5, "its number comes back no more");
+    assert_holds(s, FIRST, 0);
+    assert_holds(s, FIRST + 2, 2);
+    cr_assert_eq(add(s, 9), FIRST + 3, "its number comes back no more");
     slab_close(&s);
 }
 
@@ -552,15 +356,15 @@ Test(slab, clears_many_keys_in_one_sync)
     for (uint64_t n = 0; n < 5; n++)
         (void)add(s, n);
     cr_assert_eq(slab_sync(s), ERR_OK);
-    for (uint64_t slot = 2; slot < 6; slot++)
+    for (uint64_t slot = FIRST; slot < FIRST + 4; slot++)
         cr_assert_eq(slab_clear(s, slot), ERR_OK);
     cr_assert_eq(slab_clear(s, 100), ERR_NOT_FOUND, "nobody's yet");
     cr_assert_eq(slab_sync(s), ERR_OK);
     slab_close(&s);
     s = open_slab();
-    for (uint64_t slot = 2; slot < 6; slot++)
+    for (uint64_t slot = FIRST; slot < FIRST + 4; slot++)
         cr_assert_eq(slab_read(s, slot, &key), ERR_NOT_FOUND);
-    assert_holds(s, 6, 4);
+    assert_holds(s, FIRST + 4, 4);
     slab_close(&s);
 }
 
@@ -607,12 +411,12 @@ static struct reader {
     bool ended; /* and is joined */
 } * reader;
 
-static void *read_slot_two(void *context)
+static void *read_first(void *context)
 {
     struct reader *r = context;
     struct slab_key key;
 
-    r->result = slab_read(r->slab, 2, &key);
+    r->result = slab_read(r->slab, FIRST, &key);
     return NULL;
 }
 
@@ -625,7 +429,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
         return syscall(SYS_pwrite64, fd, bytes, len, at);
     REQUIRE(syscall(SYS_pwrite64, fd, bytes, len / 2, at) == SLAB_SLOT_BYTES / 2);
     reader = NULL;
-    REQUIRE(pthread_create(&r->thread, NULL, read_slot_two, r) == 0);
+    REQUIRE(pthread_create(&r->thread, NULL, read_first, r) == 0);
     /* Time to come to a wrong end; waiting for this write is the right thing to do. */
     (void)clock_gettime(CLOCK_REALTIME, &soon);
     soon.tv_nsec += 100000000;
@@ -642,7 +446,7 @@ Test(slab, reads_a_key_or_none_while_it_is_shredded)
 
     (void)add(s, 1);
     reader = &r;
-    cr_assert_eq(slab_shred(s, 2), ERR_OK);
+    cr_assert_eq(slab_shred(s, FIRST), ERR_OK);
     cr_assert(r.ended || pthread_join(r.thread, NULL) == 0);
     cr_assert_eq(r.result, ERR_NOT_FOUND, "half a slot was taken for damage");
 }
@@ -657,7 +461,7 @@ static void assert_writes_nothing(struct slab *s)
     cr_assert_eq(slab_add(s, &key, &n), ERR_IO);
     cr_assert_eq(slab_sync(s), ERR_IO);
     cr_assert_eq(slab_reserve_rows(s, 1, &n), ERR_IO);
-    cr_assert_eq(slab_shred(s, 2), ERR_IO);
+    cr_assert_eq(slab_shred(s, FIRST), ERR_IO);
     cr_assert_eq(n, 0);
 }
 
@@ -676,7 +480,7 @@ static enum err reserve(struct slab *s)
 
 static enum err shred(struct slab *s)
 {
-    return slab_shred(s, 2);
+    return slab_shred(s, FIRST);
 }
 
 static enum err add_and_shred(struct slab *s)

@@ -90,7 +90,7 @@ Test(subjects, a_key_comes_from_the_slab_once_and_from_the_cache_then)
 
     snprintf(path, sizeof(path), "%s", scratch_path(&scratch, "keys.slab"));
     cr_assert_eq(slab_create(path, &root, &msg), ERR_OK);
-    cr_assert_eq(slab_open(path, &root, &slab, &msg), ERR_OK);
+    cr_assert_eq(slab_open(path, &(struct root_keys){{root}, 1}, &slab, &msg), ERR_OK);
     cr_assert_eq(slab_add(slab, &key, &slot), ERR_OK);
     cr_assert_eq(subject_key(slab, keys, slot, &entry), ERR_OK);
     cr_assert(entry->domain == 4 && entry->key[0] == 'k' && entry->subject[0] == 'x');

@@ -197,7 +197,8 @@ Test(vault, a_second_process_is_refused)
     child = fork();
     cr_assert_geq(child, 0);
     if (child == 0) {
-        struct vault_options options = {f.dir, &f.root, &f.classes};
+        struct root_keys roots = {{f.root}, 1};
+        struct vault_options options = {f.dir, &roots, &f.classes};
         struct vault *v = NULL;
 
         _exit(vault_open(&options, &v, NULL) == ERR_BUSY && v == NULL ? 0 : 1);
