@@ -8,8 +8,7 @@
 
 #include "base/conf.h"
 #include "base/period.h"
-
-enum token_format { TOKEN_OPAQUE = 1, TOKEN_EMAIL = 2 };
+#include "vault/format.h"
 
 enum class_limits { CLASS_PURPOSES_MAX = 16, CLASS_NAME_MAX = 64, CLASSES_MAX = 512 };
 

@@ -119,10 +119,6 @@ enum err vault_submit(struct vault *v, struct vault_op *op) MUST_CHECK;
  * read transaction of the same thread: an erasure waits for readers. */
 enum err vault_run(struct vault *v, struct vault_op *op) MUST_CHECK;
 
-/* The JSON type a value had, so that it comes back as it went in. Part of what is sealed, and of
- * equality in deterministic classes. */
-enum value_kind { VALUE_STRING = 1, VALUE_NUMBER = 2, VALUE_BOOL = 3 };
-
 enum { VAULT_NAMES_MAX = 8 };
 
 struct vault_item {
