@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "retention/rectification.h"
 #include "retention/report.h"
 #include "version.h"
 
@@ -276,9 +277,18 @@ static enum err no_such_subject(enum err e, struct errmsg *msg)
                : e;
 }
 
+static enum err no_such_owner(enum err e, struct errmsg *msg)
+{
+    if (e == ERR_CONFLICT)
+        return errmsg_set(msg, e, "several subjects share this token: name the subject instead");
+    return e == ERR_NOT_FOUND ? errmsg_set(msg, e, "the token stands for nothing") : e;
+}
+
 /* The reason is printed on the receipt, and a receipt names nobody. */
 static bool mentions(struct span text, struct span name)
 {
+    if (name.len == 0)
+        return false;
     if (name.len < NAME_IN_REASON_MIN)
         return span_equal_nocase(text, name);
     for (size_t i = 0; i + name.len <= text.len; i++) {
@@ -309,34 +319,77 @@ static enum err read_reason(const struct json *request, struct span subject, str
     return ERR_OK;
 }
 
+static enum err find_named(struct vault_reader *reader, const struct json *request,
+                           uint64_t *ret_slot, struct errmsg *msg)
+{
+    struct span subject;
+    uint16_t domain;
+    enum err e = need_subject(request, &subject, msg);
+
+    if (e == ERR_OK)
+        e = read_domain(request, &domain, msg);
+    if (e != ERR_OK)
+        return e;
+    return no_such_subject(vault_read_subject(reader, domain, subject, ret_slot), msg);
+}
+
+/* Who is meant, by an identifier or by a token of theirs; one of the two is given. The reader is
+ * inside a transaction. */
+static enum err find_person(struct vault_reader *reader, const struct json *request,
+                            uint64_t *ret_slot, struct errmsg *msg)
+{
+    struct span token;
+    enum err e;
+
+    if (json_get(request, "token") == NULL)
+        return find_named(reader, request, ret_slot, msg);
+    if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL)
+        return errmsg_set(msg, ERR_INVALID, "\"token\" says who is meant: no subject, no domain");
+    e = need_text(request, "token", &token, msg);
+    return e == ERR_OK ? no_such_owner(vault_read_owner(reader, token, ret_slot), msg) : e;
+}
+
+static enum err find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
+                                struct errmsg *msg)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    enum err e = vault_reader_open(admin->vault, &reader);
+
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    e = find_person(reader, request, ret_slot, msg);
+    vault_read_end(reader);
+    return e;
+}
+
 static enum err run_erase(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg)
 {
-    struct span subject, reason;
+    struct span reason;
     struct receipt receipt;
-    uint16_t domain;
-    enum err e;
+    uint64_t slot;
+    enum err e = read_reason(request, json_text_of(json_get(request, "subject")), &reason, msg);
 
-    e = need_subject(request, &subject, msg);
     if (e == ERR_OK)
-        e = read_domain(request, &domain, msg);
-    if (e == ERR_OK)
-        e = read_reason(request, subject, &reason, msg);
+        e = find_person_now(admin, request, &slot, msg);
     if (e != ERR_OK)
         return e;
-    e = erasure_run(admin->erasures, domain, subject, &receipt);
+    /* Slots are never given out again: whoever is erased meanwhile is not found, nobody else is. */
+    e = erasure_run_slot(admin->erasures, slot, &receipt);
     if (e != ERR_OK)
         return no_such_subject(e, msg);
     return receipt_json(&receipt, admin->vault, admin->classes, reason, ret_response);
 }
 
-static struct json *subject_map(const struct admin *admin, uint16_t domain,
-                                const struct vault_subject_info *info, const uint64_t *per_class)
+static struct json *subject_map(const struct admin *admin, const struct vault_subject_info *info,
+                                const uint64_t *per_class)
 {
     struct json *map = json_new_map(), *items = json_new_list();
 
     receipt_set_id(map, "subject", info->id);
-    json_set_str(map, "domain", receipt_domain_name(domain));
+    json_set_str(map, "domain", receipt_domain_name(info->domain));
     receipt_set_instant(map, "created", info->created_s * 1000);
     json_set_int(map, "identifiers", (int64_t)info->names);
     for (size_t i = 0; i < admin->classes->count; i++) {
@@ -361,24 +414,106 @@ static enum err run_show(struct admin *admin, const struct json *request,
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     uint64_t per_class[CLASSES_MAX + 1] = {0};
     struct vault_subject_info info;
-    struct span subject;
-    uint16_t domain;
-    enum err e;
+    uint64_t slot;
+    enum err e = vault_reader_open(admin->vault, &reader);
 
-    e = need_subject(request, &subject, msg);
-    if (e == ERR_OK)
-        e = read_domain(request, &domain, msg);
-    if (e == ERR_OK)
-        e = vault_reader_open(admin->vault, &reader);
     if (e == ERR_OK)
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    e = vault_read_subject_info(reader, domain, subject, &info, per_class);
+    e = find_person(reader, request, &slot, msg);
+    if (e == ERR_OK)
+        e = no_such_subject(vault_read_subject_info(reader, slot, &info, per_class), msg);
     vault_read_end(reader);
+    if (e == ERR_OK)
+        *ret_response = subject_map(admin, &info, per_class);
+    return e;
+}
+
+/* ---- rectification ---- */
+
+static enum err cannot_rectify(enum err e, struct errmsg *msg)
+{
+    switch (e) {
+    case ERR_CONFLICT:
+        return errmsg_set(
+            msg, e,
+            "equal values must keep equal tokens: the token is shared with another subject, or the "
+            "new value has a token or names somebody already. Tokenize the new value instead, and "
+            "put its token in place of the old one; nothing was changed");
+    case ERR_DENIED:
+        return errmsg_set(msg, e, "the token is not this subject's");
+    case ERR_NOT_FOUND:
+        return errmsg_set(msg, e, "the token stands for nothing");
+    case ERR_BUSY:
+        return errmsg_set(msg, e,
+                          "the value was changed, but the write-ahead log, which holds the old one "
+                          "sealed, could not be emptied; do it again");
+    default:
+        return e;
+    }
+}
+
+/* A number stays a number, so that what comes back fits where it stood. */
+static enum err check_kind(enum value_kind kind, struct span value, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    enum json_type type = JSON_TEXT;
+
+    if (kind == VALUE_STRING)
+        return ERR_OK;
+    if (json_parse(value, &tree) == ERR_OK)
+        type = json_kind(tree);
+    if (kind == VALUE_NUMBER && type != JSON_INT && type != JSON_FLOAT)
+        return errmsg_set(msg, ERR_INVALID, "the value was a number: the new one must be one");
+    if (kind == VALUE_BOOL && type != JSON_BOOL)
+        return errmsg_set(msg, ERR_INVALID, "the value was true or false: so must the new one be");
+    return ERR_OK;
+}
+
+/* Whose row it is and what kind of value it holds. */
+static enum err find_value(struct admin *admin, const struct json *request,
+                           struct vault_rectify *op, struct errmsg *msg)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    struct vault_value value;
+    enum err e = vault_reader_open(admin->vault, &reader);
+
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
     if (e != ERR_OK)
-        return no_such_subject(e, msg);
-    *ret_response = subject_map(admin, domain, &info, per_class);
+        return e;
+    if (json_get(request, "subject") != NULL)
+        e = find_named(reader, request, &op->slot, msg);
+    if (e == ERR_OK)
+        e = cannot_rectify(vault_inspect(reader, op->token, op->slot, &value), msg);
+    vault_read_end(reader);
+    if (e == ERR_OK) {
+        op->kind = value.kind;
+        e = check_kind(op->kind, op->value, msg);
+    }
+    return e;
+}
+
+static enum err run_rectify(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg)
+{
+    struct vault_rectify op = {.op = {.kind = VAULT_RECTIFY}};
+    struct json *map;
+    enum err e = need_text(request, "token", &op.token, msg);
+
+    if (e == ERR_OK)
+        e = need_text(request, "value", &op.value, msg);
+    if (e == ERR_OK)
+        e = find_value(admin, request, &op, msg);
+    if (e != ERR_OK)
+        return e;
+    e = cannot_rectify(rectification_run(admin->erasures, &op), msg);
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set_str(map, "class", vault_class_def(admin->vault, op.class_id)->name);
+    *ret_response = map;
     return ERR_OK;
 }
 
@@ -405,8 +540,9 @@ static const struct operation {
     {"ping", {NULL}, run_ping},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, run_tokenize},
     {"reveal", {"tokens", NULL}, run_reveal},
-    {"subject.erase", {"subject", "domain", "reason", NULL}, run_erase},
-    {"subject.show", {"subject", "domain", NULL}, run_show},
+    {"rectify", {"token", "value", "subject", "domain", NULL}, run_rectify},
+    {"subject.erase", {"subject", "domain", "token", "reason", NULL}, run_erase},
+    {"subject.show", {"subject", "domain", "token", NULL}, run_show},
     {"report.retention", {NULL}, run_report_retention},
 };
 

@@ -29,8 +29,9 @@ enum ops_limits {
  *   ping            {}                                            {"version", "commit"}
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
  *   reveal          {tokens[]}                                    {"values": [...]}
- *   subject.erase   {subject, domain?, reason?}                   the receipt
- *   subject.show    {subject, domain?}                            {"subject", "domain", ...}
+ *   rectify         {token, value, subject?, domain?}             {"class"}
+ *   subject.erase   {subject, domain? | token, reason?}           the receipt
+ *   subject.show    {subject, domain? | token}                    {"subject", "domain", ...}
  *   report.retention {}                                           the report
  *
  * Values are strings; a number or boolean that an application sent comes back as its text. A token

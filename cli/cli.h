@@ -39,5 +39,6 @@ enum cli_exit cmd_serve(const struct options *options);
 enum cli_exit cmd_tokenize(const struct options *options);
 enum cli_exit cmd_reveal(const struct options *options);
 enum cli_exit cmd_subject_erase(const struct options *options);
+enum cli_exit cmd_subject_rectify(const struct options *options);
 enum cli_exit cmd_subject_show(const struct options *options);
 enum cli_exit cmd_report_retention(const struct options *options);

@@ -5,8 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/limits.h"
 #include "cli/cli.h"
+#include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -24,22 +27,32 @@ static enum cli_exit set_text(struct json *request, const char *name, const char
     return CLI_OK;
 }
 
-static enum cli_exit ask(const struct options *o, const char *operation, struct reply *reply)
+static enum cli_exit call(const struct options *o, const struct json *request, struct reply *reply)
 {
     AUTO(session_close) struct session *session = NULL;
-    AUTO(json_free) struct json *request = json_new_map();
     struct errmsg msg;
-    enum err e;
+    enum err e = session_open(o->config, &session, &msg);
 
-    json_set_str(request, "op", operation);
-    if (set_text(request, "subject", o->arguments[0]) != CLI_OK ||
-        set_text(request, "domain", o->domain) != CLI_OK ||
-        set_text(request, "reason", o->reason) != CLI_OK)
-        return CLI_USAGE;
-    e = session_open(o->config, &session, &msg);
     if (e == ERR_OK)
         e = session_call(session, request, reply, &msg);
     return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+}
+
+/* One person, by identifier or by token. */
+static enum cli_exit ask(const struct options *o, const char *operation, struct reply *reply)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    const char *subject = o->argument_count == 0 ? NULL : o->arguments[0];
+
+    if ((subject == NULL) == (o->token == NULL))
+        return cli_usage("name the person, either by ID or with --token");
+    json_set_str(request, "op", operation);
+    if (set_text(request, "subject", subject) != CLI_OK ||
+        set_text(request, "domain", o->domain) != CLI_OK ||
+        set_text(request, "token", o->token) != CLI_OK ||
+        set_text(request, "reason", o->reason) != CLI_OK)
+        return CLI_USAGE;
+    return call(o, request, reply);
 }
 
 enum cli_exit cmd_subject_erase(const struct options *o)
@@ -54,6 +67,55 @@ enum cli_exit cmd_subject_erase(const struct options *o)
         return CLI_FAILED;
     state = json_str_of(json_get(reply.result, "state"));
     return state != NULL && strcmp(state, "completed") == 0 ? CLI_OK : CLI_FAILED;
+}
+
+/* The only line of standard input, into wiped memory: a value on the command line could be seen by
+ * others. */
+static enum cli_exit read_value(struct buf *value)
+{
+    AUTO(lines_done) struct lines lines = {.fd = -1};
+    struct span batch[LINES_BATCH_MAX];
+    struct errmsg msg;
+    size_t count = 0;
+    enum err e;
+
+    lines_init(&lines, STDIN_FILENO);
+    e = lines_next(&lines, batch, &count);
+    if (e == ERR_OK && count == 1) {
+        e = buf_append_span(value, batch[0]);
+        if (e == ERR_OK)
+            e = lines_next(&lines, batch, &count); /* there must be no other */
+        if (e == ERR_OK && count == 0)
+            return CLI_OK;
+    }
+    if (e == ERR_OK)
+        return cli_usage("standard input must be one line: the value");
+    return cli_fail(
+        e, cli_message(&msg, "the value cannot be read from standard input: %s", err_text(e)));
+}
+
+enum cli_exit cmd_subject_rectify(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    AUTO(buf_done) struct buf value = {.max = 0};
+    struct json *text;
+    enum cli_exit code;
+
+    buf_init_secret(&value, LIMIT_VALUE_MAX);
+    code = read_value(&value);
+    if (code != CLI_OK)
+        return code;
+    text = json_new_text(buf_span(&value));
+    if (text == NULL)
+        return cli_usage("the value must be UTF-8");
+    json_set_str(request, "op", "rectify");
+    json_set(request, "value", text);
+    if (set_text(request, "token", o->arguments[0]) != CLI_OK ||
+        set_text(request, "subject", o->subject) != CLI_OK ||
+        set_text(request, "domain", o->domain) != CLI_OK)
+        return CLI_USAGE;
+    return call(o, request, &reply);
 }
 
 static enum err print_line(const char *name, const char *value)

@@ -46,15 +46,22 @@ static const struct command commands[] = {
      "null)\n"
      "and exit code 1 at the end.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_reveal},
-    {"subject erase", "[-c FILE] [--domain D] [--reason TEXT] ID",
+    {"subject erase", "[-c FILE] [--domain D] [--reason TEXT] ID | --token TOKEN",
      "destroy a person's key and values; prints the receipt",
+     "A person who shares none of his identifiers is found by a token of his. "
      "The reason is printed on the receipt and stored nowhere. Exit code 1 when the erasure could "
      "not\n"
      "be completed and verified: the receipt says what remains, and the server tries again.\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_REASON | OPTION_JSON, 1, 1, cmd_subject_erase},
-    {"subject show", "[-c FILE] [--domain D] [--json] ID",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_REASON | OPTION_JSON, 0, 1,
+     cmd_subject_erase},
+    {"subject rectify", "[-c FILE] [--subject ID] [--domain D] TOKEN",
+     "put the value on standard input behind a token, and destroy the old one",
+     "The value is one line. The token stays, and so does the time until which the value is kept.\n"
+     "Data backups made before still hold the old value.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_SUBJECT, 1, 1, cmd_subject_rectify},
+    {"subject show", "[-c FILE] [--domain D] [--json] ID | --token TOKEN",
      "how many values of which class a person has", NULL,
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_JSON, 1, 1, cmd_subject_show},
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_JSON, 0, 1, cmd_subject_show},
     {"report retention", "[-c FILE] [--format table|json|csv] [--json]",
      "what is kept, why, until when; exit 3 when something is overdue", NULL,
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON, 0, 0, cmd_report_retention},

@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"json", no_argument, NULL, OPTION_JSON},
     {"ready-fd", required_argument, NULL, OPTION_READY_FD},
+    {"token", required_argument, NULL, OPTION_TOKEN},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -70,6 +71,9 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
         break;
     case OPTION_FORMAT:
         o->format = optarg;
+        break;
+    case OPTION_TOKEN:
+        o->token = optarg;
         break;
     case OPTION_JSON:
         o->json = true;

@@ -17,6 +17,7 @@ enum option_bits {
     OPTION_FORMAT = 1 << 5,   /* --format table|json|csv */
     OPTION_JSON = 1 << 6,     /* --json */
     OPTION_READY_FD = 1 << 7, /* --ready-fd N */
+    OPTION_TOKEN = 1 << 8,    /* --token TOKEN */
 };
 
 struct options {
@@ -25,6 +26,7 @@ struct options {
     const char *subject;
     const char *domain;
     const char *reason;
+    const char *token;
     const char *format;
     int ready_fd; /* -1 */
     bool json;

@@ -105,9 +105,7 @@ static void wait_ms(struct erasures *e, int64_t ms)
     (void)pthread_mutex_unlock(&e->lock);
 }
 
-/* Run one operation of the vault, again while it is BUSY: its queue is full, or a reader holds an
- * old snapshot. */
-static enum err run_patiently(struct erasures *e, struct vault_op *op)
+enum err erasures_run_op(struct erasures *e, struct vault_op *op)
 {
     int64_t pause_ms = FIRST_WAIT_MS;
     enum err result = ERR_BUSY;
@@ -173,7 +171,7 @@ static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, s
             .limit = BATCH_ROWS,
             .per_class = r->per_class,
         };
-        enum err result = run_patiently(e, &op.op);
+        enum err result = erasures_run_op(e, &op.op);
 
         if (result != ERR_OK)
             return result;
@@ -186,7 +184,7 @@ static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, s
 static enum err truncate_log(struct erasures *e, struct receipt *r)
 {
     struct vault_truncate op = {.op = {.kind = VAULT_TRUNCATE}};
-    enum err result = run_patiently(e, &op.op);
+    enum err result = erasures_run_op(e, &op.op);
 
     r->truncated = result == ERR_OK;
     return result;
@@ -211,7 +209,7 @@ static enum err close_entry(struct erasures *e, const struct vault_erasure *eras
 {
     struct vault_erasure_close op = {.op = {.kind = VAULT_ERASURE_CLOSE}, .erasure = erasure};
 
-    return run_patiently(e, &op.op);
+    return erasures_run_op(e, &op.op);
 }
 
 static enum err finish_steps(struct erasures *e, const struct vault_erasure *erasure,
@@ -268,22 +266,24 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure, stru
                   F_LIT("step", r->failed_step), F_LIT("error", err_name(result)));
 }
 
-enum err erasure_run(struct erasures *e, uint16_t domain, struct span name, struct receipt *ret)
+/* `op` says who; the rest of it is filled in here. */
+static enum err run(struct erasures *e, struct vault_erase op, struct receipt *ret)
 {
     struct vault_erasure erasure = {.slot = 0};
-    struct vault_erase op = {
-        .op = {.kind = VAULT_ERASE}, .domain = domain, .name = name, .erasure = &erasure};
-    struct receipt receipt = {.domain = domain};
+    struct receipt receipt = {.state = RECEIPT_FAILED};
     struct working entry;
     enum err result;
 
+    op.op.kind = VAULT_ERASE;
+    op.erasure = &erasure;
     (void)pthread_mutex_lock(&e->begin);
-    result = run_patiently(e, &op.op);
+    result = erasures_run_op(e, &op.op);
     if (result == ERR_OK)
         enlist(e, &entry, erasure.id);
     (void)pthread_mutex_unlock(&e->begin);
     if (result != ERR_OK)
         return result;
+    receipt.domain = erasure.domain;
     log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
               F_NUM("ledger_seq", erasure.ledger_seq));
     finish(e, &erasure, &receipt);
@@ -291,6 +291,16 @@ enum err erasure_run(struct erasures *e, uint16_t domain, struct span name, stru
     vault_erasure_done(&erasure);
     *ret = receipt;
     return ERR_OK;
+}
+
+enum err erasure_run(struct erasures *e, uint16_t domain, struct span name, struct receipt *ret)
+{
+    return run(e, (struct vault_erase){.domain = domain, .name = name}, ret);
+}
+
+enum err erasure_run_slot(struct erasures *e, uint64_t slot, struct receipt *ret)
+{
+    return run(e, (struct vault_erase){.slot = slot}, ret);
 }
 
 /* Those of the open erasures that nobody works on, enlisted. The arrays are the caller's. */

@@ -27,6 +27,12 @@ void erasures_stop(struct erasures *erasures);
  * Worker thread or command line; blocks until swept and verified. */
 enum err erasure_run(struct erasures *erasures, uint16_t domain, struct span name,
                      struct receipt *ret) MUST_CHECK;
+/* The same for the subject of a key slot, such as vault_read_owner() finds for a token. */
+enum err erasure_run_slot(struct erasures *erasures, uint64_t slot, struct receipt *ret) MUST_CHECK;
+
+/* Run an operation of the vault, again while it is BUSY (its queue is full, or a reader holds an old
+ * snapshot): for about 1.3 s. CANCELED when erasures_stop() was called. Blocks. */
+enum err erasures_run_op(struct erasures *erasures, struct vault_op *op) MUST_CHECK;
 
 struct erasure_resumed {
     size_t found;     /* open in the ledger and worked on by nobody else */

@@ -16,18 +16,24 @@
 
 /* ---- before ---- */
 
-static enum err find(struct writer *w, const struct vault_erase *op, struct ledger_record *ret)
+static enum err find_named(struct writer *w, const struct vault_erase *op, uint64_t *ret_slot)
 {
     const uint8_t *index_key = vault__domain_key(w->v, op->domain);
-    const struct keycache_entry *entry = NULL;
     uint8_t mac[CRYPTO_MAC_BYTES];
-    uint64_t slot = 0;
-    enum err e;
 
     if (index_key == NULL || op->name.len == 0 || op->name.len > LIMIT_IDENTIFIER_MAX)
         return ERR_NOT_FOUND;
     vault__name_mac(index_key, op->domain, op->name, mac);
-    e = store_name_get(w->store, mac, &slot);
+    return store_name_get(w->store, mac, ret_slot);
+}
+
+static enum err find(struct writer *w, const struct vault_erase *op, struct ledger_record *ret,
+                     uint16_t *ret_domain)
+{
+    const struct keycache_entry *entry = NULL;
+    uint64_t slot = op->slot;
+    enum err e = slot == 0 ? find_named(w, op, &slot) : ERR_OK;
+
     if (e == ERR_OK)
         e = subject_key(w->v->slab, w->keys, slot, &entry);
     if (e != ERR_OK)
@@ -40,6 +46,7 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
     };
     secret_random(ret->erasure, sizeof(ret->erasure));
     memcpy(ret->subject, entry->subject, VAULT_ID_BYTES);
+    *ret_domain = (uint16_t)entry->domain;
     return ERR_OK;
 }
 
@@ -52,6 +59,7 @@ static void keep_row(struct vault_sample *sample, const struct crypto_row *about
         return;
     kept->bound = *about;
     kept->bound.row = row->id;
+    kept->bound.revision = row->revision;
     kept->bound.due_s = row->due_s;
     memcpy(kept->bound.salt, row->salt, TOKEN_SALT_BYTES);
     kept->sealed = mem_alloc(row->sealed.len);
@@ -61,11 +69,11 @@ static void keep_row(struct vault_sample *sample, const struct crypto_row *about
 }
 
 /* A few rows, by the subject's index: the same work for a person of ten rows and of a million. */
-static struct vault_sample *take_sample(struct writer *w, const struct vault_erase *op,
+static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
                                         const struct ledger_record *record)
 {
     struct vault_sample *sample = mem_alloc(sizeof(*sample));
-    struct crypto_row about = {.domain = op->domain};
+    struct crypto_row about = {.domain = domain};
     enum err e = slab_raw(w->v->slab, record->slot, sample->slot);
 
     memcpy(about.subject, record->subject, VAULT_ID_BYTES);
@@ -180,10 +188,11 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     const bool early = FAULT_MUTANT("erase.ack_before_ledger");
     struct ledger_record record = {0};
     struct vault_sample *sample;
+    uint16_t domain = 0;
     enum err e;
 
     store_read_begin(w->store);
-    e = atomic_load(&w->v->failed) ? ERR_IO : find(w, op, &record);
+    e = atomic_load(&w->v->failed) ? ERR_IO : find(w, op, &record, &domain);
     if (e != ERR_OK) {
         store_read_end(w->store);
         store_rollback(w->store);
@@ -191,9 +200,9 @@ void vault__erase(struct writer *w, struct vault_erase *op)
         return;
     }
     FAULT_POINT("erase.begun");
-    sample = take_sample(w, op, &record);
+    sample = take_sample(w, domain, &record);
     store_read_end(w->store);
-    *op->erasure = (struct vault_erasure){.has_sample = true, .sample = sample};
+    *op->erasure = (struct vault_erasure){.domain = domain, .has_sample = true, .sample = sample};
     if (early)
         acknowledge(op, ERR_OK, &record);
     e = carry_out(w, &record);

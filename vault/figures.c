@@ -58,14 +58,17 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
     return ERR_OK;
 }
 
-enum err vault_read_subject_info(struct vault_reader *r, uint16_t domain, struct span name,
+enum err vault_read_subject_info(struct vault_reader *r, uint64_t slot,
                                  struct vault_subject_info *ret, uint64_t *per_class)
 {
-    struct vault_subject_info info = {0};
+    struct vault_subject_info info = {.slot = slot};
+    const struct keycache_entry *entry;
     struct store_subject subject;
     const int64_t now_s = clock_now_s();
-    enum err e = vault_read_subject(r, domain, name, &info.slot);
+    enum err e;
 
+    REQUIRE(r->reading);
+    e = subject_key(r->v->slab, r->keys, slot, &entry);
     if (e == ERR_OK)
         e = store_subject_get(r->store, info.slot, &subject);
     if (e == ERR_OK)
@@ -76,6 +79,7 @@ enum err vault_read_subject_info(struct vault_reader *r, uint16_t domain, struct
     if (e != ERR_OK)
         return e;
     memcpy(info.id, subject.id, VAULT_ID_BYTES);
+    info.domain = subject.domain;
     info.created_s = subject.created_s;
     *ret = info;
     return ERR_OK;

@@ -223,6 +223,7 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
         .domain = (uint16_t)f->entry->domain,
         .class_id = f->c->id,
         .row = f->row.id,
+        .revision = f->row.revision,
         .due_s = f->row.due_s,
     };
 
@@ -262,6 +263,51 @@ enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span toke
     e = open_row(&f, &value.kind, NULL);
     if (e == ERR_OK)
         *ret = value;
+    return e;
+}
+
+/* Of the rows under a shared token: the subject they all belong to. */
+static enum err find_only_owner(struct vault_reader *r, const struct token_ref *ref,
+                                struct found *f, uint64_t *ret_slot)
+{
+    uint64_t owner = 0;
+    enum err e = store_owners(r->store, f->c, ref->row);
+
+    while (e == ERR_OK) {
+        e = store_next(r->store, &f->row);
+        if (e != ERR_OK)
+            break;
+        if (!secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES))
+            return ERR_NOT_FOUND;
+        e = live(r, f);
+        if (e == ERR_OK && owner != 0 && owner != f->row.slot)
+            return ERR_CONFLICT;
+        if (e == ERR_OK)
+            owner = f->row.slot;
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    *ret_slot = owner;
+    return owner == 0 ? ERR_NOT_FOUND : ERR_OK;
+}
+
+enum err vault_read_owner(struct vault_reader *r, struct span token, uint64_t *ret_slot)
+{
+    struct found f = {.c = NULL};
+    struct token_ref ref;
+    enum err e = token_read(token, r->v->locator_key, &ref);
+
+    REQUIRE(r->reading);
+    if (e == ERR_OK)
+        f.c = vault__class(r->v, ref.class_id);
+    if (f.c == NULL)
+        return ERR_NOT_FOUND;
+    if (f.c->deterministic)
+        return find_only_owner(r, &ref, &f, ret_slot);
+    e = find_stored(r, &ref, 0, &f);
+    if (e == ERR_OK)
+        *ret_slot = f.row.slot;
     return e;
 }
 

@@ -115,6 +115,9 @@ enum err store_name_get(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], ui
     MUST_CHECK;
 enum err store_name_put(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot)
     MUST_CHECK;
+/* Forget one name, if it leads to this subject. */
+enum err store_name_forget(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot)
+    MUST_CHECK;
 enum err store_names_delete(struct store *s, uint64_t slot) MUST_CHECK;
 enum err store_names_count(struct store *s, uint64_t slot, uint64_t *ret) MUST_CHECK;
 
@@ -126,6 +129,7 @@ struct store_row {
     uint64_t slot;      /* whose it is */
     int64_t created_s;
     int64_t due_s;
+    uint64_t revision; /* 0: as first stored */
     uint8_t salt[TOKEN_SALT_BYTES];
     struct span sealed; /* read: borrowed until the next call on this store */
 };
@@ -150,6 +154,11 @@ enum err store_shared_delete(struct store *s, const struct store_class *c, uint6
 /* Delete it when no owner has a row left. */
 enum err store_shared_trim(struct store *s, const struct store_class *c, uint64_t token_row)
     MUST_CHECK;
+/* Put another ciphertext in a row's place, and move a token to another value's fingerprint. */
+enum err store_row_revise(struct store *s, const struct store_class *c, uint64_t id,
+                          uint64_t revision, struct span sealed) MUST_CHECK;
+enum err store_shared_revise(struct store *s, const struct store_class *c, uint64_t token_row,
+                             const uint8_t fingerprint[CRYPTO_MAC_BYTES]) MUST_CHECK;
 /* One owner's rows under a token, the one that lives longest first. */
 enum err store_owner_get(struct store *s, const struct store_class *c, uint64_t token_row,
                          uint64_t slot, struct store_row *ret) MUST_CHECK;

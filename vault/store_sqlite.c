@@ -153,8 +153,9 @@ sqlite3_stmt *store__get_insert_many(struct store *s, const struct store_class *
     if (own->add_many != NULL)
         return own->add_many;
     /* OR FAIL: without it SQLite prepares to undo a part of the rows; we undo the transaction. */
-    n = (size_t)snprintf(text, sizeof(text), "INSERT OR FAIL INTO val_%u VALUES(?,?,?,?,?,?)",
-                         c->id);
+    n = (size_t)snprintf(
+        text, sizeof(text),
+        "INSERT OR FAIL INTO val_%u(id,subj,created,due,salt,ct) VALUES(?,?,?,?,?,?)", c->id);
     for (size_t i = 1; i < STORE_PENDING_ROWS; i++)
         n += (size_t)snprintf(text + n, sizeof(text) - n, ",(?,?,?,?,?,?)");
     REQUIRE(n < sizeof(text));

@@ -31,6 +31,7 @@
     X(NAME_PUT, "INSERT INTO subject_name VALUES(?1,?2)"                                           \
                 " ON CONFLICT(mac) DO UPDATE SET slot=excluded.slot")                              \
     X(NAME_DELETE, "DELETE FROM subject_name WHERE slot=?1")                                       \
+    X(NAME_FORGET, "DELETE FROM subject_name WHERE mac=?1 AND slot=?2")                            \
     X(NAME_COUNT, "SELECT count(*) FROM subject_name WHERE slot=?1")                               \
     X(AGG_ADD, "INSERT INTO agg VALUES(?1,?2,?3,?4)"                                               \
                " ON CONFLICT(class,created_day,due_day) DO UPDATE SET n=n+excluded.n")             \
@@ -48,17 +49,20 @@
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
     X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?2,?3,?4,?5,?6)",         \
                "INSERT INTO val_$(id,tok,subj,created,due,ct) VALUES(?1,?2,?3,?4,?5,?6)")          \
-    X(ROW_GET, "SELECT subj,created,due,salt,ct FROM val_$ WHERE id=?1", NULL)                     \
-    X(ROWS_OF, "SELECT subj,created,due,salt,ct,id,0 FROM val_$ WHERE subj=?1",                    \
-               "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.id,v.tok"                              \
+    X(ROW_GET, "SELECT subj,created,due,salt,ct,rev FROM val_$ WHERE id=?1", NULL)                 \
+    X(ROWS_OF, "SELECT subj,created,due,salt,ct,rev,id,0 FROM val_$ WHERE subj=?1",                \
+               "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                        \
                " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1")                  \
-    X(OWNERS, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.id,v.tok"                         \
+    X(OWNERS, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                   \
                     " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok WHERE d.tok=?1")              \
-    X(OWNER_GET, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.id,v.tok"                      \
+    X(OWNER_GET, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                \
                        " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok"                           \
                        " WHERE d.tok=?1 AND v.subj=?2 ORDER BY v.due DESC LIMIT 1")                \
     X(SHARED_FIND, NULL, "SELECT tok,salt FROM det_$ WHERE fp=?1")                                 \
     X(SHARED_ADD, NULL, "INSERT INTO det_$(tok,salt,fp) VALUES(?1,?2,?3)")                         \
+    X(SHARED_REVISE, NULL, "UPDATE det_$ SET fp=?2 WHERE tok=?1")                                  \
+    X(REVISE, "UPDATE val_$ SET rev=?2,ct=?3 WHERE id=?1",                                         \
+              "UPDATE val_$ SET rev=?2,ct=?3 WHERE id=?1")                                         \
     X(SHARED_DELETE, NULL, "DELETE FROM det_$ WHERE tok=?1")                                       \
     X(SHARED_TRIM, NULL, "DELETE FROM det_$ WHERE tok=?1"                                          \
                          " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                      \

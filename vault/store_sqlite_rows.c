@@ -107,7 +107,7 @@ enum err store_row_add(struct store *s, const struct store_class *c, const struc
     return p->count == STORE_PENDING_ROWS ? store__flush_class(s, c) : ERR_OK;
 }
 
-/* Columns: subj, created, due, salt, ct. */
+/* Columns: subj, created, due, salt, ct, rev. */
 static enum err read_row(sqlite3_stmt *stmt, struct store_row *ret)
 {
     ret->slot = column_u64(stmt, 0);
@@ -117,6 +117,7 @@ static enum err read_row(sqlite3_stmt *stmt, struct store_row *ret)
         return ERR_CORRUPT;
     ret->sealed.at = sqlite3_column_blob(stmt, 4);
     ret->sealed.len = (size_t)sqlite3_column_bytes(stmt, 4);
+    ret->revision = column_u64(stmt, 5);
     return ret->sealed.at == NULL || ret->sealed.len <= CRYPTO_TAG_BYTES ? ERR_CORRUPT : ERR_OK;
 }
 
@@ -130,8 +131,8 @@ static enum err first_row(struct store *s, sqlite3_stmt *stmt, struct store_row 
         e = read_row(stmt, &row);
     if (e != ERR_OK)
         return e;
-    row.id = column_u64(stmt, 5);
-    row.token_row = column_u64(stmt, 6);
+    row.id = column_u64(stmt, 6);
+    row.token_row = column_u64(stmt, 7);
     *ret = row;
     return ERR_OK;
 }
@@ -215,6 +216,33 @@ enum err store_owner_get(struct store *s, const struct store_class *c, uint64_t 
         bind_int(stmt, 2, (int64_t)slot);
     }
     return first_row(s, stmt, ret);
+}
+
+/* ---- revising ---- */
+
+enum err store_row_revise(struct store *s, const struct store_class *c, uint64_t id,
+                          uint64_t revision, struct span sealed)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_REVISE);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)id);
+        bind_int(stmt, 2, (int64_t)revision);
+        bind_blob(stmt, 3, sealed.at, sealed.len);
+    }
+    return store__run(s, stmt);
+}
+
+enum err store_shared_revise(struct store *s, const struct store_class *c, uint64_t token_row,
+                             const uint8_t fingerprint[CRYPTO_MAC_BYTES])
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_SHARED_REVISE);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)token_row);
+        bind_blob(stmt, 2, fingerprint, CRYPTO_MAC_BYTES);
+    }
+    return store__run(s, stmt);
 }
 
 /* ---- cursors ---- */

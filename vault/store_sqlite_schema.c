@@ -34,13 +34,14 @@ static const char schema_sql[] =
 
 static const char random_class_sql[] =
     "CREATE TABLE val_$(id INTEGER PRIMARY KEY, subj INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " due INTEGER NOT NULL, salt BLOB NOT NULL, ct BLOB NOT NULL);"
+    " due INTEGER NOT NULL, salt BLOB NOT NULL, ct BLOB NOT NULL, rev INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX val_$_subj ON val_$(subj);";
 
 static const char deterministic_class_sql[] =
     "CREATE TABLE det_$(tok INTEGER PRIMARY KEY, salt BLOB NOT NULL, fp BLOB NOT NULL UNIQUE);"
     "CREATE TABLE val_$(id INTEGER PRIMARY KEY, tok INTEGER NOT NULL, subj INTEGER NOT NULL,"
-    " created INTEGER NOT NULL, due INTEGER NOT NULL, ct BLOB NOT NULL);"
+    " created INTEGER NOT NULL, due INTEGER NOT NULL, ct BLOB NOT NULL,"
+    " rev INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX val_$_tok ON val_$(tok, subj);"
     "CREATE INDEX val_$_subj ON val_$(subj);";
 

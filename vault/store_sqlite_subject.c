@@ -83,6 +83,17 @@ enum err store_name_put(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], ui
     return store__run(s, stmt);
 }
 
+enum err store_name_forget(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_NAME_FORGET);
+
+    if (stmt != NULL) {
+        bind_blob(stmt, 1, mac, CRYPTO_MAC_BYTES);
+        bind_int(stmt, 2, (int64_t)slot);
+    }
+    return store__run(s, stmt);
+}
+
 enum err store_names_delete(struct store *s, uint64_t slot)
 {
     return run_slot(s, STORE_NAME_DELETE, slot);

@@ -100,6 +100,7 @@ enum vault_op_kind {
     VAULT_SWEEP_SUBJECT,
     VAULT_PURGE_DUE,
     VAULT_TRUNCATE,
+    VAULT_RECTIFY,
     VAULT_ERASURE_CLOSE
 };
 
@@ -142,13 +143,14 @@ struct vault_tokenize {
     size_t count;
 };
 
-/* Erase a subject, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's
- * cached key wiped and its users waited out, names removed. Done = acknowledged. NOT_FOUND when no
- * name is known (also when erased before). */
+/* Erase a subject, by name or by slot, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's
+ * cached key wiped and its users waited out, names removed. Done = acknowledged. NOT_FOUND when
+ * nobody is there (also when erased before). */
 struct vault_erase {
     struct vault_op op; /* kind VAULT_ERASE */
     uint16_t domain;
     struct span name;
+    uint64_t slot;                 /* instead of a name, when it is not 0 */
     struct vault_erasure *erasure; /* out; caller owns */
 };
 
@@ -156,6 +158,7 @@ struct vault_erasure {
     uint8_t id[VAULT_ID_BYTES];      /* random */
     uint8_t subject[VAULT_ID_BYTES]; /* the subject's random id */
     uint64_t slot;
+    uint16_t domain;   /* 0: not known (after a restart) */
     int64_t cutoff_ms; /* values stored up to here are meant */
     int64_t acknowledged_ms;
     uint64_t ledger_seq;
@@ -191,6 +194,24 @@ struct vault_purge_due {
 /* Truncating checkpoint of vault.db. BUSY when a read transaction holds it back: try again. */
 struct vault_truncate {
     struct vault_op op; /* kind VAULT_TRUNCATE */
+};
+
+/* Put another value behind a token (Art. 16). The token stays, its due time too; the old ciphertext
+ * is overwritten in vault.db, and gone from every file after the next VAULT_TRUNCATE. Data backups
+ * made before keep it. In a class that identifies, the old value stops being a name of the subject
+ * and the new one becomes one. Done = durable, and no reader answers with the old value any more.
+ * Errors, with nothing changed: NOT_FOUND (no live token; of another domain), DENIED (not this
+ * subject's), CONFLICT (deterministic classes: somebody else shares the token, or another token
+ * stands for the new value, or it names another subject: tokenize the new value instead),
+ * TOO_LARGE, INVALID, CORRUPT (the row does not open), IO, NO_SPACE. */
+struct vault_rectify {
+    struct vault_op op; /* kind VAULT_RECTIFY */
+    struct span token;
+    uint16_t domain; /* 0: any */
+    uint64_t slot;   /* whose: 0 whoever owns it alone; out: who it was */
+    enum value_kind kind;
+    struct span value;
+    uint16_t class_id; /* out */
 };
 
 /* The erasure is swept and verified: close its ledger entry. */
@@ -283,13 +304,17 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
 struct vault_subject_info {
     uint8_t id[VAULT_ID_BYTES];
     uint64_t slot;
+    uint16_t domain;
     int64_t created_s;
     uint64_t names;
 };
 
 /* A subject and its live rows by class. per_class: CLASSES_MAX + 1 counters indexed by class id.
- * NOT_FOUND: unknown or erased. */
-enum err vault_read_subject_info(struct vault_reader *r, uint16_t domain, struct span name,
+ * NOT_FOUND: erased. */
+enum err vault_read_subject_info(struct vault_reader *r, uint64_t slot,
                                  struct vault_subject_info *ret, uint64_t *per_class) MUST_CHECK;
+/* The only subject that owns a live row under a token. NOT_FOUND: nobody; CONFLICT: several, who
+ * share the value. */
+enum err vault_read_owner(struct vault_reader *r, struct span token, uint64_t *ret_slot) MUST_CHECK;
 /* Subjects that have a key. */
 enum err vault_read_subject_count(struct vault_reader *r, uint64_t *ret) MUST_CHECK;

@@ -5,7 +5,7 @@
  * durable; a group is durable whole or not at all. Not here: what an operation does.
  *
  *   queue -> [tokenize, sweep, purge]* one transaction, one sync -> done ...
- *         -> erase, truncate, close    alone, in their place in the queue -> done */
+ *         -> erase, rectify, truncate, close    alone, in their place in the queue -> done */
 #include "vault/writer_priv.h"
 
 #include "base/fault.h"
@@ -218,6 +218,8 @@ static void run_alone(struct writer *w, struct vault_op *op)
     } else if (op->kind == VAULT_TRUNCATE) {
         op->result = store_truncate(w->store);
         FAULT_POINT("truncate.done");
+    } else if (op->kind == VAULT_RECTIFY) {
+        op->result = vault__rectify(w, (struct vault_rectify *)op);
     } else {
         op->result = vault__erasure_close(w, ((struct vault_erasure_close *)op)->erasure);
     }

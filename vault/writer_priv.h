@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer: one thread, one connection, every change. Its files: writer.c (queue and groups),
- * tokenize.c, sweep.c, erasure.c. */
+ * tokenize.c, rectify.c, sweep.c, erasure.c. */
 #pragma once
 
 #include "vault/tally_priv.h"
@@ -64,6 +64,8 @@ enum err vault__purge_due(struct writer *w, struct vault_purge_due *op) MUST_CHE
  * a failure here opens nothing that is kept. */
 enum err vault__ended_forget(struct writer *w) MUST_CHECK;
 
+/* Called outside any transaction. */
+enum err vault__rectify(struct writer *w, struct vault_rectify *op) MUST_CHECK;
 /* Called outside any transaction; calls done itself, at the point of acknowledgement. */
 void vault__erase(struct writer *w, struct vault_erase *op);
 enum err vault__erasure_close(struct writer *w, const struct vault_erasure *erasure) MUST_CHECK;

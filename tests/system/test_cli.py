@@ -117,6 +117,60 @@ def test_erase_prints_a_receipt_that_names_nobody(env):
         equal(lethe.cli("subject", "erase", "gone").returncode, 0, f"{where}: tidy up")
 
 
+def test_rectification_keeps_the_token_and_changes_the_value(env):
+    for where, lethe in both(env):
+        token = lethe.cli("tokenize", "--class", "email", "--subject", f"fix-{len(where)}",
+                          f"old{len(where)}@example.org").stdout.strip()
+        new = f"new{len(where)}@example.org"
+        done = lethe.cli("subject", "rectify", token, data=new + "\n")
+        equal((done.returncode, done.stdout, done.stderr), (0, "", ""), f"{where}: rectify")
+        equal(lethe.cli("reveal", token).stdout, new + "\n", f"{where}: reveal")
+        equal(lethe.cli("subject", "show", new).returncode, 0, f"{where}: found by the new name")
+        equal(lethe.cli("subject", "show", f"old{len(where)}@example.org").returncode, 1,
+              f"{where}: found by the old name")
+        for lines in ("", "one\ntwo\n"):
+            refused = lethe.cli("subject", "rectify", token, data=lines)
+            equal(refused.returncode, 2, f"{where}: {lines!r}")
+        equal(lethe.cli("reveal", token).stdout, new + "\n", f"{where}: nothing changed")
+        dead = lethe.cli("subject", "rectify", "lt_" + "0" * 29, data="x\n")
+        equal((dead.returncode, dead.stdout), (1, ""), f"{where}: a dead token")
+
+
+def test_rectification_leaves_a_shared_token_alone(env):
+    for where, lethe in both(env):
+        tokens = {lethe.cli("tokenize", "--class", "phone", "--subject", who,
+                            "+44 1632 960777").stdout.strip() for who in ("one", "two")}
+        equal(len(tokens), 1, f"{where}: shared")
+        token = tokens.pop()
+        refused = lethe.cli("subject", "rectify", "--subject", "one", token, data="+44 1632 960778\n")
+        equal(refused.returncode, 1, f"{where}: rectify")
+        check("shared" in refused.stderr and "960" not in refused.stderr, f"{where}: {refused.stderr}")
+        equal(lethe.cli("reveal", token).stdout, "+44 1632 960777\n", f"{where}: reveal")
+        shown = lethe.cli("subject", "show", "--token", token)
+        equal(shown.returncode, 1, f"{where}: whose it is cannot be said")
+        check("share" in shown.stderr, f"{where}: {shown.stderr}")
+        lethe.cli("subject", "erase", "one")
+        equal(lethe.cli("reveal", token).stdout, "+44 1632 960777\n", f"{where}: the other's is left")
+        equal(lethe.cli("subject", "rectify", token, data="+44 1632 960778\n").returncode, 0,
+              f"{where}: alone now")
+        lethe.cli("subject", "erase", "two")
+
+
+def test_a_person_is_found_and_erased_by_a_token(env):
+    for where, lethe in both(env):
+        lethe.cli("tokenize", "--class", "email", "--subject", "by-token", "by-token@example.org")
+        token = lethe.cli("tokenize", "--class", "note", "--subject", "by-token", "x").stdout.strip()
+        by_name = lethe.cli("subject", "show", "--json", "by-token").stdout
+        by_token = lethe.cli("subject", "show", "--json", "--token", token)
+        equal((by_token.returncode, by_token.stdout), (0, by_name), f"{where}: show")
+        for nonsense in (("by-token", "--token", token), ()):
+            equal(lethe.cli("subject", "erase", *nonsense).returncode, 2, f"{where}: {nonsense}")
+        erased = lethe.cli("subject", "erase", "--token", token)
+        equal((erased.returncode, json.loads(erased.stdout)["state"]), (0, "completed"), f"{where}: erase")
+        equal(lethe.cli("subject", "show", "by-token@example.org").returncode, 1, f"{where}: gone")
+        equal(lethe.cli("subject", "erase", "--token", token).returncode, 1, f"{where}: again")
+
+
 def test_the_control_socket_is_for_the_owner_only(env):
     _, lethe = started(env)
     path = os.path.join(lethe.store, "control.sock")

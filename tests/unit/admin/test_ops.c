@@ -308,6 +308,84 @@ Test(ops, a_subject_is_shown_by_counts_and_a_random_id)
     cr_assert_null(strstr((const char *)text.bytes, "marker"));
 }
 
+/* The only token of a tokenize request, put into a request in which $ stands for it. */
+static void with_token(struct desk *d, const char *tokenize, const char *format, char out[512])
+{
+    AUTO(json_free) struct json *tree = answer(d, tokenize);
+    const char *token = json_str_of(json_at(json_get(tree, "tokens"), 0));
+    const char *place = strchr(format, '$');
+
+    (void)snprintf(out, 512, "%.*s%s%s", (int)(place - format), format, token, place + 1);
+}
+
+Test(ops, rectification_changes_what_a_token_stands_for)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    char request[512];
+
+    desk_init(&d);
+    with_token(
+        &d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"4711\",\"values\":[\"tea\"]}",
+        "{\"op\":\"rectify\",\"token\":\"$\",\"value\":\"coffee\",\"subject\":\"4711\"}", request);
+    tree = answer(&d, request);
+    cr_assert_str_eq(json_str_of(json_get(tree, "class")), "note");
+}
+
+Test(ops, rectification_refuses_what_does_not_fit)
+{
+    static const char mail[] = "{\"op\":\"tokenize\",\"class\":\"mail\",\"subject\":\"4711\","
+                               "\"values\":[\"secret@x\"]}";
+    AUTO(desk_done) struct desk d;
+    char request[512];
+
+    desk_init(&d);
+    json_free(&(struct json *){answer(
+        &d,
+        "{\"op\":\"tokenize\",\"class\":\"mail\",\"subject\":\"12\",\"values\":[\"secret2@x\"]}")});
+    with_token(&d, mail, "{\"op\":\"rectify\",\"token\":\"$\",\"value\":\"secret2@x\"}", request);
+    refused(&d, request, ERR_CONFLICT);
+    with_token(&d, mail,
+               "{\"op\":\"rectify\",\"token\":\"$\",\"value\":\"secret3@x\",\"subject\":\"12\"}",
+               request);
+    refused(&d, request, ERR_DENIED);
+    with_token(&d, mail, "{\"op\":\"rectify\",\"token\":\"$\"}", request);
+    refused(&d, request, ERR_INVALID);
+    refused(&d, "{\"op\":\"rectify\",\"token\":\"secret\",\"value\":\"x\"}", ERR_NOT_FOUND);
+    with_token(&d, mail, "{\"op\":\"subject.show\",\"token\":\"$\",\"subject\":\"4711\"}", request);
+    refused(&d, request, ERR_INVALID);
+}
+
+/* The proxy stores numbers and booleans as such. */
+Test(ops, rectification_keeps_numbers_numbers)
+{
+    struct vault_item items[2] = {{.kind = VALUE_NUMBER, .value = SPAN_LIT("42")},
+                                  {.kind = VALUE_BOOL, .value = SPAN_LIT("true")}};
+    struct vault_tokenize op = {
+        .op = {.kind = VAULT_TOKENIZE}, .domain = VAULT_DOMAIN_DEFAULT, .items = items, .count = 2};
+    static const char *const wrong[2] = {"\"secret\"", "\"1\""};
+    static const char *const right[2] = {"\"-1.5e3\"", "\"false\""};
+    AUTO(desk_done) struct desk d;
+
+    desk_init(&d);
+    items[0].class_id = items[1].class_id = rig_class(&d.rig, "note");
+    cr_assert_eq(vault_run(d.rig.vault, &op.op), ERR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        AUTO(json_free) struct json *tree = NULL;
+        const struct token_text *t = &items[i].token;
+        char request[256];
+
+        (void)snprintf(request, sizeof(request),
+                       "{\"op\":\"rectify\",\"token\":\"%.*s\",\"value\":%s}", t->len, t->bytes,
+                       wrong[i]);
+        refused(&d, request, ERR_INVALID);
+        (void)snprintf(request, sizeof(request),
+                       "{\"op\":\"rectify\",\"token\":\"%.*s\",\"value\":%s}", t->len, t->bytes,
+                       right[i]);
+        tree = answer(&d, request);
+    }
+}
+
 Test(ops, the_retention_report_is_one_of_them)
 {
     AUTO(desk_done) struct desk d;
