@@ -486,7 +486,7 @@ static enum err find_value(struct admin *admin, const struct json *request,
     if (json_get(request, "subject") != NULL)
         e = find_named(reader, request, &op->slot, msg);
     if (e == ERR_OK)
-        e = cannot_rectify(vault_inspect(reader, op->token, op->slot, &value), msg);
+        e = cannot_rectify(vault_inspect(reader, 0, op->token, op->slot, &value), msg);
     vault_read_end(reader);
     if (e == ERR_OK) {
         op->kind = value.kind;

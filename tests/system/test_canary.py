@@ -305,7 +305,7 @@ def test_the_erased_persons_wrapped_key_is_in_no_file_of_the_store(env):
 # The timer's first pass, right after the start, takes one batch for each of the three classes.
 FIRST_SWEEP = "sweep.batch:4"
 # Fault points that other things than an erasure pass.
-OTHERS = ("tokenize.", "slab.added")
+OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "backup.", "restore.", "slab.added")
 
 
 def erasure_faults():
@@ -370,6 +370,25 @@ def check_crash(env, fault):
     equal(sweep.lethe.request("PUT", path, sweep.person(1), caller="officer").json(),
           sweep.person(1), "stored again")
     sweep.check_clean()
+
+
+def test_rectification_survives_kills(env):
+    """Before the commit the old value stands, after it the new one; never half of either."""
+    check(env.has_faults(), "this build has no fault points: use the dev or asan one")
+    sweep = Sweep(env)
+    sweep.store_persons(1)
+    token = json.loads(sweep.app.handler.users[sweep.subject(0)])["note"]
+    old = sweep.person(0)["note"]
+    equal(sweep.lethe.stop(), 0, "exit code")
+    for fault, expected in (("rectify.before_commit", old), ("rectify.committed", "the new value")):
+        sweep.lethe.start(fault=fault)
+        result = sweep.lethe.cli("subject", "rectify", token, data="the new value\n")
+        check(result.returncode != 0, f"acknowledged at {fault}")
+        equal(sweep.lethe.died(), -9, f"exit at {fault}")
+        sweep.lethe.start()
+        shown = sweep.lethe.request("GET", f"/users/{sweep.subject(0)}", caller="officer").json()
+        equal(shown, {**sweep.person(0), "note": expected}, f"after {fault}")
+        equal(sweep.lethe.stop(), 0, "exit code")
 
 
 def make_crash_test(fault):

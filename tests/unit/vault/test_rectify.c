@@ -221,7 +221,7 @@ Test(rectify, keeps_the_kind_it_is_given)
     cr_assert_eq(op.slot, slot_of("anna"));
     cr_assert_eq(op.class_id, f.note);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    cr_assert_eq(vault_inspect(f.r, fixture_span(&token), 0, &value), ERR_OK);
+    cr_assert_eq(vault_inspect(f.r, 0, fixture_span(&token), 0, &value), ERR_OK);
     vault_read_end(f.r);
     cr_assert_eq(value.kind, VALUE_NUMBER);
 }
