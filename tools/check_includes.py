@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom. docs/ARCHITECTURE.md has the picture; this is the rule:
 
-- base <- vault <- retention <- admin; base, vault <- proxy; cli may include all of them. So proxy and
-  admin never see each other, and nothing but tests sees cli; nothing but tests sees tests.
+- base <- vault <- retention <- admin; vault <- keys <- admin; base, vault <- proxy; cli may include all
+  of them. So proxy and admin never see each other, proxy and retention never see a root key, and nothing but tests sees cli; nothing but tests sees tests.
 - FOLDER/x_priv.h is seen by FOLDER and by its tests (tests/unit/FOLDER, tests/fuzz, tests/stress).
 - Our headers are included by their full path in quotes (a test may name a header beside it alone), and
   exist.
@@ -21,13 +21,14 @@ MAY_SEE = {
     "base": {"base"},
     "vault": {"base", "vault"},
     "retention": {"base", "vault", "retention"},
-    "admin": {"base", "vault", "retention", "admin"},
+    "keys": {"base", "vault", "keys"},
+    "admin": {"base", "vault", "retention", "keys", "admin"},
     "proxy": {"base", "vault", "proxy"},
-    "cli": {"base", "vault", "retention", "admin", "proxy", "cli"},
-    "bench": {"base", "vault", "retention", "admin", "proxy", "bench"},
-    "tests": {"base", "vault", "retention", "admin", "proxy", "cli", "tests"},
+    "cli": {"base", "vault", "retention", "keys", "admin", "proxy", "cli"},
+    "bench": {"base", "vault", "retention", "keys", "admin", "proxy", "bench"},
+    "tests": {"base", "vault", "retention", "keys", "admin", "proxy", "cli", "tests"},
 }
-PRODUCT = {"base", "vault", "retention", "admin", "proxy", "cli"}
+PRODUCT = {"base", "vault", "retention", "keys", "admin", "proxy", "cli"}
 
 # Header (pattern): the files (patterns) that adapt its library.
 ADAPTERS = {
@@ -36,7 +37,7 @@ ADAPTERS = {
     "uv.h": ["admin/*", "cli/*"],
     "sqlite3.h": ["vault/store_sqlite*"],
     "zlib.h": ["vault/token.c"],
-    "sodium.h": ["vault/crypto.c", "base/secret.c"],
+    "sodium.h": ["vault/crypto.c", "base/secret.c", "keys/crypto.c"],
     "openssl/*": ["base/tls.c"],
     "jansson.h": ["base/json.c"],
     "yaml.h": ["base/conf_yaml.c"],

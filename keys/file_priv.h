@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines "lethe-root-1 EPOCH HEX", which file: and credential: share. */
+#pragma once
+
+#include "keys/provider.h"
+
+/* As provider_ops.load() says. */
+enum err keys__lines_load(const char *path, struct root_keys *ret, struct errmsg *msg) MUST_CHECK;
