@@ -572,7 +572,7 @@ int main(int argc, char **argv)
     struct classes classes = {&def, 1};
     struct root_key root = {1, NULL};
     struct root_keys roots;
-    struct vault_options options = {NULL, &roots, &classes};
+    struct vault_options options = {.roots = &roots, .classes = &classes};
     struct vault_truncate truncate = {.op.kind = VAULT_TRUNCATE};
     static struct bare bare;
     struct vault *v = NULL;

@@ -189,6 +189,8 @@ void vault__domains_free(struct vault *v)
 {
     struct domain_key *d = atomic_exchange(&v->domains, NULL);
 
+    mem_free(&v->domain_table);
+    v->domain_count = 0;
     while (d != NULL) {
         struct domain_key *next = d->next;
 
@@ -198,63 +200,179 @@ void vault__domains_free(struct vault *v)
     }
 }
 
-static enum err load_domain(struct vault *v, uint16_t domain, uint64_t slot)
+static enum err load_domain(struct vault *v, const struct store_domain *domain)
 {
     struct slab_key found;
-    enum err e = slab_read(v->slab, slot, &found);
+    enum err e = slab_read(v->slab, domain->slot, &found);
 
-    if (e == ERR_OK && (found.kind != SLAB_INDEX || found.owner != domain))
+    if (e == ERR_OK && (found.kind != SLAB_INDEX || found.owner != domain->id))
         e = ERR_CORRUPT;
     if (e == ERR_OK)
-        publish(v, domain, found.key);
+        publish(v, domain->id, found.key);
     secret_wipe(&found, sizeof(found));
     return e;
 }
 
-enum err vault__domains_load(struct vault *v, struct store *s, struct errmsg *msg)
+enum err vault__domains_load(struct vault *v, struct errmsg *msg)
 {
-    uint16_t domain = 0;
-    uint64_t slot = 0;
-    enum err e = store_domain_next(s, 0, &domain, &slot);
+    for (size_t i = 0; i < v->domain_count; i++) {
+        const struct domain *d = &v->domain_table[i];
+        enum err e = d->configured ? load_domain(v, &d->stored) : ERR_OK;
 
-    while (e == ERR_OK) {
-        e = load_domain(v, domain, slot);
         if (e != ERR_OK)
             return errmsg_set(msg, e == ERR_NOT_FOUND ? ERR_CORRUPT : e,
-                              "%s/" VAULT_SLAB ": the index key of domain %u cannot be read",
-                              v->dir, domain);
-        if (domain == UINT16_MAX)
-            return ERR_OK;
-        e = store_domain_next(s, (uint16_t)(domain + 1), &domain, &slot);
+                              "%s/" VAULT_SLAB ": the index key of domain %s cannot be read",
+                              v->dir, d->stored.name);
     }
-    if (e != ERR_NOT_FOUND)
-        return errmsg_set(msg, e, "%s/" VAULT_DB ": the domains cannot be read", v->dir);
     return ERR_OK;
 }
 
-enum err vault__domain_ensure(struct vault *v, struct store *s, uint16_t domain)
+static struct domain *find_domain(const struct vault *v, struct span name)
 {
-    struct slab_key key = {.kind = SLAB_INDEX, .owner = domain};
-    uint64_t slot = 0;
-    enum err e;
+    for (size_t i = 0; i < v->domain_count; i++)
+        if (span_equal(span_str(v->domain_table[i].stored.name), name))
+            return &v->domain_table[i];
+    return NULL;
+}
 
-    if (vault__domain_key(v, domain) != NULL)
-        return ERR_OK;
+/* The highest number that a domain ever had. A database from before one knows nothing of it, but the
+ * slab does. */
+static enum err last_domain_id(const struct vault *v, uint64_t *ret)
+{
+    uint64_t last = 0;
+
+    for (size_t i = 0; i < v->domain_count; i++)
+        last = v->domain_table[i].stored.id > last ? v->domain_table[i].stored.id : last;
+    for (uint64_t slot = 0; slot < slab_slots_used(v->slab); slot++) {
+        struct slab_key key;
+        enum err e = slab_read(v->slab, slot, &key);
+
+        if (e == ERR_OK && key.kind == SLAB_INDEX && key.owner > last)
+            last = key.owner;
+        secret_wipe(&key, sizeof(key));
+        if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_CORRUPT) /* that is one subject's loss */
+            return e;
+    }
+    *ret = last;
+    return ERR_OK;
+}
+
+/* The key is durable before the domain is known: killed between the two, a key is left over that
+ * nothing needs, and the number is passed over. */
+static enum err add_domain(struct vault *v, struct store *s, const char *name, uint64_t *last)
+{
+    struct slab_key key = {.kind = SLAB_INDEX};
+    struct store_domain domain;
+    enum err e = *last != 0 ? ERR_OK : last_domain_id(v, last);
+
+    if (e != ERR_OK)
+        return e;
+    if (*last >= UINT16_MAX)
+        return ERR_CONFIG;
+    (void)snprintf(domain.name, sizeof(domain.name), "%s", name);
+    domain.id = (uint16_t)++ * last;
+    key.owner = domain.id;
     secret_random(key.key, sizeof(key.key));
-    e = slab_add(v->slab, &key, &slot);
+    e = slab_add(v->slab, &key, &domain.slot);
+    secret_wipe(&key, sizeof(key));
     if (e == ERR_OK)
         e = slab_sync(v->slab);
     if (e == ERR_OK)
-        e = store_begin(s);
+        e = store_domain_add(s, &domain);
+    if (e == ERR_OK)
+        v->domain_table[v->domain_count++] = (struct domain){domain, true};
+    return e;
+}
+
+static enum err read_domains(struct vault *v, struct store *s, size_t room)
+{
+    struct store_domain found;
+    size_t cap = room + 16;
+    enum err e = store_domain_next(s, 0, &found);
+
+    v->domain_table = mem_alloc(cap * sizeof(v->domain_table[0]));
+    while (e == ERR_OK) {
+        if (v->domain_count + room == cap) {
+            cap *= 2;
+            v->domain_table = realloc(v->domain_table, cap * sizeof(v->domain_table[0]));
+            REQUIRE(v->domain_table != NULL);
+        }
+        v->domain_table[v->domain_count++] = (struct domain){found, false};
+        e = store_domain_next(s, found.id + 1u, &found);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Those that are in the store only: gone from the configuration. */
+static enum err check_domains_left(const struct vault *v, struct store *s, struct errmsg *msg)
+{
+    for (size_t i = 0; i < v->domain_count; i++) {
+        const struct domain *d = &v->domain_table[i];
+        bool used = false;
+        enum err e = d->configured ? ERR_OK : store_domain_is_used(s, d->stored.id, &used);
+
+        if (e != ERR_OK)
+            return e;
+        if (used)
+            return errmsg_set(msg, ERR_CONFIG,
+                              "domain %s: the store still holds people of it; keep it under "
+                              "`domains` until they are gone",
+                              d->stored.name);
+    }
+    return ERR_OK;
+}
+
+static enum err register_domains(struct vault *v, struct store *s, const struct domains *domains,
+                                 struct errmsg *msg)
+{
+    enum err e = read_domains(v, s, domains->count);
+    uint64_t last = 0; /* the default one has a number: 0 is not known yet */
+
+    for (size_t i = 0; e == ERR_OK && i < domains->count; i++) {
+        struct domain *d = find_domain(v, span_str(domains->names[i]));
+
+        if (d != NULL)
+            d->configured = true;
+        else
+            e = add_domain(v, s, domains->names[i], &last);
+        if (e == ERR_CONFIG)
+            return errmsg_set(msg, e, "domain %s: the store has had %d domains already",
+                              domains->names[i], UINT16_MAX);
+    }
+    return e == ERR_OK ? check_domains_left(v, s, msg) : e;
+}
+
+enum err vault__domains_register(struct vault *v, struct store *s, const struct domains *domains,
+                                 struct errmsg *msg)
+{
+    static char *only[] = {DOMAIN_DEFAULT_NAME};
+    static const struct domains by_default = {only, COUNT_OF(only)};
+    enum err e = store_begin(s);
+
     if (e == ERR_OK) {
-        e = store_domain_add(s, domain, slot);
+        e = register_domains(v, s, domains == NULL ? &by_default : domains, msg);
         if (e == ERR_OK)
             e = store_commit(s);
         else
             store_rollback(s);
     }
-    if (e == ERR_OK)
-        publish(v, domain, key.key);
-    secret_wipe(&key, sizeof(key));
-    return e;
+    if (e == ERR_OK || e == ERR_CONFIG)
+        return e;
+    return errmsg_set(msg, e, "%s/" VAULT_DB ": the domains cannot be registered: %s", v->dir,
+                      err_text(e));
+}
+
+uint16_t vault_domain_id(const struct vault *v, struct span name)
+{
+    const struct domain *d = find_domain(v, name);
+
+    return d != NULL && d->configured ? d->stored.id : 0;
+}
+
+const char *vault_domain_name(const struct vault *v, uint16_t domain)
+{
+    for (size_t i = 0; i < v->domain_count; i++)
+        if (v->domain_table[i].stored.id == domain)
+            return v->domain_table[i].stored.name;
+    return NULL;
 }

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "vault/crypto_priv.h"
+#include "vault/domains.h"
 
 struct store;
 
@@ -89,12 +90,20 @@ enum err store_class_disorder(struct store *s, const struct store_class *c) MUST
 enum err store_class_drop(struct store *s, const struct store_class *c) MUST_CHECK;
 enum err store_class_is_empty(struct store *s, const struct store_class *c, bool *ret) MUST_CHECK;
 
-/* ---- domains: where the index key of each lies in the slab ---- */
+/* ---- domains ---- */
 
-enum err store_domain_add(struct store *s, uint16_t domain, uint64_t slot) MUST_CHECK;
+struct store_domain {
+    uint16_t id;
+    uint64_t slot; /* where its index key lies in the slab */
+    char name[DOMAIN_NAME_MAX + 1];
+};
+
+/* CORRUPT when the number or the name is taken. */
+enum err store_domain_add(struct store *s, const struct store_domain *domain) MUST_CHECK;
 /* The first domain with a number of at least `from`; NOT_FOUND past the last. */
-enum err store_domain_next(struct store *s, uint16_t from, uint16_t *ret_domain, uint64_t *ret_slot)
-    MUST_CHECK;
+enum err store_domain_next(struct store *s, uint32_t from, struct store_domain *ret) MUST_CHECK;
+/* Has it any subject? Reads all subjects when it has none. */
+enum err store_domain_is_used(struct store *s, uint16_t domain, bool *ret) MUST_CHECK;
 
 /* ---- subjects and their names ---- */
 

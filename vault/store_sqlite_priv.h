@@ -21,8 +21,9 @@
     X(CLASS_PERIOD, "UPDATE class SET period=?2 WHERE id=?1")                                      \
     X(CLASS_DISORDER, "UPDATE class SET ordered=0 WHERE id=?1")                                    \
     X(CLASS_DELETE, "DELETE FROM class WHERE id=?1")                                               \
-    X(DOMAIN_ADD, "INSERT INTO domain VALUES(?1,?2)")                                              \
-    X(DOMAIN_NEXT, "SELECT id,slot FROM domain WHERE id>=?1 ORDER BY id LIMIT 1")                  \
+    X(DOMAIN_ADD, "INSERT INTO domain VALUES(?1,?2,?3)")                                           \
+    X(DOMAIN_NEXT, "SELECT id,slot,name FROM domain WHERE id>=?1 ORDER BY id LIMIT 1")             \
+    X(DOMAIN_USED, "SELECT EXISTS(SELECT 1 FROM subject WHERE domain=?1)")                         \
     X(SUBJECT_ADD, "INSERT INTO subject VALUES(?1,?2,?3,?4)")                                      \
     X(SUBJECT_GET, "SELECT rid,domain,created FROM subject WHERE slot=?1")                         \
     X(SUBJECT_DELETE, "DELETE FROM subject WHERE slot=?1")                                         \

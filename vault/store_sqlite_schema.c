@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 1, APPLICATION_ID = 0x6c657468 /* "leth" */ };
+enum { SCHEMA_VERSION = 2, APPLICATION_ID = 0x6c657468 /* "leth" */ };
 
 static const char schema_sql[] =
     "PRAGMA application_id=0x6c657468;"
@@ -18,7 +18,7 @@ static const char schema_sql[] =
     "CREATE TABLE class(id INTEGER PRIMARY KEY, domain INTEGER NOT NULL, name TEXT NOT NULL,"
     " format INTEGER NOT NULL, deterministic INTEGER NOT NULL, period TEXT NOT NULL,"
     " ordered INTEGER NOT NULL, UNIQUE(domain, name));"
-    "CREATE TABLE domain(id INTEGER PRIMARY KEY, slot INTEGER NOT NULL);"
+    "CREATE TABLE domain(id INTEGER PRIMARY KEY, slot INTEGER NOT NULL, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE subject(slot INTEGER PRIMARY KEY, rid BLOB NOT NULL, domain INTEGER NOT NULL,"
     " created INTEGER NOT NULL);"
     "CREATE TABLE subject_name(mac BLOB PRIMARY KEY, slot INTEGER NOT NULL) WITHOUT ROWID;"
@@ -187,6 +187,11 @@ static enum err check(struct store *s, const char *path, const uint8_t store_id[
         return errmsg_set(msg, e, "%s: cannot be read: %s", path, sqlite3_errmsg(s->db));
     if (application != APPLICATION_ID || version < 1)
         return errmsg_set(msg, ERR_CORRUPT, "%s: is not the database of a Lethe store", path);
+    if (version < SCHEMA_VERSION)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: has format %lld, from before the first release; this program writes "
+                          "%d and does not convert it: make a new store",
+                          path, (long long)version, SCHEMA_VERSION);
     if (version > SCHEMA_VERSION)
         return errmsg_set(msg, ERR_CORRUPT,
                           "%s: has format %lld, newer than this program knows (%d): use the newer "
@@ -336,20 +341,23 @@ enum err store_class_is_empty(struct store *s, const struct store_class *c, bool
 
 /* ---- domains ---- */
 
-enum err store_domain_add(struct store *s, uint16_t domain, uint64_t slot)
+enum err store_domain_add(struct store *s, const struct store_domain *domain)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_DOMAIN_ADD);
 
     if (stmt != NULL) {
-        bind_int(stmt, 1, domain);
-        bind_int(stmt, 2, (int64_t)slot);
+        bind_int(stmt, 1, domain->id);
+        bind_int(stmt, 2, (int64_t)domain->slot);
+        bind_text(stmt, 3, domain->name);
     }
     return store__run(s, stmt);
 }
 
-enum err store_domain_next(struct store *s, uint16_t from, uint16_t *ret_domain, uint64_t *ret_slot)
+enum err store_domain_next(struct store *s, uint32_t from, struct store_domain *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_DOMAIN_NEXT);
+    struct store_domain found;
+    int64_t id;
     enum err e;
 
     if (stmt != NULL)
@@ -357,7 +365,24 @@ enum err store_domain_next(struct store *s, uint16_t from, uint16_t *ret_domain,
     e = store__row(s, stmt);
     if (e != ERR_OK)
         return e;
-    *ret_domain = (uint16_t)sqlite3_column_int64(stmt, 0);
-    *ret_slot = column_u64(stmt, 1);
+    id = sqlite3_column_int64(stmt, 0);
+    if (id < 1 || id > UINT16_MAX || !copy_text(stmt, 2, found.name, sizeof(found.name)))
+        return ERR_CORRUPT;
+    found.id = (uint16_t)id;
+    found.slot = column_u64(stmt, 1);
+    *ret = found;
     return ERR_OK;
+}
+
+enum err store_domain_is_used(struct store *s, uint16_t domain, bool *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_DOMAIN_USED);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, domain);
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        *ret = sqlite3_column_int64(stmt, 0) != 0;
+    return e;
 }

@@ -305,7 +305,8 @@ enum err vault__tokenize(struct writer *w, struct vault_tokenize *op)
     if (e != ERR_OK)
         return e;
     r.index_key = vault__domain_key(w->v, op->domain);
-    REQUIRE(r.index_key != NULL);
+    if (r.index_key == NULL)
+        return ERR_NOT_FOUND;
     e = find_subject(w, &r);
     if (e != ERR_OK)
         return e;

@@ -80,6 +80,8 @@ static enum err create_database(const char *dir, const uint8_t store_id[VAULT_ID
                                 struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, VAULT_DB);
+    const struct store_domain first = {
+        .id = VAULT_DOMAIN_DEFAULT, .slot = SLAB_SLOT_INDEX, .name = DOMAIN_DEFAULT_NAME};
     AUTO(store_close) struct store *s = NULL;
     enum err e = store_create(path, store_id, msg);
 
@@ -89,7 +91,7 @@ static enum err create_database(const char *dir, const uint8_t store_id[VAULT_ID
         return e;
     e = store_begin(s);
     if (e == ERR_OK) {
-        e = store_domain_add(s, VAULT_DOMAIN_DEFAULT, SLAB_SLOT_INDEX);
+        e = store_domain_add(s, &first);
         if (e == ERR_OK)
             e = store_commit(s);
         else
@@ -198,7 +200,7 @@ static enum err open_db_files(struct vault *v, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err open_database(struct vault *v, const struct classes *classes,
+static enum err open_database(struct vault *v, const struct vault_options *options,
                               struct store **ret_store, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
@@ -213,9 +215,11 @@ static enum err open_database(struct vault *v, const struct classes *classes,
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     if (e == ERR_OK)
-        e = vault__domains_load(v, s, msg);
+        e = vault__domains_register(v, s, options->domains, msg);
     if (e == ERR_OK)
-        e = vault__classes_register(v, s, classes, msg);
+        e = vault__domains_load(v, msg);
+    if (e == ERR_OK)
+        e = vault__classes_register(v, s, options->classes, msg);
     if (e == ERR_OK)
         e = open_db_files(v, msg);
     if (e == ERR_OK)
@@ -249,7 +253,7 @@ enum err vault_open(const struct vault_options *options, struct vault **ret_vaul
     if (e == ERR_OK)
         e = open_ledger(v, msg);
     if (e == ERR_OK)
-        e = open_database(v, options->classes, &s, msg);
+        e = open_database(v, options, &s, msg);
     if (e != ERR_OK)
         return e;
     vault__medium_risk(v->dir, v->risk, sizeof(v->risk));

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "vault/classes.h"
+#include "vault/domains.h"
 #include "vault/rootkey.h"
 #include "vault/token.h"
 
@@ -39,6 +40,7 @@ struct vault_options {
     const char *dir;
     const struct root_keys *roots; /* may be wiped by the caller after vault_open() */
     const struct classes *classes; /* must outlive the vault */
+    const struct domains *domains; /* NULL: the default one; not needed after vault_open() */
 };
 
 /* Open a store, take its lock, register new classes, start the writer. Erasures that the ledger holds
@@ -47,7 +49,8 @@ struct vault_options {
  * epoch's, and the one before it while a rotation has not ended. Errors, each with a message that names
  * the file and what to do: SEALED (a root key is missing or foreign: says which epochs are wanted), BUSY (another process has it), CORRUPT (damaged, another
  * format, ledger missing or shorter than the store remembers, keys older than the data), CONFIG (a
- * class that has values changed its format or kind, or left the configuration), IO. Blocks. */
+ * class that has values changed its format or kind, or left the configuration; a domain with subjects
+ * left it), IO. Blocks. */
 enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
                     struct errmsg *msg) MUST_CHECK;
 /* Finish what is queued, stop the writer, checkpoint, release the lock. All readers are closed
@@ -57,6 +60,11 @@ void vault_close(struct vault **vault);
 uint16_t vault_class_id(const struct vault *v, const struct class_def *def);
 /* The class behind an id; NULL when the configuration does not have it. */
 const struct class_def *vault_class_def(const struct vault *v, uint16_t class_id);
+/* The id of a configured domain in this store; 0 when unknown. Ids are never given to another name. */
+uint16_t vault_domain_id(const struct vault *v, struct span name);
+/* The name behind an id, also of a domain that has left the configuration; NULL when there never was
+ * one. */
+const char *vault_domain_name(const struct vault *v, uint16_t domain);
 /* The store's directory. */
 const char *vault_dir(const struct vault *v);
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
@@ -133,7 +141,7 @@ struct vault_item {
  * known leads to the subject, the others become its names too (where two lead to different subjects
  * the first that is known wins and no name moves). No names: a new anonymous subject.
  * Done with OK after all rows and the subject's key are durable; on an error no row was stored.
- * Errors: NOT_FOUND (class), TOO_LARGE, IO, NO_SPACE, CANCELED (closing). */
+ * Errors: NOT_FOUND (class, domain), TOO_LARGE, IO, NO_SPACE, CANCELED (closing). */
 struct vault_tokenize {
     struct vault_op op; /* kind VAULT_TOKENIZE */
     uint16_t domain;

@@ -34,6 +34,12 @@ struct domain_key {
     struct domain_key *next;
 };
 
+/* A domain that this store has given a number to. */
+struct domain {
+    struct store_domain stored;
+    bool configured; /* no: nothing is stored in it, nor will be */
+};
+
 struct writer;
 struct checkpointer;
 
@@ -53,6 +59,8 @@ struct vault {
     char risk[160];
     struct store_class table[CLASSES_MAX + 1]; /* the store's classes at their ids */
     const struct class_def *defs[CLASSES_MAX + 1];
+    struct domain *domain_table; /* by id; only read once the vault is open */
+    size_t domain_count;
     _Atomic(struct domain_key *) domains;
     /* Keys may be in an unknown state (a sync of the slab failed): nothing is served any more. */
     atomic_bool failed;
@@ -92,11 +100,12 @@ static inline const struct store_class *vault__class(const struct vault *v, uint
 /* Match the configured classes with the store's, adding new ones. */
 enum err vault__classes_register(struct vault *v, struct store *s, const struct classes *classes,
                                  struct errmsg *msg) MUST_CHECK;
-/* Load every domain's key. */
-enum err vault__domains_load(struct vault *v, struct store *s, struct errmsg *msg) MUST_CHECK;
-/* Make a domain's key when it has none; writer thread, outside a transaction. */
-enum err vault__domain_ensure(struct vault *v, struct store *s, uint16_t domain) MUST_CHECK;
-/* NULL when the domain is not known. Any thread. */
+/* Match the configured domains with the store's, adding new ones with a key each. */
+enum err vault__domains_register(struct vault *v, struct store *s, const struct domains *domains,
+                                 struct errmsg *msg) MUST_CHECK;
+/* Load the key of every configured domain. */
+enum err vault__domains_load(struct vault *v, struct errmsg *msg) MUST_CHECK;
+/* NULL when the domain is not configured. Any thread. */
 const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain);
 void vault__domains_free(struct vault *v);
 

@@ -89,9 +89,7 @@ static size_t rows_of(const struct vault_op *op)
 static void prepare(struct writer *w, struct vault_op *op)
 {
     op->result = ERR_OK;
-    if (op->kind == VAULT_TOKENIZE)
-        op->result = vault__domain_ensure(w->v, w->store, ((struct vault_tokenize *)op)->domain);
-    else if (w->untold_count > 0)
+    if (op->kind != VAULT_TOKENIZE && w->untold_count > 0)
         op->result = vault__erasures_tell(w);
 }
 

@@ -285,7 +285,7 @@ static void purge(struct vault *v)
 static void live(const char *fault, const char *mutant)
 {
     const struct root_keys roots = {{root}, 1};
-    struct vault_options options = {dir, &roots, &classes};
+    struct vault_options options = {.dir = dir, .roots = &roots, .classes = &classes};
     struct vault *v = NULL;
     struct errmsg msg = {""};
 
@@ -533,7 +533,7 @@ static void check_balance(struct vault *v, sqlite3 *db, uint16_t id)
 static void check(void)
 {
     const struct root_keys roots = {{root}, 1};
-    struct vault_options options = {dir, &roots, &classes};
+    struct vault_options options = {.dir = dir, .roots = &roots, .classes = &classes};
     struct vault *v = NULL;
     struct errmsg msg = {""};
     sqlite3 *db = NULL;

@@ -195,7 +195,7 @@ int main(int argc, char **argv)
     struct classes classes = {&def, 1};
     struct root_key root = {1, NULL};
     struct root_keys roots;
-    struct vault_options options = {NULL, &roots, &classes};
+    struct vault_options options = {.roots = &roots, .classes = &classes};
     struct scratch scratch = scratch_new();
     struct errmsg msg = {""};
     char dir[128];

@@ -48,13 +48,17 @@ void fixture_make(struct vault_fixture *f)
     define(&f->defs[3], "brief", TOKEN_OPAQUE, false, "PT10S");
     f->defs[1].identifies = true;
     f->classes = (struct classes){f->defs, FIXTURE_CLASSES};
+    f->domains = (struct domains){f->domain_names, FIXTURE_DOMAINS};
+    f->domain_names[0] = mem_strdup(DOMAIN_DEFAULT_NAME);
+    f->domain_names[1] = mem_strdup("crm");
+    f->domain_names[2] = mem_strdup("analytics");
     must(vault_create(f->dir, &f->root, &f->msg), &f->msg);
 }
 
 enum err fixture_open(struct vault_fixture *f)
 {
     const struct root_keys roots = {{f->root}, 1};
-    struct vault_options options = {f->dir, &roots, &f->classes};
+    struct vault_options options = {f->dir, &roots, &f->classes, &f->domains};
     enum err e = vault_open(&options, &f->v, &f->msg);
 
     if (e != ERR_OK)
@@ -63,6 +67,8 @@ enum err fixture_open(struct vault_fixture *f)
     f->email = vault_class_id(f->v, &f->defs[1]);
     f->phone = vault_class_id(f->v, &f->defs[2]);
     f->brief = vault_class_id(f->v, &f->defs[3]);
+    f->crm = vault_domain_id(f->v, SPAN_LIT("crm"));
+    f->analytics = vault_domain_id(f->v, SPAN_LIT("analytics"));
     return vault_reader_open(f->v, &f->r);
 }
 
@@ -102,6 +108,8 @@ void fixture_end(struct vault_fixture *f)
     fixture_close(f);
     remove_all(f->base);
     secret_free(&f->root.bytes);
+    for (size_t i = 0; i < FIXTURE_DOMAINS; i++)
+        free(f->domain_names[i]);
     for (size_t i = 0; i < FIXTURE_CLASSES; i++) {
         free(f->defs[i].name);
         free(f->defs[i].email_domain);

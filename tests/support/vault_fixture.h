@@ -4,7 +4,7 @@
 
 #include "vault/vault.h"
 
-enum { FIXTURE_CLASSES = 4 };
+enum { FIXTURE_CLASSES = 4, FIXTURE_DOMAINS = 3 };
 
 struct vault_fixture {
     char base[32]; /* the temporary directory */
@@ -12,6 +12,8 @@ struct vault_fixture {
     struct root_key root;
     struct class_def defs[FIXTURE_CLASSES];
     struct classes classes;
+    char *domain_names[FIXTURE_DOMAINS]; /* "default", "crm", "analytics" */
+    struct domains domains;
     struct vault *v;
     struct vault_reader *r;
     struct errmsg msg;
@@ -20,6 +22,8 @@ struct vault_fixture {
     uint16_t email; /* email, deterministic, identifies, P2Y */
     uint16_t phone; /* opaque, deterministic, P1Y */
     uint16_t brief; /* opaque, random, PT10S */
+    uint16_t crm;   /* and of the domains; the default one is VAULT_DOMAIN_DEFAULT */
+    uint16_t analytics;
 };
 
 /* Make a store and open it with a reader; aborts with the message when that fails. */

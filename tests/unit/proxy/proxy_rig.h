@@ -86,6 +86,7 @@ static inline void rig_must(const struct rig *r, enum err e)
 
 static inline void rig_store(struct rig *r)
 {
+    struct vault_options options = {.roots = &r->roots, .classes = &r->classes};
     char provider[64];
 
     rig_must(r, root_key_create(scratch_path(&r->scratch, "root.key"), &r->msg));
@@ -93,9 +94,8 @@ static inline void rig_store(struct rig *r)
     rig_must(r, root_key_load(provider, &r->roots, &r->msg));
     rig_must(
         r, vault_create(scratch_path(&r->scratch, "store"), root_keys_newest(&r->roots), &r->msg));
-    rig_must(r, vault_open(&(struct vault_options){scratch_path(&r->scratch, "store"), &r->roots,
-                                                   &r->classes},
-                           &r->vault, &r->msg));
+    options.dir = scratch_path(&r->scratch, "store");
+    rig_must(r, vault_open(&options, &r->vault, &r->msg));
 }
 
 static inline void rig_settings(struct rig *r, const struct rig_options *o, uint16_t upstream)

@@ -4,13 +4,25 @@
 
 #include "tests/support/vault_fixture.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/limits.h"
+#include "base/mem.h"
 
 static struct vault_fixture f;
+
+enum { DOMAINS = FIXTURE_DOMAINS };
+
+static uint16_t all[DOMAINS];
 
 static void setup(void)
 {
     fixture_start(&f);
+    all[0] = VAULT_DOMAIN_DEFAULT;
+    all[1] = f.crm;
+    all[2] = f.analytics;
 }
 
 static void teardown(void)
@@ -19,10 +31,6 @@ static void teardown(void)
 }
 
 TestSuite(domains, .init = setup, .fini = teardown);
-
-enum { DOMAINS = 3 };
-
-static const uint16_t all[DOMAINS] = {VAULT_DOMAIN_DEFAULT, 2, 3};
 
 static struct token_text store(uint16_t domain, uint16_t class_id, const char *name,
                                const char *value)
@@ -105,13 +113,148 @@ Test(domains, a_value_is_found_in_its_domain_only)
     struct vault_item wanted = {
         .class_id = f.phone, .kind = VALUE_STRING, .value = SPAN_LIT("+491701")};
 
-    (void)store(2, f.phone, "anna", "+491701");
-    (void)store(3, f.phone, "bert", "+491702");
+    (void)store(f.crm, f.phone, "anna", "+491701");
+    (void)store(f.analytics, f.phone, "bert", "+491702");
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    cr_assert_eq(vault_find(f.r, 2, 0, &wanted), ERR_OK);
-    cr_assert_eq(vault_find(f.r, 3, 0, &wanted), ERR_NOT_FOUND);
+    cr_assert_eq(vault_find(f.r, f.crm, 0, &wanted), ERR_OK);
+    cr_assert_eq(vault_find(f.r, f.analytics, 0, &wanted), ERR_NOT_FOUND);
     cr_assert_eq(vault_find(f.r, VAULT_DOMAIN_DEFAULT, 0, &wanted), ERR_NOT_FOUND);
     cr_assert_eq(vault_find(f.r, 0, 0, &wanted), ERR_NOT_FOUND);
-    cr_assert_eq(vault_find(f.r, 4, 0, &wanted), ERR_NOT_FOUND, "nobody made it");
+    cr_assert_eq(vault_find(f.r, 55, 0, &wanted), ERR_NOT_FOUND, "nobody made it");
     vault_read_end(f.r);
+}
+
+Test(domains, a_domain_that_nobody_declared_stores_nothing)
+{
+    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("x")};
+    struct vault_tokenize op = {.op.kind = VAULT_TOKENIZE, .items = &item, .count = 1};
+    const uint16_t unknown[] = {0, 4, 55, UINT16_MAX};
+
+    for (size_t i = 0; i < COUNT_OF(unknown); i++) {
+        op.domain = unknown[i];
+        cr_assert_eq(vault_run(f.v, &op.op), ERR_NOT_FOUND);
+    }
+    cr_assert_eq(fixture_stats(&f, f.note).items, 0);
+}
+
+/* ---- names and numbers ---- */
+
+/* Open with these domains only; names beyond "default" from `first` on. */
+static enum err reopen(size_t first, size_t count)
+{
+    char *names[FIXTURE_DOMAINS] = {f.domain_names[0]};
+
+    fixture_close(&f);
+    for (size_t i = 0; i < count; i++)
+        names[1 + i] = f.domain_names[first + i];
+    f.domains = (struct domains){names, 1 + count};
+    return fixture_open(&f);
+}
+
+static void rename_third(const char *name)
+{
+    mem_free(&f.domain_names[2]);
+    f.domain_names[2] = mem_strdup(name);
+}
+
+Test(domains, have_names_and_numbers)
+{
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("default")), VAULT_DOMAIN_DEFAULT);
+    cr_assert_eq(f.crm, 2);
+    cr_assert_eq(f.analytics, 3);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("cr")), 0);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("crmm")), 0);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_NONE), 0);
+    cr_assert_str_eq(vault_domain_name(f.v, VAULT_DOMAIN_DEFAULT), "default");
+    cr_assert_str_eq(vault_domain_name(f.v, f.analytics), "analytics");
+    cr_assert_null(vault_domain_name(f.v, 0));
+    cr_assert_null(vault_domain_name(f.v, 4));
+}
+
+Test(domains, without_any_there_is_the_default_one)
+{
+    struct root_keys roots = {{f.root}, 1};
+    struct vault_options options = {.dir = f.dir, .roots = &roots, .classes = &f.classes};
+
+    fixture_close(&f);
+    cr_assert_eq(vault_open(&options, &f.v, &f.msg), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("default")), VAULT_DOMAIN_DEFAULT);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("crm")), 0);
+    cr_assert_str_eq(vault_domain_name(f.v, 2), "crm", "it has been here");
+}
+
+Test(domains, keep_their_numbers_and_keys_whatever_their_order)
+{
+    struct token_text crm = store(f.crm, f.phone, "anna", "+491701");
+    struct token_text analytics = store(f.analytics, f.phone, "anna", "+491701");
+    struct token_text again;
+    char *swapped[] = {f.domain_names[2], f.domain_names[1], f.domain_names[0]};
+
+    fixture_close(&f);
+    f.domains.names = swapped;
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(f.crm, 2);
+    cr_assert_eq(f.analytics, 3);
+    again = store(f.crm, f.phone, "anna", "+491701");
+    cr_assert(span_equal(fixture_span(&again), fixture_span(&crm)));
+    again = store(f.analytics, f.phone, "anna", "+491701");
+    cr_assert(span_equal(fixture_span(&again), fixture_span(&analytics)));
+}
+
+Test(domains, one_with_people_may_not_leave_the_configuration)
+{
+    struct vault_erasure erasure = {0};
+    struct vault_erase op = {
+        .op.kind = VAULT_ERASE, .domain = f.crm, .name = SPAN_LIT("anna"), .erasure = &erasure};
+    size_t deleted = 0;
+
+    (void)store(f.crm, f.note, "anna", "a note");
+    cr_assert_eq(reopen(2, 1), ERR_CONFIG);
+    cr_assert_not_null(strstr(f.msg.text, "domain crm: the store still holds people"));
+    cr_assert_eq(reopen(1, 2), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
+    vault_erasure_done(&erasure);
+    cr_assert_eq(reopen(2, 1), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("crm")), 0);
+    cr_assert_str_eq(vault_domain_name(f.v, 2), "crm");
+}
+
+Test(domains, a_number_is_never_given_to_another_name)
+{
+    cr_assert_eq(reopen(1, 1), ERR_OK, "an empty one may leave: %s", f.msg.text);
+    rename_third("sales");
+    cr_assert_eq(reopen(1, 2), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("sales")), 4);
+    cr_assert_str_eq(vault_domain_name(f.v, 3), "analytics");
+    rename_third("analytics");
+    cr_assert_eq(reopen(1, 2), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(f.analytics, 3, "it is the same one again");
+}
+
+static void copy(const char *from, const char *to)
+{
+    char command[512];
+
+    (void)snprintf(command, sizeof(command), "cp %s %s", from, to);
+    cr_assert_eq(system(command), 0); /* both paths are our own */
+}
+
+Test(domains, a_number_is_not_given_again_when_the_database_is_an_older_one)
+{
+    char kept[96];
+
+    (void)snprintf(kept, sizeof(kept), "%s/kept.db", f.base);
+    fixture_close(&f);
+    copy(fixture_path(&f, "vault.db"), kept);
+    rename_third("sales");
+    f.domains = (struct domains){f.domain_names, FIXTURE_DOMAINS};
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("sales")), 4);
+    fixture_close(&f);
+    copy(kept, fixture_path(&f, "vault.db"));
+    rename_third("support");
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("support")), 5);
+    cr_assert_null(vault_domain_name(f.v, 4));
 }

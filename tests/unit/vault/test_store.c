@@ -139,8 +139,9 @@ Test(store, a_failed_statement_is_remembered_until_the_rollback)
 
     cr_assert_eq(store_begin(s), ERR_OK);
     cr_assert_not(store_failed(s));
-    cr_assert_eq(store_domain_add(s, 3, 4), ERR_OK);
-    cr_assert_eq(store_domain_add(s, 3, 5), ERR_CORRUPT, "one domain, one key");
+    cr_assert_eq(store_domain_add(s, &(struct store_domain){3, 4, "a"}), ERR_OK);
+    cr_assert_eq(store_domain_add(s, &(struct store_domain){3, 5, "b"}), ERR_CORRUPT,
+                 "one domain, one key");
     cr_assert(store_failed(s));
     store_rollback(s);
     cr_assert_not(store_failed(s));
@@ -302,16 +303,41 @@ Test(store, a_class_id_past_the_limit_is_damage)
 
 Test(store, domains_are_walked_in_order)
 {
-    uint16_t domain = 0;
-    uint64_t slot = 0;
+    struct store_domain found;
 
-    cr_assert_eq(store_domain_add(s, 9, 44), ERR_OK);
-    cr_assert_eq(store_domain_add(s, 2, 55), ERR_OK);
-    cr_assert_eq(store_domain_next(s, 0, &domain, &slot), ERR_OK);
-    cr_assert(domain == 2 && slot == 55);
-    cr_assert_eq(store_domain_next(s, 3, &domain, &slot), ERR_OK);
-    cr_assert(domain == 9 && slot == 44);
-    cr_assert_eq(store_domain_next(s, 10, &domain, &slot), ERR_NOT_FOUND);
+    cr_assert_eq(store_domain_add(s, &(struct store_domain){9, 44, "late"}), ERR_OK);
+    cr_assert_eq(store_domain_add(s, &(struct store_domain){2, 55, "early"}), ERR_OK);
+    cr_assert_eq(store_domain_next(s, 0, &found), ERR_OK);
+    cr_assert(found.id == 2 && found.slot == 55);
+    cr_assert_str_eq(found.name, "early");
+    cr_assert_eq(store_domain_next(s, 3, &found), ERR_OK);
+    cr_assert(found.id == 9 && found.slot == 44);
+    cr_assert_str_eq(found.name, "late");
+    cr_assert_eq(store_domain_next(s, 10, &found), ERR_NOT_FOUND);
+    cr_assert_eq(store_domain_next(s, UINT16_MAX + 1u, &found), ERR_NOT_FOUND);
+}
+
+Test(store, two_domains_have_not_one_name)
+{
+    cr_assert_eq(store_domain_add(s, &(struct store_domain){2, 4, "a"}), ERR_OK);
+    cr_assert_eq(store_domain_add(s, &(struct store_domain){3, 5, "a"}), ERR_CORRUPT);
+}
+
+Test(store, a_domain_is_used_while_it_has_a_subject)
+{
+    struct store_subject anna = {.slot = 7, .id = "anna", .domain = 3, .created_s = 99};
+    bool used = true;
+
+    cr_assert_eq(store_domain_is_used(s, 3, &used), ERR_OK);
+    cr_assert_not(used);
+    cr_assert_eq(store_subject_add(s, &anna), ERR_OK);
+    cr_assert_eq(store_domain_is_used(s, 3, &used), ERR_OK);
+    cr_assert(used);
+    cr_assert_eq(store_domain_is_used(s, 2, &used), ERR_OK);
+    cr_assert_not(used);
+    cr_assert_eq(store_subject_delete(s, 7), ERR_OK);
+    cr_assert_eq(store_domain_is_used(s, 3, &used), ERR_OK);
+    cr_assert_not(used);
 }
 
 /* ---- meta ---- */

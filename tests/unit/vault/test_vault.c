@@ -146,7 +146,8 @@ Test(vault, a_database_that_cannot_be_written_is_named)
     fault_test_set("commit.fail!io", NULL);
     cr_assert_eq(fixture_open(&f), ERR_IO);
     fault_test_set(NULL, NULL);
-    cr_assert_not_null(strstr(f.msg.text, "vault.db: the classes"), "said: %s", f.msg.text);
+    cr_assert_not_null(strstr(f.msg.text, "vault.db: the domains cannot be"), "said: %s",
+                       f.msg.text);
     cr_assert_eq(fixture_open(&f), ERR_OK);
 }
 
@@ -198,7 +199,7 @@ Test(vault, a_second_process_is_refused)
     cr_assert_geq(child, 0);
     if (child == 0) {
         struct root_keys roots = {{f.root}, 1};
-        struct vault_options options = {f.dir, &roots, &f.classes};
+        struct vault_options options = {f.dir, &roots, &f.classes, &f.domains};
         struct vault *v = NULL;
 
         _exit(vault_open(&options, &v, NULL) == ERR_BUSY && v == NULL ? 0 : 1);
@@ -243,8 +244,14 @@ Test(vault, a_file_that_is_no_database_is_refused)
 
 Test(vault, a_newer_format_is_refused)
 {
-    alter("PRAGMA user_version=2");
+    alter("PRAGMA user_version=99");
     open_is_refused(ERR_CORRUPT, "newer");
+}
+
+Test(vault, an_older_format_is_refused)
+{
+    alter("PRAGMA user_version=1");
+    open_is_refused(ERR_CORRUPT, "vault.db: has format 1, from before");
 }
 
 Test(vault, a_database_that_is_not_ours_is_refused)

@@ -103,7 +103,7 @@ Test(writer, two_domains_share_no_token)
     struct vault_item items[] = {
         {.class_id = f.phone, .kind = VALUE_STRING, .value = SPAN_LIT("+491701")}};
     struct vault_tokenize op = {.op.kind = VAULT_TOKENIZE,
-                                .domain = 7,
+                                .domain = f.crm,
                                 .names = {SPAN_LIT("anna")},
                                 .name_count = 1,
                                 .items = items,
@@ -116,13 +116,13 @@ Test(writer, two_domains_share_no_token)
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
     cr_assert_not(same(&here, &items[0].token));
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    cr_assert_eq(vault_read_subject(f.r, 7, SPAN_LIT("anna"), &slot), ERR_OK);
-    cr_assert_eq(vault_find(f.r, 7, slot, &found), ERR_OK);
+    cr_assert_eq(vault_read_subject(f.r, f.crm, SPAN_LIT("anna"), &slot), ERR_OK);
+    cr_assert_eq(vault_find(f.r, f.crm, slot, &found), ERR_OK);
     cr_assert(same(&found.token, &items[0].token));
     cr_assert_eq(vault_find(f.r, VAULT_DOMAIN_DEFAULT, slot, &found), ERR_NOT_FOUND);
     cr_assert_eq(vault_find(f.r, VAULT_DOMAIN_DEFAULT, 0, &found), ERR_OK);
     cr_assert(same(&found.token, &here));
-    cr_assert_eq(vault_find(f.r, 7, 0, &found), ERR_OK);
+    cr_assert_eq(vault_find(f.r, f.crm, 0, &found), ERR_OK);
     cr_assert(same(&found.token, &items[0].token));
     vault_read_end(f.r);
     cr_assert_neq(slot, slot_of("anna"));
