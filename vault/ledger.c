@@ -304,7 +304,10 @@ static enum err write_last(struct ledger *l, const uint8_t record[LEDGER_RECORD_
     enum err e = vault__file_write(l->fd, record, LEDGER_RECORD_BYTES, at);
 
     if (e == ERR_OK) {
-        FAULT_POINT("ledger.appended");
+        if (record[1] == LEDGER_RESERVED)
+            FAULT_POINT("reserve.appended");
+        else
+            FAULT_POINT("ledger.appended");
         e = vault__file_sync(l->fd);
         if (e == ERR_OK)
             return ERR_OK;
@@ -321,14 +324,17 @@ enum err ledger_append(struct ledger *l, struct ledger_record *record)
     uint8_t bytes[LEDGER_RECORD_BYTES];
     enum err e;
 
-    if (l->failed)
+    if (l->failed || FAULT_FAILS("ledger.append"))
         return ERR_IO;
     r.seq = l->seq + 1;
     encode(&r, l->key, l->head, bytes);
     e = write_last(l, bytes);
     if (e != ERR_OK)
         return e;
-    FAULT_POINT("ledger.synced");
+    if (r.kind == LEDGER_RESERVED)
+        FAULT_POINT("reserve.synced");
+    else
+        FAULT_POINT("ledger.synced");
     (void)pthread_mutex_lock(&l->lock);
     l->seq = r.seq;
     memcpy(l->head, bytes + CHAINED_BYTES, CRYPTO_HASH_BYTES);
@@ -353,11 +359,36 @@ uint64_t ledger_seq(const struct ledger *l)
     return seq;
 }
 
+uint64_t ledger_position(const struct ledger *l, uint8_t ret_head[CRYPTO_HASH_BYTES])
+{
+    uint64_t seq;
+
+    (void)pthread_mutex_lock(lock_of(l));
+    seq = l->seq;
+    memcpy(ret_head, l->head, CRYPTO_HASH_BYTES);
+    (void)pthread_mutex_unlock(lock_of(l));
+    return seq;
+}
+
 void ledger_head(const struct ledger *l, uint8_t ret[CRYPTO_HASH_BYTES])
 {
-    (void)pthread_mutex_lock(lock_of(l));
-    memcpy(ret, l->head, CRYPTO_HASH_BYTES);
-    (void)pthread_mutex_unlock(lock_of(l));
+    (void)ledger_position(l, ret);
+}
+
+enum err ledger_head_at(const struct ledger *l, uint64_t seq, uint8_t ret[CRYPTO_HASH_BYTES])
+{
+    struct walk w = {.fd = l->fd, .key = l->key};
+    enum err e;
+
+    if (seq > ledger_seq(l))
+        return ERR_NOT_FOUND;
+    e = walk_records(&w, seq, NULL, NULL);
+    if (e != ERR_OK)
+        return e;
+    if (w.seq != seq)
+        return ERR_CORRUPT;
+    memcpy(ret, w.head, CRYPTO_HASH_BYTES);
+    return ERR_OK;
 }
 
 enum err ledger_each(struct ledger *l, enum err (*fn)(const struct ledger_record *, void *),

@@ -13,9 +13,11 @@
  *   2 ERASE     erasure id, subject id, slot = the key slot to zero, cutoff_ms = values stored up to
  *               here are meant
  *   3 CLOSED    that erasure is swept and verified: the same fields
- *   4 RESERVED  before a backup: slot = slot numbers below, cutoff_ms = row numbers below are given out
+ *   4 RESERVED  slot = slot numbers below, cutoff_ms = row numbers below are given out: written before
+ *               the first of a block is, so that older files put back give none out again
  *   5 EPOCH     every key is wrapped under root key epoch `slot`, the one before has ended
- *   6 RESTORED  files of a backup were put back
+ *   6 RESTORED  files of a backup were put back: erasure id = the backup's id, slot = the last record
+ *               that the restored database had carried out
  *   7 SEQUENCE  numbers of typed tokens: slot = class id | shape index << 16, cutoff_ms = numbers
  *               below are given out
  *
@@ -66,6 +68,11 @@ void ledger_close(struct ledger **ledger);
 enum err ledger_append(struct ledger *l, struct ledger_record *record) MUST_CHECK;
 uint64_t ledger_seq(const struct ledger *l);
 void ledger_head(const struct ledger *l, uint8_t ret[CRYPTO_HASH_BYTES]);
+/* Both at one moment. */
+uint64_t ledger_position(const struct ledger *l, uint8_t ret_head[CRYPTO_HASH_BYTES]);
+/* The chain's value after record `seq`, from the file (0: before the first). NOT_FOUND past the end. */
+enum err ledger_head_at(const struct ledger *l, uint64_t seq, uint8_t ret[CRYPTO_HASH_BYTES])
+    MUST_CHECK;
 /* Every record in order, from the file. */
 enum err ledger_each(struct ledger *l, enum err (*fn)(const struct ledger_record *, void *),
                      void *context) MUST_CHECK;

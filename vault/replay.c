@@ -59,6 +59,8 @@ static enum err each(const struct ledger_record *record, void *context)
         atomic_store(&r->v->epoch_began_ms, record->time_ms);
     if (record->kind == LEDGER_EPOCH)
         r->v->ledger_epoch = (uint32_t)record->slot;
+    if (record->kind == LEDGER_RESERVED)
+        slab_skip(r->v->slab, record->slot, (uint64_t)record->cutoff_ms);
     if (record->kind != LEDGER_ERASE)
         return ERR_OK;
     if (record->seq > r->applied)
@@ -77,7 +79,9 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
     struct store_subject subject;
     enum err e = store_subject_get(s, record->slot, &subject);
 
-    if (e == ERR_OK && memcmp(subject.id, record->subject, VAULT_ID_BYTES) == 0) {
+    if (e == ERR_OK) {
+        if (memcmp(subject.id, record->subject, VAULT_ID_BYTES) != 0)
+            return ERR_OK; /* the slot is somebody else's here: nothing in it is meant */
         e = store_names_delete(s, record->slot);
         if (e == ERR_OK)
             e = store_meta_add(s, STORE_META_SUBJECTS, -1);
@@ -116,6 +120,7 @@ static enum err carry_out(struct vault *v, struct store *s, const struct replay 
     return e;
 }
 
+/* Is the ledger the one that the database remembers, grown since or not? */
 static enum err compare(struct vault *v, struct store *s, uint64_t *ret_applied, struct errmsg *msg)
 {
     uint8_t remembered[CRYPTO_HASH_BYTES];
@@ -127,15 +132,16 @@ static enum err compare(struct vault *v, struct store *s, uint64_t *ret_applied,
         e = store_meta_hash(s, STORE_META_LEDGER_HEAD, remembered);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "%s/" VAULT_DB ": does not remember the ledger", v->dir);
-    ledger_head(v->ledger, head);
     if (ledger_seq(v->ledger) < (uint64_t)seq)
         return errmsg_set(msg, ERR_CORRUPT,
                           "%s/" VAULT_LEDGER
                           ": ends at entry %llu, but the store has seen %lld: this "
                           "is an older copy. Erasures would be undone; put the live ledger back",
                           v->dir, (unsigned long long)ledger_seq(v->ledger), (long long)seq);
-    if (seq > 0 && ledger_seq(v->ledger) == (uint64_t)seq &&
-        memcmp(head, remembered, sizeof(head)) != 0)
+    e = ledger_head_at(v->ledger, (uint64_t)seq, head);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s/" VAULT_LEDGER ": cannot be read", v->dir);
+    if (seq > 0 && memcmp(head, remembered, sizeof(head)) != 0)
         return errmsg_set(msg, ERR_CORRUPT,
                           "%s/" VAULT_LEDGER ": is not the ledger that this store has written; put "
                           "the live ledger back",

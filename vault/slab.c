@@ -22,7 +22,12 @@
 #include "vault/rootkey.h"
 #include "vault/slab_format_priv.h"
 
-enum { RUN_BYTES = 1 << 20 };
+enum {
+    RUN_BYTES = 1 << 20,
+    FIRST_BLOCK =
+        64, /* slots reserved at a time: few at first, since a restart gives up the rest */
+    LAST_BLOCK = 4096
+};
 
 static const uint64_t ROWS_MAX = UINT64_C(1) << 48;  /* a token has 48 bits for the row */
 static const uint64_t SLOTS_MAX = UINT64_C(1) << 40; /* bounds the file, not the use */
@@ -45,7 +50,13 @@ struct slab {
     uint64_t capacity;                /* slots the file has room for */
     bool dirty;                       /* something waits for slab_sync() */
     bool failed;
-    pthread_mutex_t lock; /* held while a slot is overwritten */
+    slab_reserve_fn reserve; /* NULL: numbers are given out without asking */
+    void *reserve_context;
+    uint64_t slots_below; /* reserved by this process: numbers below may be given out */
+    uint64_t slots_from;  /* numbers below were reserved by others: never to be given out */
+    uint64_t rows_from;
+    uint64_t block;       /* slots to reserve next */
+    pthread_mutex_t lock; /* held while a slot or a header is overwritten */
 };
 
 /* ---- the header ---- */
@@ -117,11 +128,15 @@ static enum err read_header(struct slab *s, const char *path, const struct root_
 static enum err write_header(struct slab *s)
 {
     uint8_t copy[SLAB_COPY_BYTES];
+    enum err e;
 
     s->header.sequence++;
     s->header.used = s->used;
     slab_header_encode(&s->header, s->check_key, copy);
-    return vault__file_write(s->fd, copy, sizeof(copy), (s->header.sequence % 2) * SLAB_COPY_BYTES);
+    (void)pthread_mutex_lock(&s->lock);
+    e = vault__file_write(s->fd, copy, sizeof(copy), (s->header.sequence % 2) * SLAB_COPY_BYTES);
+    (void)pthread_mutex_unlock(&s->lock);
+    return e;
 }
 
 /* ---- slots ---- */
@@ -364,14 +379,58 @@ static enum err note_failure(struct slab *s, enum err e)
     return e;
 }
 
+/* ---- numbers that nobody else gives out ---- */
+
+void slab_reserve_with(struct slab *s, slab_reserve_fn fn, void *context)
+{
+    s->reserve = fn;
+    s->reserve_context = context;
+    s->slots_below = 0;
+    s->block = FIRST_BLOCK;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void slab_skip(struct slab *s, uint64_t slots, uint64_t rows)
+{
+    s->slots_from = larger(s->slots_from, slots);
+    s->rows_from = larger(s->rows_from, rows);
+}
+
+/* Blocks double, so that a busy process asks seldom. */
+static enum err reserve_slots(struct slab *s)
+{
+    const uint64_t first = larger(s->used, s->slots_from);
+    enum err e;
+
+    if (s->reserve == NULL || s->used < s->slots_below)
+        return ERR_OK;
+    if (first >= SLOTS_MAX)
+        return ERR_NO_SPACE;
+    e = s->reserve(s->reserve_context, first + s->block, larger(s->header.rows, s->rows_from));
+    if (e != ERR_OK)
+        return e;
+    s->used = first;
+    s->slots_below = first + s->block;
+    s->block = s->block < LAST_BLOCK ? 2 * s->block : LAST_BLOCK;
+    return ERR_OK;
+}
+
 enum err slab_add(struct slab *s, const struct slab_key *key, uint64_t *ret_slot)
 {
     uint8_t bytes[SLAB_SLOT_BYTES];
-    uint64_t slot = s->used;
+    uint64_t slot;
     enum err e;
 
     if (s->failed)
         return ERR_IO;
+    e = reserve_slots(s);
+    if (e != ERR_OK)
+        return e;
+    slot = s->used;
     if (slot >= SLOTS_MAX)
         return ERR_NO_SPACE;
     e = grow(s, slot + 1);
@@ -412,13 +471,18 @@ enum err slab_sync(struct slab *s)
 
 enum err slab_reserve_rows(struct slab *s, uint64_t count, uint64_t *ret_first)
 {
-    uint64_t first = s->header.rows;
-    enum err e;
+    uint64_t first = larger(s->header.rows, s->rows_from);
+    enum err e = ERR_OK;
 
     if (s->failed)
         return ERR_IO;
-    if (count > ROWS_MAX - first)
+    if (first > ROWS_MAX || count > ROWS_MAX - first)
         return ERR_NO_SPACE;
+    if (s->reserve != NULL)
+        e = s->reserve(s->reserve_context, larger(s->slots_below, larger(s->used, s->slots_from)),
+                       first + count);
+    if (e != ERR_OK)
+        return e;
     s->header.rows = first + count;
     e = flush(s);
     if (e != ERR_OK)
@@ -491,6 +555,16 @@ static enum err read_slot(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_
         return e;
     memcpy(ret, bytes, sizeof(bytes)); /* past the end of the file: zeroes */
     return ERR_OK;
+}
+
+enum err slab_bytes(const struct slab *s, uint64_t at, void *to, size_t len, size_t *ret_got)
+{
+    enum err e;
+
+    (void)pthread_mutex_lock(lock_of(s));
+    e = vault__file_read(s->fd, to, len, at, ret_got);
+    (void)pthread_mutex_unlock(lock_of(s));
+    return e;
 }
 
 enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES])

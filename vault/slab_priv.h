@@ -68,6 +68,15 @@ uint32_t slab_epoch(const struct slab *s);
 uint32_t slab_old_epoch(const struct slab *s);
 uint64_t slab_slots_used(const struct slab *s);
 
+/* Where numbers are reserved before they are given out: slots below `slots` and rows below `rows` are
+ * taken from now on, whatever becomes of this file. An error refuses the number. */
+typedef enum err (*slab_reserve_fn)(void *context, uint64_t slots, uint64_t rows);
+/* Ask `fn` for every block of numbers. Blocks of earlier processes are not used up: an older copy of
+ * the file would look the same. Before the writer starts, or by it. */
+void slab_reserve_with(struct slab *s, slab_reserve_fn fn, void *context);
+/* Numbers below were given out already, whatever the file says. Before the writer starts. */
+void slab_skip(struct slab *s, uint64_t slots, uint64_t rows);
+
 /* Take the next slot number and write the wrapped key there; durable after slab_sync(). Writer only. */
 enum err slab_add(struct slab *s, const struct slab_key *key, uint64_t *ret_slot) MUST_CHECK;
 /* One fdatasync for every slab_add() and header change since the last. */
@@ -81,6 +90,10 @@ enum err slab_clear(struct slab *s, uint64_t slot) MUST_CHECK;
 /* Read and unwrap (pread; any thread). NOT_FOUND: zeroed or never used. CORRUPT: does not unwrap. The
  * caller wipes ret->key. */
 enum err slab_read(const struct slab *s, uint64_t slot, struct slab_key *ret) MUST_CHECK;
+/* Up to len bytes of the file at `at`, never half a slot or half a header copy when `at` and `len` are
+ * whole ones. Any thread; blocks the writer for as long as the read takes. */
+enum err slab_bytes(const struct slab *s, uint64_t at, void *to, size_t len, size_t *ret_got)
+    MUST_CHECK;
 /* The slot as it stands in the file. */
 enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYTES]) MUST_CHECK;
 /* Is there a wrapping key for which `fn` is true? For proofs that they open nothing else. Any thread. */

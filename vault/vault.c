@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "vault/file_priv.h"
 #include "vault/writer_priv.h"
@@ -187,6 +188,18 @@ static enum err check_slab_age(struct vault *v, struct store *s, struct errmsg *
     return ERR_OK;
 }
 
+/* Numbers stand in the ledger before they are given out: it is never restored from a backup. */
+static enum err reserve(void *context, uint64_t slots, uint64_t rows)
+{
+    struct vault *v = context;
+    struct ledger_record record = {.kind = LEDGER_RESERVED,
+                                   .time_ms = clock_now_ms(),
+                                   .slot = slots,
+                                   .cutoff_ms = (int64_t)rows};
+
+    return ledger_append(v->ledger, &record);
+}
+
 /* The log and its index are there once a connection has read. */
 static enum err open_db_files(struct vault *v, struct errmsg *msg)
 {
@@ -214,6 +227,7 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = check_slab_age(v, s, msg);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
+    slab_reserve_with(v->slab, reserve, v);
     if (e == ERR_OK)
         e = vault__domains_register(v, s, options->domains, msg);
     if (e == ERR_OK)

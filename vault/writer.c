@@ -39,7 +39,7 @@ enum err writer_next_row(struct writer *w, uint64_t *ret_row)
 }
 
 /* The first block must lie past every row of the database, whatever slab was put beside it. */
-static enum err first_rows(struct writer *w)
+static enum err skip_rows(struct writer *w)
 {
     uint64_t last = 0;
     enum err e;
@@ -55,12 +55,8 @@ static enum err first_rows(struct writer *w)
         last = row > last ? row : last;
     }
     store_read_end(w->store);
-    e = reserve_rows(w, ROW_BLOCK);
-    if (e == ERR_OK && w->row_next <= last)
-        e = reserve_rows(w, last - w->row_next + ROW_BLOCK);
-    if (e == ERR_OK && w->row_next <= last)
-        w->row_next = last + 1;
-    return e;
+    slab_skip(w->v->slab, 0, last + 1);
+    return ERR_OK;
 }
 
 /* ---- groups ---- */
@@ -371,7 +367,7 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
     w->gone = mem_alloc(WRITER_DELETE_MAX * sizeof(w->gone[0]));
     buf_init(&w->sealed, LIMIT_VALUE_MAX + 1 + CRYPTO_TAG_BYTES);
     REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->wake, NULL) == 0);
-    e = first_rows(w);
+    e = skip_rows(w);
     if (e == ERR_OK && pthread_create(&w->thread, NULL, work, w) != 0)
         e = ERR_NO_SPACE;
     if (e != ERR_OK) {
