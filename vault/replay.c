@@ -153,6 +153,7 @@ static enum err compare(struct vault *v, struct store *s, uint64_t *ret_applied,
 enum err vault__replay(struct vault *v, struct store *s, struct errmsg *msg)
 {
     struct replay r = {.v = v};
+    bool in_database = false;
     enum err e = compare(v, s, &r.applied, msg);
 
     if (e != ERR_OK)
@@ -166,11 +167,12 @@ enum err vault__replay(struct vault *v, struct store *s, struct errmsg *msg)
                           "older copy; put the latest one back",
                           v->dir, (unsigned)slab_epoch(v->slab), (unsigned)v->ledger_epoch);
     }
+    in_database = e == ERR_OK;
     if (e == ERR_OK && ledger_seq(v->ledger) > r.applied)
         e = carry_out(v, s, &r);
     mem_free(&r.missing);
     if (e != ERR_OK)
-        return errmsg_set(msg, e, "%s: erasures of the ledger cannot be carried out: %s", v->dir,
-                          err_text(e));
+        return errmsg_set(msg, e, "%s/%s: erasures of the ledger cannot be carried out: %s", v->dir,
+                          in_database ? VAULT_DB : VAULT_SLAB, err_text(e));
     return ERR_OK;
 }

@@ -142,6 +142,13 @@ Test(vault, a_database_that_cannot_be_written_is_named)
 {
     cr_assert_eq(fixture_open(&f), ERR_OK);
     fixture_close(&f);
+    fault_test_set("commit.fail!io", NULL);
+    cr_assert_eq(fixture_open(&f), ERR_IO, "the ledger has grown since it was last told");
+    cr_assert_not_null(strstr(f.msg.text, "vault.db: erasures of the ledger"), "said: %s",
+                       f.msg.text);
+    fault_test_set(NULL, NULL);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    fixture_close(&f);
     f.msg.text[0] = '\0';
     fault_test_set("commit.fail!io", NULL);
     cr_assert_eq(fixture_open(&f), ERR_IO);
