@@ -15,6 +15,7 @@ static bool loaded;
 static char fault[96];
 static char mutant[96];
 static long countdown;
+static bool once; /* a failure at one time, not at every one */
 
 static void copy_name(char to[96], const char *from)
 {
@@ -23,6 +24,7 @@ static void copy_name(char to[96], const char *from)
 
 static void set(const char *new_fault, const char *new_mutant)
 {
+    const char *mark;
     char *colon;
 
     copy_name(fault, new_fault);
@@ -33,6 +35,10 @@ static void set(const char *new_fault, const char *new_mutant)
         *colon = '\0';
         countdown = strtol(colon + 1, NULL, 10);
     }
+    mark = strchr(fault, '!');
+    once = mark != NULL && mark[1] >= '1' && mark[1] <= '9';
+    if (once)
+        countdown = strtol(mark + 1, NULL, 10);
     loaded = true;
 }
 
@@ -47,6 +53,16 @@ void fault_test_set(const char *new_fault, const char *new_mutant)
     (void)pthread_mutex_lock(&lock);
     set(new_fault, new_mutant);
     (void)pthread_mutex_unlock(&lock);
+}
+
+bool fault_test_reached(void)
+{
+    bool reached;
+
+    (void)pthread_mutex_lock(&lock);
+    reached = countdown <= 0;
+    (void)pthread_mutex_unlock(&lock);
+    return reached;
 }
 
 void fault_point(const char *name)
@@ -69,6 +85,8 @@ bool fault_fails(const char *name)
     (void)pthread_mutex_lock(&lock);
     load();
     fails = strncmp(fault, name, n) == 0 && fault[n] == '!';
+    if (fails && once)
+        fails = --countdown == 0;
     (void)pthread_mutex_unlock(&lock);
     return fails;
 }

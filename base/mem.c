@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include "base/assert.h"
+#include "base/fault.h"
 
 void *mem_alloc(size_t size)
 {
@@ -15,7 +16,7 @@ void *mem_alloc(size_t size)
 
 void *mem_try_alloc(size_t count, size_t size)
 {
-    return calloc(count, size);
+    return FAULT_FAILS("mem.try") ? NULL : calloc(count, size);
 }
 
 char *mem_strdup(const char *text)

@@ -79,6 +79,16 @@ Test(fault, fails_every_time_where_it_is_told_to)
     cr_assert_not(FAULT_FAILS("commit.fail"), "that is a point to be killed at");
 }
 
+Test(fault, fails_once_at_the_time_asked_for)
+{
+    fault_test_set("commit.fail!3", NULL);
+    for (int i = 1; i <= 5; i++) {
+        cr_assert_eq(fault_test_reached(), i > 3);
+        cr_assert_eq(FAULT_FAILS("commit.fail"), i == 3);
+        cr_assert_not(FAULT_FAILS("another"));
+    }
+}
+
 Test(fault, mutant_lies_only_by_its_name)
 {
     fault_test_set(NULL, "ack_early");
