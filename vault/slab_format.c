@@ -204,7 +204,8 @@ static struct crypto_slot binding(const struct slab_header *h, uint64_t slot, ui
 }
 
 void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
-                      uint64_t slot, const struct slab_key *key, uint8_t out[SLAB_SLOT_BYTES])
+                      uint64_t slot, const struct slab_key *key,
+                      const uint8_t nonce[CRYPTO_NONCE_BYTES], uint8_t out[SLAB_SLOT_BYTES])
 {
     struct crypto_slot b = binding(h, slot, (uint8_t)key->kind, h->epoch, key->owner, key->subject);
 
@@ -214,7 +215,7 @@ void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO
     put_le(out + 4, b.epoch, 4);
     put_le(out + 8, b.owner, 8);
     memcpy(out + 16, b.subject, VAULT_ID_BYTES);
-    secret_random(out + 32, CRYPTO_NONCE_BYTES);
+    memcpy(out + 32, nonce, CRYPTO_NONCE_BYTES);
     vault__wrap(wrap_key, &b, out + 32, key->key, out + 56);
 }
 

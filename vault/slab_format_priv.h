@@ -38,9 +38,10 @@ enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES], const struct 
 
 /* The epoch whose root key a slot is wrapped under. */
 uint32_t slab_slot_epoch(const uint8_t slot[SLAB_SLOT_BYTES]);
-/* A key wrapped for one slot, under a new random nonce. */
+/* A key wrapped for one slot, under a random nonce that is used once. */
 void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
-                      uint64_t slot, const struct slab_key *key, uint8_t out[SLAB_SLOT_BYTES]);
+                      uint64_t slot, const struct slab_key *key,
+                      const uint8_t nonce[CRYPTO_NONCE_BYTES], uint8_t out[SLAB_SLOT_BYTES]);
 /* CORRUPT unless every byte is as it was encoded for this slot of this store. */
 enum err slab_slot_decode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO_KEY_BYTES],
                           uint64_t slot, const uint8_t in[SLAB_SLOT_BYTES], struct slab_key *ret)

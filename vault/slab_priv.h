@@ -100,3 +100,32 @@ enum err slab_raw(const struct slab *s, uint64_t slot, uint8_t ret[SLAB_SLOT_BYT
 bool slab_wrapping_keys_any(const struct slab *s,
                             bool (*fn)(const uint8_t key[CRYPTO_KEY_BYTES], const void *context),
                             const void *context);
+
+/* ---- leaving an epoch (slab_rotate.c); the writer's thread ---- */
+
+enum { SLAB_STEP_SLOTS = 8192 }; /* slots that one step looks at, at most */
+
+/* From here on keys are wrapped under `next`; both header copies say so before it returns. Nothing
+ * happens, and OK, when `next` is the epoch already. INVALID: of an older epoch, or another key for this
+ * one, or the same key again. CONFLICT: an earlier rotation has not ended. IO, NO_SPACE, SEALED. */
+enum err slab_rotate_begin(struct slab *s, const struct root_key *next) MUST_CHECK;
+/* Look at the next slots, `limit` at most: wrap again what is under the old epoch, see that all else
+ * unwraps; one sync. It goes round until a whole pass has found nothing more to do: *ret_clean; true at
+ * once when no rotation is going on. CORRUPT at the end of a pass that met slots which do not unwrap (all
+ * others are wrapped again by then). IO, SEALED. */
+enum err slab_rotate_step(struct slab *s, uint64_t limit, uint64_t *ret_rewrapped, bool *ret_clean)
+    MUST_CHECK;
+/* After a clean pass: the header forgets the old epoch, durably, then its key is wiped. */
+enum err slab_rotate_end(struct slab *s) MUST_CHECK;
+/* Slots that are known not to need the old epoch; any thread. */
+uint64_t slab_rewrapped(const struct slab *s);
+
+/* ---- sealing (slab_open.c); the writer's thread ---- */
+
+/* Wipe every key. Waits for threads that are unwrapping; from then on slab_read() and what writes
+ * answer SEALED. Idempotent. */
+void slab_seal(struct slab *s);
+/* Take the keys again, as slab_open() does; the file is the same. SEALED, CORRUPT, IO with a message:
+ * it stays sealed. */
+enum err slab_unseal(struct slab *s, const char *path, const struct root_keys *roots,
+                     struct errmsg *msg) MUST_CHECK;
