@@ -56,7 +56,7 @@ void vault_key_status(const struct vault *v, struct vault_key_status *ret)
         .old_epoch = slab_old_epoch(v->slab),
         .epoch_began_ms = atomic_load(&v->epoch_began_ms),
         .slots = slots,
-        .rewrapped = slab_old_epoch(v->slab) == 0 ? slots : 0,
+        .rewrapped = slab_rewrapped(v->slab),
     };
 }
 

@@ -35,10 +35,10 @@ struct slab {
     uint64_t block;       /* slots to reserve next */
     pthread_mutex_t lock; /* held while slots or a header are overwritten */
     /* A rotation: passes over all slots, until one finds nothing under the old epoch. */
-    uint64_t cursor;           /* slots below are done in this pass */
-    bool found;                /* this pass re-wrapped something, or met damage */
-    bool damaged;              /* this pass met a slot that does not unwrap */
-    bool clean;                /* the last whole pass found nothing */
+    uint64_t cursor;            /* slots below are done in this pass */
+    bool found;                 /* this pass re-wrapped something, or met damage */
+    bool damaged;               /* this pass met a slot that does not unwrap */
+    bool clean;                 /* the last whole pass found nothing */
     _Atomic uint64_t rewrapped; /* slots below do not need the old epoch */
 };
 

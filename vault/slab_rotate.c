@@ -106,6 +106,7 @@ struct run {
     uint8_t *nonces;
     uint64_t first;
     size_t count;
+    size_t held;      /* bytes of it that the file has; slots past its end are empty */
     size_t rewrapped; /* none: nothing is to be written */
 };
 
@@ -141,9 +142,6 @@ static enum err rewrap(const struct slab *s, struct run *run, size_t i)
 static enum err read_run(const struct slab *s, uint64_t limit, struct run *run)
 {
     const uint64_t left = s->used - s->cursor;
-    size_t got = 0;
-    enum err e;
-
     run->first = s->cursor;
     run->count = left < limit ? left : limit;
     if (run->count > SLAB_STEP_SLOTS)
@@ -151,9 +149,8 @@ static enum err read_run(const struct slab *s, uint64_t limit, struct run *run)
     run->bytes = mem_alloc(run->count * SLAB_SLOT_BYTES + 1);
     run->nonces = mem_alloc(run->count * CRYPTO_NONCE_BYTES + 1);
     secret_random(run->nonces, run->count * CRYPTO_NONCE_BYTES);
-    e = vault__file_read(s->fd, run->bytes, run->count * SLAB_SLOT_BYTES, slab_slot_at(run->first),
-                         &got);
-    return e == ERR_OK && got < run->count * SLAB_SLOT_BYTES ? ERR_IO : e;
+    return vault__file_read(s->fd, run->bytes, run->count * SLAB_SLOT_BYTES,
+                            slab_slot_at(run->first), &run->held);
 }
 
 static enum err write_run(struct slab *s, const struct run *run)
@@ -164,8 +161,7 @@ static enum err write_run(struct slab *s, const struct run *run)
         return ERR_OK;
     /* The lock: a reader that met half a slot tries again when the whole run is written. */
     (void)pthread_mutex_lock(&s->lock);
-    e = vault__file_write(s->fd, run->bytes, run->count * SLAB_SLOT_BYTES,
-                          slab_slot_at(run->first));
+    e = vault__file_write(s->fd, run->bytes, run->held, slab_slot_at(run->first));
     (void)pthread_mutex_unlock(&s->lock);
     FAULT_POINT("rotate.before_sync");
     if (e == ERR_OK)

@@ -109,7 +109,9 @@ enum vault_op_kind {
     VAULT_PURGE_DUE,
     VAULT_TRUNCATE,
     VAULT_RECTIFY,
-    VAULT_ERASURE_CLOSE
+    VAULT_ERASURE_CLOSE,
+    VAULT_ROTATE_BEGIN,
+    VAULT_ROTATE_STEP
 };
 
 /* First member of every operation below. The caller owns it and keeps it alive until done. */
@@ -226,6 +228,31 @@ struct vault_rectify {
 struct vault_erasure_close {
     struct vault_op op; /* kind VAULT_ERASURE_CLOSE */
     const struct vault_erasure *erasure;
+};
+
+/* ---- writing: root keys ---- */
+
+/* Leave the current root key for `next`, which the provider has made durable before: from here on new
+ * keys are wrapped under it, and the store needs both root keys to open until the rotation has ended.
+ * OK, and nothing happens, when the store is on that epoch already. INVALID: an older epoch, another key
+ * for the current one, or the same key under another number. CONFLICT: an earlier rotation has not
+ * ended. */
+struct vault_rotate_begin {
+    struct vault_op op; /* kind VAULT_ROTATE_BEGIN */
+    const struct root_key *next;
+};
+
+/* Wrap the keys of the next slots again, `limit` at most (and 8192); repeat while `more`. Everything
+ * else goes on between steps. The step that finds nothing more to do enters the new epoch in the ledger,
+ * lets go of the old root key and wipes what was derived from it: when `more` is false, no slot of the
+ * store needs that root key, and its provider may destroy it. After a crash the next step goes on from
+ * there. No rotation going on: more is false. CORRUPT: slots were met that do not unwrap (see that
+ * keys.slab is whole); all others are done then, and the old root key stays needed. */
+struct vault_rotate_step {
+    struct vault_op op; /* kind VAULT_ROTATE_STEP */
+    size_t limit;
+    uint64_t rewrapped; /* out: in this step */
+    bool more;          /* out */
 };
 
 /* ---- erasures ---- */

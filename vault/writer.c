@@ -5,7 +5,7 @@
  * durable; a group is durable whole or not at all. Not here: what an operation does.
  *
  *   queue -> [tokenize, sweep, purge]* one transaction, one sync -> done ...
- *         -> erase, rectify, truncate, close    alone, in their place in the queue -> done */
+ *         -> erase, rectify, truncate, close, rotate    alone, in their place in the queue -> done */
 #include "vault/writer_priv.h"
 
 #include "base/fault.h"
@@ -201,22 +201,37 @@ static void run_group(struct writer *w, struct vault_op *first)
 
 /* ---- one operation after the other ---- */
 
+static enum err run_one(struct writer *w, struct vault_op *op)
+{
+    enum err e;
+
+    if (atomic_load(&w->v->failed))
+        return ERR_IO;
+    switch (op->kind) {
+    case VAULT_TRUNCATE:
+        e = store_truncate(w->store);
+        FAULT_POINT("truncate.done");
+        return e;
+    case VAULT_RECTIFY:
+        return vault__rectify(w, (struct vault_rectify *)op);
+    case VAULT_ERASURE_CLOSE:
+        return vault__erasure_close(w, ((struct vault_erasure_close *)op)->erasure);
+    case VAULT_ROTATE_BEGIN:
+        return vault__rotate_begin(w, (const struct vault_rotate_begin *)op);
+    case VAULT_ROTATE_STEP:
+        return vault__rotate_step(w, (struct vault_rotate_step *)op);
+    default:
+        return ERR_INTERNAL;
+    }
+}
+
 static void run_alone(struct writer *w, struct vault_op *op)
 {
     if (op->kind == VAULT_ERASE) {
         vault__erase(w, (struct vault_erase *)op);
         return;
     }
-    if (atomic_load(&w->v->failed)) {
-        op->result = ERR_IO;
-    } else if (op->kind == VAULT_TRUNCATE) {
-        op->result = store_truncate(w->store);
-        FAULT_POINT("truncate.done");
-    } else if (op->kind == VAULT_RECTIFY) {
-        op->result = vault__rectify(w, (struct vault_rectify *)op);
-    } else {
-        op->result = vault__erasure_close(w, ((struct vault_erasure_close *)op)->erasure);
-    }
+    op->result = run_one(w, op);
     op->done(op);
 }
 

@@ -57,7 +57,7 @@ void fixture_make(struct vault_fixture *f)
 
 enum err fixture_open(struct vault_fixture *f)
 {
-    const struct root_keys roots = {{f->root}, 1};
+    const struct root_keys roots = {{f->root, f->next}, f->next.bytes == NULL ? 1 : 2};
     struct vault_options options = {f->dir, &roots, &f->classes, &f->domains};
     enum err e = vault_open(&options, &f->v, &f->msg);
 
@@ -107,7 +107,8 @@ void fixture_end(struct vault_fixture *f)
 {
     fixture_close(f);
     remove_all(f->base);
-    secret_free(&f->root.bytes);
+    root_key_done(&f->root);
+    root_key_done(&f->next);
     for (size_t i = 0; i < FIXTURE_DOMAINS; i++)
         free(f->domain_names[i]);
     for (size_t i = 0; i < FIXTURE_CLASSES; i++) {

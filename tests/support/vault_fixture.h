@@ -10,6 +10,7 @@ struct vault_fixture {
     char base[32]; /* the temporary directory */
     char dir[48];  /* the store in it */
     struct root_key root;
+    struct root_key next; /* opened with, too, while its bytes are there */
     struct class_def defs[FIXTURE_CLASSES];
     struct classes classes;
     char *domain_names[FIXTURE_DOMAINS]; /* "default", "crm", "analytics" */
