@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/settings.h"
-#include "vault/rootkey.h"
 
 enum cli_exit cmd_check(const struct options *o)
 {
@@ -19,7 +18,8 @@ enum cli_exit cmd_check(const struct options *o)
     e = settings_load(o->config, SETTINGS_ALL, &settings, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
-    e = root_key_load(settings.root_key, &roots, &msg);
+    keys_use_fd(settings.keys, o->passphrase_fd);
+    e = keys_load(settings.keys, &roots, &msg);
     if (e != ERR_OK)
         return cli_fail(ERR_CONFIG, &msg);
     if (access(settings.store_dir, F_OK) != 0)

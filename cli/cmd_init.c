@@ -18,13 +18,14 @@
 #include "cli/cli.h"
 #include "cli/example.h"
 #include "cli/output.h"
-#include "vault/rootkey.h"
+#include "cli/settings.h"
 #include "vault/vault.h"
 
 enum { CALLER_KEY_BYTES = 32 };
 
-/* What is made, in this order; undone backwards. */
-enum piece { PIECE_DIR, PIECE_ROOT_KEY, PIECE_STORE, PIECE_CALLER_KEY, PIECE_CONFIG, PIECE_COUNT };
+/* What is made, in this order; undone backwards. The root key and the store are made as the
+ * configuration says, and undone by those who make them. */
+enum piece { PIECE_DIR, PIECE_CALLER_KEY, PIECE_CONFIG, PIECE_ROOT_KEY, PIECE_STORE, PIECE_COUNT };
 
 struct setup {
     const char *dir;
@@ -116,19 +117,24 @@ static enum err make_file(struct setup *s, enum piece piece, mode_t mode, struct
     return e == ERR_OK ? e : errmsg_set(msg, e, "%s cannot be written", path);
 }
 
-static enum err make_store(struct setup *s, struct errmsg *msg)
+/* The root key and the store that a configuration names. */
+static enum err make_store(const char *config, int passphrase_fd, struct errmsg *msg)
 {
-    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
-    AUTO(mem_free) char *provider = NULL;
-    enum err e;
+    AUTO(settings_done) struct settings settings = {.conf = NULL};
+    AUTO(root_key_done) struct root_key root = {.bytes = NULL};
+    struct errmsg ignored;
+    enum err e = settings_load(config, SETTINGS_STORE, &settings, msg);
 
-    e = root_key_create(s->paths[PIECE_ROOT_KEY], msg);
     if (e != ERR_OK)
         return e;
-    s->made[PIECE_ROOT_KEY] = true;
-    REQUIRE(asprintf(&provider, "file:%s", s->paths[PIECE_ROOT_KEY]) > 0);
-    e = root_key_load(provider, &roots, msg);
-    return e == ERR_OK ? vault_create(s->paths[PIECE_STORE], root_keys_newest(&roots), msg) : e;
+    keys_use_fd(settings.keys, passphrase_fd);
+    e = keys_create(settings.keys, &root, msg);
+    if (e != ERR_OK)
+        return e;
+    e = vault_create(settings.store_dir, &root, msg);
+    if (e != ERR_OK)
+        (void)!keys_drop(settings.keys, root.epoch, &ignored);
+    return e;
 }
 
 /* The example caller's key: 256 random bits in hexadecimal. */
@@ -151,22 +157,22 @@ static enum err make_all(struct setup *s, struct errmsg *msg)
     if (e == ERR_OK)
         e = make_dir(s, msg);
     if (e == ERR_OK)
-        e = make_store(s, msg);
-    if (e == ERR_OK)
         e = make_caller_key(s, msg);
     if (e == ERR_OK)
         e = make_file(s, PIECE_CONFIG, 0644, span_str(EXAMPLE_CONFIGURATION), msg);
+    if (e == ERR_OK)
+        e = make_store(s->paths[PIECE_CONFIG], -1, msg);
     return e;
 }
 
-enum cli_exit cmd_init(const struct options *o)
+static enum cli_exit init_dir(const char *dir)
 {
     AUTO(setup_done) struct setup s = {.dir = NULL};
     struct errmsg msg = {""};
     char text[512];
     enum err e;
 
-    setup_init(&s, o->arguments[0]);
+    setup_init(&s, dir);
     e = make_all(&s, &msg);
     if (e != ERR_OK) {
         undo(&s);
@@ -177,4 +183,20 @@ enum cli_exit cmd_init(const struct options *o)
                    "next: lethe serve -c %.200s/lethe.yaml\n",
                    s.dir, s.dir);
     return output_write(span_str(text)) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+enum cli_exit cmd_init(const struct options *o)
+{
+    struct errmsg msg = {""};
+    enum err e;
+
+    if (o->config_given == (o->argument_count == 1))
+        return cli_usage("lethe init takes either DIR or -c FILE");
+    if (!o->config_given)
+        return init_dir(o->arguments[0]);
+    e = make_store(o->config, o->passphrase_fd, &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    return output_write(SPAN_LIT("made the root key and the store\n")) == ERR_OK ? CLI_OK
+                                                                                 : CLI_FAILED;
 }

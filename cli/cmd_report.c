@@ -36,7 +36,7 @@ enum cli_exit cmd_report_retention(const struct options *o)
     if (o->format != NULL && report_format_of(span_str(o->format), &format) != ERR_OK)
         return cli_usage("--format takes table, json or csv");
     json_set_str(request, "op", "report.retention");
-    e = session_open(o->config, &session, &msg);
+    e = session_open(o->config, o->passphrase_fd, &session, &msg);
     if (e == ERR_OK)
         e = session_call(session, request, &reply, &msg);
     return e == ERR_OK ? print_report(reply.result, format) : cli_fail(e, &msg);

@@ -17,7 +17,6 @@
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
-#include "vault/rootkey.h"
 #include "vault/vault.h"
 #include "version.h"
 
@@ -77,9 +76,10 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     struct vault_key_status keys;
     enum err e;
 
-    e = root_key_load(s->settings.root_key, &roots, msg);
+    e = keys_load(s->settings.keys, &roots, msg);
     if (e != ERR_OK)
         return ERR_CONFIG;
+    keys_end_prompt(s->settings.keys);
     e = vault_open(&options, &s->vault, msg);
     if (e != ERR_OK)
         return e;
@@ -185,8 +185,10 @@ enum cli_exit cmd_serve(const struct options *o)
     if (geteuid() == 0)
         log_event(EV_RUNS_AS_ROOT);
     e = settings_load(o->config, SETTINGS_ALL, &s.settings, &msg);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
+        keys_use_fd(s.settings.keys, o->passphrase_fd);
         e = open_vault(&s, &msg);
+    }
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
     erasures_free(&s.erasures);

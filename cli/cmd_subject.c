@@ -31,7 +31,7 @@ static enum cli_exit call(const struct options *o, const struct json *request, s
 {
     AUTO(session_close) struct session *session = NULL;
     struct errmsg msg;
-    enum err e = session_open(o->config, &session, &msg);
+    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
 
     if (e == ERR_OK)
         e = session_call(session, request, reply, &msg);

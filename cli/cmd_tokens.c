@@ -168,7 +168,7 @@ static enum cli_exit run_job(struct job *job)
     struct errmsg msg;
     enum err e;
 
-    e = session_open(o->config, &session, &msg);
+    e = session_open(o->config, o->passphrase_fd, &session, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     job->session = session;

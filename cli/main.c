@@ -20,10 +20,17 @@ static enum cli_exit cmd_help(const struct options *options);
 static const char STORE_NOTE[] =
     "While a server runs on the store, the command asks it; otherwise it opens the store itself.\n";
 
+static const char PASSPHRASE_NOTE[] = "Where the root key is behind a passphrase it is asked on "
+                                      "the terminal, or read from descriptor N "
+                                      "with\n--passphrase-fd N, a line a passphrase.\n";
+
 static const struct command commands[] = {
-    {"init", "DIR", "make a store, its root key, and an example configuration",
-     "Makes DIR/lethe.yaml, DIR/root.key, DIR/support.key and DIR/store. Overwrites nothing.\n", 0,
-     1, 1, cmd_init},
+    {"init", "DIR | -c FILE", "make a store, its root key, and an example configuration",
+     "With DIR: makes DIR/lethe.yaml, DIR/root.key, DIR/support.key and DIR/store. With -c FILE: "
+     "makes "
+     "the\n"
+     "root key and the store as FILE says. Overwrites nothing.\n",
+     OPTION_CONFIG, 0, 1, cmd_init},
     {"check", "[-c FILE]", "validate a configuration; exit 78 when it is wrong",
      "Prints \"ok\", or the first mistake as FILE:LINE:COLUMN: message.\n", OPTION_CONFIG, 0, 0,
      cmd_check},
@@ -106,8 +113,10 @@ static enum cli_exit print_command(const struct command *c)
     code = print(line);
     if (code == CLI_OK && c->help != NULL)
         code = print(c->help);
+    if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0)
+        code = print(PASSPHRASE_NOTE);
     if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0 && c->run != cmd_check &&
-        c->run != cmd_serve)
+        c->run != cmd_serve && c->run != cmd_init)
         code = print(STORE_NOTE);
     return code;
 }

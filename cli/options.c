@@ -11,8 +11,9 @@
 
 #include "base/mem.h"
 
-/* The value getopt gives back for an option is its bit; -h stands outside. */
-enum { OPTION_HELP = 1 << 20 };
+/* The value getopt gives back for an option is its bit; those that are no bit of a command's stand
+ * outside: -h is always one, --passphrase-fd comes with --config. */
+enum { OPTION_HELP = 1 << 20, OPTION_PASSPHRASE_FD = 1 << 21 };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
@@ -23,6 +24,8 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPTION_FORMAT},
     {"json", no_argument, NULL, OPTION_JSON},
     {"ready-fd", required_argument, NULL, OPTION_READY_FD},
+    {"progress", no_argument, NULL, OPTION_PROGRESS},
+    {"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
     {"token", required_argument, NULL, OPTION_TOKEN},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -38,7 +41,7 @@ static const char *name_of(int bit)
 }
 
 /* A descriptor number; nothing but digits. */
-static enum err parse_fd(const char *text, int *ret, struct errmsg *msg)
+static enum err parse_fd(const char *text, int bit, int *ret, struct errmsg *msg)
 {
     char *end = NULL;
     long n;
@@ -46,7 +49,8 @@ static enum err parse_fd(const char *text, int *ret, struct errmsg *msg)
     errno = 0;
     n = strtol(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || n < 0 || n > INT_MAX)
-        return errmsg_set(msg, ERR_INVALID, "--ready-fd takes the number of an open descriptor");
+        return errmsg_set(msg, ERR_INVALID, "--%s takes the number of an open descriptor",
+                          name_of(bit));
     *ret = (int)n;
     return ERR_OK;
 }
@@ -56,6 +60,7 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
     switch (bit) {
     case OPTION_CONFIG:
         o->config = optarg;
+        o->config_given = true;
         break;
     case OPTION_CLASS:
         o->class_name = optarg;
@@ -79,7 +84,12 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
         o->json = true;
         break;
     case OPTION_READY_FD:
-        return parse_fd(optarg, &o->ready_fd, msg);
+        return parse_fd(optarg, bit, &o->ready_fd, msg);
+    case OPTION_PASSPHRASE_FD:
+        return parse_fd(optarg, bit, &o->passphrase_fd, msg);
+    case OPTION_PROGRESS:
+        o->progress = true;
+        break;
     default:
         o->help = true;
         break;
@@ -103,8 +113,8 @@ static enum err refuse(char *argv[], int got, struct errmsg *msg)
 enum err options_parse(int argc, char *argv[], unsigned allowed, struct options *ret,
                        struct errmsg *msg)
 {
-    struct options o = {.config = "lethe.yaml", .ready_fd = -1};
-    int got;
+    struct options o = {.config = "lethe.yaml", .ready_fd = -1, .passphrase_fd = -1};
+    int got, needed;
 
     opterr = 0;
     optind = 0; /* glibc: start anew */
@@ -117,7 +127,8 @@ enum err options_parse(int argc, char *argv[], unsigned allowed, struct options 
             got = OPTION_CONFIG;
         if (got == 'h')
             got = OPTION_HELP;
-        if (got != OPTION_HELP && (allowed & (unsigned)got) == 0)
+        needed = got == OPTION_PASSPHRASE_FD ? OPTION_CONFIG : got;
+        if (got != OPTION_HELP && (allowed & (unsigned)needed) == 0)
             return errmsg_set(msg, ERR_INVALID, "option --%s does not belong to this command",
                               name_of(got));
         e = set(&o, got, msg);

@@ -18,6 +18,7 @@ enum option_bits {
     OPTION_JSON = 1 << 6,     /* --json */
     OPTION_READY_FD = 1 << 7, /* --ready-fd N */
     OPTION_TOKEN = 1 << 8,    /* --token TOKEN */
+    OPTION_PROGRESS = 1 << 9, /* --progress */
 };
 
 struct options {
@@ -28,7 +29,10 @@ struct options {
     const char *reason;
     const char *token;
     const char *format;
-    int ready_fd; /* -1 */
+    int ready_fd;      /* -1 */
+    int passphrase_fd; /* -1; belongs to every command that takes a configuration */
+    bool config_given;
+    bool progress;
     bool json;
     bool help;
     char *const *arguments; /* what is left */

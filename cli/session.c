@@ -14,7 +14,6 @@
 #include "admin/socket.h"
 #include "base/mem.h"
 #include "cli/settings.h"
-#include "vault/rootkey.h"
 
 /* An erasure may read the whole store to verify itself. */
 static const int64_t ANSWER_MS = 3600000;
@@ -49,7 +48,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     struct vault_key_status keys;
     enum err e;
 
-    e = root_key_load(s->settings.root_key, &roots, msg);
+    e = keys_load(s->settings.keys, &roots, msg);
     if (e != ERR_OK)
         return e == ERR_SEALED ? ERR_CONFIG : e;
     e = vault_open(&options, &s->vault, msg);
@@ -65,7 +64,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     return finish_erasures(s, msg);
 }
 
-enum err session_open(const char *config_path, struct session **ret_session, struct errmsg *msg)
+enum err session_open(const char *config_path, int passphrase_fd, struct session **ret_session,
+                      struct errmsg *msg)
 {
     AUTO(session_close) struct session *s = mem_alloc(sizeof(*s));
     AUTO(close_fd) int fd = -1;
@@ -74,6 +74,7 @@ enum err session_open(const char *config_path, struct session **ret_session, str
     e = settings_load(config_path, SETTINGS_STORE, &s->settings, msg);
     if (e != ERR_OK)
         return e;
+    keys_use_fd(s->settings.keys, passphrase_fd);
     e = socket_connect(s->settings.store_dir, &fd, msg);
     if (e == ERR_NOT_FOUND)
         e = open_store(s, msg);

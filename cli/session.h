@@ -8,11 +8,12 @@
 
 struct session;
 
-/* Read the configuration and find the server, or take the store's lock and open it. Errors with a
+/* Read the configuration and find the server, or take the store's lock and open it (then a
+ * passphrase may be asked for: from `passphrase_fd`, or when that is -1 at the terminal). Errors with a
  * message: CONFIG (configuration, root key file), BUSY (locked, but no server answers), DENIED, and
  * what vault_open() says. ret_session: session_close(). Blocks. */
-enum err session_open(const char *config_path, struct session **ret_session, struct errmsg *msg)
-    MUST_CHECK;
+enum err session_open(const char *config_path, int passphrase_fd, struct session **ret_session,
+                      struct errmsg *msg) MUST_CHECK;
 void session_close(struct session **session);
 
 /* What came back; `result` stands inside `tree`. Short-lived: it may hold values. */

@@ -14,9 +14,21 @@
 enum { SWEEP_DEFAULT_MS = 60000, SWEEP_MIN_MS = 1000, SWEEP_MAX_MS = 86400000 };
 
 static const char *const root_keys[] = {
-    "listen",         "threads", "store",  "root_key", "classes",
-    "upstreams",      "callers", "routes", "default",  "default_upstream",
-    "sweep_interval", "admin",   NULL,
+    "listen",
+    "threads",
+    "store",
+    "root_key",
+    "classes",
+    "upstreams",
+    "callers",
+    "routes",
+    "default",
+    "default_upstream",
+    "sweep_interval",
+    "admin",
+    "root_key_previous",
+    "key_rotation",
+    NULL,
 };
 
 /* The path behind `scheme` of a value such as "sqlite:PATH", absolute; caller frees. */
@@ -57,7 +69,6 @@ static enum err read_sweep_interval(struct conf_node root, int64_t *ret_ms, stru
 
 static enum err read_store_part(struct conf_node root, struct settings *s, struct errmsg *msg)
 {
-    AUTO(mem_free) char *key_path = NULL;
     struct conf_node classes;
     enum err e;
 
@@ -68,17 +79,12 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
             "server's host");
     e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
     if (e == ERR_OK)
-        e = read_path(root, "root_key", "file:", &key_path, msg);
+        e = keys_read(root, &s->keys, msg);
     if (e == ERR_OK)
         e = read_sweep_interval(root, &s->sweep_ms, msg);
     if (e == ERR_OK)
         e = conf_need(root, "classes", &classes, msg);
-    if (e == ERR_OK)
-        e = classes_read(classes, &s->classes, msg);
-    if (e != ERR_OK)
-        return e;
-    REQUIRE(asprintf(&s->root_key, "file:%s", key_path) > 0);
-    return ERR_OK;
+    return e == ERR_OK ? classes_read(classes, &s->classes, msg) : e;
 }
 
 static enum err load(const char *path, enum settings_scope scope, struct settings *s,
@@ -117,6 +123,6 @@ void settings_done(struct settings *s)
     classes_done(&s->classes);
     conf_free(&s->conf);
     free(s->store_dir);
-    free(s->root_key);
+    keys_free(&s->keys);
     *s = (struct settings){.conf = NULL};
 }

@@ -6,6 +6,7 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "keys/keys.h"
 #include "proxy/proxy.h"
 #include "vault/classes.h"
 
@@ -13,7 +14,7 @@ struct settings {
     struct conf *conf;
     struct classes classes;
     char *store_dir;              /* from `store: sqlite:PATH`, absolute */
-    char *root_key;               /* provider with an absolute path, for root_key_load() */
+    struct keys *keys;            /* `root_key`, `root_key_previous`, `key_rotation` */
     int64_t sweep_ms;             /* `sweep_interval` */
     struct proxy_settings *proxy; /* SETTINGS_ALL only */
 };

@@ -102,12 +102,14 @@ static size_t format(const struct root_key *const keys[], size_t count, uint8_t 
 
 /* ---- the file ---- */
 
-enum err keys__lines_load(const char *path, struct root_keys *ret, struct errmsg *msg)
+enum err keys__lines_load(const char *path, bool credential, struct root_keys *ret,
+                          struct errmsg *msg)
 {
     AUTO(root_keys_done) struct root_keys keys = {.count = 0};
     AUTO(secret_free) uint8_t *text = NULL;
     size_t len = 0;
-    enum err e = keys__keyfile_read(path, "the root key", TEXT_MAX, &text, &len, msg);
+    enum err e = (credential ? keys__keyfile_read_credential : keys__keyfile_read)(
+        path, "the root key", TEXT_MAX, &text, &len, msg);
 
     if (e != ERR_OK)
         return e;
@@ -135,7 +137,7 @@ static enum err write_lines(const char *path, const struct root_key *const keys[
 
 static enum err file_load(struct provider *p, struct root_keys *ret, struct errmsg *msg)
 {
-    return keys__lines_load(((struct file_provider *)p)->path, ret, msg);
+    return keys__lines_load(((struct file_provider *)p)->path, false, ret, msg);
 }
 
 static enum err file_add(struct provider *p, uint32_t epoch, struct root_key *ret,
@@ -145,7 +147,7 @@ static enum err file_add(struct provider *p, uint32_t epoch, struct root_key *re
     AUTO(root_keys_done) struct root_keys keys = {.count = 0};
     AUTO(root_key_done) struct root_key fresh = {.bytes = NULL};
     const struct root_key *lines[ROOT_KEYS_MAX];
-    enum err e = keys__lines_load(path, &keys, msg);
+    enum err e = keys__lines_load(path, false, &keys, msg);
     size_t count = 0;
 
     if (e != ERR_OK && e != ERR_NOT_FOUND)
@@ -173,7 +175,7 @@ static enum err file_drop(struct provider *p, uint32_t epoch, struct errmsg *msg
     const char *path = ((struct file_provider *)p)->path;
     AUTO(root_keys_done) struct root_keys keys = {.count = 0};
     const struct root_key *lines[ROOT_KEYS_MAX];
-    enum err e = keys__lines_load(path, &keys, msg);
+    enum err e = keys__lines_load(path, false, &keys, msg);
     size_t count = 0;
 
     if (e != ERR_OK)

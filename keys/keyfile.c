@@ -30,15 +30,22 @@ static void close_fd(int *fd)
 
 /* ---- reading ---- */
 
-static enum err check_owner(const char *path, const char *what, int fd, struct errmsg *msg)
+struct source {
+    const char *path;
+    const char *what;
+    mode_t closed; /* permission bits that must not be set */
+};
+
+static enum err check_owner(const struct source *f, int fd, struct errmsg *msg)
 {
+    const char *path = f->path, *what = f->what;
     struct stat st;
 
     if (fstat(fd, &st) != 0)
         return errmsg_set(msg, ERR_SEALED, "%s: cannot be examined: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return errmsg_set(msg, ERR_SEALED, "%s: %s must be a regular file", path, what);
-    if ((st.st_mode & 077) != 0)
+    if ((st.st_mode & f->closed) != 0)
         return errmsg_set(msg, ERR_SEALED,
                           "%s: %s is open to others (mode %04o); run: chmod 0400 %s", path, what,
                           (unsigned)st.st_mode & 07777, path);
@@ -69,31 +76,43 @@ static bool read_some(int fd, uint8_t *to, size_t len, size_t *ret_got)
     return true;
 }
 
-enum err keys__keyfile_read(const char *path, const char *what, size_t max, uint8_t **ret_bytes,
-                            size_t *ret_len, struct errmsg *msg)
+static enum err read_file(const struct source *f, size_t max, uint8_t **ret_bytes, size_t *ret_len,
+                          struct errmsg *msg)
 {
     /* Not blocking, so that a FIFO put there is refused instead of waited for. */
-    AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    AUTO(close_fd) int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     AUTO(secret_free) uint8_t *bytes = NULL;
     size_t got = 0;
     enum err e;
 
     if (fd < 0)
         return errmsg_set(msg, errno == ENOENT ? ERR_NOT_FOUND : ERR_SEALED,
-                          "%s: %s cannot be read: %s", path, what, strerror(errno));
-    e = check_owner(path, what, fd, msg);
+                          "%s: %s cannot be read: %s", f->path, f->what, strerror(errno));
+    e = check_owner(f, fd, msg);
     if (e != ERR_OK)
         return e;
     bytes = secret_alloc(max + 1);
     if (!read_some(fd, bytes, max + 1, &got))
-        return errmsg_set(msg, ERR_SEALED, "%s: %s cannot be read: %s", path, what,
+        return errmsg_set(msg, ERR_SEALED, "%s: %s cannot be read: %s", f->path, f->what,
                           strerror(errno));
     if (got > max)
-        return errmsg_set(msg, ERR_SEALED, "%s: is longer than %s can be (%zu bytes)", path, what,
-                          max);
+        return errmsg_set(msg, ERR_SEALED, "%s: is longer than %s can be (%zu bytes)", f->path,
+                          f->what, max);
     *ret_bytes = TAKE(bytes);
     *ret_len = got;
     return ERR_OK;
+}
+
+enum err keys__keyfile_read(const char *path, const char *what, size_t max, uint8_t **ret_bytes,
+                            size_t *ret_len, struct errmsg *msg)
+{
+    return read_file(&(struct source){path, what, 077}, max, ret_bytes, ret_len, msg);
+}
+
+enum err keys__keyfile_read_credential(const char *path, const char *what, size_t max,
+                                       uint8_t **ret_bytes, size_t *ret_len, struct errmsg *msg)
+{
+    return read_file(&(struct source){path, what, 037}, max, ret_bytes, ret_len, msg);
 }
 
 /* ---- writing ---- */
@@ -157,6 +176,7 @@ static enum err shred(const char *path)
     if (!S_ISREG(st.st_mode))
         return ERR_IO;
     e = overwrite(path);
+    FAULT_POINT("keyfile.overwritten");
     return e == ERR_OK ? remove_durably(path) : e;
 }
 
@@ -229,10 +249,12 @@ static enum err failed(const char *path, enum err e, struct errmsg *msg)
 /* Give the fresh file its name: instead of the old one, or as the first. */
 static enum err put_in_place(const struct names *n, bool replaces)
 {
-    if (!replaces)
-        return link(n->fresh, n->path) == 0 ? remove_durably(n->fresh)
-               : errno == EEXIST            ? ERR_CONFLICT
-                                            : ERR_IO;
+    if (!replaces) {
+        if (link(n->fresh, n->path) != 0)
+            return errno == EEXIST ? ERR_CONFLICT : ERR_IO;
+        FAULT_POINT("keyfile.named");
+        return remove_durably(n->fresh);
+    }
     if (link(n->path, n->old) != 0)
         return ERR_IO;
     FAULT_POINT("keyfile.linked");
@@ -292,6 +314,7 @@ enum err keys__keyfile_destroy(const char *path, struct errmsg *msg)
         e = ERR_IO;
     if (e == ERR_OK)
         e = sync_folder(n.path);
+    FAULT_POINT("keyfile.unnamed");
     if (e == ERR_OK)
         e = shred(n.old);
     return e == ERR_OK ? e : failed(n.path, e, msg);

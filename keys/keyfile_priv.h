@@ -19,6 +19,11 @@
  * key"). ret_bytes: secret_free(). Blocks. */
 enum err keys__keyfile_read(const char *path, const char *what, size_t max, uint8_t **ret_bytes,
                             size_t *ret_len, struct errmsg *msg) MUST_CHECK;
+/* The same for a file that systemd hands over: its group bits may say "read" (they are the mask of
+ * an access list that names the service's user). */
+enum err keys__keyfile_read_credential(const char *path, const char *what, size_t max,
+                                       uint8_t **ret_bytes, size_t *ret_len, struct errmsg *msg)
+    MUST_CHECK;
 /* Make a file, 0400, durable with its folder. CONFLICT when there is one. Nothing is left behind on
  * an error. Blocks. */
 enum err keys__keyfile_create(const char *path, const uint8_t *bytes, size_t len,

@@ -20,15 +20,18 @@ struct prompt_secret {
     size_t len;
 };
 
-/* fd: the descriptor to read from; -1 asks the terminal (/dev/tty). Aborts without memory.
- * prompt_free(). */
-struct prompt *prompt_new(int fd);
+/* Asks the terminal (/dev/tty) until a descriptor is named. Aborts without memory. prompt_free(). */
+struct prompt *prompt_new(void);
 void prompt_free(struct prompt **prompt);
+/* From now on read from a descriptor, which stays the caller's. -1: the terminal. */
+void prompt_use_fd(struct prompt *prompt, int fd);
+/* From now on nobody is asked: a server that serves cannot wait for somebody to type. */
+void prompt_end(struct prompt *prompt);
 
 /* Ask for a secret; `what` names it ("the passphrase of /etc/lethe/root.key"). `twice`: it is being
  * made, so a terminal asks again and both must be equal (a descriptor gives it once). The line
  * end is no part of it. Errors, with a message: SEALED when there is neither descriptor nor
- * terminal, no line, an empty one, one longer than PROMPT_SECRET_MAX, or two that differ. Blocks
+ * terminal, after prompt_end(), no line, an empty one, one longer than PROMPT_SECRET_MAX, or two that differ. Blocks
  * until it is typed. */
 enum err prompt_ask(struct prompt *prompt, const char *what, bool twice, struct prompt_secret *ret,
                     struct errmsg *msg) MUST_CHECK;

@@ -4,6 +4,8 @@
  * them. */
 #include "keys/provider.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,25 @@
 
 static const struct provider_ops *const providers[] = {
     &provider_file,
+    &provider_credential,
+    &provider_passphrase,
 };
+
+/* What a path hardly is, but a key pasted here would be: 64 hexadecimal digits on end, or a long
+ * word without folder or ending. */
+static bool looks_like_key(const char *text)
+{
+    size_t hex = 0;
+
+    if (strlen(text) >= 32 && strpbrk(text, "./") == NULL)
+        return true;
+    for (; *text != '\0'; text++) {
+        hex = isxdigit((unsigned char)*text) ? hex + 1 : 0;
+        if (hex == 2 * ROOT_KEY_BYTES)
+            return true;
+    }
+    return false;
+}
 
 static const struct provider_ops *find(const char *scheme, size_t len)
 {
@@ -32,9 +52,9 @@ static enum err find_text(struct conf_node node, const struct provider_ops **ret
         return e;
     colon = strchr(text, ':');
     *ret = colon == NULL ? NULL : find(text, (size_t)(colon - text));
-    if (*ret != NULL && !(*ret)->is_map)
+    if (*ret != NULL && !(*ret)->is_map && !looks_like_key(colon + 1))
         return ERR_OK;
-    if (*ret != NULL)
+    if (*ret != NULL && (*ret)->is_map)
         return conf_fail(node, msg, "\"%s\" of the provider %s is a map: {provider: %s, ...}",
                          node.name, (*ret)->scheme, (*ret)->scheme);
     /* The text is not repeated: it may be a key that somebody put here. */

@@ -88,3 +88,5 @@ void provider_close(struct provider **provider);
 
 /* The providers, each in its own file. */
 extern const struct provider_ops provider_file;
+extern const struct provider_ops provider_credential;
+extern const struct provider_ops provider_passphrase;

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/secret.h"
 #include "tests/support/scratch.h"
 #include "vault/classes.h"
 #include "vault/rootkey.h"
@@ -18,6 +19,7 @@ struct rig {
     struct scratch scratch;
     struct conf *conf;
     struct classes classes;
+    uint8_t root[ROOT_KEY_BYTES]; /* a throwaway key needs no guard */
     struct vault *vault;
 };
 
@@ -39,27 +41,22 @@ static inline void rig_clock(int64_t now_s)
 
 static inline void rig_open(struct rig *r)
 {
-    struct root_keys roots = {.count = 0};
+    const struct root_keys roots = {{{1, r->root}}, 1};
     struct vault_options options = {.roots = &roots, .classes = &r->classes};
     struct errmsg msg = {""};
-    char provider[128], dir[128];
+    char dir[128];
 
-    (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
     (void)snprintf(dir, sizeof(dir), "%s/store", r->scratch.dir);
     options.dir = dir;
-    REQUIRE(root_key_load(provider, &roots, &msg) == ERR_OK);
     if (vault_open(&options, &r->vault, &msg) != ERR_OK) {
         (void)fprintf(stderr, "rig: %s\n", msg.text);
         REQUIRE(r->vault != NULL);
     }
-    root_keys_done(&roots);
 }
 
 static inline void rig_init_with(struct rig *r, const char *classes)
 {
-    struct root_keys roots = {.count = 0};
     struct errmsg msg = {""};
-    char provider[128];
 
     *r = (struct rig){.scratch = scratch_new()};
     rig_clock(RIG_NOW_S);
@@ -68,15 +65,12 @@ static inline void rig_init_with(struct rig *r, const char *classes)
         (void)fprintf(stderr, "rig: %s\n", msg.text);
         REQUIRE(r->classes.count > 0);
     }
-    REQUIRE(root_key_create(scratch_path(&r->scratch, "root.key"), &msg) == ERR_OK);
-    (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
-    REQUIRE(root_key_load(provider, &roots, &msg) == ERR_OK);
-    if (vault_create(scratch_path(&r->scratch, "store"), root_keys_newest(&roots), &msg) !=
+    secret_random(r->root, ROOT_KEY_BYTES);
+    if (vault_create(scratch_path(&r->scratch, "store"), &(struct root_key){1, r->root}, &msg) !=
         ERR_OK) {
         (void)fprintf(stderr, "rig: %s\n", msg.text);
         REQUIRE(r->vault != NULL);
     }
-    root_keys_done(&roots);
     rig_open(r);
 }
 

@@ -14,6 +14,16 @@
 #define SETTINGS_HEAD "store: sqlite:store\nroot_key: file:root.key\nclasses:\n"
 
 /* RIG_CLASSES as a configuration beside the rig's store: indented below `classes:`. */
+/* The rig's key where the configuration looks for it. */
+static void write_root_key(struct rig *r)
+{
+    char line[32 + 2 * ROOT_KEY_BYTES] = "lethe-root-1 1 ";
+
+    for (size_t i = 0; i < ROOT_KEY_BYTES; i++)
+        (void)snprintf(line + 15 + 2 * i, 3, "%02x", r->root[i]);
+    scratch_write(scratch_path(&r->scratch, "root.key"), 0, line, strlen(line));
+}
+
 static const char *write_config(struct rig *r)
 {
     const char *path = scratch_path(&r->scratch, "lethe.yaml");
@@ -27,6 +37,7 @@ static const char *write_config(struct rig *r)
         line += len;
     }
     scratch_write(path, 0, text, strlen(text));
+    write_root_key(r);
     return path;
 }
 
@@ -56,7 +67,7 @@ Test(session, opens_the_store_itself_when_no_server_runs)
 
     rig_init(&r);
     vault_close(&r.vault);
-    cr_assert_eq(session_open(write_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_OK, "%s", msg.text);
     cr_assert_eq(session_call(session, request, &reply, &msg), ERR_OK, "%s", msg.text);
     cr_assert_not_null(json_str_of(json_get(reply.result, "version")));
     session_close(&session);
@@ -70,7 +81,7 @@ Test(session, says_so_when_the_store_is_locked_and_nobody_answers)
     struct errmsg msg = {""};
 
     rig_init(&r);
-    cr_assert_eq(session_open(write_config(&r), &session, &msg), ERR_BUSY);
+    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_BUSY);
     cr_assert_not_null(strstr(msg.text, "no server answers"), "%s", msg.text);
     cr_assert_null(session);
 }
@@ -105,7 +116,7 @@ Test(session, finishes_an_erasure_that_was_left_half_way)
     fault_test_set(NULL, NULL);
     cr_assert_eq(open_in_ledger(&r), 1);
     vault_close(&r.vault);
-    cr_assert_eq(session_open(write_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_OK, "%s", msg.text);
     session_close(&session);
     rig_open(&r);
     cr_assert_eq(open_in_ledger(&r), 0);
@@ -176,7 +187,7 @@ Test(session, asks_the_server_when_one_runs_and_notices_that_it_went)
 
     rig_init(&r);
     server_start(&s, &r);
-    cr_assert_eq(session_open(write_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_OK, "%s", msg.text);
     for (int i = 0; i < 3; i++) {
         reply_done(&reply);
         cr_assert_eq(session_call(session, request, &reply, &msg), ERR_OK, "%s", msg.text);

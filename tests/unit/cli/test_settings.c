@@ -53,7 +53,7 @@ Test(settings, are_read_with_paths_beside_the_file)
     (void)snprintf(path, sizeof(path), "%s/store", s.dir);
     cr_assert_str_eq(settings.store_dir, path);
     (void)snprintf(path, sizeof(path), "file:%s/root.key", s.dir);
-    cr_assert_str_eq(settings.root_key, path);
+    cr_assert_str_eq(keys_name(settings.keys), path);
     cr_assert_eq(settings.sweep_ms, 60000);
     cr_assert_eq(settings.classes.count, 1);
     cr_assert_not_null(settings.proxy);
@@ -72,7 +72,7 @@ Test(settings, for_the_store_alone_need_no_upstream_and_look_up_no_name)
              SETTINGS_STORE, &settings, &msg),
         ERR_OK, "%s", msg.text);
     cr_assert_str_eq(settings.store_dir, "/var/lib/lethe");
-    cr_assert_str_eq(settings.root_key, "file:/etc/lethe/root.key");
+    cr_assert_str_eq(keys_name(settings.keys), "file:/etc/lethe/root.key");
     cr_assert_eq(settings.sweep_ms, 300000);
     cr_assert_null(settings.proxy);
 }
@@ -88,8 +88,10 @@ Test(settings, mistakes_are_refused_with_their_place)
             "\"store\" must be sqlite:PATH in this version");
     refused("store: \"sqlite:\"\nroot_key: file:r\n" CLASSES UPSTREAM, "1:8",
             "\"store\" names no path");
-    refused("store: sqlite:s\nroot_key: env:KEY\n" CLASSES UPSTREAM, "2:11",
-            "\"root_key\" must be file:PATH in this version");
+    refused(
+        "store: sqlite:s\nroot_key: env:KEY\n" CLASSES UPSTREAM, "2:11",
+        "\"root_key\" names where the key is, never the key itself: file:PATH, credential:NAME, "
+        "passphrase:PATH, or a map with \"provider\"");
     refused(STORE CLASSES UPSTREAM "admin: {address: \"127.0.0.1:8444\"}\n", "7:8",
             "\"admin\" is not available in this version: use the lethe commands on the server's "
             "host");

@@ -87,11 +87,9 @@ static inline void rig_must(const struct rig *r, enum err e)
 static inline void rig_store(struct rig *r)
 {
     struct vault_options options = {.roots = &r->roots, .classes = &r->classes};
-    char provider[64];
 
-    rig_must(r, root_key_create(scratch_path(&r->scratch, "root.key"), &r->msg));
-    (void)snprintf(provider, sizeof(provider), "file:%s/root.key", r->scratch.dir);
-    rig_must(r, root_key_load(provider, &r->roots, &r->msg));
+    r->roots = (struct root_keys){{{1, secret_alloc(ROOT_KEY_BYTES)}}, 1};
+    secret_random(r->roots.at[0].bytes, ROOT_KEY_BYTES);
     rig_must(
         r, vault_create(scratch_path(&r->scratch, "store"), root_keys_newest(&r->roots), &r->msg));
     options.dir = scratch_path(&r->scratch, "store");
