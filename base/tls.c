@@ -133,6 +133,13 @@ enum err tls_client_new(const char *ca_path, const char *host, SSL_CTX **ret_ctx
     return ERR_OK;
 }
 
+bool tls_guard(SSL_CTX *ctx)
+{
+    (void)SSL_CTX_set_options(ctx, SSL_OP_CLEANSE_PLAINTEXT);
+    SSL_CTX_set_keylog_callback(ctx, NULL); /* libcurl heeds SSLKEYLOGFILE */
+    return set_common(ctx);
+}
+
 void tls_free(SSL_CTX **ctx)
 {
     SSL_CTX_free(TAKE(*ctx));

@@ -2,6 +2,8 @@
 /* TLS contexts: the one adapter around OpenSSL. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
@@ -17,4 +19,9 @@ enum err tls_server_new(const char *certificate_path, const char *key_path,
  * unreadable file, a host that is empty or begins with a dot. */
 enum err tls_client_new(const char *ca_path, const char *host, struct ssl_ctx_st **ret_ctx,
                         struct errmsg *msg) MUST_CHECK;
+/* Give a context that another library made (libcurl's) the settings that ours have: TLS 1.2 and later
+ * with the same ciphers, no resumption. What was received is wiped from OpenSSL's buffers, and no
+ * file that the environment names gets the connection's secrets. Chain and name stay that library's
+ * duty. False when OpenSSL refuses. */
+bool tls_guard(struct ssl_ctx_st *ctx) MUST_CHECK;
 void tls_free(struct ssl_ctx_st **ctx);
