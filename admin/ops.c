@@ -68,19 +68,23 @@ static enum err need_subject(const struct json *request, struct span *ret, struc
     return ERR_OK;
 }
 
-/* There is one domain so far; naming it is allowed, naming another is a mistake. */
-static enum err read_domain(const struct json *request, uint16_t *ret, struct errmsg *msg)
+/* *ret is the domain when none is named: set it before. */
+static enum err read_domain(const struct admin *admin, const struct json *request, uint16_t *ret,
+                            struct errmsg *msg)
 {
-    struct span name = span_str(receipt_domain_name(VAULT_DOMAIN_DEFAULT));
-    enum err e = ERR_OK;
+    struct span name;
+    uint16_t domain;
+    enum err e;
 
-    if (json_get(request, "domain") != NULL)
-        e = need_text(request, "domain", &name, msg);
+    if (json_get(request, "domain") == NULL)
+        return ERR_OK;
+    e = need_text(request, "domain", &name, msg);
     if (e != ERR_OK)
         return e;
-    if (!span_equal(name, span_str(receipt_domain_name(VAULT_DOMAIN_DEFAULT))))
-        return errmsg_set(msg, ERR_NOT_FOUND, "there is no such domain");
-    *ret = VAULT_DOMAIN_DEFAULT;
+    domain = vault_domain_id(admin->vault, name);
+    if (domain == 0)
+        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such domain");
+    *ret = domain;
     return ERR_OK;
 }
 
@@ -120,12 +124,12 @@ static enum err tokenize_group(struct admin *admin, struct vault_tokenize *op,
 
 /* A value of a class that identifies names the subject as well, as it does on a route; an operation
  * carries few names, so such values go in small groups. */
-static enum err tokenize_all(struct admin *admin, const struct class_def *def, struct span subject,
-                             const struct json *values, struct json *tokens)
+static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct class_def *def,
+                             struct span subject, const struct json *values, struct json *tokens)
 {
     size_t total = json_count(values), step = def->identifies ? VAULT_NAMES_MAX - 1 : total;
     AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
-    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = VAULT_DOMAIN_DEFAULT};
+    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = domain};
     uint16_t class_id = vault_class_id(admin->vault, def);
 
     if (items == NULL)
@@ -174,14 +178,14 @@ static enum err run_tokenize(struct admin *admin, const struct json *request,
     const struct json *values = NULL;
     struct span class_name, subject;
     struct json *map;
-    uint16_t domain;
+    uint16_t domain = VAULT_DOMAIN_DEFAULT;
     enum err e;
 
     e = need_text(request, "class", &class_name, msg);
     if (e == ERR_OK)
         e = need_subject(request, &subject, msg);
     if (e == ERR_OK)
-        e = read_domain(request, &domain, msg);
+        e = read_domain(admin, request, &domain, msg);
     if (e == ERR_OK)
         e = need_texts(request, "values", &values, msg);
     if (e != ERR_OK)
@@ -192,7 +196,7 @@ static enum err run_tokenize(struct admin *admin, const struct json *request,
     e = check_values(def, values, msg);
     if (e != ERR_OK)
         return e;
-    e = tokenize_all(admin, def, subject, values, tokens);
+    e = tokenize_all(admin, domain, def, subject, values, tokens);
     if (e != ERR_OK)
         return e;
     map = json_new_map();
@@ -204,15 +208,15 @@ static enum err run_tokenize(struct admin *admin, const struct json *request,
 /* ---- reveal ---- */
 
 /* Append what one token stands for, null when nothing; adds its size to *bytes. */
-static enum err reveal_one(struct vault_reader *reader, struct span token, struct buf *value,
-                           struct json *values, size_t *bytes)
+static enum err reveal_one(struct vault_reader *reader, uint16_t domain, struct span token,
+                           struct buf *value, struct json *values, size_t *bytes)
 {
     struct vault_value meta;
     struct json *text;
     enum err e;
 
     buf_reset(value);
-    e = vault_reveal(reader, 0, token, 0, value, &meta);
+    e = vault_reveal(reader, domain, token, 0, value, &meta);
     if (e == ERR_NOT_FOUND) {
         json_add(values, json_new_null());
         return ERR_OK;
@@ -227,7 +231,7 @@ static enum err reveal_one(struct vault_reader *reader, struct span token, struc
     return ERR_OK;
 }
 
-static enum err reveal_all(struct vault_reader *reader, const struct json *tokens,
+static enum err reveal_all(struct vault_reader *reader, uint16_t domain, const struct json *tokens,
                            struct json *values)
 {
     AUTO(buf_done) struct buf value = {.max = 0};
@@ -239,7 +243,7 @@ static enum err reveal_all(struct vault_reader *reader, const struct json *token
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
-        e = reveal_one(reader, json_text_of(json_at(tokens, i)), &value, values, &bytes);
+        e = reveal_one(reader, domain, json_text_of(json_at(tokens, i)), &value, values, &bytes);
     vault_read_end(reader);
     return e;
 }
@@ -250,16 +254,19 @@ static enum err run_reveal(struct admin *admin, const struct json *request,
     AUTO(json_free) struct json *values = json_new_list();
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     const struct json *tokens = NULL;
+    uint16_t domain = 0; /* any */
     struct json *map;
     enum err e;
 
     e = need_texts(request, "tokens", &tokens, msg);
+    if (e == ERR_OK)
+        e = read_domain(admin, request, &domain, msg);
     if (e != ERR_OK)
         return e;
     e = vault_reader_open(admin->vault, &reader);
     if (e != ERR_OK)
         return e;
-    e = reveal_all(reader, tokens, values);
+    e = reveal_all(reader, domain, tokens, values);
     if (e != ERR_OK)
         return e;
     map = json_new_map();
@@ -273,7 +280,8 @@ static enum err run_reveal(struct admin *admin, const struct json *request,
 static enum err no_such_subject(enum err e, struct errmsg *msg)
 {
     return e == ERR_NOT_FOUND
-               ? errmsg_set(msg, e, "no subject has this identifier (or it was erased)")
+               ? errmsg_set(msg, e,
+                            "no subject of this domain has this identifier (or it was erased)")
                : e;
 }
 
@@ -319,15 +327,15 @@ static enum err read_reason(const struct json *request, struct span subject, str
     return ERR_OK;
 }
 
-static enum err find_named(struct vault_reader *reader, const struct json *request,
-                           uint64_t *ret_slot, struct errmsg *msg)
+static enum err find_named(const struct admin *admin, struct vault_reader *reader,
+                           const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
 {
     struct span subject;
-    uint16_t domain;
+    uint16_t domain = VAULT_DOMAIN_DEFAULT;
     enum err e = need_subject(request, &subject, msg);
 
     if (e == ERR_OK)
-        e = read_domain(request, &domain, msg);
+        e = read_domain(admin, request, &domain, msg);
     if (e != ERR_OK)
         return e;
     return no_such_subject(vault_read_subject(reader, domain, subject, ret_slot), msg);
@@ -335,14 +343,14 @@ static enum err find_named(struct vault_reader *reader, const struct json *reque
 
 /* Who is meant, by an identifier or by a token of theirs; one of the two is given. The reader is
  * inside a transaction. */
-static enum err find_person(struct vault_reader *reader, const struct json *request,
-                            uint64_t *ret_slot, struct errmsg *msg)
+static enum err find_person(const struct admin *admin, struct vault_reader *reader,
+                            const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
 {
     struct span token;
     enum err e;
 
     if (json_get(request, "token") == NULL)
-        return find_named(reader, request, ret_slot, msg);
+        return find_named(admin, reader, request, ret_slot, msg);
     if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL)
         return errmsg_set(msg, ERR_INVALID, "\"token\" says who is meant: no subject, no domain");
     e = need_text(request, "token", &token, msg);
@@ -359,7 +367,7 @@ static enum err find_person_now(struct admin *admin, const struct json *request,
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    e = find_person(reader, request, ret_slot, msg);
+    e = find_person(admin, reader, request, ret_slot, msg);
     vault_read_end(reader);
     return e;
 }
@@ -389,7 +397,7 @@ static struct json *subject_map(const struct admin *admin, const struct vault_su
     struct json *map = json_new_map(), *items = json_new_list();
 
     receipt_set_id(map, "subject", info->id);
-    json_set_str(map, "domain", receipt_domain_name(info->domain));
+    json_set_str(map, "domain", vault_domain_name(admin->vault, info->domain));
     receipt_set_instant(map, "created", info->created_s * 1000);
     json_set_int(map, "identifiers", (int64_t)info->names);
     for (size_t i = 0; i < admin->classes->count; i++) {
@@ -421,7 +429,7 @@ static enum err run_show(struct admin *admin, const struct json *request,
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    e = find_person(reader, request, &slot, msg);
+    e = find_person(admin, reader, request, &slot, msg);
     if (e == ERR_OK)
         e = no_such_subject(vault_read_subject_info(reader, slot, &info, per_class), msg);
     vault_read_end(reader);
@@ -484,7 +492,7 @@ static enum err find_value(struct admin *admin, const struct json *request,
     if (e != ERR_OK)
         return e;
     if (json_get(request, "subject") != NULL)
-        e = find_named(reader, request, &op->slot, msg);
+        e = find_named(admin, reader, request, &op->slot, msg);
     if (e == ERR_OK)
         e = cannot_rectify(vault_inspect(reader, 0, op->token, op->slot, &value), msg);
     vault_read_end(reader);
@@ -539,7 +547,7 @@ static const struct operation {
 } operations[] = {
     {"ping", {NULL}, run_ping},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, run_tokenize},
-    {"reveal", {"tokens", NULL}, run_reveal},
+    {"reveal", {"tokens", "domain", NULL}, run_reveal},
     {"rectify", {"token", "value", "subject", "domain", NULL}, run_rectify},
     {"subject.erase", {"subject", "domain", "token", "reason", NULL}, run_erase},
     {"subject.show", {"subject", "domain", "token", NULL}, run_show},

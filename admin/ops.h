@@ -28,14 +28,15 @@ enum ops_limits {
  *
  *   ping            {}                                            {"version", "commit"}
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
- *   reveal          {tokens[]}                                    {"values": [...]}
+ *   reveal          {tokens[], domain?}                           {"values": [...]}
  *   rectify         {token, value, subject?, domain?}             {"class"}
  *   subject.erase   {subject, domain? | token, reason?}           the receipt
  *   subject.show    {subject, domain? | token}                    {"subject", "domain", ...}
  *   report.retention {}                                           the report
  *
  * Values are strings; a number or boolean that an application sent comes back as its text. A token
- * that stands for nothing reveals null. Reveal may give back fewer values than it was given tokens:
+ * that stands for nothing reveals null. Without a domain the subject is looked for in "default", and
+ * tokens of every domain are revealed; with one, those of others stand for nothing. Reveal may give back fewer values than it was given tokens:
  * ask again for the rest. A member that the operation does not know is refused.
  * ret_response: json_free(); keep it short-lived, it may hold values (the tree is wiped when
  * freed). Errors come with a message that holds no personal data: INVALID, NOT_FOUND, TOO_LARGE,

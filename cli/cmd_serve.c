@@ -70,8 +70,10 @@ static void on_signal(uv_signal_t *handle, int number)
 static enum err open_vault(struct server *s, struct errmsg *msg)
 {
     AUTO(root_keys_done) struct root_keys roots = {.count = 0};
-    struct vault_options options = {
-        .dir = s->settings.store_dir, .roots = &roots, .classes = &s->settings.classes};
+    struct vault_options options = {.dir = s->settings.store_dir,
+                                    .roots = &roots,
+                                    .classes = &s->settings.classes,
+                                    .domains = &s->settings.domains};
     const char *risk;
     struct vault_key_status keys;
     enum err e;

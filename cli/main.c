@@ -38,23 +38,29 @@ static const struct command commands[] = {
      "Prints one line \"ready ADDRESS...\" when it serves, to descriptor N if one is given.\n"
      "Logs JSON lines to standard error.\n",
      OPTION_CONFIG | OPTION_READY_FD, 0, 0, cmd_serve},
-    {"tokenize", "[-c FILE] --class CLASS --subject ID [--json] [VALUE]",
+    {"tokenize", "[-c FILE] --class CLASS --subject ID [--domain D] [--json] [VALUE]",
      "a token for a value, or for each line of standard input",
      "A value on the command line can be seen by other users of the host while the command runs, "
      "and\n"
      "stays in the shell's history: standard input is safer. Line ends (LF or CRLF) are no part of "
      "a\n"
-     "value. With --json each answer is a JSON string.\n",
+     "value. With --json each answer is a JSON string. Without --domain the domain is \"default\": "
+     "the\n"
+     "same identifier in another one is another subject.\n",
      OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
      cmd_tokenize},
-    {"reveal", "[-c FILE] [--json] [TOKEN]",
+    {"reveal", "[-c FILE] [--domain D] [--json] [TOKEN]",
      "the value behind a token, or behind each line of standard input",
      "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
      "null)\n"
-     "and exit code 1 at the end.\n",
-     OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_reveal},
+     "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_JSON, 0, 1, cmd_reveal},
     {"subject erase", "[-c FILE] [--domain D] [--reason TEXT] ID | --token TOKEN",
      "destroy a person's key and values; prints the receipt",
+     "Without --domain the person is erased in the domain \"default\" only: in every other one "
+     "the\n"
+     "same identifier is another subject, with other keys, and needs an erasure of its own. The\n"
+     "receipt names the domain.\n"
      "A person who shares none of his identifiers is found by a token of his. "
      "The reason is printed on the receipt and stored nowhere. Exit code 1 when the erasure could "
      "not\n"
@@ -64,10 +70,13 @@ static const struct command commands[] = {
     {"subject rectify", "[-c FILE] [--subject ID] [--domain D] TOKEN",
      "put the value on standard input behind a token, and destroy the old one",
      "The value is one line. The token stays, and so does the time until which the value is kept.\n"
-     "Data backups made before still hold the old value.\n",
+     "Data backups made before still hold the old value. --domain is where --subject is looked "
+     "for;\n"
+     "without it in \"default\".\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_SUBJECT, 1, 1, cmd_subject_rectify},
     {"subject show", "[-c FILE] [--domain D] [--json] ID | --token TOKEN",
-     "how many values of which class a person has", NULL,
+     "how many values of which class a person has",
+     "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_JSON, 0, 1, cmd_subject_show},
     {"report retention", "[-c FILE] [--format table|json|csv] [--json]",
      "what is kept, why, until when; exit 3 when something is overdue", NULL,

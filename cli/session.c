@@ -43,8 +43,10 @@ static enum err finish_erasures(struct session *s, struct errmsg *msg)
 static enum err open_store(struct session *s, struct errmsg *msg)
 {
     AUTO(root_keys_done) struct root_keys roots = {.count = 0};
-    struct vault_options options = {
-        .dir = s->settings.store_dir, .roots = &roots, .classes = &s->settings.classes};
+    struct vault_options options = {.dir = s->settings.store_dir,
+                                    .roots = &roots,
+                                    .classes = &s->settings.classes,
+                                    .domains = &s->settings.domains};
     struct vault_key_status keys;
     enum err e;
 

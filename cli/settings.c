@@ -28,6 +28,7 @@ static const char *const root_keys[] = {
     "admin",
     "root_key_previous",
     "key_rotation",
+    "domains",
     NULL,
 };
 
@@ -84,6 +85,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
         e = read_sweep_interval(root, &s->sweep_ms, msg);
     if (e == ERR_OK)
         e = conf_need(root, "classes", &classes, msg);
+    if (e == ERR_OK)
+        e = domains_read(conf_get(root, "domains"), &s->domains, msg);
     return e == ERR_OK ? classes_read(classes, &s->classes, msg) : e;
 }
 
@@ -101,7 +104,7 @@ static enum err load(const char *path, enum settings_scope scope, struct setting
     if (e == ERR_OK)
         e = read_store_part(root, s, msg);
     if (e == ERR_OK && scope == SETTINGS_ALL)
-        e = proxy_settings_read(root, &s->classes, &s->proxy, msg);
+        e = proxy_settings_read(root, &s->classes, &s->domains, &s->proxy, msg);
     return e;
 }
 
@@ -121,6 +124,7 @@ void settings_done(struct settings *s)
 {
     proxy_settings_free(&s->proxy);
     classes_done(&s->classes);
+    domains_done(&s->domains);
     conf_free(&s->conf);
     free(s->store_dir);
     keys_free(&s->keys);

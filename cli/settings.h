@@ -9,10 +9,12 @@
 #include "keys/keys.h"
 #include "proxy/proxy.h"
 #include "vault/classes.h"
+#include "vault/domains.h"
 
 struct settings {
     struct conf *conf;
     struct classes classes;
+    struct domains domains;
     char *store_dir;              /* from `store: sqlite:PATH`, absolute */
     struct keys *keys;            /* `root_key`, `root_key_previous`, `key_rotation` */
     int64_t sweep_ms;             /* `sweep_interval` */

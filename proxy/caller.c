@@ -18,6 +18,8 @@ struct caller {
     uint8_t key_hash[SECRET_HASH_BYTES];
     struct purpose *purposes;
     size_t purpose_count;
+    bool some_domains;
+    bool domains[DOMAINS_MAX];
 };
 
 struct callers {
@@ -52,6 +54,8 @@ struct callers *callers_new(const struct caller_def *defs, size_t count,
         struct caller *c = &callers->at[i];
 
         memcpy(c->key_hash, defs[i].key_hash, sizeof(c->key_hash));
+        c->some_domains = defs[i].some_domains;
+        memcpy(c->domains, defs[i].domains, sizeof(c->domains));
         c->purposes = mem_alloc((defs[i].purpose_count + 1) * sizeof(*c->purposes));
         c->purpose_count = defs[i].purpose_count;
         for (size_t j = 0; j < c->purpose_count; j++)
@@ -98,18 +102,30 @@ const struct caller *caller_anonymous(void)
     return &anonymous;
 }
 
-enum err caller_actions(const struct caller *caller, struct span purpose,
+const uint8_t *caller_no_actions(void)
+{
+    return all_tokens;
+}
+
+static const uint8_t *actions_of(const struct caller *caller, const struct purpose *purpose,
+                                 size_t domain)
+{
+    return caller->some_domains && !caller->domains[domain] ? all_tokens : purpose->actions;
+}
+
+enum err caller_actions(const struct caller *caller, struct span purpose, size_t domain,
                         const uint8_t **ret_actions)
 {
     if (purpose.at == NULL) {
         if (caller->purpose_count > 1)
             return ERR_INVALID;
-        *ret_actions = caller->purpose_count == 1 ? caller->purposes[0].actions : all_tokens;
+        *ret_actions = caller->purpose_count == 1 ? actions_of(caller, &caller->purposes[0], domain)
+                                                  : all_tokens;
         return ERR_OK;
     }
     for (size_t i = 0; i < caller->purpose_count; i++) {
         if (span_equal(span_str(caller->purposes[i].name), purpose)) {
-            *ret_actions = caller->purposes[i].actions;
+            *ret_actions = actions_of(caller, &caller->purposes[i], domain);
             return ERR_OK;
         }
     }

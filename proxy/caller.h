@@ -11,6 +11,7 @@
 #include "base/span.h"
 #include "proxy/transform.h"
 #include "vault/classes.h"
+#include "vault/domains.h"
 #include "vault/vault.h"
 
 /* A caller as the settings declare it. */
@@ -19,7 +20,9 @@ struct caller_def {
     uint8_t key_hash[SECRET_HASH_BYTES]; /* the key itself is not kept */
     char **purposes;
     size_t purpose_count;
-    uint8_t *reveal; /* enum reveal_action by index into classes->defs */
+    uint8_t *reveal;   /* enum reveal_action by index into classes->defs */
+    bool some_domains; /* it sees values of these only, by index into the settings' domains */
+    bool domains[DOMAINS_MAX];
 };
 
 struct callers;
@@ -41,8 +44,11 @@ enum err callers_find(const struct callers *callers, struct span key,
 /* The caller that named no key: it has no purpose and sees tokens. */
 const struct caller *caller_anonymous(void);
 
-/* What the caller sees for a purpose: enum reveal_action by class id, CLASSES_MAX + 1 of them,
- * borrowed from callers. purpose SPAN_NONE: its only one. DENIED: not one of its purposes. INVALID:
- * it has several and named none. */
-enum err caller_actions(const struct caller *caller, struct span purpose,
+/* What the caller sees in a domain (index into the settings' domains) for a purpose: enum
+ * reveal_action by class id, CLASSES_MAX + 1 of them, borrowed from callers; in a domain that is not
+ * one of its own tokens only. purpose SPAN_NONE: its only one. DENIED: not one of its purposes.
+ * INVALID: it has several and named none. */
+enum err caller_actions(const struct caller *caller, struct span purpose, size_t domain,
                         const uint8_t **ret_actions) MUST_CHECK;
+/* What is seen where it is not known whose values they are: tokens only. */
+const uint8_t *caller_no_actions(void);

@@ -49,6 +49,7 @@ void exchange_refuse_and_close(struct exchange *x, enum err e)
 static enum err admit_caller(struct exchange *x)
 {
     const struct caller *caller = caller_anonymous();
+    const size_t domain = x->route == NULL ? 0 : x->route->def->domain;
     bool reveals = x->route != NULL && x->route->response != NULL;
     enum err e;
 
@@ -57,9 +58,11 @@ static enum err admit_caller(struct exchange *x)
         if (e != ERR_OK)
             return e;
     }
-    e = caller_actions(caller, x->fields.purpose, &x->actions);
-    if (e == ERR_INVALID && !reveals) /* it need not say for what when nothing is shown */
-        e = caller_actions(caller_anonymous(), SPAN_NONE, &x->actions);
+    e = caller_actions(caller, x->fields.purpose, domain, &x->actions);
+    if (e == ERR_INVALID && !reveals) { /* it need not say for what when nothing is shown */
+        x->actions = caller_no_actions();
+        e = ERR_OK;
+    }
     if (e == ERR_DENIED)
         log_event(EV_REVEAL_DENIED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
                   F_TEXT("route", exchange_route_name(x)));
@@ -146,7 +149,7 @@ static enum err admit_subject(struct exchange *x)
         return e;
     x->subject_missing = e == ERR_NOT_FOUND || x->subject.len == 0;
     if (x->subject_missing) /* of whom the answer would be is not known: no value leaves */
-        return caller_actions(caller_anonymous(), SPAN_NONE, &x->actions);
+        x->actions = caller_no_actions();
     return ERR_OK;
 }
 

@@ -34,8 +34,8 @@ static bool tells_one_person(const struct vault *vault, uint16_t class_id)
 }
 
 /* The key slot of the first live token that can be only one person's; NOBODY without one. */
-static enum err owner_of(const struct proxy_loop *loop, const struct json_hits *hits,
-                         struct span document, uint64_t *ret_slot)
+static enum err owner_of(const struct proxy_loop *loop, uint16_t domain,
+                         const struct json_hits *hits, struct span document, uint64_t *ret_slot)
 {
     struct vault_reader *reader = loop->reader;
     uint64_t slot = NOBODY;
@@ -49,7 +49,7 @@ static enum err owner_of(const struct proxy_loop *loop, const struct json_hits *
 
         if (hit->kind != VALUE_STRING) /* as it stands: no token of ours needs escapes */
             continue;
-        e = vault_inspect(reader, VAULT_DOMAIN_DEFAULT,
+        e = vault_inspect(reader, domain,
                           span_of(document.at + hit->start + 1, hit->end - hit->start - 2), 0,
                           &value);
         if (e == ERR_OK && tells_one_person(loop->proxy->vault, value.class_id))
@@ -70,7 +70,7 @@ static enum err known_subject(const struct exchange *x, uint64_t *ret_slot)
 
     if (e != ERR_OK)
         return e;
-    e = vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, buf_span(&x->subject), ret_slot);
+    e = vault_read_subject(reader, x->route->domain_id, buf_span(&x->subject), ret_slot);
     vault_read_end(reader);
     return e;
 }
@@ -90,7 +90,7 @@ static enum err find_scope(const struct exchange *x, struct span document, uint6
         return e;
     e = json_read(x->route->response, document, &hits);
     if (e == ERR_OK)
-        e = owner_of(x->loop, &hits, document, ret_slot);
+        e = owner_of(x->loop, x->route->domain_id, &hits, document, ret_slot);
     json_hits_done(&hits);
     return e;
 }
@@ -111,7 +111,7 @@ static void log_reveal(const struct exchange *x, const struct reveal_counts *cou
 
 static enum err show(struct exchange *x, struct span document)
 {
-    struct reveal_scope scope = {.actions = x->actions};
+    struct reveal_scope scope = {.actions = x->actions, .domain = x->route->domain_id};
     struct reveal_counts counts = {0};
     enum err e = find_scope(x, document, &scope.subject_slot);
 

@@ -36,7 +36,7 @@ static enum err search_token(struct exchange *x, uint16_t class_id, struct span 
 
     if (e != ERR_OK)
         return e;
-    e = vault_find(reader, VAULT_DOMAIN_DEFAULT, 0, &item);
+    e = vault_find(reader, x->route->domain_id, 0, &item);
     *ret = item.token;
     if (e == ERR_NOT_FOUND) {
         vault_decoy(reader, class_id, ret);
@@ -165,7 +165,7 @@ static void go_on(struct exchange *x, enum err e)
 
 static enum err begin(struct exchange *x, struct vault_op **ret_op)
 {
-    struct tokenize_subject subject = {.domain = VAULT_DOMAIN_DEFAULT};
+    struct tokenize_subject subject = {.domain = x->route->domain_id};
     struct proxy *proxy = x->loop->proxy;
     struct span document = span_of(x->req->entity.base, x->req->entity.len);
     enum err e;

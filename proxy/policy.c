@@ -28,11 +28,14 @@ static enum err compile(const struct field_decl *decls, size_t count, const stru
 }
 
 static enum err route_init(struct proxy_route *route, const struct route_def *def,
-                           const struct vault *vault, struct errmsg *msg)
+                           const char *domain, const struct vault *vault, struct errmsg *msg)
 {
     enum err e;
 
     route->def = def;
+    route->domain_id = vault_domain_id(vault, span_str(domain));
+    if (route->domain_id == 0)
+        return errmsg_set(msg, ERR_INTERNAL, "the store does not know the domain \"%s\"", domain);
     e = compile(def->request, def->request_count, vault, &route->request, msg);
     if (e == ERR_OK)
         e = compile(def->response, def->response_count, vault, &route->response, msg);
@@ -53,7 +56,9 @@ enum err policy_init(const struct proxy_settings *settings, const struct vault *
     policy.routes = mem_alloc((settings->route_count + 1) * sizeof(*policy.routes));
     policy.route_count = settings->route_count;
     for (size_t i = 0; i < settings->route_count; i++) {
-        enum err e = route_init(&policy.routes[i], &settings->route_defs[i], vault, msg);
+        const struct route_def *def = &settings->route_defs[i];
+        enum err e =
+            route_init(&policy.routes[i], def, settings->domains->names[def->domain], vault, msg);
 
         if (e != ERR_OK)
             return e;

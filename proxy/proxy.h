@@ -15,9 +15,10 @@ struct proxy;
 
 /* Read `listen`, `threads`, `upstreams`, `callers`, `routes`, `default` from the root of a
  * configuration: files named there (certificates, caller keys) are read, upstream names resolved.
- * CONFIG with FILE:LINE:COLUMN. `classes` must outlive the settings. Blocks. */
+ * CONFIG with FILE:LINE:COLUMN. Classes and domains must outlive the settings. Blocks. */
 enum err proxy_settings_read(struct conf_node root, const struct classes *classes,
-                             struct proxy_settings **ret_settings, struct errmsg *msg) MUST_CHECK;
+                             const struct domains *domains, struct proxy_settings **ret_settings,
+                             struct errmsg *msg) MUST_CHECK;
 void proxy_settings_free(struct proxy_settings **settings);
 
 /* Bind the listeners and start the loop threads. Settings and vault must outlive the proxy. IO with a

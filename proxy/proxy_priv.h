@@ -19,6 +19,7 @@
 /* A declared route with its fields compiled for this vault's class numbers. */
 struct proxy_route {
     const struct route_def *def;
+    uint16_t domain_id;      /* the vault's number */
     struct fields *request;  /* NULL: bodies are not read */
     struct fields *response; /* NULL: answers are not read */
     struct fields *subject;  /* SUBJECT_JSON only */
@@ -32,7 +33,8 @@ struct proxy_policy {
     struct callers *callers;
 };
 
-/* Compile the settings for a vault. INTERNAL with a message for a class the vault does not know. */
+/* Compile the settings for a vault. INTERNAL with a message for a class or domain the vault does not
+ * know. */
 enum err policy_init(const struct proxy_settings *settings, const struct vault *vault,
                      struct proxy_policy *ret, struct errmsg *msg) MUST_CHECK;
 void policy_done(struct proxy_policy *policy);

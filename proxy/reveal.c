@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "proxy/transform_priv.h"
 
@@ -84,8 +85,7 @@ static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
         return e;
     r->reading = true;
     buf_reset(&r->value);
-    e = vault_reveal(r->reader, VAULT_DOMAIN_DEFAULT, token, r->scope->subject_slot, &r->value,
-                     &found);
+    e = vault_reveal(r->reader, r->scope->domain, token, r->scope->subject_slot, &r->value, &found);
     if (e == ERR_DENIED) {
         r->counts.foreign++;
         return ERR_OK;
@@ -141,8 +141,10 @@ enum err reveal_body(struct vault_reader *reader, const struct fields *fields, s
     AUTO(json_hits_done) struct json_hits hits = {0};
     struct reveal r = {.reader = reader, .document = document, .scope = scope, .out = out};
     const size_t before = out->len;
-    enum err e = json_read(fields, document, &hits);
+    enum err e;
 
+    REQUIRE(scope->domain != 0); /* that would be any */
+    e = json_read(fields, document, &hits);
     if (e != ERR_OK)
         return e;
     buf_init_secret(&r.inner, document.len);

@@ -63,6 +63,19 @@ enum err settings_upstream(struct conf_node node, const struct proxy_settings *s
     return conf_fail(node, msg, "there is no upstream \"%s\" under `upstreams`", name);
 }
 
+enum err settings_domain(struct conf_node node, const char *name,
+                         const struct proxy_settings *settings, size_t *ret_index,
+                         struct errmsg *msg)
+{
+    for (size_t i = 0; i < settings->domains->count; i++) {
+        if (strcmp(settings->domains->names[i], name) == 0) {
+            *ret_index = i;
+            return ERR_OK;
+        }
+    }
+    return conf_fail(node, msg, "there is no domain \"%s\" under `domains`", name);
+}
+
 /* ---- listen ---- */
 
 /* "host:port" or "[v6]:port" into its two halves. */
@@ -206,12 +219,14 @@ static enum err read_default(struct conf_node root, struct proxy_settings *setti
 }
 
 enum err proxy_settings_read(struct conf_node root, const struct classes *classes,
-                             struct proxy_settings **ret_settings, struct errmsg *msg)
+                             const struct domains *domains, struct proxy_settings **ret_settings,
+                             struct errmsg *msg)
 {
     AUTO(proxy_settings_free) struct proxy_settings *settings = mem_alloc(sizeof(*settings));
     enum err e;
 
     settings->classes = classes;
+    settings->domains = domains;
     e = settings_read_listens(root, settings, msg);
     if (e == ERR_OK)
         e = read_threads(root, settings, msg);

@@ -151,10 +151,39 @@ static enum err read_reveal(struct conf_node map, const struct classes *classes,
     return ERR_OK;
 }
 
+/* Whose values the caller may see; without the key those of every route it may call. */
+static enum err read_domains(struct conf_node node, const struct proxy_settings *settings,
+                             struct caller_def *def, struct errmsg *msg)
+{
+    size_t count;
+    enum err e = settings_list(node, &count, msg);
+
+    if (e != ERR_OK || !conf_has(node))
+        return e;
+    if (count == 0)
+        return conf_fail(node, msg, "a caller has at least one domain, or all without this key");
+    def->some_domains = true;
+    for (size_t i = 0; i < count; i++) {
+        struct conf_node element = conf_at(node, i);
+        const char *name = "";
+        size_t index;
+
+        e = conf_str(element, &name, msg);
+        if (e == ERR_OK)
+            e = settings_domain(element, name, settings, &index, msg);
+        if (e != ERR_OK)
+            return e;
+        if (def->domains[index])
+            return conf_fail(element, msg, "the domain \"%s\" is there twice", name);
+        def->domains[index] = true;
+    }
+    return ERR_OK;
+}
+
 static enum err read_caller(struct conf_node node, const struct proxy_settings *settings,
                             struct caller_def *def, struct errmsg *msg)
 {
-    static const char *const keys[] = {"key", "purposes", "reveal", NULL};
+    static const char *const keys[] = {"key", "purposes", "reveal", "domains", NULL};
     struct conf_node key, purposes;
     enum err e;
 
@@ -172,6 +201,8 @@ static enum err read_caller(struct conf_node node, const struct proxy_settings *
         e = read_purposes(purposes, settings->classes, def, msg);
     if (e == ERR_OK)
         e = read_reveal(conf_get(node, "reveal"), settings->classes, def, msg);
+    if (e == ERR_OK)
+        e = read_domains(conf_get(node, "domains"), settings, def, msg);
     if (e != ERR_OK)
         return e;
     for (const struct caller_def *other = settings->callers; other < def; other++)

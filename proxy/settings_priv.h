@@ -13,6 +13,7 @@
 #include "proxy/route.h"
 #include "proxy/upstream.h"
 #include "vault/classes.h"
+#include "vault/domains.h"
 
 enum settings_limits {
     SETTINGS_THREADS_MAX = 256,
@@ -61,10 +62,12 @@ struct route_def {
     struct field_decl *response;
     size_t response_count;
     size_t body_max;
+    size_t domain; /* index into the settings' domains */
 };
 
 struct proxy_settings {
     const struct classes *classes;
+    const struct domains *domains;
     struct listen_def *listens;
     size_t listen_count;
     size_t threads;
@@ -107,3 +110,7 @@ enum err settings_name(struct conf_node node, const char *text, const char *what
 /* The upstream of this name. CONFIG at `node` when there is none. */
 enum err settings_upstream(struct conf_node node, const struct proxy_settings *settings,
                            size_t *ret_index, struct errmsg *msg) MUST_CHECK;
+/* The domain of this name. CONFIG at `node` when there is none. */
+enum err settings_domain(struct conf_node node, const char *name,
+                         const struct proxy_settings *settings, size_t *ret_index,
+                         struct errmsg *msg) MUST_CHECK;

@@ -288,11 +288,11 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
                            struct errmsg *msg)
 {
     static const char *const keys[] = {"path",     "methods", "upstream", "subject", "request",
-                                       "response", "host",    "body_max", NULL};
+                                       "response", "host",    "body_max", "domain",  NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t body_max = LIMIT_REQUEST_BODY_MAX;
-    struct conf_node upstream;
-    const char *path = NULL;
+    struct conf_node upstream, domain = conf_get(entry, "domain");
+    const char *path = NULL, *domain_name = DOMAIN_DEFAULT_NAME;
     enum err e = conf_only(entry, keys, msg);
 
     if (e == ERR_OK)
@@ -309,6 +309,10 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = conf_need(entry, "upstream", &upstream, msg);
     if (e == ERR_OK)
         e = settings_upstream(upstream, settings, &route->upstream, msg);
+    if (e == ERR_OK)
+        e = conf_str(domain, &domain_name, msg);
+    if (e == ERR_OK)
+        e = settings_domain(domain, domain_name, settings, &route->domain, msg);
     if (e == ERR_OK)
         e = read_request(conf_get(entry, "request"), settings->classes, route, msg);
     if (e == ERR_OK)

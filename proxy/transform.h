@@ -55,6 +55,7 @@ enum err json_pick(const struct fields *one_path, struct span document, struct b
 
 struct reveal_scope {
     const uint8_t *actions; /* enum reveal_action by class id, CLASSES_MAX + 1 of them */
+    uint16_t domain;        /* whose tokens are known here: another's stay as they are */
     uint64_t subject_slot;  /* 0: not bound to one subject */
 };
 

@@ -246,6 +246,7 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure, stru
 
     memcpy(r->number, erasure->id, VAULT_ID_BYTES);
     memcpy(r->subject, erasure->subject, VAULT_ID_BYTES);
+    r->domain = erasure->domain;
     r->slot = erasure->slot;
     r->epoch = e->root_epoch;
     r->ledger_seq = erasure->ledger_seq;
@@ -283,7 +284,6 @@ static enum err run(struct erasures *e, struct vault_erase op, struct receipt *r
     (void)pthread_mutex_unlock(&e->begin);
     if (result != ERR_OK)
         return result;
-    receipt.domain = erasure.domain;
     log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
               F_NUM("ledger_seq", erasure.ledger_seq));
     finish(e, &erasure, &receipt);
@@ -355,7 +355,7 @@ enum err erasure_resume_all(struct erasures *e, struct erasure_resumed *ret)
     if (result != ERR_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
-        struct receipt receipt = {.domain = VAULT_DOMAIN_DEFAULT};
+        struct receipt receipt = {.state = RECEIPT_FAILED};
 
         resumed.found++;
         if (!is_stopping(e)) {

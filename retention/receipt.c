@@ -23,9 +23,12 @@ bool receipt_is_verified(const struct vault_verification *v)
            (v->samples_tried == 0 || v->samples_unreadable);
 }
 
-const char *receipt_domain_name(uint16_t domain)
+/* Null where nothing says any more which one it was: a crash came between sweep and receipt. */
+static struct json *domain_name(const struct vault *vault, uint16_t domain)
 {
-    return domain == VAULT_DOMAIN_DEFAULT ? "default" : "other";
+    const char *name = vault_domain_name(vault, domain);
+
+    return name == NULL ? json_new_null() : json_new_text(span_str(name));
 }
 
 void receipt_set_id(struct json *map, const char *name, const uint8_t id[VAULT_ID_BYTES])
@@ -128,7 +131,7 @@ enum err receipt_json(const struct receipt *r, const struct vault *vault,
         json_set_str(map, "failure", err_name(r->failure));
     }
     receipt_set_id(map, "subject", r->subject);
-    json_set_str(map, "domain", receipt_domain_name(r->domain));
+    json_set(map, "domain", domain_name(vault, r->domain));
     json_set(map, "reason", reason_text);
     set_times(map, r);
     json_set(map, "destroyed", destroyed_list(r, vault, classes));

@@ -49,8 +49,6 @@ enum err receipt_json(const struct receipt *receipt, const struct vault *vault,
                       const struct classes *classes, struct span reason, struct json **ret_tree)
     MUST_CHECK;
 
-/* The name a domain has for operators: "default". */
-const char *receipt_domain_name(uint16_t domain);
 /* A random id in hexadecimal, an instant as "2026-11-23T15:45:37.250Z", as receipts spell them. */
 void receipt_set_id(struct json *map, const char *name, const uint8_t id[VAULT_ID_BYTES]);
 void receipt_set_instant(struct json *map, const char *name, int64_t at_ms);

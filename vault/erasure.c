@@ -280,12 +280,24 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure *eras
     return e;
 }
 
+/* The key is gone; which domain the subject was in stands in its row until that is swept. */
+static enum err domain_of(struct store *s, uint64_t slot, uint16_t *ret)
+{
+    struct store_subject subject = {.domain = 0};
+    enum err e = store_subject_get(s, slot, &subject);
+
+    if (e == ERR_OK || e == ERR_NOT_FOUND)
+        *ret = subject.domain;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 static enum err list_open(struct store *s, struct vault_erasure **ret_list, size_t *ret_count)
 {
     AUTO(mem_free) struct vault_erasure *list = NULL;
     struct store_erasure found = {0};
     size_t count = 0;
     size_t cap = 0;
+    uint16_t domain;
     enum err e = store_erasure_next(s, 0, &found);
 
     while (e == ERR_OK) {
@@ -294,8 +306,12 @@ static enum err list_open(struct store *s, struct vault_erasure **ret_list, size
             list = realloc(list, cap * sizeof(list[0]));
             REQUIRE(list != NULL);
         }
+        e = domain_of(s, found.slot, &domain);
+        if (e != ERR_OK)
+            return e;
         list[count] = (struct vault_erasure){
             .slot = found.slot,
+            .domain = domain,
             .cutoff_ms = found.cutoff_ms,
             .acknowledged_ms = found.begun_ms,
             .ledger_seq = found.ledger_seq,

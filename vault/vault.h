@@ -168,7 +168,7 @@ struct vault_erasure {
     uint8_t id[VAULT_ID_BYTES];      /* random */
     uint8_t subject[VAULT_ID_BYTES]; /* the subject's random id */
     uint64_t slot;
-    uint16_t domain;   /* 0: not known (after a restart) */
+    uint16_t domain;   /* 0: not known (its row is swept, or an older database was put back) */
     int64_t cutoff_ms; /* values stored up to here are meant */
     int64_t acknowledged_ms;
     uint64_t ledger_seq;

@@ -19,6 +19,7 @@ struct rig {
     struct scratch scratch;
     struct conf *conf;
     struct classes classes;
+    struct domains domains;       /* "default", "crm" */
     uint8_t root[ROOT_KEY_BYTES]; /* a throwaway key needs no guard */
     struct vault *vault;
 };
@@ -42,7 +43,8 @@ static inline void rig_clock(int64_t now_s)
 static inline void rig_open(struct rig *r)
 {
     const struct root_keys roots = {{{1, r->root}}, 1};
-    struct vault_options options = {.roots = &roots, .classes = &r->classes};
+    struct vault_options options = {
+        .roots = &roots, .classes = &r->classes, .domains = &r->domains};
     struct errmsg msg = {""};
     char dir[128];
 
@@ -65,6 +67,9 @@ static inline void rig_init_with(struct rig *r, const char *classes)
         (void)fprintf(stderr, "rig: %s\n", msg.text);
         REQUIRE(r->classes.count > 0);
     }
+    r->domains.names = mem_alloc(2 * sizeof(*r->domains.names));
+    r->domains.names[r->domains.count++] = mem_strdup(DOMAIN_DEFAULT_NAME);
+    r->domains.names[r->domains.count++] = mem_strdup("crm");
     secret_random(r->root, ROOT_KEY_BYTES);
     if (vault_create(scratch_path(&r->scratch, "store"), &(struct root_key){1, r->root}, &msg) !=
         ERR_OK) {
@@ -84,6 +89,7 @@ static inline void rig_done(struct rig *r)
 {
     vault_close(&r->vault);
     classes_done(&r->classes);
+    domains_done(&r->domains);
     conf_free(&r->conf);
     scratch_remove(&r->scratch);
     clock_test_set_ms(-1);

@@ -214,7 +214,7 @@ Test(control, errors_reach_the_client_with_code_and_message)
     REQUIRE(json_parse(SPAN_LIT("{\"op\":\"subject.erase\",\"subject\":\"eve\"}"), &request) ==
             ERR_OK);
     cr_assert_eq(client_call(fd, request, WAIT_MS, &answer, &msg), ERR_NOT_FOUND);
-    cr_assert_str_eq(msg.text, "no subject has this identifier (or it was erased)");
+    cr_assert_str_eq(msg.text, "no subject of this domain has this identifier (or it was erased)");
     cr_assert_null(answer);
     json_free(&request);
     (void)close(fd);

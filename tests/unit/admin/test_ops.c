@@ -467,3 +467,86 @@ Test(ops, limits_are_kept)
     cr_assert_eq(ops_run(&d.admin, identifier, &tree, &d.msg), ERR_OK, "long for a name only");
     cr_assert_null(none);
 }
+
+/* ---- domains ---- */
+
+static struct json *stored_in(struct desk *d, const char *domain, const char *class_name)
+{
+    char request[256];
+
+    (void)snprintf(request, sizeof(request),
+                   "{\"op\":\"tokenize\",\"class\":\"%s\",\"subject\":\"4711\"%s%s%s,"
+                   "\"values\":[\"ada@example.org\"]}",
+                   class_name, domain == NULL ? "" : ",\"domain\":\"", domain == NULL ? "" : domain,
+                   domain == NULL ? "" : "\"");
+    return answer(d, request);
+}
+
+static struct span token_of(const struct json *stored)
+{
+    return json_text_of(json_at(json_get(stored, "tokens"), 0));
+}
+
+/* What a token stands for when it is asked for in a domain (NULL: in any); "" for nothing. */
+static void reveal_in(struct desk *d, const char *domain, const struct json *stored,
+                      const char *expected)
+{
+    AUTO(json_free) struct json *request = reveal_request(json_get(stored, "tokens"));
+    AUTO(json_free) struct json *tree = NULL;
+    const struct json *value;
+
+    if (domain != NULL)
+        json_set_str(request, "domain", domain);
+    cr_assert_eq(ops_run(&d->admin, request, &tree, &d->msg), ERR_OK);
+    value = json_at(json_get(tree, "values"), 0);
+    if (expected[0] == '\0')
+        cr_assert_eq(json_kind(value), JSON_NIL);
+    else
+        cr_assert_str_eq(json_str_of(value), expected);
+}
+
+Test(ops, work_in_the_domain_that_is_named_and_else_in_the_default_one)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *in_default = NULL;
+    AUTO(json_free) struct json *in_crm = NULL;
+    AUTO(json_free) struct json *again = NULL;
+    AUTO(json_free) struct json *subject = NULL;
+    AUTO(json_free) struct json *receipt = NULL;
+
+    desk_init(&d);
+    in_default = stored_in(&d, NULL, "mail");
+    in_crm = stored_in(&d, "crm", "mail");
+    again = stored_in(&d, "default", "mail");
+    cr_assert(span_equal(token_of(in_default), token_of(again)), "no domain is the default one");
+    cr_assert_not(span_equal(token_of(in_default), token_of(in_crm)));
+    reveal_in(&d, NULL, in_default, "ada@example.org");
+    reveal_in(&d, NULL, in_crm, "ada@example.org");
+    reveal_in(&d, "crm", in_crm, "ada@example.org");
+    reveal_in(&d, "crm", in_default, "");
+    reveal_in(&d, "default", in_crm, "");
+
+    subject = answer(&d, "{\"op\":\"subject.show\",\"subject\":\"4711\",\"domain\":\"crm\"}");
+    cr_assert_str_eq(json_str_of(json_get(subject, "domain")), "crm");
+    receipt = answer(&d, "{\"op\":\"subject.erase\",\"subject\":\"4711\"}");
+    cr_assert_str_eq(json_str_of(json_get(receipt, "domain")), "default");
+    reveal_in(&d, NULL, in_default, "");
+    reveal_in(&d, NULL, in_crm, "ada@example.org");
+    json_free(&receipt);
+    receipt = answer(&d, "{\"op\":\"subject.erase\",\"subject\":\"4711\",\"domain\":\"crm\"}");
+    cr_assert_str_eq(json_str_of(json_get(receipt, "domain")), "crm");
+    cr_assert_str_eq(json_str_of(json_get(receipt, "state")), "completed");
+    reveal_in(&d, NULL, in_crm, "");
+}
+
+Test(ops, refuse_domains_that_are_not_there)
+{
+    AUTO(desk_done) struct desk d;
+
+    desk_init(&d);
+    refused(&d, "{\"op\":\"reveal\",\"tokens\":[\"x\"],\"domain\":\"secret\"}", ERR_NOT_FOUND);
+    refused(&d, "{\"op\":\"reveal\",\"tokens\":[\"x\"],\"domain\":\"\"}", ERR_NOT_FOUND);
+    refused(&d, "{\"op\":\"reveal\",\"tokens\":[\"x\"],\"domain\":1}", ERR_INVALID);
+    refused(&d, "{\"op\":\"subject.erase\",\"subject\":\"secret\",\"domain\":\"nope\"}",
+            ERR_NOT_FOUND);
+}

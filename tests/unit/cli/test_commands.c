@@ -297,7 +297,8 @@ Test(subject, is_shown_erased_and_gone)
     cr_assert_eq(run_on(&h, cmd_reveal, token, (struct options){0}), CLI_FAILED);
     cr_assert_str_eq(h.ran.out, "");
     cr_assert_eq(run_on(&h, cmd_subject_show, "4711", (struct options){0}), CLI_FAILED);
-    cr_assert_str_eq(h.ran.err, "lethe: no subject has this identifier (or it was erased)\n");
+    cr_assert_str_eq(h.ran.err,
+                     "lethe: no subject of this domain has this identifier (or it was erased)\n");
     cr_assert_eq(run_on(&h, cmd_subject_erase, "4711", (struct options){0}), CLI_FAILED);
 }
 

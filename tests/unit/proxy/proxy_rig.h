@@ -33,6 +33,7 @@ struct rig {
     struct http_stub *stub;
     struct conf *conf;
     struct classes classes;
+    struct domains domains;
     struct root_keys roots;
     struct vault *vault;
     struct proxy_settings *settings;
@@ -42,11 +43,13 @@ struct rig {
     uint16_t port;
 };
 
-/* The configuration of a test, around its routes. `desk` may see much, `clerk` has two purposes. */
+/* The configuration of a test, around its routes. `desk` may see much, `clerk` has two purposes,
+ * `crm` sees one domain. */
 static const char rig_head[] =
     "listen: [{address: \"127.0.0.1:0\"%s}]\n"
     "threads: %d\n"
     "upstreams: {app: {url: \"http://127.0.0.1:%u%s\"%s}}\n"
+    "domains: [crm, analytics]\n"
     "classes:\n"
     "  email: {format: email, deterministic: true, identifies: true, purposes: [account, support],"
     " basis: \"6(1)(b)\", retain: {period: P2Y, from: created}}\n"
@@ -57,10 +60,13 @@ static const char rig_head[] =
     "callers:\n"
     "  desk: {key: file:desk.key, purposes: [support],"
     " reveal: {phone: value, email: mask, note: value}}\n"
-    "  clerk: {key: file:clerk.key, purposes: [account, support], reveal: {email: value}}\n";
+    "  clerk: {key: file:clerk.key, purposes: [account, support], reveal: {email: value}}\n"
+    "  crm: {key: file:crm.key, purposes: [support], domains: [crm],"
+    " reveal: {phone: value, email: value, note: value}}\n";
 
 #define DESK_KEY  "desk-key-desk-key-desk"
 #define CLERK_KEY "clerk-key-clerk-key-clerk"
+#define CRM_KEY   "crm-key-crm-key-crm-key"
 
 struct rig_options {
     const struct stub_step *const *scripts; /* of the upstream; NULL: it answers 200 "ok" */
@@ -86,7 +92,8 @@ static inline void rig_must(const struct rig *r, enum err e)
 
 static inline void rig_store(struct rig *r)
 {
-    struct vault_options options = {.roots = &r->roots, .classes = &r->classes};
+    struct vault_options options = {
+        .roots = &r->roots, .classes = &r->classes, .domains = &r->domains};
 
     r->roots = (struct root_keys){{{1, secret_alloc(ROOT_KEY_BYTES)}}, 1};
     secret_random(r->roots.at[0].bytes, ROOT_KEY_BYTES);
@@ -105,11 +112,14 @@ static inline void rig_settings(struct rig *r, const struct rig_options *o, uint
 
     scratch_write(scratch_path(&r->scratch, "desk.key"), 0, DESK_KEY, strlen(DESK_KEY));
     scratch_write(scratch_path(&r->scratch, "clerk.key"), 0, CLERK_KEY, strlen(CLERK_KEY));
+    scratch_write(scratch_path(&r->scratch, "crm.key"), 0, CRM_KEY, strlen(CRM_KEY));
     cr_assert_lt(snprintf(yaml + len, 65536 - (size_t)len, "%s", o->routes), 65536 - len);
     (void)snprintf(name, sizeof(name), "%s/lethe.yaml", r->scratch.dir);
     rig_must(r, conf_parse(name, span_str(yaml), &r->conf, &r->msg));
     rig_must(r, classes_read(conf_get(conf_root(r->conf), "classes"), &r->classes, &r->msg));
-    rig_must(r, proxy_settings_read(conf_root(r->conf), &r->classes, &r->settings, &r->msg));
+    rig_must(r, domains_read(conf_get(conf_root(r->conf), "domains"), &r->domains, &r->msg));
+    rig_must(r, proxy_settings_read(conf_root(r->conf), &r->classes, &r->domains, &r->settings,
+                                    &r->msg));
     free(yaml);
 }
 
@@ -154,6 +164,7 @@ static inline void rig_stop(struct rig *r)
     vault_close(&r->vault);
     root_keys_done(&r->roots);
     classes_done(&r->classes);
+    domains_done(&r->domains);
     conf_free(&r->conf);
     log_set_fd(2);
     close(r->log);

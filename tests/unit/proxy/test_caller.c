@@ -65,7 +65,7 @@ Test(caller, sees_what_its_only_purpose_lets_it_see)
     AUTO(callers_free) struct callers *callers = two_callers();
     const uint8_t *actions = NULL;
 
-    cr_assert_eq(caller_actions(caller_of(callers, "desk-desk-desk-desk"), SPAN_NONE, &actions),
+    cr_assert_eq(caller_actions(caller_of(callers, "desk-desk-desk-desk"), SPAN_NONE, 0, &actions),
                  ERR_OK);
     expect_actions(actions, REVEAL_MASK, REVEAL_VALUE, REVEAL_TOKEN);
 }
@@ -76,10 +76,38 @@ Test(caller, gets_nothing_of_a_class_that_does_not_list_the_purpose)
     const struct caller *clerk = caller_of(callers, "clerk-clerk-clerk-clerk");
     const uint8_t *actions = NULL;
 
-    cr_assert_eq(caller_actions(clerk, SPAN_LIT("account"), &actions), ERR_OK);
+    cr_assert_eq(caller_actions(clerk, SPAN_LIT("account"), 0, &actions), ERR_OK);
     expect_actions(actions, REVEAL_VALUE, REVEAL_TOKEN, REVEAL_TOKEN);
-    cr_assert_eq(caller_actions(clerk, SPAN_LIT("research"), &actions), ERR_OK);
+    cr_assert_eq(caller_actions(clerk, SPAN_LIT("research"), 0, &actions), ERR_OK);
     expect_actions(actions, REVEAL_TOKEN, REVEAL_TOKEN, REVEAL_TOKEN);
+}
+
+Test(caller, sees_tokens_in_domains_that_are_not_its_own)
+{
+    struct caller_def def = {.purposes = desk_purposes,
+                             .purpose_count = 1,
+                             .reveal = desk_reveal,
+                             .some_domains = true,
+                             .domains = {[3] = true}};
+    AUTO(callers_free) struct callers *callers = NULL;
+    const struct caller *desk;
+    const uint8_t *actions = NULL;
+
+    secret_hash("desk-desk-desk-desk", 19, def.key_hash);
+    callers = callers_new(&def, 1, &classes, number, NULL);
+    desk = caller_of(callers, "desk-desk-desk-desk");
+    for (size_t domain = 0; domain < DOMAINS_MAX; domain++)
+        for (int named = 0; named < 2; named++) {
+            const struct span purpose = named ? SPAN_LIT("support") : SPAN_NONE;
+
+            cr_assert_eq(caller_actions(desk, purpose, domain, &actions), ERR_OK);
+            if (domain == 3)
+                expect_actions(actions, REVEAL_MASK, REVEAL_VALUE, REVEAL_TOKEN);
+            else
+                expect_actions(actions, REVEAL_TOKEN, REVEAL_TOKEN, REVEAL_TOKEN);
+        }
+    cr_assert_eq(caller_actions(desk, SPAN_LIT("account"), 0, &actions), ERR_DENIED,
+                 "a purpose is no less refused");
 }
 
 Test(caller, with_several_purposes_must_say_which)
@@ -88,7 +116,7 @@ Test(caller, with_several_purposes_must_say_which)
     const uint8_t *untouched = NULL;
 
     cr_expect_eq(
-        caller_actions(caller_of(callers, "clerk-clerk-clerk-clerk"), SPAN_NONE, &untouched),
+        caller_actions(caller_of(callers, "clerk-clerk-clerk-clerk"), SPAN_NONE, 0, &untouched),
         ERR_INVALID);
     cr_expect_null(untouched);
 }
@@ -102,7 +130,7 @@ Test(caller, cannot_claim_a_purpose_it_was_not_given)
     const uint8_t *untouched = NULL;
 
     for (size_t i = 0; i < COUNT_OF(claims); i++)
-        cr_expect_eq(caller_actions(desk, span_str(claims[i]), &untouched), ERR_DENIED, "%s",
+        cr_expect_eq(caller_actions(desk, span_str(claims[i]), 0, &untouched), ERR_DENIED, "%s",
                      claims[i]);
     cr_expect_null(untouched);
 }
@@ -124,9 +152,10 @@ Test(caller, without_a_key_sees_tokens_for_no_purpose)
 {
     const uint8_t *actions = NULL, *untouched = NULL;
 
-    cr_assert_eq(caller_actions(caller_anonymous(), SPAN_NONE, &actions), ERR_OK);
+    cr_assert_eq(caller_actions(caller_anonymous(), SPAN_NONE, 0, &actions), ERR_OK);
     expect_actions(actions, REVEAL_TOKEN, REVEAL_TOKEN, REVEAL_TOKEN);
-    cr_expect_eq(caller_actions(caller_anonymous(), SPAN_LIT("support"), &untouched), ERR_DENIED);
+    cr_expect_eq(caller_actions(caller_anonymous(), SPAN_LIT("support"), 0, &untouched),
+                 ERR_DENIED);
 }
 
 Test(caller, may_be_nobody_at_all)

@@ -45,8 +45,8 @@ Test(server, refuses_a_port_that_somebody_has)
                    "threads: 2\nupstreams: {app: {url: \"http://127.0.0.1:1\"}}\n",
                    r.port);
     rig_must(&second, conf_parse("f.yaml", span_str(yaml), &second.conf, &second.msg));
-    rig_must(&second, proxy_settings_read(conf_root(second.conf), &r.classes, &second.settings,
-                                          &second.msg));
+    rig_must(&second, proxy_settings_read(conf_root(second.conf), &r.classes, &r.domains,
+                                          &second.settings, &second.msg));
     cr_expect_eq(proxy_start(second.settings, r.vault, &proxy, &second.msg), ERR_IO);
     cr_expect_null(proxy);
     cr_expect_not_null(strstr(second.msg.text, proxy_address(r.proxy, 0)), "%s", second.msg.text);

@@ -20,6 +20,9 @@ static struct class_def class_defs[] = {
     {.name = note_name, .purposes = {support}, .purpose_count = 1},
 };
 static const struct classes classes = {class_defs, 2};
+static char default_name[] = "default", crm_name[] = "crm";
+static char *domain_names[] = {default_name, crm_name};
+static const struct domains domains = {domain_names, 2};
 
 struct reading {
     struct scratch scratch;
@@ -39,8 +42,9 @@ static enum err read_text(struct reading *r, const char *yaml)
     scratch_write(scratch_path(&r->scratch, "b.key"), 0, "key-key-key-key-b", 17);
     (void)snprintf(name, sizeof(name), "%s/lethe.yaml", r->scratch.dir);
     e = conf_parse(name, span_str(yaml), &r->conf, &r->msg);
-    return e == ERR_OK ? proxy_settings_read(conf_root(r->conf), &classes, &r->settings, &r->msg)
-                       : e;
+    return e == ERR_OK
+               ? proxy_settings_read(conf_root(r->conf), &classes, &domains, &r->settings, &r->msg)
+               : e;
 }
 
 static void done(struct reading *r)
@@ -168,6 +172,32 @@ Test(settings, resolve_upstreams_to_addresses_with_ports)
     done(&r);
 }
 
+Test(settings, put_routes_and_callers_into_domains)
+{
+    static const char yaml[] =
+        SMALLEST "callers:\n"
+                 "  a: {key: file:a.key, purposes: [support], domains: [crm]}\n"
+                 "  b: {key: file:b.key, purposes: [support]}\n"
+                 "routes:\n"
+                 "  - {path: /a, upstream: app, domain: crm}\n"
+                 "  - {path: /b, upstream: app}\n"
+                 "  - {path: /c, upstream: app, domain: default}\n";
+    struct reading r;
+
+    cr_assert_eq(read_text(&r, yaml), ERR_OK, "%s", r.msg.text);
+    cr_expect_eq(r.settings->route_defs[0].domain, 1);
+    cr_expect_eq(r.settings->route_defs[1].domain, 0);
+    cr_expect_eq(r.settings->route_defs[2].domain, 0);
+    cr_expect(r.settings->callers[0].some_domains);
+    cr_expect(!r.settings->callers[0].domains[0] && r.settings->callers[0].domains[1]);
+    cr_expect_not(r.settings->callers[1].some_domains);
+    done(&r);
+    expect_refused(SMALLEST "routes:\n  - {path: /a, upstream: app, domain: shop}\n", "4:39",
+                   "there is no domain \"shop\" under `domains`");
+    expect_refused(SMALLEST "routes:\n  - {path: /a, upstream: app, domain: [crm]}\n", "4:39",
+                   "text");
+}
+
 Test(settings, name_each_kind_of_subject)
 {
     static const char yaml[] =
@@ -282,6 +312,11 @@ Test(settings, refuse_wrong_callers)
         {CALLER("key: file:a.key, purposes: [support], reveal: {mail: value}"), "3:68", "mail"},
         {CALLER("key: file:a.key, purposes: [support], reveal: {email: all}"), "3:69", "mask"},
         {CALLER("key: file:a.key, purposes: [support], reveals: {}"), "3:53", "reveal"},
+        {CALLER("key: file:a.key, purposes: [support], domains: crm"), "3:62", "list"},
+        {CALLER("key: file:a.key, purposes: [support], domains: []"), "3:62", "at least one"},
+        {CALLER("key: file:a.key, purposes: [support], domains: [crm, shop]"), "3:68", "\"shop\""},
+        {CALLER("key: file:a.key, purposes: [support], domains: [crm, crm]"), "3:68", "twice"},
+        {CALLER("key: file:a.key, purposes: [support], domains: [7]"), "3:63", "text"},
         {SMALLEST "callers: {a: {key: file:a.key, purposes: [support]},\n"
                   "          b: {key: file:a.key, purposes: [account]}}\n",
          "4:20", "same key"},
@@ -324,7 +359,7 @@ Test(settings, take_keys_only_from_closed_files_of_a_certain_length)
         (void)snprintf(yaml, sizeof(yaml),
                        SMALLEST "callers: {c: {key: \"file:%s\", purposes: [support]}}\n", path);
         cr_assert_eq(conf_parse("f.yaml", span_str(yaml), &r.conf, &r.msg), ERR_OK);
-        e = proxy_settings_read(conf_root(r.conf), &classes, &r.settings, &r.msg);
+        e = proxy_settings_read(conf_root(r.conf), &classes, &domains, &r.settings, &r.msg);
         cr_expect_eq(e, files[i].good ? ERR_OK : ERR_CONFIG, "%zu: %s", i, r.msg.text);
         cr_expect_not_null(strstr(r.msg.text, files[i].words), "%zu: %s", i, r.msg.text);
         cr_expect_null(strstr(r.msg.text, "0123456789"), "a key never stands in a message");
@@ -343,7 +378,8 @@ Test(settings, refuse_a_key_that_is_too_long)
     (void)snprintf(yaml, sizeof(yaml),
                    SMALLEST "callers: {c: {key: \"file:%s\", purposes: [support]}}\n", path);
     cr_assert_eq(conf_parse("f.yaml", span_str(yaml), &r.conf, &r.msg), ERR_OK);
-    cr_expect_eq(proxy_settings_read(conf_root(r.conf), &classes, &r.settings, &r.msg), ERR_CONFIG);
+    cr_expect_eq(proxy_settings_read(conf_root(r.conf), &classes, &domains, &r.settings, &r.msg),
+                 ERR_CONFIG);
     done(&r);
 }
 
