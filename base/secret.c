@@ -97,3 +97,8 @@ void secret_wipe(void *bytes, size_t len)
 {
     sodium_memzero(bytes, len);
 }
+
+void secret_wipe_stack(void)
+{
+    sodium_stackzero(16384);
+}

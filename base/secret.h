@@ -30,5 +30,7 @@ enum { SECRET_HASH_BYTES = 32 };
 void secret_hash(const void *bytes, size_t len, uint8_t ret[SECRET_HASH_BYTES]);
 /* Constant-time comparison of secrets, MACs and tokens. */
 bool secret_equal(const void *a, const void *b, size_t len) MUST_CHECK;
+/* Zero the stack below the caller: what functions that have returned left there. */
+void secret_wipe_stack(void);
 /* Zero that the compiler cannot remove. */
 void secret_wipe(void *bytes, size_t len);

@@ -192,7 +192,9 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     enum err e;
 
     store_read_begin(w->store);
-    e = atomic_load(&w->v->failed) ? ERR_IO : find(w, op, &record, &domain);
+    e = vault__may_serve(w->v);
+    if (e == ERR_OK)
+        e = find(w, op, &record, &domain);
     if (e != ERR_OK) {
         store_read_end(w->store);
         store_rollback(w->store);

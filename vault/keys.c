@@ -23,7 +23,21 @@ enum err vault__own_key(const struct slab *slab, uint64_t slot, enum slab_kind k
     return e;
 }
 
-static enum err load(struct vault *v, struct errmsg *msg)
+/* The key that chains the ledger, once that is open. */
+static enum err load_ledger_key(struct vault *v)
+{
+    AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+    enum err e;
+
+    if (v->ledger == NULL)
+        return ERR_OK;
+    e = vault__own_key(v->slab, SLAB_SLOT_LEDGER, SLAB_LEDGER, key);
+    if (e == ERR_OK)
+        ledger_unseal(v->ledger, key);
+    return e;
+}
+
+enum err vault__keys_load(struct vault *v, struct errmsg *msg)
 {
     AUTO(secret_free) uint8_t *seed = secret_alloc(CRYPTO_KEY_BYTES);
     enum err e = vault__own_key(v->slab, SLAB_SLOT_LOCATOR, SLAB_LOCATOR, v->locator_key);
@@ -36,7 +50,19 @@ static enum err load(struct vault *v, struct errmsg *msg)
         return errmsg_set(
             msg, e, "%s/" VAULT_SLAB ": the signing key cannot be read; restore keys.slab", v->dir);
     vault__key_pair(seed, v->public_key, v->signing_key);
+    e = load_ledger_key(v);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e,
+                          "%s/" VAULT_SLAB ": the ledger's key cannot be read; restore keys.slab",
+                          v->dir);
     return ERR_OK;
+}
+
+void vault__keys_wipe(struct vault *v)
+{
+    secret_wipe(v->locator_key, CRYPTO_KEY_BYTES);
+    secret_wipe(v->signing_key, CRYPTO_SECRET_KEY_BYTES);
+    ledger_seal(v->ledger);
 }
 
 enum err vault__keys_open(struct vault *v, const struct root_keys *roots, struct errmsg *msg)
@@ -44,7 +70,7 @@ enum err vault__keys_open(struct vault *v, const struct root_keys *roots, struct
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_SLAB);
     enum err e = slab_open(path, roots, &v->slab, msg);
 
-    return e == ERR_OK ? load(v, msg) : e;
+    return e == ERR_OK ? vault__keys_load(v, msg) : e;
 }
 
 void vault_key_status(const struct vault *v, struct vault_key_status *ret)
@@ -60,13 +86,25 @@ void vault_key_status(const struct vault *v, struct vault_key_status *ret)
     };
 }
 
+bool vault_is_sealed(const struct vault *v)
+{
+    return atomic_load(&v->sealed);
+}
+
 enum err vault_sign(const struct vault *v, struct span message, uint8_t ret[VAULT_SIGNATURE_BYTES])
 {
+    enum err e = ERR_OK;
+
     REQUIRE(message.len > sizeof(SIGNED_HEAD) &&
             memcmp(message.at, SIGNED_HEAD, sizeof(SIGNED_HEAD) - 1) == 0 &&
             memchr(message.at, 0, message.len) != NULL);
-    vault__sign(v->signing_key, message, ret);
-    return ERR_OK;
+    (void)pthread_rwlock_rdlock(vault__keys_lock(v));
+    if (atomic_load(&v->sealed))
+        e = ERR_SEALED;
+    else
+        vault__sign(v->signing_key, message, ret);
+    (void)pthread_rwlock_unlock(vault__keys_lock(v));
+    return e;
 }
 
 void vault_sign_public(const struct vault *v, uint8_t ret[VAULT_PUBLIC_BYTES])

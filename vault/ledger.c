@@ -25,7 +25,8 @@ struct ledger {
     int fd;
     uint8_t *key;         /* guarded */
     bool failed;          /* a sync or a cut failed: what the file holds is not known any more */
-    pthread_mutex_t lock; /* over the two below */
+    pthread_mutex_t lock; /* over those below, and the key */
+    bool sealed;          /* the key is wiped */
     uint64_t seq;
     uint8_t head[CRYPTO_HASH_BYTES];
 };
@@ -295,6 +296,24 @@ enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
     return ERR_OK;
 }
 
+void ledger_seal(struct ledger *l)
+{
+    if (l == NULL)
+        return;
+    (void)pthread_mutex_lock(&l->lock);
+    secret_wipe(l->key, CRYPTO_KEY_BYTES);
+    l->sealed = true;
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
+void ledger_unseal(struct ledger *l, const uint8_t key[CRYPTO_KEY_BYTES])
+{
+    (void)pthread_mutex_lock(&l->lock);
+    memcpy(l->key, key, CRYPTO_KEY_BYTES);
+    l->sealed = false;
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
 /* ---- using it ---- */
 
 /* Write a record at the end and make it durable. On an error it is cut off again. */
@@ -326,6 +345,8 @@ enum err ledger_append(struct ledger *l, struct ledger_record *record)
 
     if (l->failed || FAULT_FAILS("ledger.append"))
         return ERR_IO;
+    if (l->sealed)
+        return ERR_SEALED;
     r.seq = l->seq + 1;
     encode(&r, l->key, l->head, bytes);
     e = write_last(l, bytes);
@@ -375,13 +396,34 @@ void ledger_head(const struct ledger *l, uint8_t ret[CRYPTO_HASH_BYTES])
     (void)ledger_position(l, ret);
 }
 
+/* For a walk on any thread: the writer may wipe its own meanwhile. */
+static enum err copy_key(const struct ledger *l, uint8_t **ret_key)
+{
+    AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+    bool sealed;
+
+    (void)pthread_mutex_lock(lock_of(l));
+    sealed = l->sealed;
+    memcpy(key, l->key, CRYPTO_KEY_BYTES);
+    (void)pthread_mutex_unlock(lock_of(l));
+    if (sealed)
+        return ERR_SEALED;
+    *ret_key = TAKE(key);
+    return ERR_OK;
+}
+
 enum err ledger_head_at(const struct ledger *l, uint64_t seq, uint8_t ret[CRYPTO_HASH_BYTES])
 {
-    struct walk w = {.fd = l->fd, .key = l->key};
+    AUTO(secret_free) uint8_t *key = NULL;
+    struct walk w = {.fd = l->fd};
     enum err e;
 
     if (seq > ledger_seq(l))
         return ERR_NOT_FOUND;
+    e = copy_key(l, &key);
+    if (e != ERR_OK)
+        return e;
+    w.key = key;
     e = walk_records(&w, seq, NULL, NULL);
     if (e != ERR_OK)
         return e;
@@ -394,10 +436,15 @@ enum err ledger_head_at(const struct ledger *l, uint64_t seq, uint8_t ret[CRYPTO
 enum err ledger_each(struct ledger *l, enum err (*fn)(const struct ledger_record *, void *),
                      void *context)
 {
-    struct walk w = {.fd = l->fd, .key = l->key};
+    AUTO(secret_free) uint8_t *key = NULL;
+    struct walk w = {.fd = l->fd};
     uint64_t seq = ledger_seq(l);
-    enum err e = walk_records(&w, seq, fn, context);
+    enum err e = copy_key(l, &key);
 
+    if (e != ERR_OK)
+        return e;
+    w.key = key;
+    e = walk_records(&w, seq, fn, context);
     if (e != ERR_OK)
         return e;
     return w.seq == seq ? ERR_OK : ERR_CORRUPT;

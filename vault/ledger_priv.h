@@ -64,6 +64,10 @@ enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
                      const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
                      struct errmsg *msg) MUST_CHECK;
 void ledger_close(struct ledger **ledger);
+/* Wipe the key, and take it again: appending and reading are SEALED meanwhile. By the writer; a walk
+ * over the records that has begun goes to its end. NULL is fine. */
+void ledger_seal(struct ledger *l);
+void ledger_unseal(struct ledger *l, const uint8_t key[CRYPTO_KEY_BYTES]);
 /* Append and fdatasync; fills seq. On an error nothing counts as appended (the tail is cut back). */
 enum err ledger_append(struct ledger *l, struct ledger_record *record) MUST_CHECK;
 uint64_t ledger_seq(const struct ledger *l);

@@ -64,12 +64,14 @@ void vault_reader_close(struct vault_reader **reader)
 enum err vault_read_begin(struct vault_reader *r)
 {
     unsigned generation;
+    enum err e;
 
     REQUIRE(!r->reading);
     (void)pthread_mutex_lock(&r->lock);
-    if (atomic_load(&r->v->failed)) {
+    e = vault__may_serve(r->v);
+    if (e != ERR_OK) {
         (void)pthread_mutex_unlock(&r->lock);
-        return ERR_IO;
+        return e;
     }
     generation = atomic_load(&r->v->names_generation);
     if (generation != r->names_generation) {

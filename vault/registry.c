@@ -166,10 +166,24 @@ const struct class_def *vault_class_def(const struct vault *v, uint16_t class_id
 
 /* ---- domains ---- */
 
+static struct domain_key *find_key(const struct vault *v, uint16_t domain)
+{
+    struct domain_key *d = atomic_load(&v->domains);
+
+    while (d != NULL && d->domain != domain)
+        d = d->next;
+    return d;
+}
+
 static void publish(struct vault *v, uint16_t domain, const uint8_t key[CRYPTO_KEY_BYTES])
 {
-    struct domain_key *d = mem_alloc(sizeof(*d));
+    struct domain_key *d = find_key(v, domain);
 
+    if (d != NULL) { /* wiped when the vault was sealed */
+        memcpy(d->key, key, CRYPTO_KEY_BYTES);
+        return;
+    }
+    d = mem_alloc(sizeof(*d));
     d->domain = domain;
     d->key = secret_alloc(CRYPTO_KEY_BYTES);
     memcpy(d->key, key, CRYPTO_KEY_BYTES);
@@ -177,12 +191,17 @@ static void publish(struct vault *v, uint16_t domain, const uint8_t key[CRYPTO_K
     atomic_store(&v->domains, d); /* one thread adds, any reads */
 }
 
-const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain)
+void vault__domains_wipe(struct vault *v)
 {
     for (const struct domain_key *d = atomic_load(&v->domains); d != NULL; d = d->next)
-        if (d->domain == domain)
-            return d->key;
-    return NULL;
+        secret_wipe(d->key, CRYPTO_KEY_BYTES);
+}
+
+const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain)
+{
+    const struct domain_key *d = find_key(v, domain);
+
+    return d == NULL ? NULL : d->key;
 }
 
 void vault__domains_free(struct vault *v)

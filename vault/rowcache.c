@@ -174,3 +174,9 @@ void rowcache_drop(struct rowcache *c, uint64_t slot)
         c->owners[i] = 0;
     }
 }
+
+void rowcache_clear(struct rowcache *c)
+{
+    secret_wipe(c->entries, c->capacity * sizeof(c->entries[0]));
+    memset(c->owners, 0, c->capacity * sizeof(c->owners[0]));
+}

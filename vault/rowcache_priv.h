@@ -28,5 +28,6 @@ bool rowcache_by_value(const struct rowcache *c, const uint8_t fingerprint[CRYPT
                        uint64_t owner, struct store_row *ret);
 void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
                         uint64_t owner, const struct store_row *found);
-/* Wipe everything of one subject. */
+/* Wipe everything of one subject, or all. */
 void rowcache_drop(struct rowcache *c, uint64_t slot);
+void rowcache_clear(struct rowcache *c);

@@ -251,7 +251,8 @@ static struct vault *new_vault(const char *dir)
         v->db_fds[i] = -1;
     v->locator_key = secret_alloc(CRYPTO_KEY_BYTES);
     v->signing_key = secret_alloc(CRYPTO_SECRET_KEY_BYTES);
-    REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0);
+    REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0 &&
+            pthread_rwlock_init(&v->keys_lock, NULL) == 0);
     return v;
 }
 
@@ -298,6 +299,7 @@ void vault_close(struct vault **vault)
     ledger_close(&v->ledger);
     secret_free(&v->locator_key);
     secret_free(&v->signing_key);
+    (void)pthread_rwlock_destroy(&v->keys_lock);
     (void)pthread_mutex_destroy(&v->readers_lock);
     vault__fd_close(&v->lock_fd);
     free(v->dir);

@@ -80,8 +80,11 @@ struct vault_key_status {
     uint64_t rewrapped;     /* of these: known not to need old_epoch; all when it is 0 */
 };
 
-/* Any thread; does not block on storage. */
+/* Any thread; does not block on storage. Also while sealed. */
 void vault_key_status(const struct vault *v, struct vault_key_status *ret);
+
+/* Are the keys wiped (VAULT_SEAL)? Any thread. */
+bool vault_is_sealed(const struct vault *v);
 
 /* Sign with the store's key (Ed25519, RFC 8032). The key is one for all purposes, so a message says by
  * its first bytes what it is: it must begin with "lethe-v1 ", the purpose and a zero byte, as in
@@ -111,7 +114,9 @@ enum vault_op_kind {
     VAULT_RECTIFY,
     VAULT_ERASURE_CLOSE,
     VAULT_ROTATE_BEGIN,
-    VAULT_ROTATE_STEP
+    VAULT_ROTATE_STEP,
+    VAULT_SEAL,
+    VAULT_UNSEAL
 };
 
 /* First member of every operation below. The caller owns it and keeps it alive until done. */
@@ -253,6 +258,21 @@ struct vault_rotate_step {
     size_t limit;
     uint64_t rewrapped; /* out: in this step */
     bool more;          /* out */
+};
+
+/* Wipe every key from memory: the writer's, every reader's (waiting out read transactions), those of the
+ * store itself. Done when none is left. From then on every operation, vault_read_begin() and
+ * vault_sign() answer SEALED; what was acknowledged stays, and closing works. Idempotent. */
+struct vault_seal {
+    struct vault_op op; /* kind VAULT_SEAL */
+};
+
+/* Take the keys again. SEALED, CORRUPT, IO, with a message, as from vault_open(): then it stays sealed.
+ * The readers' caches fill as they did at first. OK, and nothing happens, when it is not sealed. */
+struct vault_unseal {
+    struct vault_op op; /* kind VAULT_UNSEAL */
+    const struct root_keys *roots;
+    struct errmsg *msg; /* out; may be NULL */
 };
 
 /* ---- erasures ---- */

@@ -3,8 +3,8 @@
  *
  * Who touches what: `slab` reads from any thread, writes from the writer thread; `ledger` and the
  * writer's store belong to the writer thread; a reader belongs to its thread, and the writer enters
- * it under its lock to drop an erased subject's key. Lock order: readers_lock, then a reader's
- * lock. */
+ * it under its lock to drop an erased subject's key. Lock order: readers_lock, a reader's lock,
+ * keys_lock, the slab's own. */
 #pragma once
 
 #include <pthread.h>
@@ -30,7 +30,7 @@ enum { VAULT_DB_FILES = 3 };
 /* The keys that a domain's blind indexes are made with; a list that only grows. */
 struct domain_key {
     uint16_t domain;
-    uint8_t *key; /* CRYPTO_KEY_BYTES in guarded memory */
+    uint8_t *key; /* CRYPTO_KEY_BYTES in guarded memory; wiped while sealed */
     struct domain_key *next;
 };
 
@@ -51,6 +51,10 @@ struct vault {
     int db_fds[VAULT_DB_FILES];
     struct slab *slab;
     struct ledger *ledger;
+    /* Over every key below and the domains'. The writer and readers inside a read transaction need not
+     * take it: the writer is who wipes, and waits for the others first. */
+    pthread_rwlock_t keys_lock;
+    atomic_bool sealed;
     uint8_t *locator_key; /* TOKEN_LOCATOR_KEY_BYTES, guarded */
     uint8_t *signing_key; /* CRYPTO_SECRET_KEY_BYTES, guarded */
     uint8_t public_key[VAULT_PUBLIC_BYTES];
@@ -86,6 +90,20 @@ struct vault_reader {
     struct vault_reader *next;
 };
 
+/* IO: keys may be in an unknown state. SEALED: there are none. */
+static inline enum err vault__may_serve(const struct vault *v)
+{
+    if (atomic_load(&v->failed))
+        return ERR_IO;
+    return atomic_load(&v->sealed) ? ERR_SEALED : ERR_OK;
+}
+
+/* The locks are no part of what a caller sees as const. */
+static inline pthread_rwlock_t *vault__keys_lock(const struct vault *v)
+{
+    return (pthread_rwlock_t *)&v->keys_lock;
+}
+
 /* DIR/NAME; caller frees. */
 char *vault__path(const char *dir, const char *name);
 
@@ -107,13 +125,20 @@ enum err vault__domains_register(struct vault *v, struct store *s, const struct 
 enum err vault__domains_load(struct vault *v, struct errmsg *msg) MUST_CHECK;
 /* NULL when the domain is not configured. Any thread. */
 const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain);
+void vault__domains_wipe(struct vault *v); /* the keys, under keys_lock */
 void vault__domains_free(struct vault *v);
 
 /* ---- keys.c ---- */
 
-/* Open keys.slab and load the keys of the vault itself. */
+/* Every unwrapped key that is neither a subject's nor a domain's is held and loaded here, and wiped here
+ * when the vault is sealed.
+ *
+ * Open keys.slab and load the keys of the vault itself. */
 enum err vault__keys_open(struct vault *v, const struct root_keys *roots, struct errmsg *msg)
     MUST_CHECK;
+/* Load them again after slab_unseal(); wipe them. Under keys_lock. */
+enum err vault__keys_load(struct vault *v, struct errmsg *msg) MUST_CHECK;
+void vault__keys_wipe(struct vault *v);
 /* Read one of the fixed slots; CORRUPT unless a key of that kind is in it. */
 enum err vault__own_key(const struct slab *slab, uint64_t slot, enum slab_kind kind,
                         uint8_t ret[CRYPTO_KEY_BYTES]) MUST_CHECK;

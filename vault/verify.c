@@ -61,13 +61,14 @@ static bool no_reader_has(struct vault *v, uint64_t slot)
     return none;
 }
 
-/* The slot itself first, then the store's own keys, then subjects' keys spread over the slab. */
-static bool unreadable(struct vault *v, const struct vault_erasure *erasure)
+/* The slot itself first, then the store's own keys, then subjects' keys spread over the slab. Under
+ * keys_lock, not sealed. */
+static bool no_key_opens(const struct vault *v, const struct vault_erasure *erasure)
 {
     const struct vault_sample *sample = erasure->sample;
     const uint64_t used = slab_slots_used(v->slab);
     const uint64_t step = used / KEYS_TRIED_MAX + 1;
-    bool none = slot_opens_none(v, sample, erasure->slot) && no_reader_has(v, erasure->slot) &&
+    bool none = slot_opens_none(v, sample, erasure->slot) &&
                 !slab_wrapping_keys_any(v->slab, opens_some, sample) &&
                 opens_none(sample, v->locator_key);
 
@@ -76,6 +77,20 @@ static bool unreadable(struct vault *v, const struct vault_erasure *erasure)
     for (uint64_t slot = 0; none && slot < used; slot += step)
         none = slot_opens_none(v, sample, slot);
     return none;
+}
+
+static enum err unreadable(struct vault *v, const struct vault_erasure *erasure, bool *ret)
+{
+    const bool no_reader = no_reader_has(v, erasure->slot);
+    enum err e = ERR_OK;
+
+    (void)pthread_rwlock_rdlock(&v->keys_lock);
+    if (atomic_load(&v->sealed))
+        e = ERR_SEALED; /* without keys nothing would open: that proves nothing */
+    else
+        *ret = no_reader && no_key_opens(v, erasure);
+    (void)pthread_rwlock_unlock(&v->keys_lock);
+    return e;
 }
 
 /* ---- is the wrapped key anywhere? ---- */
@@ -212,8 +227,9 @@ enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasu
     found.key_absent = found.slot_zero;
     if (erasure->has_sample) {
         found.samples_tried = erasure->sample->count;
-        found.samples_unreadable = unreadable(v, erasure);
-        e = search_wrapped_key(v, erasure->sample, &found);
+        e = unreadable(v, erasure, &found.samples_unreadable);
+        if (e == ERR_OK)
+            e = search_wrapped_key(v, erasure->sample, &found);
     }
     if (e == ERR_OK)
         *ret = found;

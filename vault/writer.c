@@ -5,7 +5,7 @@
  * durable; a group is durable whole or not at all. Not here: what an operation does.
  *
  *   queue -> [tokenize, sweep, purge]* one transaction, one sync -> done ...
- *         -> erase, rectify, truncate, close, rotate    alone, in their place in the queue -> done */
+ *         -> erase, rectify, truncate, close, rotate, seal    alone, in their place in the queue -> done */
 #include "vault/writer_priv.h"
 
 #include "base/fault.h"
@@ -178,7 +178,9 @@ static void run_group(struct writer *w, struct vault_op *first)
     memset(w->disordered, 0, sizeof(w->disordered));
     for (struct vault_op *op = first; op != NULL; op = op->next)
         prepare(w, op);
-    e = atomic_load(&w->v->failed) ? ERR_IO : store_begin(w->store);
+    e = vault__may_serve(w->v);
+    if (e == ERR_OK)
+        e = store_begin(w->store);
     if (e == ERR_OK)
         e = execute_all(w, first);
     if (FAULT_MUTANT("tokenize.ack_before_commit")) {
@@ -205,8 +207,15 @@ static enum err run_one(struct writer *w, struct vault_op *op)
 {
     enum err e;
 
-    if (atomic_load(&w->v->failed))
-        return ERR_IO;
+    if (op->kind == VAULT_SEAL) {
+        vault__keys_seal(w);
+        return ERR_OK;
+    }
+    if (op->kind == VAULT_UNSEAL)
+        return vault__keys_unseal(w, (const struct vault_unseal *)op);
+    e = vault__may_serve(w->v);
+    if (e != ERR_OK)
+        return e;
     switch (op->kind) {
     case VAULT_TRUNCATE:
         e = store_truncate(w->store);

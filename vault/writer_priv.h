@@ -66,6 +66,8 @@ enum err vault__ended_forget(struct writer *w) MUST_CHECK;
 
 /* Called outside any transaction. */
 enum err vault__rectify(struct writer *w, struct vault_rectify *op) MUST_CHECK;
+void vault__keys_seal(struct writer *w);
+enum err vault__keys_unseal(struct writer *w, const struct vault_unseal *op) MUST_CHECK;
 enum err vault__rotate_begin(struct writer *w, const struct vault_rotate_begin *op) MUST_CHECK;
 enum err vault__rotate_step(struct writer *w, struct vault_rotate_step *op) MUST_CHECK;
 /* Called outside any transaction; calls done itself, at the point of acknowledgement. */
