@@ -15,6 +15,7 @@ static const struct provider_ops *const providers[] = {
     &provider_file,
     &provider_credential,
     &provider_passphrase,
+    &provider_vault,
 };
 
 /* What a path hardly is, but a key pasted here would be: 64 hexadecimal digits on end, or a long

@@ -90,3 +90,4 @@ void provider_close(struct provider **provider);
 extern const struct provider_ops provider_file;
 extern const struct provider_ops provider_credential;
 extern const struct provider_ops provider_passphrase;
+extern const struct provider_ops provider_vault;

@@ -38,6 +38,8 @@ ADAPTERS = {
     "sqlite3.h": ["vault/store_sqlite*"],
     "zlib.h": ["vault/token.c"],
     "sodium.h": ["vault/crypto.c", "base/secret.c", "keys/crypto.c"],
+    "curl/*": ["keys/http_curl.c"],
+    "p11-kit/*": ["keys/pkcs11*"],
     "openssl/*": ["base/tls.c"],
     "jansson.h": ["base/json.c"],
     "yaml.h": ["base/conf_yaml.c"],

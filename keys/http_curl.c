@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTPS to a key server on libcurl.
+ * Runs on: any thread; blocks. Holds: nothing between two calls. Invariant: no byte that libcurl
+ * allocated is given back to the heap unwiped. Not here: what is asked (keys/transit.c). */
+#include "keys/http_priv.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/tls.h"
+
+enum { URL_MAX = 1024, HEADER_MAX = KEYS_HTTP_TOKEN_MAX + 64 };
+
+/* ---- libcurl's memory ---- */
+
+/* What libcurl allocates: its size in front, so that all of it can be wiped. Tokens and keys pass
+ * through its header lists, send and receive buffers. */
+struct block {
+    size_t size;
+    max_align_t bytes[];
+};
+
+static void *wiping_alloc(size_t size)
+{
+    struct block *b;
+
+    if (size > SIZE_MAX - sizeof(*b))
+        return NULL;
+    b = malloc(sizeof(*b) + size);
+    if (b == NULL)
+        return NULL;
+    b->size = size;
+    return b->bytes;
+}
+
+static void wiping_free(void *bytes)
+{
+    struct block *b;
+
+    if (bytes == NULL)
+        return;
+    b = CONTAINER_OF(bytes, struct block, bytes);
+    secret_wipe(b->bytes, b->size);
+    free(b);
+}
+
+static void *wiping_realloc(void *bytes, size_t size)
+{
+    void *moved = wiping_alloc(size);
+
+    if (moved != NULL && bytes != NULL) {
+        size_t old = CONTAINER_OF(bytes, struct block, bytes)->size;
+
+        memcpy(moved, bytes, old < size ? old : size);
+        wiping_free(bytes);
+    }
+    return moved;
+}
+
+static void *wiping_calloc(size_t count, size_t size)
+{
+    void *bytes;
+
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    bytes = wiping_alloc(count * size);
+    if (bytes != NULL)
+        memset(bytes, 0, count * size);
+    return bytes;
+}
+
+static char *wiping_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = wiping_alloc(size);
+
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+static void start(void)
+{
+    REQUIRE(curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_alloc, wiping_free, wiping_realloc,
+                                 wiping_strdup, wiping_calloc) == CURLE_OK);
+}
+
+/* ---- one request ---- */
+
+struct call {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buf *answer;
+    size_t head_bytes;
+    bool too_large;
+};
+
+static void end_call(struct call *c)
+{
+    curl_easy_cleanup(c->easy);
+    curl_slist_free_all(c->headers);
+}
+
+static size_t on_head(char *bytes UNUSED, size_t size, size_t count, void *context)
+{
+    struct call *c = context;
+
+    c->head_bytes += size * count;
+    if (c->head_bytes > KEYS_HTTP_ANSWER_MAX) {
+        c->too_large = true;
+        return 0;
+    }
+    return size * count;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct call *c = context;
+
+    if (buf_append(c->answer, bytes, size * count) != ERR_OK) {
+        c->too_large = true;
+        return 0;
+    }
+    return size * count;
+}
+
+/* libcurl copies an option's text and fails for want of memory only. */
+#define SET(easy, option, value) REQUIRE(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+static void add_header(struct call *c, const char *name, const char *value)
+{
+    AUTO(secret_free) uint8_t *line = secret_alloc(HEADER_MAX);
+    struct curl_slist *longer;
+
+    REQUIRE(snprintf((char *)line, HEADER_MAX, "%s: %s", name, value) < HEADER_MAX);
+    longer = curl_slist_append(c->headers, (const char *)line);
+    REQUIRE(longer != NULL);
+    c->headers = longer;
+}
+
+static CURLcode on_tls_context(CURL *easy UNUSED, void *ctx, void *context UNUSED)
+{
+    return tls_guard(ctx) ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
+}
+
+static void set_security(CURL *easy, const struct keys_http *http)
+{
+    SET(easy, CURLOPT_PROTOCOLS_STR, "https");
+    SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+    SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    SET(easy, CURLOPT_PROXY, ""); /* also none that the environment names */
+    SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    if (http->ca != NULL) {
+        SET(easy, CURLOPT_CAINFO, http->ca);
+        SET(easy, CURLOPT_CAPATH, NULL); /* Debian's default would trust the system's as well */
+    }
+}
+
+static void set_request(struct call *c, const struct keys_http *http,
+                        const struct keys_http_request *request)
+{
+    char url[URL_MAX];
+
+    REQUIRE(snprintf(url, sizeof(url), "%s%s", http->address, request->path) < (int)sizeof(url));
+    SET(c->easy, CURLOPT_URL, url);
+    SET(c->easy, CURLOPT_NOSIGNAL, 1L);
+    SET(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_ms);
+    SET(c->easy, CURLOPT_TIMEOUT_MS, (long)http->total_ms);
+    SET(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(c->easy, CURLOPT_HEADERFUNCTION, on_head);
+    SET(c->easy, CURLOPT_HEADERDATA, c);
+    SET(c->easy, CURLOPT_WRITEFUNCTION, on_body);
+    SET(c->easy, CURLOPT_WRITEDATA, c);
+    add_header(c, "X-Vault-Request", "true"); /* the server's own guard against forged requests */
+    if (request->space != NULL)
+        add_header(c, "X-Vault-Namespace", request->space);
+    if (request->token != NULL)
+        add_header(c, "X-Vault-Token", (const char *)request->token);
+    if (request->body != NULL) {
+        add_header(c, "Content-Type", "application/json");
+        SET(c->easy, CURLOPT_POST, 1L);
+        SET(c->easy, CURLOPT_POSTFIELDSIZE, (long)request->body->len);
+        SET(c->easy, CURLOPT_POSTFIELDS,
+            request->body->len == 0 ? "" : (const char *)request->body->bytes);
+    }
+    SET(c->easy, CURLOPT_HTTPHEADER, c->headers);
+}
+
+/* libcurl's code, translated once. */
+static enum err fail(const struct call *c, const struct keys_http *http, CURLcode code,
+                     struct errmsg *msg)
+{
+    const char *what;
+
+    if (c->too_large)
+        return errmsg_set(msg, ERR_UPSTREAM, "%s: the answer is larger than %d bytes",
+                          http->address, KEYS_HTTP_ANSWER_MAX);
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return errmsg_set(msg, ERR_TIMEOUT, "%s: no answer in time", http->address);
+    case CURLE_SSL_CACERT_BADFILE:
+        return errmsg_set(msg, ERR_CONFIG, "%s: no certificates in PEM form can be read from it",
+                          http->ca != NULL ? http->ca : "the system's CA certificates");
+    case CURLE_COULDNT_RESOLVE_HOST:
+        what = "the host's name cannot be resolved";
+        break;
+    case CURLE_COULDNT_CONNECT:
+        what = "no connection can be made";
+        break;
+    case CURLE_PEER_FAILED_VERIFICATION:
+        what = "the server's certificate is not trusted, or is for another name";
+        break;
+    case CURLE_SSL_CONNECT_ERROR:
+        what = "TLS cannot be agreed upon";
+        break;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+        what = "the connection ended before the answer did";
+        break;
+    default:
+        what = "the request failed";
+    }
+    return errmsg_set(msg, ERR_UPSTREAM, "%s: %s", http->address, what);
+}
+
+enum err keys__http_ask(const struct keys_http *http, const struct keys_http_request *request,
+                        struct buf *answer, int *ret_status, struct errmsg *msg)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    AUTO(end_call) struct call c = {.answer = answer};
+    CURLcode code;
+    long status = 0;
+
+    REQUIRE(answer->secret && answer->max <= KEYS_HTTP_ANSWER_MAX);
+    REQUIRE(pthread_once(&once, start) == 0);
+    buf_reset(answer);
+    if (http->ca != NULL && access(http->ca, R_OK) != 0)
+        return errmsg_set(msg, ERR_CONFIG, "%s: cannot be read", http->ca);
+    c.easy = curl_easy_init();
+    REQUIRE(c.easy != NULL);
+    set_security(c.easy, http);
+    set_request(&c, http, request);
+    code = curl_easy_perform(c.easy);
+    if (code != CURLE_OK) {
+        buf_reset(answer);
+        return fail(&c, http, code, msg);
+    }
+    REQUIRE(curl_easy_getinfo(c.easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+    *ret_status = (int)status;
+    return ERR_OK;
+}
