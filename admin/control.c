@@ -6,6 +6,8 @@
  * without limit. Not here: what requests mean (admin/ops.c), the socket file (admin/socket.c). */
 #include "admin/control.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "admin/socket.h"
@@ -33,6 +35,7 @@ struct connection {
     enum connection_state state;
     struct control *control;
     struct connection *next;
+    char user[64]; /* who speaks, for receipts */
     uv_pipe_t pipe;
     uv_timer_t idle;
     int handles; /* not closed yet */
@@ -147,14 +150,16 @@ static void on_work(uv_work_t *work)
     struct connection *c = CONTAINER_OF(work, struct connection, work);
     AUTO(json_free) struct json *request = NULL;
     struct json *result = NULL, *answer;
+    struct admin admin = *c->control->admin;
     struct errmsg msg = {""};
     enum err e;
 
+    admin.executed_by = c->user;
     e = json_parse(span_of(c->in.bytes, c->line_len), &request);
     if (e != ERR_OK)
         (void)errmsg_set(&msg, e, "the request is no JSON object");
     else
-        e = ops_run(c->control->admin, request, &result, &msg);
+        e = ops_run(&admin, request, &result, &msg);
     if (e == ERR_OK) {
         answer = json_new_map();
         json_set_bool(answer, "ok", true);
@@ -284,6 +289,18 @@ static void read_more(struct connection *c)
 
 /* ---- connections ---- */
 
+/* The operating system's name of a user, or its number. */
+static void name_user(uid_t uid, char *out, size_t size)
+{
+    char bytes[1024];
+    struct passwd entry, *found = NULL;
+
+    if (getpwuid_r(uid, &entry, bytes, sizeof(bytes), &found) == 0 && found != NULL)
+        (void)snprintf(out, size, "user %.50s", found->pw_name);
+    else
+        (void)snprintf(out, size, "user %u", (unsigned)uid);
+}
+
 static bool may_speak(struct connection *c)
 {
     uid_t uid = (uid_t)-1;
@@ -292,6 +309,7 @@ static bool may_speak(struct connection *c)
         uv_fileno((const uv_handle_t *)&c->pipe, &fd) == 0 ? socket_peer(fd, &uid) : ERR_IO;
 
     if (e == ERR_OK && socket_is_allowed(uid, geteuid())) {
+        name_user(uid, c->user, sizeof(c->user));
         if (c->control->count <= CONTROL_CONNECTIONS_MAX)
             return true;
         log_event(EV_CONTROL_REFUSED, F_LIT("reason", "too many connections"));

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "retention/proof.h"
 #include "retention/rectification.h"
 #include "retention/report.h"
 #include "version.h"
@@ -20,7 +21,7 @@
 typedef enum err (*ops_handler_fn)(struct admin *admin, const struct json *request,
                                    struct json **ret_response, struct errmsg *msg);
 
-enum { REASON_MAX = 1024, NAME_IN_REASON_MIN = 4 };
+enum { WORD_MAX = 1024, NAME_IN_REASON_MIN = 4 };
 
 /* ---- members ---- */
 
@@ -306,25 +307,38 @@ static bool mentions(struct span text, struct span name)
     return false;
 }
 
-static enum err read_reason(const struct json *request, struct span subject, struct span *ret,
-                            struct errmsg *msg)
+/* A text of the operator's for the receipt: absent or empty is none. */
+static enum err read_word(const struct json *request, const char *name, struct span subject,
+                          struct span *ret, struct errmsg *msg)
 {
-    struct span reason = SPAN_NONE;
+    struct span text = SPAN_NONE;
     enum err e = ERR_OK;
 
-    if (json_get(request, "reason") != NULL)
-        e = need_text(request, "reason", &reason, msg);
+    if (json_get(request, name) != NULL)
+        e = need_text(request, name, &text, msg);
     if (e != ERR_OK)
         return e;
-    if (reason.len > REASON_MAX)
-        return errmsg_set(msg, ERR_TOO_LARGE, "the reason is longer than %d bytes", REASON_MAX);
-    if (mentions(reason, subject))
-        return errmsg_set(
-            msg, ERR_INVALID,
-            "the reason holds the subject's identifier; it is printed on the receipt, "
-            "which must name nobody");
-    *ret = reason;
+    if (text.len > WORD_MAX)
+        return errmsg_set(msg, ERR_TOO_LARGE, "the %s is longer than %d bytes", name, WORD_MAX);
+    if (mentions(text, subject))
+        return errmsg_set(msg, ERR_INVALID,
+                          "the %s holds the subject's identifier; it is printed on the receipt, "
+                          "which must name nobody",
+                          name);
+    *ret = text;
     return ERR_OK;
+}
+
+static enum err read_words(const struct admin *admin, const struct json *request,
+                           struct receipt_words *ret, struct errmsg *msg)
+{
+    const struct span subject = json_text_of(json_get(request, "subject"));
+    enum err e = read_word(request, "reason", subject, &ret->reason, msg);
+
+    if (e == ERR_OK)
+        e = read_word(request, "reference", subject, &ret->reference, msg);
+    ret->executed_by = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by);
+    return e;
 }
 
 static enum err find_named(const struct admin *admin, struct vault_reader *reader,
@@ -375,20 +389,20 @@ static enum err find_person_now(struct admin *admin, const struct json *request,
 static enum err run_erase(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg)
 {
-    struct span reason;
+    struct receipt_words words;
     struct receipt receipt;
     uint64_t slot;
-    enum err e = read_reason(request, json_text_of(json_get(request, "subject")), &reason, msg);
+    enum err e = read_words(admin, request, &words, msg);
 
     if (e == ERR_OK)
         e = find_person_now(admin, request, &slot, msg);
     if (e != ERR_OK)
         return e;
     /* Slots are never given out again: whoever is erased meanwhile is not found, nobody else is. */
-    e = erasure_run_slot(admin->erasures, slot, &receipt);
+    e = erasure_run_slot(admin->erasures, slot, &words, &receipt);
     if (e != ERR_OK)
         return no_such_subject(e, msg);
-    return receipt_json(&receipt, admin->vault, admin->classes, reason, ret_response);
+    return receipt_json(&receipt, admin->vault, &words, ret_response);
 }
 
 static struct json *subject_map(const struct admin *admin, const struct vault_subject_info *info,
@@ -525,6 +539,93 @@ static enum err run_rectify(struct admin *admin, const struct json *request,
     return ERR_OK;
 }
 
+/* ---- receipts ---- */
+
+static enum err read_kept(struct admin *admin, const uint8_t number[VAULT_ID_BYTES],
+                          struct json **ret_tree)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init(&text, PROOF_DOCUMENT_MAX);
+    e = vault_receipt_read(admin->vault, number, &text);
+    if (e != ERR_OK)
+        return e;
+    return json_parse(buf_span(&text), ret_tree) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err run_receipt_show(struct admin *admin, const struct json *request,
+                                 struct json **ret_response, struct errmsg *msg)
+{
+    uint8_t number[VAULT_ID_BYTES];
+    struct span text;
+    enum err e = need_text(request, "number", &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (!proof_unhex(text, number, sizeof(number)))
+        return errmsg_set(msg, ERR_INVALID, "a receipt's number is 32 hexadecimal digits");
+    e = read_kept(admin, number, ret_response);
+    return e == ERR_NOT_FOUND
+               ? errmsg_set(msg, e,
+                            "no receipt of this number is kept here; an erasure that is still open "
+                            "gets one when it is completed (see `lethe receipt list`)")
+               : e;
+}
+
+static struct json *entry_map(const struct vault_receipt_entry *entry)
+{
+    struct json *map = json_new_map();
+
+    json_set_int(map, "ledger", (int64_t)entry->ledger_seq);
+    receipt_set_id(map, "number", entry->erasure);
+    receipt_set_instant(map, "begun", entry->begun_ms);
+    json_set_str(map, "state", entry->is_closed ? "completed" : "open");
+    return map;
+}
+
+static enum err run_receipt_list(struct admin *admin, const struct json *request,
+                                 struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    AUTO(json_free) struct json *list = json_new_list();
+    struct vault_receipt_entry entry = {.ledger_seq =
+                                            (uint64_t)json_int_of(json_get(request, "after"), 0)};
+    struct json *map;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < OPS_VALUES_MAX; i++) {
+        e = vault_receipt_next(admin->vault, entry.ledger_seq, &entry);
+        if (e == ERR_OK)
+            json_add(list, entry_map(&entry));
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    map = json_new_map();
+    json_set_bool(map, "more", e == ERR_OK);
+    json_set(map, "receipts", TAKE(list));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+static enum err run_key_public(struct admin *admin, const struct json *request UNUSED,
+                               struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    AUTO(buf_done) struct buf pem = {.max = 0};
+    uint8_t key[VAULT_PUBLIC_BYTES];
+    struct json *map;
+    enum err e;
+
+    vault_sign_public(admin->vault, key);
+    buf_init(&pem, 1024);
+    e = proof_pem_write(key, &pem);
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set(map, "pem", json_new_text(buf_span(&pem)));
+    *ret_response = map;
+    return ERR_OK;
+}
+
 /* ---- reports ---- */
 
 static enum err run_report_retention(struct admin *admin, const struct json *request UNUSED,
@@ -542,14 +643,17 @@ static enum err run_report_retention(struct admin *admin, const struct json *req
 
 static const struct operation {
     const char *name;
-    const char *members[5]; /* besides "op" */
+    const char *members[6]; /* besides "op" */
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, run_tokenize},
     {"reveal", {"tokens", "domain", NULL}, run_reveal},
     {"rectify", {"token", "value", "subject", "domain", NULL}, run_rectify},
-    {"subject.erase", {"subject", "domain", "token", "reason", NULL}, run_erase},
+    {"subject.erase", {"subject", "domain", "token", "reason", "reference", NULL}, run_erase},
+    {"receipt.show", {"number", NULL}, run_receipt_show},
+    {"receipt.list", {"after", NULL}, run_receipt_list},
+    {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", NULL}, run_show},
     {"report.retention", {NULL}, run_report_retention},
 };

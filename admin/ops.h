@@ -17,6 +17,7 @@ struct admin {
     struct vault *vault;
     const struct classes *classes;
     struct erasures *erasures;
+    const char *executed_by; /* who asks, for receipts; NULL: "cli" */
 };
 
 enum ops_limits {
@@ -30,8 +31,11 @@ enum ops_limits {
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
  *   reveal          {tokens[], domain?}                           {"values": [...]}
  *   rectify         {token, value, subject?, domain?}             {"class"}
- *   subject.erase   {subject, domain? | token, reason?}           the receipt
+ *   subject.erase   {subject, domain? | token, reason?, reference?}  the receipt, signed
  *   subject.show    {subject, domain? | token}                    {"subject", "domain", ...}
+ *   receipt.show    {number}                                      a receipt that was kept
+ *   receipt.list    {after?}                                      {"receipts": [...], "more"}
+ *   key.public      {}                                            {"pem": what checks receipts}
  *   report.retention {}                                           the report
  *
  * Values are strings; a number or boolean that an application sent comes back as its text. A token

@@ -282,6 +282,11 @@ void json_set_bool(struct json *map, const char *name, bool b)
     json_set(map, name, json_new_bool(b));
 }
 
+void json_remove(struct json *map, const char *name)
+{
+    (void)json_object_del(raw(map), name);
+}
+
 void json_add(struct json *list, struct json *value)
 {
     REQUIRE(json_array_append_new(raw(list), raw(value)) == 0);

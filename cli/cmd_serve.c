@@ -75,7 +75,6 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                                     .classes = &s->settings.classes,
                                     .domains = &s->settings.domains};
     const char *risk;
-    struct vault_key_status keys;
     enum err e;
 
     e = keys_load(s->settings.keys, &roots, msg);
@@ -85,8 +84,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     e = vault_open(&options, &s->vault, msg);
     if (e != ERR_OK)
         return e;
-    vault_key_status(s->vault, &keys);
-    s->erasures = erasures_new(s->vault, keys.epoch);
+    s->erasures = erasures_new(s->vault, NULL);
     s->admin =
         (struct admin){.vault = s->vault, .classes = &s->settings.classes, .erasures = s->erasures};
     risk = vault_medium_risk(s->vault);

@@ -47,7 +47,6 @@ static enum err open_store(struct session *s, struct errmsg *msg)
                                     .roots = &roots,
                                     .classes = &s->settings.classes,
                                     .domains = &s->settings.domains};
-    struct vault_key_status keys;
     enum err e;
 
     e = keys_load(s->settings.keys, &roots, msg);
@@ -61,8 +60,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
                           s->settings.store_dir);
     if (e != ERR_OK)
         return e;
-    vault_key_status(s->vault, &keys);
-    s->erasures = erasures_new(s->vault, keys.epoch);
+    s->erasures = erasures_new(s->vault, NULL);
     return finish_erasures(s, msg);
 }
 

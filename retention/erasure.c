@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "retention/proof.h"
 
 enum {
     BATCH_ROWS = 500,  /* between commits of others: one batch takes about 2 ms */
@@ -32,21 +33,22 @@ struct working {
 
 struct erasures {
     struct vault *vault;
-    uint32_t root_epoch;
-    pthread_mutex_t begin; /* held while an erasure enters the ledger and the list below */
-    pthread_mutex_t lock;  /* guards the rest */
+    struct period key_rotation; /* zero: no rule */
+    pthread_mutex_t begin;      /* held while an erasure enters the ledger and the list below */
+    pthread_mutex_t lock;       /* guards the rest */
     pthread_cond_t stopped;
     bool stopping;
     struct working *working;
 };
 
-struct erasures *erasures_new(struct vault *vault, uint32_t root_epoch)
+struct erasures *erasures_new(struct vault *vault, const struct period *key_rotation)
 {
     struct erasures *e = mem_alloc(sizeof(*e));
     pthread_condattr_t monotonic;
 
     e->vault = vault;
-    e->root_epoch = root_epoch;
+    if (key_rotation != NULL)
+        e->key_rotation = *key_rotation;
     REQUIRE(pthread_mutex_init(&e->begin, NULL) == 0);
     REQUIRE(pthread_mutex_init(&e->lock, NULL) == 0);
     REQUIRE(pthread_condattr_init(&monotonic) == 0);
@@ -162,6 +164,7 @@ static bool is_listed(struct erasures *e, const uint8_t *id)
 
 static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
 {
+    enum err counted;
     bool more = true;
 
     while (more) {
@@ -169,16 +172,17 @@ static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, s
             .op = {.kind = VAULT_SWEEP_SUBJECT},
             .slot = erasure->slot,
             .limit = BATCH_ROWS,
-            .per_class = r->per_class,
         };
         enum err result = erasures_run_op(e, &op.op);
 
         if (result != ERR_OK)
             return result;
-        r->rows += op.deleted;
         more = op.more;
     }
-    return ERR_OK;
+    counted = vault_erasure_swept(e->vault, erasure, r->per_class);
+    for (size_t id = 1; counted == ERR_OK && id <= CLASSES_MAX; id++)
+        r->rows += r->per_class[id];
+    return counted;
 }
 
 static enum err truncate_log(struct erasures *e, struct receipt *r)
@@ -205,15 +209,27 @@ static enum err verify(struct erasures *e, const struct vault_erasure *erasure, 
     return receipt_is_verified(&r->verification) ? ERR_OK : ERR_CORRUPT;
 }
 
-static enum err close_entry(struct erasures *e, const struct vault_erasure *erasure)
+/* The receipt that is kept says what is true once the entry is closed. */
+static enum err close_entry(struct erasures *e, const struct vault_erasure *erasure,
+                            const struct receipt_words *words, struct receipt *r)
 {
     struct vault_erasure_close op = {.op = {.kind = VAULT_ERASURE_CLOSE}, .erasure = erasure};
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err result;
 
-    return erasures_run_op(e, &op.op);
+    r->state = RECEIPT_COMPLETED;
+    r->completed_ms = clock_now_ms();
+    buf_init(&text, PROOF_DOCUMENT_MAX);
+    result = receipt_json(r, e->vault, words, &tree);
+    if (result == ERR_OK)
+        result = json_write_pretty(tree, &text);
+    op.receipt = buf_span(&text);
+    return result == ERR_OK ? erasures_run_op(e, &op.op) : result;
 }
 
 static enum err finish_steps(struct erasures *e, const struct vault_erasure *erasure,
-                             struct receipt *r)
+                             const struct receipt_words *words, struct receipt *r)
 {
     enum err result;
 
@@ -232,30 +248,47 @@ static enum err finish_steps(struct erasures *e, const struct vault_erasure *era
         return result;
     FAULT_POINT("erase.verified");
     r->failed_step = "close";
-    result = close_entry(e, erasure);
+    result = close_entry(e, erasure, words, r);
     if (result != ERR_OK)
         return result;
     r->failed_step = NULL;
     return ERR_OK;
 }
 
+/* Until when a copy of the wrapped key, in a backup say, can be opened: by the rule the root key of
+ * this epoch ends then. */
+static void set_end(struct erasures *e, struct receipt *r)
+{
+    struct vault_key_status keys;
+
+    vault_key_status(e->vault, &keys);
+    r->epoch = keys.epoch;
+    if (e->key_rotation.months == 0 && e->key_rotation.seconds == 0) {
+        r->end = RECEIPT_END_NO_POLICY;
+        return;
+    }
+    r->unrecoverable_ms = period_add(keys.epoch_began_ms / 1000, &e->key_rotation) * 1000 +
+                          keys.epoch_began_ms % 1000;
+    r->end = r->unrecoverable_ms > r->acknowledged_ms ? RECEIPT_END_DATED : RECEIPT_END_OVERDUE;
+}
+
 /* Everything after the acknowledgement; whatever happens ends in the receipt and in the log. */
-static void finish(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
+static void finish(struct erasures *e, const struct vault_erasure *erasure,
+                   const struct receipt_words *words, struct receipt *r)
 {
     enum err result;
 
     memcpy(r->number, erasure->id, VAULT_ID_BYTES);
     memcpy(r->subject, erasure->subject, VAULT_ID_BYTES);
+    memcpy(r->ledger_head, erasure->ledger_head, VAULT_HEAD_BYTES);
     r->domain = erasure->domain;
     r->slot = erasure->slot;
-    r->epoch = e->root_epoch;
     r->ledger_seq = erasure->ledger_seq;
     r->cutoff_ms = erasure->cutoff_ms;
     r->acknowledged_ms = erasure->acknowledged_ms;
-    result = finish_steps(e, erasure, r);
-    r->completed_ms = clock_now_ms();
+    set_end(e, r);
+    result = finish_steps(e, erasure, words, r);
     if (result == ERR_OK) {
-        r->state = RECEIPT_COMPLETED;
         log_event(EV_ERASURE_DONE, F_ID("erasure", r->number, VAULT_ID_BYTES),
                   F_NUM("rows", r->rows));
         return;
@@ -267,16 +300,60 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure, stru
                   F_LIT("step", r->failed_step), F_LIT("error", err_name(result)));
 }
 
-/* `op` says who; the rest of it is filled in here. */
-static enum err run(struct erasures *e, struct vault_erase op, struct receipt *ret)
+/* ---- the operator's words, kept with the open erasure ---- */
+
+static const char *const word_names[] = {"reason", "reference", "executed_by"};
+
+static enum err write_note(const struct receipt_words *words, struct buf *out)
 {
+    AUTO(json_free) struct json *map = json_new_map();
+    const struct span texts[] = {words->reason, words->reference, words->executed_by};
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct json *text = texts[i].len == 0 ? json_new_null() : json_new_text(texts[i]);
+
+        if (text == NULL)
+            return ERR_INVALID;
+        json_set(map, word_names[i], text);
+    }
+    return json_write(map, out);
+}
+
+/* The words of a note, borrowed from ret_tree; none of one that cannot be read. */
+static struct receipt_words read_note(const struct vault_erasure *erasure, struct json **ret_tree)
+{
+    if (erasure->note_len == 0 ||
+        json_parse(span_of(erasure->note, erasure->note_len), ret_tree) != ERR_OK)
+        return (struct receipt_words){.reason = SPAN_NONE};
+    return (struct receipt_words){
+        .reason = json_text_of(json_get(*ret_tree, word_names[0])),
+        .reference = json_text_of(json_get(*ret_tree, word_names[1])),
+        .executed_by = json_text_of(json_get(*ret_tree, word_names[2])),
+    };
+}
+
+/* ---- runs ---- */
+
+/* `op` says who; the rest of it is filled in here. */
+static enum err run(struct erasures *e, struct vault_erase op, const struct receipt_words *words,
+                    struct receipt *ret)
+{
+    static const struct receipt_words none;
+    AUTO(buf_done) struct buf note = {.max = 0};
     struct vault_erasure erasure = {.slot = 0};
     struct receipt receipt = {.state = RECEIPT_FAILED};
     struct working entry;
     enum err result;
 
+    if (words == NULL)
+        words = &none;
     op.op.kind = VAULT_ERASE;
     op.erasure = &erasure;
+    buf_init(&note, VAULT_NOTE_MAX);
+    result = write_note(words, &note);
+    if (result != ERR_OK)
+        return result;
+    op.note = buf_span(&note);
     (void)pthread_mutex_lock(&e->begin);
     result = erasures_run_op(e, &op.op);
     if (result == ERR_OK)
@@ -286,21 +363,23 @@ static enum err run(struct erasures *e, struct vault_erase op, struct receipt *r
         return result;
     log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
               F_NUM("ledger_seq", erasure.ledger_seq));
-    finish(e, &erasure, &receipt);
+    finish(e, &erasure, words, &receipt);
     delist(e, &entry);
     vault_erasure_done(&erasure);
     *ret = receipt;
     return ERR_OK;
 }
 
-enum err erasure_run(struct erasures *e, uint16_t domain, struct span name, struct receipt *ret)
+enum err erasure_run(struct erasures *e, uint16_t domain, struct span name,
+                     const struct receipt_words *words, struct receipt *ret)
 {
-    return run(e, (struct vault_erase){.domain = domain, .name = name}, ret);
+    return run(e, (struct vault_erase){.domain = domain, .name = name}, words, ret);
 }
 
-enum err erasure_run_slot(struct erasures *e, uint64_t slot, struct receipt *ret)
+enum err erasure_run_slot(struct erasures *e, uint64_t slot, const struct receipt_words *words,
+                          struct receipt *ret)
 {
-    return run(e, (struct vault_erase){.slot = slot}, ret);
+    return run(e, (struct vault_erase){.slot = slot}, words, ret);
 }
 
 /* Those of the open erasures that nobody works on, enlisted. The arrays are the caller's. */
@@ -355,13 +434,16 @@ enum err erasure_resume_all(struct erasures *e, struct erasure_resumed *ret)
     if (result != ERR_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
+        AUTO(json_free) struct json *note = NULL;
+        const struct receipt_words words = read_note(&list[i], &note);
         struct receipt receipt = {.state = RECEIPT_FAILED};
 
         resumed.found++;
+        list[i].acknowledged_ms = clock_now_ms(); /* when it was is not known: by now it is so */
         if (!is_stopping(e)) {
             log_event(EV_ERASURE_RESUMED, F_ID("erasure", list[i].id, VAULT_ID_BYTES),
                       F_NUM("ledger_seq", list[i].ledger_seq));
-            finish(e, &list[i], &receipt);
+            finish(e, &list[i], &words, &receipt);
             resumed.completed += receipt.state == RECEIPT_COMPLETED;
         }
         delist(e, &entries[i]);

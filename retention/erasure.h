@@ -7,28 +7,32 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/period.h"
 #include "base/span.h"
 #include "retention/receipt.h"
 #include "vault/vault.h"
 
 struct erasures; /* who works on what, so that no erasure is carried out twice at once */
 
-/* The vault must outlive it. root_epoch: the epoch of the root key the vault was opened with, for
- * the receipt. Caller frees with erasures_free() when no run is inside. */
-struct erasures *erasures_new(struct vault *vault, uint32_t root_epoch);
+/* The vault must outlive it. key_rotation: how long a root key is in use by rule, for what receipts say
+ * of copies; NULL when there is no rule. Caller frees with erasures_free() when no run is inside. */
+struct erasures *erasures_new(struct vault *vault, const struct period *key_rotation);
 void erasures_free(struct erasures **erasures);
 /* Ask every run to end after the step it is in; later ones end at once with CANCELED. Any thread;
  * does not block. Called by the server when it stops. */
 void erasures_stop(struct erasures *erasures);
 
 /* Erase whoever `name` leads to. OK as soon as the erasure is acknowledged and whatever came of the
- * rest: ret->state tells. On an error nothing was erased: NOT_FOUND (unknown or erased before),
- * CANCELED (stopping), BUSY (the vault's queue stays full), IO, NO_SPACE.
+ * rest: ret->state tells. A completed erasure's receipt, with `words` (NULL: none) on it, is kept with
+ * the store.
+ * On an error nothing was erased: NOT_FOUND (unknown or erased before), INVALID (words that are no
+ * UTF-8), TOO_LARGE (words), CANCELED (stopping), BUSY (the vault's queue stays full), IO, NO_SPACE.
  * Worker thread or command line; blocks until swept and verified. */
 enum err erasure_run(struct erasures *erasures, uint16_t domain, struct span name,
-                     struct receipt *ret) MUST_CHECK;
+                     const struct receipt_words *words, struct receipt *ret) MUST_CHECK;
 /* The same for the subject of a key slot, such as vault_read_owner() finds for a token. */
-enum err erasure_run_slot(struct erasures *erasures, uint64_t slot, struct receipt *ret) MUST_CHECK;
+enum err erasure_run_slot(struct erasures *erasures, uint64_t slot,
+                          const struct receipt_words *words, struct receipt *ret) MUST_CHECK;
 
 /* Run an operation of the vault, again while it is BUSY (its queue is full, or a reader holds an old
  * snapshot): for about 1.3 s. CANCELED when erasures_stop() was called. Blocks. */

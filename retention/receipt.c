@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The receipt of an erasure as JSON.
  * Runs on: any thread. Holds: nothing. Invariant: nothing in it leads to the person: random ids,
- * counts, instants, and the operator's own words. Not here: signing. */
+ * counts, instants, and the operator's own words. Not here: the signature (proof.c). */
 #include "retention/receipt.h"
 
 #include <inttypes.h>
@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/period.h"
+#include "retention/proof.h"
 #include "version.h"
 
 static const char *const state_names[] = {
@@ -19,8 +20,8 @@ static const char *const state_names[] = {
 
 bool receipt_is_verified(const struct vault_verification *v)
 {
-    return v->slot_zero && v->rows_left == 0 && v->key_absent &&
-           (v->samples_tried == 0 || v->samples_unreadable);
+    return v->slot_zero && v->keys_left == 0 && v->rows_left == 0 && v->names_left == 0 &&
+           v->key_absent && v->log_clean && v->samples_unreadable;
 }
 
 /* Null where nothing says any more which one it was: a crash came between sweep and receipt. */
@@ -31,13 +32,17 @@ static struct json *domain_name(const struct vault *vault, uint16_t domain)
     return name == NULL ? json_new_null() : json_new_text(span_str(name));
 }
 
+static void set_hex(struct json *map, const char *name, const uint8_t *bytes, size_t len)
+{
+    char text[2 * VAULT_SIGNATURE_BYTES + 1];
+
+    proof_hex(bytes, len, text);
+    json_set_str(map, name, text);
+}
+
 void receipt_set_id(struct json *map, const char *name, const uint8_t id[VAULT_ID_BYTES])
 {
-    char text[2 * VAULT_ID_BYTES + 1];
-
-    for (size_t i = 0; i < VAULT_ID_BYTES; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", id[i]);
-    json_set_str(map, name, text);
+    set_hex(map, name, id, VAULT_ID_BYTES);
 }
 
 /* "2026-11-23T15:45:37.250Z": a cut-off decides which values were meant, so it keeps its
@@ -52,28 +57,61 @@ void receipt_set_instant(struct json *map, const char *name, int64_t at_ms)
     json_set_str(map, name, text);
 }
 
-/* Every class that has rows is configured: the vault does not open otherwise. */
-static struct json *destroyed_list(const struct receipt *r, const struct vault *vault,
-                                   const struct classes *classes)
+static void set_instant_or_null(struct json *map, const char *name, bool is_known, int64_t at_ms)
 {
-    struct json *list = json_new_list();
+    if (is_known)
+        receipt_set_instant(map, name, at_ms);
+    else
+        json_set(map, name, json_new_null());
+}
 
-    for (size_t i = 0; i < classes->count; i++) {
-        uint64_t count = r->per_class[vault_class_id(vault, &classes->defs[i])];
+/* ---- the parts ---- */
+
+static enum err set_words(struct json *map, const char *name, struct span text)
+{
+    struct json *value = text.len == 0 ? json_new_null() : json_new_text(text);
+
+    if (value == NULL)
+        return ERR_INVALID;
+    json_set(map, name, value);
+    return ERR_OK;
+}
+
+static void set_failure(struct json *map, const struct receipt *r)
+{
+    struct json *failure = r->state == RECEIPT_FAILED ? json_new_map() : json_new_null();
+
+    if (r->state == RECEIPT_FAILED) {
+        json_set_str(failure, "step", r->failed_step);
+        json_set_str(failure, "error", err_name(r->failure));
+    }
+    json_set(map, "failure", failure);
+}
+
+static struct json *scope_map(const struct receipt *r, const struct vault *vault)
+{
+    struct json *map = json_new_map(), *list = json_new_list();
+
+    for (uint16_t id = 1; id <= CLASSES_MAX; id++) {
+        const struct class_def *def = r->per_class[id] == 0 ? NULL : vault_class_def(vault, id);
         struct json *entry;
 
-        if (count == 0)
+        if (def == NULL) /* every class that has rows is configured: the vault does not open else */
             continue;
         entry = json_new_map();
-        json_set_str(entry, "class", classes->defs[i].name);
-        json_set_int(entry, "values", (int64_t)count);
+        json_set_str(entry, "class", def->name);
+        json_set_int(entry, "values", (int64_t)r->per_class[id]);
         json_add(list, entry);
     }
-    return list;
+    receipt_set_instant(map, "cutoff", r->cutoff_ms);
+    json_set(map, "classes", list);
+    json_set_int(map, "values", (int64_t)r->rows);
+    return map;
 }
 
 static struct json *method_map(const struct receipt *r)
 {
+    const struct vault_verification *v = &r->verification;
     struct json *map = json_new_map();
 
     json_set_str(map, "kind", "crypto-shredding");
@@ -82,6 +120,7 @@ static struct json *method_map(const struct receipt *r)
     json_set_int(map, "slot", (int64_t)r->slot);
     json_set_int(map, "epoch", (int64_t)r->epoch);
     json_set_int(map, "rows_deleted", (int64_t)r->rows);
+    json_set_bool(map, "index_rows_removed", r->looked && v->rows_left == 0 && v->names_left == 0);
     json_set_bool(map, "write_ahead_log_truncated", r->truncated);
     return map;
 }
@@ -96,59 +135,108 @@ static struct json *verification_map(const struct receipt *r)
     map = json_new_map();
     json_set_bool(map, "passed", receipt_is_verified(v));
     json_set_bool(map, "slot_zero", v->slot_zero);
+    json_set_int(map, "keys_left", (int64_t)v->keys_left);
+    json_set_int(map, "rows_left", (int64_t)v->rows_left);
+    json_set_int(map, "identifiers_left", (int64_t)v->names_left);
     json_set_int(map, "samples_tried", (int64_t)v->samples_tried);
     json_set_bool(map, "samples_unreadable", v->samples_unreadable);
-    json_set_int(map, "rows_left", (int64_t)v->rows_left);
-    json_set_int(map, "bytes_searched", (int64_t)v->bytes_searched);
     json_set_bool(map, "key_absent", v->key_absent);
+    json_set_bool(map, "log_clean", v->log_clean);
+    json_set_int(map, "bytes_searched", (int64_t)v->bytes_searched);
+    json_set_str(
+        map, "tried",
+        v->key_known
+            ? "Ciphertexts kept from before were tried with every key; the wrapped key's "
+              "bytes, and any key slot of this subject, were looked for in every file of "
+              "the store."
+            : "The process had been restarted and the wrapped key's bytes were not known "
+              "any more: the slot was read from the file, any key slot of this subject was "
+              "looked for in every file of the store, and ciphertexts that were left were "
+              "tried with every key.");
     return map;
 }
 
-static void set_times(struct json *map, const struct receipt *r)
+static void set_end(struct json *map, const struct receipt *r)
 {
-    receipt_set_instant(map, "cutoff", r->cutoff_ms);
-    receipt_set_instant(map, "acknowledged_at", r->acknowledged_ms);
-    if (r->state == RECEIPT_COMPLETED)
-        receipt_set_instant(map, "completed_at", r->completed_ms);
-    else
-        json_set(map, "completed_at", json_new_null());
+    static const char *const meanings[] = {
+        [RECEIPT_END_NO_POLICY] =
+            "No rule says when the root key is replaced: copies of the wrapped key that a backup "
+            "or a medium may hold stay readable to whoever has the root key of this epoch.",
+        [RECEIPT_END_OVERDUE] =
+            "The root key should have been replaced before; until it is, copies of the wrapped key "
+            "that a backup or a medium may hold stay readable to whoever has the root key of this "
+            "epoch.",
+        [RECEIPT_END_DATED] =
+            "By then the root key of this epoch is replaced and destroyed, and with it every copy "
+            "of the wrapped key, in whatever backup or on whatever medium it stands.",
+    };
+
+    set_instant_or_null(map, "unrecoverable_not_later_than", r->end == RECEIPT_END_DATED,
+                        r->unrecoverable_ms);
+    json_set_str(map, "unrecoverable_meaning", meanings[r->end]);
 }
 
-enum err receipt_json(const struct receipt *r, const struct vault *vault,
-                      const struct classes *classes, struct span reason, struct json **ret_tree)
+static void set_ledger(struct json *map, const struct receipt *r)
 {
-    struct json *map, *ledger, *product, *reason_text;
+    struct json *ledger = json_new_map();
 
-    reason_text = reason.len == 0 ? json_new_null() : json_new_text(reason);
-    if (reason_text == NULL)
-        return ERR_INVALID;
-    map = json_new_map();
-    json_set_str(map, "format", "lethe-erasure-receipt-1");
-    receipt_set_id(map, "number", r->number);
-    json_set_str(map, "state", state_names[r->state]);
-    if (r->state == RECEIPT_FAILED) {
-        json_set_str(map, "failed_step", r->failed_step);
-        json_set_str(map, "failure", err_name(r->failure));
-    }
-    receipt_set_id(map, "subject", r->subject);
-    json_set(map, "domain", domain_name(vault, r->domain));
-    json_set(map, "reason", reason_text);
-    set_times(map, r);
-    json_set(map, "destroyed", destroyed_list(r, vault, classes));
-    json_set(map, "not_erased", json_new_list());
-    json_set(map, "method", method_map(r));
-    json_set(map, "verification", verification_map(r));
-    ledger = json_new_map();
-    json_set_int(ledger, "seq", (int64_t)r->ledger_seq);
+    json_set_int(ledger, "sequence", (int64_t)r->ledger_seq);
+    set_hex(ledger, "head", r->ledger_head, VAULT_HEAD_BYTES);
     json_set(map, "ledger", ledger);
-    json_set_str(map, "recipients",
-                 "Tokens of this subject that recipients still hold stand for nothing any more in "
-                 "this vault; they remain to be erased at the recipients.");
-    product = json_new_map();
+}
+
+static void set_product(struct json *map)
+{
+    struct json *product = json_new_map();
+
     json_set_str(product, "version", LETHE_VERSION);
     json_set_str(product, "commit", LETHE_COMMIT);
     json_set(map, "product", product);
-    json_set_bool(map, "signed", false);
-    *ret_tree = map;
-    return ERR_OK;
+}
+
+/* ---- together ---- */
+
+static enum err fill(struct json *map, const struct receipt *r, const struct vault *vault,
+                     const struct receipt_words *words)
+{
+    enum err e;
+
+    json_set_str(map, "format", RECEIPT_FORMAT);
+    receipt_set_id(map, "number", r->number);
+    json_set_str(map, "state", state_names[r->state]);
+    set_failure(map, r);
+    receipt_set_id(map, "store", vault_store_id(vault));
+    e = set_words(map, "reference", words->reference);
+    if (e == ERR_OK)
+        e = set_words(map, "reason", words->reason);
+    if (e == ERR_OK)
+        e = set_words(map, "executed_by", words->executed_by);
+    receipt_set_id(map, "subject", r->subject);
+    json_set(map, "domain", domain_name(vault, r->domain));
+    json_set(map, "scope", scope_map(r, vault));
+    json_set(map, "not_erased", json_new_list());
+    json_set(map, "method", method_map(r));
+    receipt_set_instant(map, "effective_at", r->acknowledged_ms);
+    set_instant_or_null(map, "completed_at", r->state == RECEIPT_COMPLETED, r->completed_ms);
+    set_end(map, r);
+    json_set(map, "verification", verification_map(r));
+    json_set_str(map, "recipients",
+                 "Tokens of this subject that recipients still hold stand for nothing any more in "
+                 "this vault; they remain to be erased at the recipients.");
+    set_ledger(map, r);
+    set_product(map);
+    return e;
+}
+
+enum err receipt_json(const struct receipt *r, const struct vault *vault,
+                      const struct receipt_words *words, struct json **ret_tree)
+{
+    AUTO(json_free) struct json *map = json_new_map();
+    enum err e = fill(map, r, vault, words);
+
+    if (e == ERR_OK)
+        e = proof_sign(map, vault);
+    if (e == ERR_OK)
+        *ret_tree = TAKE(map);
+    return e;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The receipt of an erasure: what was destroyed, how, when, and what was looked at afterwards. It
- * names the subject by a random id only: no value, no identifier, no hash of one. */
+ * names the subject by a random id only: no value, no identifier, no hash of one. docs/RECEIPTS.md
+ * describes the document for those who check it. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,10 +14,20 @@
 #include "vault/classes.h"
 #include "vault/vault.h"
 
-/* COMPLETED: swept, verified, ledger entry closed. FAILED: acknowledged, but a later step or the
- * verification failed; the ledger entry stays open and the work is tried again. UNFINISHED:
- * acknowledged, then the process was asked to stop; finished after the next start. */
+#define RECEIPT_FORMAT "lethe-erasure-receipt-2"
+
+/* COMPLETED: swept, verified, and nothing but the closing of the ledger entry was left to do. FAILED:
+ * acknowledged, but a later step or the verification failed; the ledger entry stays open and the work
+ * is tried again. UNFINISHED: acknowledged, then the process was asked to stop; finished after the
+ * next start. */
 enum receipt_state { RECEIPT_COMPLETED, RECEIPT_FAILED, RECEIPT_UNFINISHED };
+
+/* When no copy of the key can be opened any more, whatever backup it stands in. */
+enum receipt_end {
+    RECEIPT_END_NO_POLICY, /* root keys are not rotated by rule: it cannot be said */
+    RECEIPT_END_OVERDUE,   /* the rule's date is over, and the epoch still goes on */
+    RECEIPT_END_DATED      /* at unrecoverable_ms */
+};
 
 struct receipt {
     enum receipt_state state;
@@ -26,11 +37,14 @@ struct receipt {
     uint8_t subject[VAULT_ID_BYTES];
     uint16_t domain;
     uint64_t slot;
-    uint32_t epoch;
+    uint32_t epoch; /* of the root key at that time */
     uint64_t ledger_seq;
+    uint8_t ledger_head[VAULT_HEAD_BYTES]; /* the ledger's chain at that entry */
     int64_t cutoff_ms;
     int64_t acknowledged_ms;
     int64_t completed_ms;
+    enum receipt_end end;
+    int64_t unrecoverable_ms;
     uint64_t rows;                       /* destroyed, in all classes */
     uint64_t per_class[CLASSES_MAX + 1]; /* of these, by class id */
     bool truncated;                      /* the write-ahead log was emptied */
@@ -38,16 +52,23 @@ struct receipt {
     struct vault_verification verification;
 };
 
-/* Did the verification find what an erasure must leave: a zero slot, no row, no key, no sample that
- * opens? */
+/* What the operator says of the erasure; printed on the receipt, which is kept. Empty ones become
+ * null. Must not name the person: the caller sees to it. */
+struct receipt_words {
+    struct span reason;      /* ground code or text */
+    struct span reference;   /* of the request, in the operator's own register */
+    struct span executed_by; /* who carried it out */
+};
+
+/* Did the verification find what an erasure must leave: an empty slot, no key of the subject
+ * elsewhere, no row, no name, no sample that opens or stands in the write-ahead log? */
 bool receipt_is_verified(const struct vault_verification *v);
 
-/* The receipt as a JSON tree (json_free()). `reason` is the operator's own ground code or text; it
- * is printed here and stored nowhere; an empty one becomes null. INVALID when it is no UTF-8.
- * Classes give the counts their names. Any thread; does not block. */
+/* The receipt as a signed JSON tree (json_free()). INVALID when a word is no UTF-8, SEALED when the
+ * store's key is not at hand. The same receipt and words always give the same tree. Any thread; does
+ * not block. */
 enum err receipt_json(const struct receipt *receipt, const struct vault *vault,
-                      const struct classes *classes, struct span reason, struct json **ret_tree)
-    MUST_CHECK;
+                      const struct receipt_words *words, struct json **ret_tree) MUST_CHECK;
 
 /* A random id in hexadecimal, an instant as "2026-11-23T15:45:37.250Z", as receipts spell them. */
 void receipt_set_id(struct json *map, const char *name, const uint8_t id[VAULT_ID_BYTES]);

@@ -69,6 +69,29 @@ static void keep_row(struct vault_sample *sample, const struct crypto_row *about
 }
 
 /* A few rows, by the subject's index: the same work for a person of ten rows and of a million. */
+static enum err keep_rows(const struct vault *v, struct store *s, uint64_t slot,
+                          struct crypto_row *about, struct vault_sample *sample)
+{
+    enum err e = ERR_OK;
+
+    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(v, id);
+        struct store_row row;
+
+        if (c == NULL || sample->count == SAMPLE_ROWS)
+            continue;
+        about->class_id = c->id;
+        e = store_rows_of(s, c, slot);
+        for (size_t n = 0; e == ERR_OK && n < SAMPLE_ROWS && sample->count < SAMPLE_ROWS; n++) {
+            e = store_next(s, &row);
+            if (e == ERR_OK)
+                keep_row(sample, about, &row);
+        }
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    return e;
+}
+
 static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
                                         const struct ledger_record *record)
 {
@@ -77,21 +100,8 @@ static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
     enum err e = slab_raw(w->v->slab, record->slot, sample->slot);
 
     memcpy(about.subject, record->subject, VAULT_ID_BYTES);
-    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
-        const struct store_class *c = vault__class(w->v, id);
-        struct store_row row;
-
-        if (c == NULL || sample->count == SAMPLE_ROWS)
-            continue;
-        about.class_id = c->id;
-        e = store_rows_of(w->store, c, record->slot);
-        for (size_t n = 0; e == ERR_OK && n < SAMPLE_ROWS && sample->count < SAMPLE_ROWS; n++) {
-            e = store_next(w->store, &row);
-            if (e == ERR_OK)
-                keep_row(sample, &about, &row);
-        }
-        e = e == ERR_NOT_FOUND ? ERR_OK : e;
-    }
+    if (e == ERR_OK)
+        e = keep_rows(w->v, w->store, record->slot, &about, sample);
     if (e != ERR_OK)
         store_rollback(w->store); /* without a sample the erasure goes on: it can be proven less */
     return sample;
@@ -99,8 +109,10 @@ static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
 
 /* ---- the erasure ---- */
 
-static void fill(struct vault_erasure *erasure, const struct ledger_record *record)
+static void fill(struct vault_erasure *erasure, const struct vault *v,
+                 const struct ledger_record *record)
 {
+    ledger_head(v->ledger, erasure->ledger_head); /* the entry is the last: nobody else appends */
     memcpy(erasure->id, record->erasure, VAULT_ID_BYTES);
     memcpy(erasure->subject, record->subject, VAULT_ID_BYTES);
     erasure->slot = record->slot;
@@ -109,14 +121,14 @@ static void fill(struct vault_erasure *erasure, const struct ledger_record *reco
     erasure->acknowledged_ms = clock_now_ms();
 }
 
-static void remember_untold(struct writer *w, const struct ledger_record *record)
+static void remember_untold(struct writer *w, const struct untold *about)
 {
     if (w->untold_count == w->untold_cap) {
         w->untold_cap = w->untold_cap == 0 ? 4 : w->untold_cap * 2;
         w->untold = realloc(w->untold, w->untold_cap * sizeof(w->untold[0]));
         REQUIRE(w->untold != NULL);
     }
-    w->untold[w->untold_count++] = *record;
+    w->untold[w->untold_count++] = *about;
 }
 
 /* Every reader lets go of the key. A reader's lock is held while it reads, so that taking it waits
@@ -125,11 +137,13 @@ static void drop_key(struct writer *w, uint64_t slot)
 {
     struct vault *v = w->v;
 
-    keycache_drop(w->keys, slot);
+    if (!FAULT_MUTANT("erase.writer_keeps_key"))
+        keycache_drop(w->keys, slot);
     (void)pthread_mutex_lock(&v->readers_lock);
     for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
         (void)pthread_mutex_lock(&r->lock);
-        keycache_drop(r->keys, slot);
+        if (!FAULT_MUTANT("erase.readers_keep_key"))
+            keycache_drop(r->keys, slot);
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);
@@ -152,15 +166,18 @@ static void drop_traces(struct writer *w, uint64_t slot)
     (void)pthread_mutex_unlock(&v->readers_lock);
 }
 
-/* Steps 1 and 2. */
-static enum err carry_out(struct writer *w, struct ledger_record *record)
+/* Steps 1 and 2. Takes the note over, whatever comes. */
+static enum err carry_out(struct writer *w, struct untold *about)
 {
+    struct ledger_record *record = &about->record;
     enum err e = ledger_append(w->v->ledger, record);
 
-    if (e != ERR_OK)
+    if (e != ERR_OK) {
+        mem_free(&about->note);
         return e;
+    }
     FAULT_POINT("erase.after_ledger");
-    remember_untold(w, record);
+    remember_untold(w, about);
     e = FAULT_FAILS("shred.fail") ? ERR_IO : slab_shred(w->v->slab, record->slot);
     if (e != ERR_OK) {
         /* The ledger has it, the key may be there still: nothing is served until a restart has
@@ -173,20 +190,31 @@ static enum err carry_out(struct writer *w, struct ledger_record *record)
     return ERR_OK;
 }
 
-static void acknowledge(struct vault_erase *op, enum err e, const struct ledger_record *record)
+static void acknowledge(struct writer *w, struct vault_erase *op, enum err e,
+                        const struct ledger_record *record)
 {
     if (e == ERR_OK)
-        fill(op->erasure, record);
+        fill(op->erasure, w->v, record);
     op->op.result = e;
     op->op.done(&op->op); /* may free it */
     if (e == ERR_OK)
         FAULT_POINT("erase.acknowledged");
 }
 
+static void copy_note(struct untold *about, struct span note)
+{
+    if (note.len == 0)
+        return;
+    about->note = mem_alloc(note.len);
+    about->note_len = note.len;
+    memcpy(about->note, note.at, note.len);
+}
+
 void vault__erase(struct writer *w, struct vault_erase *op)
 {
     const bool early = FAULT_MUTANT("erase.ack_before_ledger");
-    struct ledger_record record = {0};
+    struct untold about = {.note = NULL};
+    struct ledger_record *record = &about.record;
     struct vault_sample *sample;
     uint16_t domain = 0;
     enum err e;
@@ -194,26 +222,29 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     store_read_begin(w->store);
     e = vault__may_serve(w->v);
     if (e == ERR_OK)
-        e = find(w, op, &record, &domain);
+        e = find(w, op, record, &domain);
+    if (e == ERR_OK && op->note.len > VAULT_NOTE_MAX)
+        e = ERR_TOO_LARGE;
     if (e != ERR_OK) {
         store_read_end(w->store);
         store_rollback(w->store);
-        acknowledge(op, e, &record);
+        acknowledge(w, op, e, record);
         return;
     }
     FAULT_POINT("erase.begun");
-    sample = take_sample(w, domain, &record);
+    copy_note(&about, op->note);
+    sample = take_sample(w, domain, record);
     store_read_end(w->store);
     *op->erasure = (struct vault_erasure){.domain = domain, .has_sample = true, .sample = sample};
     if (early)
-        acknowledge(op, ERR_OK, &record);
-    e = carry_out(w, &record);
+        acknowledge(w, op, ERR_OK, record);
+    e = carry_out(w, &about);
     if (!early) {
         if (e != ERR_OK)
             vault_erasure_done(op->erasure);
-        acknowledge(op, e, &record);
+        acknowledge(w, op, e, record);
     }
-    drop_traces(w, record.slot);
+    drop_traces(w, record->slot);
     e = vault__erasures_tell(w); /* if not: the next sweep tells it, or the next start */
     (void)e;
 }
@@ -223,6 +254,8 @@ void vault_erasure_done(struct vault_erasure *erasure)
     struct vault_sample *sample = TAKE(erasure->sample);
 
     erasure->has_sample = false;
+    mem_free(&erasure->note);
+    erasure->note_len = 0;
     if (sample == NULL)
         return;
     for (size_t i = 0; i < sample->count; i++)
@@ -241,20 +274,41 @@ enum err vault__erasures_tell(struct writer *w)
         return ERR_OK;
     e = store_begin(w->store);
     for (size_t i = 0; e == ERR_OK && i < w->untold_count; i++)
-        e = vault__replay_record(w->store, &w->untold[i]);
+        e = vault__replay_record(w->store, &w->untold[i].record,
+                                 span_of(w->untold[i].note, w->untold[i].note_len));
     if (e == ERR_OK)
         e = vault__replay_mark(w->v, w->store);
     if (e == ERR_OK)
         e = store_commit(w->store);
-    if (e == ERR_OK)
-        w->untold_count = 0;
-    else
+    if (e != ERR_OK) {
         store_rollback(w->store);
-    return e;
+        return e;
+    }
+    for (size_t i = 0; i < w->untold_count; i++)
+        free(w->untold[i].note);
+    w->untold_count = 0;
+    return ERR_OK;
 }
 
-enum err vault__erasure_close(struct writer *w, const struct vault_erasure *erasure)
+/* The open entry becomes a kept receipt. */
+static enum err close_in_store(struct writer *w, const struct vault_erasure_close *op)
 {
+    struct store_erasure closed = {.slot = op->erasure->slot,
+                                   .ledger_seq = op->erasure->ledger_seq,
+                                   .begun_ms = op->erasure->cutoff_ms};
+    enum err e = store_erasure_delete(w->store, closed.slot);
+
+    memcpy(closed.id, op->erasure->id, VAULT_ID_BYTES);
+    if (e == ERR_OK)
+        e = store_swept_delete(w->store, closed.slot);
+    if (e == ERR_OK && op->receipt.len > 0)
+        e = store_receipt_put(w->store, &closed, op->receipt);
+    return e == ERR_OK ? vault__replay_mark(w->v, w->store) : e;
+}
+
+enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close *op)
+{
+    const struct vault_erasure *erasure = op->erasure;
     struct ledger_record record = {
         .kind = LEDGER_CLOSED,
         .time_ms = clock_now_ms(),
@@ -273,33 +327,61 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure *eras
     FAULT_POINT("close.appended");
     e = store_begin(w->store);
     if (e == ERR_OK)
-        e = store_erasure_delete(w->store, erasure->slot);
-    if (e == ERR_OK)
-        e = vault__replay_mark(w->v, w->store);
+        e = close_in_store(w, op);
     if (e == ERR_OK)
         return store_commit(w->store);
     store_rollback(w->store);
     return e;
 }
 
-/* The key is gone; which domain the subject was in stands in its row until that is swept. */
-static enum err domain_of(struct store *s, uint64_t slot, uint16_t *ret)
-{
-    struct store_subject subject = {.domain = 0};
-    enum err e = store_subject_get(s, slot, &subject);
+/* ---- open erasures ---- */
 
-    if (e == ERR_OK || e == ERR_NOT_FOUND)
-        *ret = subject.domain;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+/* An erasure as the database remembers it. Its rows that are not swept yet are the sample: the
+ * wrapped key is gone, and nothing but the ledger says what it was. */
+static enum err recall(struct vault *v, const struct store_erasure *found,
+                       struct vault_erasure *ret)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_LEDGER);
+    struct ledger_record record;
+    enum err e;
+
+    *ret = (struct vault_erasure){
+        .domain = found->domain,
+        .slot = found->slot,
+        .cutoff_ms = found->cutoff_ms,
+        .acknowledged_ms = found->begun_ms,
+        .ledger_seq = found->ledger_seq,
+    };
+    memcpy(ret->id, found->id, VAULT_ID_BYTES);
+    memcpy(ret->subject, found->subject, VAULT_ID_BYTES);
+    if (found->note.len > 0) {
+        ret->note = mem_alloc(found->note.len);
+        ret->note_len = found->note.len;
+        memcpy(ret->note, found->note.at, found->note.len);
+    }
+    e = ledger_look(path, found->ledger_seq, &record, ret->ledger_head);
+    return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
 }
 
-static enum err list_open(struct store *s, struct vault_erasure **ret_list, size_t *ret_count)
+static void resample(struct vault *v, struct store *s, struct vault_erasure *erasure)
+{
+    struct crypto_row about = {.domain = erasure->domain};
+
+    if (erasure->domain == 0)
+        return;
+    memcpy(about.subject, erasure->subject, VAULT_ID_BYTES);
+    erasure->sample = mem_alloc(sizeof(*erasure->sample));
+    erasure->has_sample = keep_rows(v, s, erasure->slot, &about, erasure->sample) == ERR_OK &&
+                          erasure->sample->count > 0;
+}
+
+static enum err list_open(struct vault *v, struct store *s, struct vault_erasure **ret_list,
+                          size_t *ret_count)
 {
     AUTO(mem_free) struct vault_erasure *list = NULL;
     struct store_erasure found = {0};
     size_t count = 0;
     size_t cap = 0;
-    uint16_t domain;
     enum err e = store_erasure_next(s, 0, &found);
 
     while (e == ERR_OK) {
@@ -308,23 +390,16 @@ static enum err list_open(struct store *s, struct vault_erasure **ret_list, size
             list = realloc(list, cap * sizeof(list[0]));
             REQUIRE(list != NULL);
         }
-        e = domain_of(s, found.slot, &domain);
-        if (e != ERR_OK)
-            return e;
-        list[count] = (struct vault_erasure){
-            .slot = found.slot,
-            .domain = domain,
-            .cutoff_ms = found.cutoff_ms,
-            .acknowledged_ms = found.begun_ms,
-            .ledger_seq = found.ledger_seq,
-        };
-        memcpy(list[count].id, found.id, VAULT_ID_BYTES);
-        memcpy(list[count].subject, found.subject, VAULT_ID_BYTES);
-        count++;
-        e = store_erasure_next(s, found.ledger_seq, &found);
+        e = recall(v, &found, &list[count++]);
+        if (e == ERR_OK)
+            e = store_erasure_next(s, found.ledger_seq, &found);
     }
+    for (size_t i = 0; e != ERR_NOT_FOUND && i < count; i++)
+        vault_erasure_done(&list[i]);
     if (e != ERR_NOT_FOUND)
         return e;
+    for (size_t i = 0; i < count; i++)
+        resample(v, s, &list[i]);
     *ret_list = TAKE(list);
     *ret_count = count;
     return ERR_OK;
@@ -340,5 +415,5 @@ enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list, s
     if (e != ERR_NOT_FOUND) /* there is no class 0 */
         return e == ERR_OK ? ERR_INTERNAL : e;
     e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
-    return e == ERR_OK ? list_open(s, ret_list, ret_count) : e;
+    return e == ERR_OK ? list_open(v, s, ret_list, ret_count) : e;
 }

@@ -314,6 +314,29 @@ void ledger_unseal(struct ledger *l, const uint8_t key[CRYPTO_KEY_BYTES])
     (void)pthread_mutex_unlock(&l->lock);
 }
 
+enum err ledger_look(const char *path, uint64_t seq, struct ledger_record *ret,
+                     uint8_t ret_chain[CRYPTO_HASH_BYTES])
+{
+    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t record[LEDGER_RECORD_BYTES];
+    size_t got = 0;
+    enum err e = fd < 0 ? ERR_IO : ERR_OK;
+
+    if (seq == 0 || seq > INT64_MAX / LEDGER_RECORD_BYTES)
+        return ERR_NOT_FOUND;
+    if (e == ERR_OK)
+        e = vault__file_read(fd, record, sizeof(record), (seq - 1) * LEDGER_RECORD_BYTES, &got);
+    if (e != ERR_OK)
+        return e;
+    if (got < sizeof(record))
+        return ERR_NOT_FOUND;
+    if (record[0] != VERSION || get_le(record + 8, 8) != seq)
+        return ERR_CORRUPT;
+    *ret = decode(record);
+    memcpy(ret_chain, record + CHAINED_BYTES, CRYPTO_HASH_BYTES);
+    return ERR_OK;
+}
+
 /* ---- using it ---- */
 
 /* Write a record at the end and make it durable. On an error it is cut off again. */

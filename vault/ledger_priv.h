@@ -68,6 +68,10 @@ void ledger_close(struct ledger **ledger);
  * over the records that has begun goes to its end. NULL is fine. */
 void ledger_seal(struct ledger *l);
 void ledger_unseal(struct ledger *l, const uint8_t key[CRYPTO_KEY_BYTES]);
+/* One record as it stands in a file, without a key: chain is what it claims. NOT_FOUND past the end,
+ * CORRUPT when it does not carry its number, IO. */
+enum err ledger_look(const char *path, uint64_t seq, struct ledger_record *ret,
+                     uint8_t ret_chain[CRYPTO_HASH_BYTES]) MUST_CHECK;
 /* Append and fdatasync; fills seq. On an error nothing counts as appended (the tail is cut back). */
 enum err ledger_append(struct ledger *l, struct ledger_record *record) MUST_CHECK;
 uint64_t ledger_seq(const struct ledger *l);

@@ -68,13 +68,14 @@ static enum err each(const struct ledger_record *record, void *context)
     return shred_again(r->v, record);
 }
 
-enum err vault__replay_record(struct store *s, const struct ledger_record *record)
+enum err vault__replay_record(struct store *s, const struct ledger_record *record, struct span note)
 {
     struct store_erasure erasure = {
         .slot = record->slot,
         .ledger_seq = record->seq,
         .cutoff_ms = record->cutoff_ms,
         .begun_ms = record->time_ms,
+        .note = note,
     };
     struct store_subject subject;
     enum err e = store_subject_get(s, record->slot, &subject);
@@ -82,6 +83,7 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
     if (e == ERR_OK) {
         if (memcmp(subject.id, record->subject, VAULT_ID_BYTES) != 0)
             return ERR_OK; /* the slot is somebody else's here: nothing in it is meant */
+        erasure.domain = subject.domain;
         e = store_names_delete(s, record->slot);
         if (e == ERR_OK)
             e = store_meta_add(s, STORE_META_SUBJECTS, -1);
@@ -111,7 +113,7 @@ static enum err carry_out(struct vault *v, struct store *s, const struct replay 
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; e == ERR_OK && i < r->count; i++)
-        e = vault__replay_record(s, &r->missing[i]);
+        e = vault__replay_record(s, &r->missing[i], SPAN_NONE);
     if (e == ERR_OK)
         e = vault__replay_mark(v, s);
     if (e == ERR_OK)

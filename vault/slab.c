@@ -252,6 +252,10 @@ enum err slab_shred(struct slab *s, uint64_t slot)
     static const uint8_t zeroes[SLAB_SLOT_BYTES];
     enum err e = slab_may_write(s);
 
+    if (FAULT_MUTANT("shred.lies"))
+        return ERR_OK;
+    if (FAULT_MUTANT("shred.wrong_slot"))
+        slot++;
     REQUIRE(slot >= SLAB_FIRST_SLOTS);
     if (e != ERR_OK)
         return e;

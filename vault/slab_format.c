@@ -190,6 +190,25 @@ enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES], const struct 
     return ERR_OK;
 }
 
+enum err slab_header_peek(const uint8_t both[SLAB_HEADER_BYTES], uint8_t ret_store[VAULT_ID_BYTES])
+{
+    const uint8_t *found = NULL;
+
+    for (size_t at = 0; at < SLAB_HEADER_BYTES; at += SLAB_COPY_BYTES) {
+        const uint8_t *copy = both + at;
+
+        if (memcmp(copy, MAGIC, sizeof(MAGIC)) != 0 || get_le(copy + 8, 4) != VERSION)
+            continue;
+        if (found != NULL && memcmp(found + 24, copy + 24, VAULT_ID_BYTES) != 0)
+            return ERR_CORRUPT;
+        found = copy;
+    }
+    if (found == NULL)
+        return ERR_CORRUPT;
+    memcpy(ret_store, found + 24, VAULT_ID_BYTES);
+    return ERR_OK;
+}
+
 /* ---- slots ---- */
 
 static struct crypto_slot binding(const struct slab_header *h, uint64_t slot, uint8_t kind,
@@ -217,6 +236,12 @@ void slab_slot_encode(const struct slab_header *h, const uint8_t wrap_key[CRYPTO
     memcpy(out + 16, b.subject, VAULT_ID_BYTES);
     memcpy(out + 32, nonce, CRYPTO_NONCE_BYTES);
     vault__wrap(wrap_key, &b, out + 32, key->key, out + 56);
+}
+
+bool slab_slot_is_subject(const uint8_t slot[SLAB_SLOT_BYTES])
+{
+    return slot[0] == SLOT_VERSION && slot[1] == SLAB_SUBJECT && get_le(slot + 2, 2) == 0 &&
+           slab_is_zero(slot + SLOT_USED_BYTES, SLAB_SLOT_BYTES - SLOT_USED_BYTES);
 }
 
 uint32_t slab_slot_epoch(const uint8_t slot[SLAB_SLOT_BYTES])

@@ -36,6 +36,13 @@ struct slab_check {
 enum err slab_header_decode(const uint8_t both[SLAB_HEADER_BYTES], const struct slab_check *checks,
                             size_t count, struct slab_header *ret, struct errmsg *msg) MUST_CHECK;
 
+/* Whose store a header says it is, without a key to check it: taken from the copies that look like a
+ * header of this format. CORRUPT when none does or two disagree. */
+enum err slab_header_peek(const uint8_t both[SLAB_HEADER_BYTES], uint8_t ret_store[VAULT_ID_BYTES])
+    MUST_CHECK;
+
+/* Do these bytes look like a subject's key slot? */
+bool slab_slot_is_subject(const uint8_t slot[SLAB_SLOT_BYTES]);
 /* The epoch whose root key a slot is wrapped under. */
 uint32_t slab_slot_epoch(const uint8_t slot[SLAB_SLOT_BYTES]);
 /* A key wrapped for one slot, under a random nonce that is used once. */

@@ -224,9 +224,28 @@ struct store_erasure {
     uint64_t ledger_seq;
     int64_t cutoff_ms;
     int64_t begun_ms;
+    uint16_t domain;
+    struct span note; /* read: borrowed until the next call on this store */
 };
 
 enum err store_erasure_add(struct store *s, const struct store_erasure *erasure) MUST_CHECK;
 enum err store_erasure_delete(struct store *s, uint64_t slot) MUST_CHECK;
 /* The first with a ledger entry after `seq`; NOT_FOUND past the last. */
 enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
+
+/* Rows swept of an open erasure, by class: counted up, read (added to the CLASSES_MAX + 1 counters of
+ * `ret`), forgotten. */
+enum err store_swept_add(struct store *s, uint64_t slot, uint16_t class_id, uint64_t n) MUST_CHECK;
+enum err store_swept_read(struct store *s, uint64_t slot, uint64_t *ret) MUST_CHECK;
+enum err store_swept_delete(struct store *s, uint64_t slot) MUST_CHECK;
+
+/* ---- receipts of erasures that are closed ---- */
+
+/* Keep a receipt in the place of an older one of the same erasure. */
+enum err store_receipt_put(struct store *s, const struct store_erasure *erasure, struct span body)
+    MUST_CHECK;
+/* body: borrowed until the next call on this store. */
+enum err store_receipt_get(struct store *s, const uint8_t id[VAULT_ID_BYTES], struct span *ret_body)
+    MUST_CHECK;
+/* The first with a ledger entry after `seq` (its number, id and begin); NOT_FOUND past the last. */
+enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;

@@ -41,10 +41,17 @@
     X(FLOW_ADD, "INSERT INTO flow VALUES(?1,?2,?3,?4)"                                             \
                 " ON CONFLICT(class,day,reason) DO UPDATE SET n=n+excluded.n")                     \
     X(FLOW_SUM, "SELECT ifnull(sum(n),0) FROM flow WHERE class=?1 AND reason=?2")                  \
-    X(ERASURE_ADD, "INSERT OR REPLACE INTO erasure VALUES(?1,?2,?3,?4,?5,?6)")                     \
+    X(ERASURE_ADD, "INSERT OR REPLACE INTO erasure VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")               \
     X(ERASURE_DELETE, "DELETE FROM erasure WHERE slot=?1")                                         \
-    X(ERASURE_NEXT, "SELECT slot,id,subject,seq,cutoff,begun FROM erasure WHERE seq>?1"            \
-                    " ORDER BY seq LIMIT 1")
+    X(ERASURE_NEXT, "SELECT slot,id,subject,seq,cutoff,begun,domain,note FROM erasure WHERE seq>?1" \
+                    " ORDER BY seq LIMIT 1")                                                       \
+    X(SWEPT_ADD, "INSERT INTO swept VALUES(?1,?2,?3)"                                              \
+                 " ON CONFLICT(slot,class) DO UPDATE SET n=n+excluded.n")                          \
+    X(SWEPT_ALL, "SELECT class,n FROM swept WHERE slot=?1")                                        \
+    X(SWEPT_DELETE, "DELETE FROM swept WHERE slot=?1")                                             \
+    X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt VALUES(?1,?2,?3,?4)")                           \
+    X(RECEIPT_GET, "SELECT body FROM receipt WHERE id=?1")                                         \
+    X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")
 
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \

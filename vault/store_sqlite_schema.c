@@ -28,8 +28,13 @@ static const char schema_sql[] =
     "CREATE TABLE flow(class INTEGER, day INTEGER, reason INTEGER, n INTEGER NOT NULL,"
     " PRIMARY KEY(class, day, reason)) WITHOUT ROWID;"
     "CREATE TABLE erasure(slot INTEGER PRIMARY KEY, id BLOB NOT NULL, subject BLOB NOT NULL,"
-    " seq INTEGER NOT NULL, cutoff INTEGER NOT NULL, begun INTEGER NOT NULL);"
+    " seq INTEGER NOT NULL, cutoff INTEGER NOT NULL, begun INTEGER NOT NULL,"
+    " domain INTEGER NOT NULL, note BLOB NOT NULL);"
     "CREATE INDEX erasure_seq ON erasure(seq);"
+    "CREATE TABLE swept(slot INTEGER, class INTEGER, n INTEGER NOT NULL,"
+    " PRIMARY KEY(slot, class)) WITHOUT ROWID;"
+    "CREATE TABLE receipt(seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    " begun INTEGER NOT NULL, body BLOB NOT NULL);"
     "INSERT INTO meta VALUES('ledger_seq',0),('ledger_head',zeroblob(32)),('subjects',0);";
 
 static const char random_class_sql[] =
@@ -196,6 +201,11 @@ static enum err check(struct store *s, const char *path, const uint8_t store_id[
         return errmsg_set(msg, ERR_CORRUPT,
                           "%s: has format %lld, newer than this program knows (%d): use the newer "
                           "program",
+                          path, (long long)version, SCHEMA_VERSION);
+    if (version < SCHEMA_VERSION)
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: has format %lld, which this version cannot read (it wants %d): make "
+                          "a new store with `lethe init`",
                           path, (long long)version, SCHEMA_VERSION);
     e = meta_bytes(s, "store", id, sizeof(id));
     if (e != ERR_OK)

@@ -123,6 +123,8 @@ enum err store_erasure_add(struct store *s, const struct store_erasure *erasure)
         bind_int(stmt, 4, (int64_t)erasure->ledger_seq);
         bind_int(stmt, 5, erasure->cutoff_ms);
         bind_int(stmt, 6, erasure->begun_ms);
+        bind_int(stmt, 7, erasure->domain);
+        bind_blob(stmt, 8, erasure->note.at == NULL ? "" : erasure->note.at, erasure->note.len);
     }
     return store__run(s, stmt);
 }
@@ -150,6 +152,8 @@ enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure 
     found.ledger_seq = column_u64(stmt, 3);
     found.cutoff_ms = sqlite3_column_int64(stmt, 4);
     found.begun_ms = sqlite3_column_int64(stmt, 5);
+    found.domain = (uint16_t)sqlite3_column_int64(stmt, 6);
+    found.note = span_of(sqlite3_column_blob(stmt, 7), (size_t)sqlite3_column_bytes(stmt, 7));
     *ret = found;
     return ERR_OK;
 }

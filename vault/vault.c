@@ -306,6 +306,11 @@ void vault_close(struct vault **vault)
     free(v);
 }
 
+const uint8_t *vault_store_id(const struct vault *v)
+{
+    return slab_store_id(v->slab);
+}
+
 const char *vault_dir(const struct vault *v)
 {
     return v->dir;

@@ -27,7 +27,9 @@ enum {
     VAULT_ID_BYTES = 16,
     VAULT_DOMAIN_DEFAULT = 1,
     VAULT_PUBLIC_BYTES = 32,
-    VAULT_SIGNATURE_BYTES = 64
+    VAULT_SIGNATURE_BYTES = 64,
+    VAULT_HEAD_BYTES = 32, /* the ledger's chain at an entry */
+    VAULT_NOTE_MAX = 16384 /* what an erasure carries along for its receipt */
 };
 
 /* ---- the store ---- */
@@ -65,6 +67,8 @@ uint16_t vault_domain_id(const struct vault *v, struct span name);
 /* The name behind an id, also of a domain that has left the configuration; NULL when there never was
  * one. */
 const char *vault_domain_name(const struct vault *v, uint16_t domain);
+/* The store's random id, borrowed: VAULT_ID_BYTES. */
+const uint8_t *vault_store_id(const struct vault *v);
 /* The store's directory. */
 const char *vault_dir(const struct vault *v);
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
@@ -165,20 +169,27 @@ struct vault_erase {
     struct vault_op op; /* kind VAULT_ERASE */
     uint16_t domain;
     struct span name;
-    uint64_t slot;                 /* instead of a name, when it is not 0 */
+    uint64_t slot; /* instead of a name, when it is not 0 */
+    /* Kept with the open erasure from soon after the acknowledgement on, so that it is at hand when
+     * a crash comes between; at most VAULT_NOTE_MAX bytes, borrowed until done. Holds no personal
+     * data. */
+    struct span note;
     struct vault_erasure *erasure; /* out; caller owns */
 };
 
 struct vault_erasure {
     uint8_t id[VAULT_ID_BYTES];      /* random */
     uint8_t subject[VAULT_ID_BYTES]; /* the subject's random id */
+    uint16_t domain;                 /* 0: not known any more */
     uint64_t slot;
-    uint16_t domain;   /* 0: not known (its row is swept, or an older database was put back) */
     int64_t cutoff_ms; /* values stored up to here are meant */
     int64_t acknowledged_ms;
     uint64_t ledger_seq;
-    /* For verification: the wrapped key's bytes and some ciphertext rows, kept in memory only.
-     * has_sample is false after a restart. */
+    uint8_t ledger_head[VAULT_HEAD_BYTES]; /* the ledger's chain at that entry */
+    uint8_t *note; /* resumed: what it carries along; vault_erasure_done() frees */
+    size_t note_len;
+    /* For verification: the wrapped key's bytes and some ciphertext rows, kept in memory only. After a
+     * restart the rows that are left and no key. */
     bool has_sample;
     struct vault_sample *sample; /* vault_erasure_done() frees */
 };
@@ -190,9 +201,8 @@ struct vault_sweep_subject {
     struct vault_op op; /* kind VAULT_SWEEP_SUBJECT */
     uint64_t slot;
     size_t limit;
-    size_t deleted;      /* out */
-    bool more;           /* out */
-    uint64_t *per_class; /* out, optional: CLASSES_MAX + 1 counters indexed by class id, added to */
+    size_t deleted; /* out */
+    bool more;      /* out */
 };
 
 /* Delete up to `limit` rows of a class that were due at `now_s`. A subject whose last row goes with
@@ -229,10 +239,11 @@ struct vault_rectify {
     uint16_t class_id; /* out */
 };
 
-/* The erasure is swept and verified: close its ledger entry. */
+/* The erasure is swept and verified: close its ledger entry, and keep its receipt with the store. */
 struct vault_erasure_close {
     struct vault_op op; /* kind VAULT_ERASURE_CLOSE */
     const struct vault_erasure *erasure;
+    struct span receipt; /* text that holds no personal data; borrowed until done; empty: none */
 };
 
 /* ---- writing: root keys ---- */
@@ -282,19 +293,47 @@ struct vault_unseal {
 enum err vault_erasures_open(struct vault *v, struct vault_erasure **ret_list, size_t *ret_count)
     MUST_CHECK;
 
+/* Rows of an open erasure that were swept so far, by class: ret has CLASSES_MAX + 1 counters indexed by
+ * class id. Right over restarts: counted in the transactions that sweep. Blocks shortly. */
+enum err vault_erasure_swept(struct vault *v, const struct vault_erasure *erasure, uint64_t *ret)
+    MUST_CHECK;
+
 struct vault_verification {
-    bool slot_zero;         /* the slot reads as zeroes from the file */
-    uint64_t samples_tried; /* ciphertexts that every key still held failed to open */
-    bool samples_unreadable;
+    bool key_known;          /* its wrapped bytes could be looked for; false after a restart */
+    bool slot_zero;          /* the slot that the ledger names reads as zeroes from the file */
+    uint64_t keys_left;      /* key slots that name the subject, in any file of the store */
+    uint64_t samples_tried;  /* ciphertexts that every key still held failed to open */
+    bool samples_unreadable; /* and no reader holds the key; without samples: the slot is zero */
     uint64_t rows_left;      /* of the subject, in all tables */
-    uint64_t bytes_searched; /* of the store's files, for the wrapped key */
-    bool key_absent;         /* found in none of them; true by slot_zero alone after a restart */
+    uint64_t names_left;     /* identifiers that lead to it */
+    uint64_t bytes_searched; /* of the store's files */
+    bool key_absent;         /* the wrapped key's bytes stand in none of them, and no key is left */
+    bool log_clean;          /* no sampled ciphertext stands in the write-ahead log */
 };
 
-/* Step 5: look whether the erasure did what it says. Reads every file of the store. Blocks long; not
- * on a loop. IO when the store cannot be read. */
+/* Step 5: look whether the erasure did what it says. Reads every file of the store, and believes
+ * neither the slab nor the database nor `erasure`: which slot it was comes from the ledger's file.
+ * Blocks long; not on a loop. IO when the store cannot be read, CORRUPT when the ledger has no such
+ * entry. */
 enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasure,
                               struct vault_verification *ret) MUST_CHECK;
+
+/* ---- receipts that were kept ---- */
+
+/* The receipt kept for an erasure, appended to `out`. NOT_FOUND: none (unknown, or not closed yet).
+ * Blocks shortly. */
+enum err vault_receipt_read(struct vault *v, const uint8_t erasure[VAULT_ID_BYTES], struct buf *out)
+    MUST_CHECK;
+/* Erasures in the order of the ledger, those that are open too, from the entry after `after` on.
+ * NOT_FOUND past the last. Blocks shortly. */
+struct vault_receipt_entry {
+    uint64_t ledger_seq;
+    uint8_t erasure[VAULT_ID_BYTES];
+    int64_t begun_ms;
+    bool is_closed; /* its receipt is kept */
+};
+enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
+    MUST_CHECK;
 
 /* ---- reading ---- */
 

@@ -150,7 +150,8 @@ enum err vault__own_key(const struct slab *slab, uint64_t slot, enum slab_kind k
 enum err vault__replay(struct vault *v, struct store *s, struct errmsg *msg) MUST_CHECK;
 /* Carry one erasure into the database, inside the caller's transaction: names go, the sweep is
  * noted. */
-enum err vault__replay_record(struct store *s, const struct ledger_record *record) MUST_CHECK;
+enum err vault__replay_record(struct store *s, const struct ledger_record *record, struct span note)
+    MUST_CHECK;
 /* Remember how far the ledger goes, inside the caller's transaction. */
 enum err vault__replay_mark(struct vault *v, struct store *s) MUST_CHECK;
 

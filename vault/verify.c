@@ -2,19 +2,20 @@
 /* Looking whether an erasure did what it says, without believing what carried it out.
  * Runs on: a worker thread; blocks long. Holds: nothing after it returns. Invariant: vault.db and
  * its companions are read through descriptors that stay open, since closing one would drop SQLite's
- * locks. Not here: the receipt (retention/). */
+ * locks; keys.slab and ledger.log through descriptors of its own. Not here: the receipt (retention/),
+ * copies of a store (copy.c). */
 #include "vault/erasure_priv.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "vault/file_priv.h"
+#include "vault/search_priv.h"
+#include "vault/slab_format_priv.h"
 #include "vault/vault_priv.h"
 
-enum { KEYS_TRIED_MAX = 1000, WINDOW_BYTES = 1 << 20 };
+enum { KEYS_TRIED_MAX = 1000, WINDOW_BYTES = 1 << 20, NEEDLE_BYTES = 48 };
 
 /* ---- do the ciphertexts open? ---- */
 
@@ -93,46 +94,7 @@ static enum err unreadable(struct vault *v, const struct vault_erasure *erasure,
     return e;
 }
 
-/* ---- is the wrapped key anywhere? ---- */
-
-struct search {
-    const uint8_t *needle; /* CRYPTO_WRAPPED_BYTES */
-    uint8_t *window;
-    uint64_t bytes;
-    bool found;
-};
-
-/* Any third of it counts: a page may have kept a part. */
-static bool holds(const uint8_t *bytes, size_t len, const uint8_t *needle)
-{
-    for (size_t at = 0; at < CRYPTO_WRAPPED_BYTES; at += CRYPTO_WRAPPED_BYTES / 3)
-        if (memmem(bytes, len, needle + at, CRYPTO_WRAPPED_BYTES / 3) != NULL)
-            return true;
-    return false;
-}
-
-static enum err search_file(struct search *s, int fd)
-{
-    uint64_t at = 0;
-    size_t kept = 0;
-
-    for (;;) {
-        size_t got = 0;
-        size_t len;
-        enum err e = vault__file_read(fd, s->window + kept, WINDOW_BYTES - kept, at, &got);
-
-        if (e != ERR_OK)
-            return e;
-        if (got == 0)
-            return ERR_OK;
-        at += got;
-        s->bytes += got;
-        len = kept + got;
-        s->found = s->found || holds(s->window, len, s->needle);
-        kept = len < CRYPTO_WRAPPED_BYTES ? len : CRYPTO_WRAPPED_BYTES;
-        memmove(s->window, s->window + len - kept, kept);
-    }
-}
+/* ---- what do the files say? ---- */
 
 static bool is_db_file(const char *name)
 {
@@ -140,60 +102,96 @@ static bool is_db_file(const char *name)
            strcmp(name, VAULT_DB "-shm") == 0;
 }
 
-static enum err search_entry(struct search *s, int dir_fd, const char *name)
+/* The wrapped key, if it is known, and key slots that name the subject, in every file. */
+static enum err search_store(const struct vault *v, const struct vault_erasure *erasure,
+                             struct vault_verification *found)
 {
-    AUTO(vault__fd_close) int fd = -1;
-    struct stat st;
+    struct search s = {.subject = erasure->subject};
+    enum err e = ERR_OK;
 
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return ERR_IO;
-    if (!S_ISREG(st.st_mode) || is_db_file(name))
-        return ERR_OK;
-    fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? ERR_IO : search_file(s, fd);
-}
-
-static enum err search_store(const struct vault *v, struct search *s)
-{
-    DIR *dir = opendir(v->dir);
-    enum err e = dir == NULL ? ERR_IO : ERR_OK;
-
+    if (erasure->has_sample && !slab_is_zero(erasure->sample->slot, SLAB_SLOT_BYTES))
+        s.wrapped = erasure->sample->slot + SAMPLE_WRAPPED_AT;
+    found->key_known = s.wrapped != NULL;
     for (size_t i = 0; e == ERR_OK && i < VAULT_DB_FILES; i++)
-        e = search_file(s, v->db_fds[i]);
-    while (e == ERR_OK) {
-        const struct dirent *entry = readdir(dir);
-
-        if (entry == NULL)
-            break;
-        e = search_entry(s, dirfd(dir), entry->d_name);
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
+        e = search_file(&s, v->db_fds[i], VAULT_DB);
+    if (e == ERR_OK)
+        e = search_folder(&s, v->dir, is_db_file);
+    found->bytes_searched = s.bytes;
+    found->keys_left = s.slots;
+    found->key_absent = !s.wrapped_found && s.slots == 0 && found->slot_zero;
     return e;
 }
 
-static enum err search_wrapped_key(const struct vault *v, const struct vault_sample *sample,
-                                   struct vault_verification *ret)
+static bool holds_sample(const uint8_t *bytes, size_t len, const struct vault_sample *sample)
+{
+    for (size_t i = 0; i < sample->count; i++) {
+        const struct sample_row *row = &sample->rows[i];
+
+        if (memmem(bytes, len, row->sealed, row->len < NEEDLE_BYTES ? row->len : NEEDLE_BYTES) !=
+            NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The log was emptied after the sweep: nothing of the rows can stand in it any more. */
+static enum err search_log(const struct vault *v, const struct vault_sample *sample,
+                           bool *ret_clean)
 {
     AUTO(mem_free) uint8_t *window = mem_try_alloc(1, WINDOW_BYTES);
-    struct search s = {.needle = sample->slot + SAMPLE_WRAPPED_AT, .window = window};
-    enum err e;
+    bool clean = true;
+    uint64_t at = 0;
+    size_t kept = 0, got = 1;
 
     if (window == NULL)
         return ERR_NO_SPACE;
-    e = search_store(v, &s);
-    ret->bytes_searched = s.bytes;
-    ret->key_absent = !s.found;
-    return e;
+    while (clean && got > 0) {
+        enum err e = vault__file_read(v->db_fds[1], window + kept, WINDOW_BYTES - kept, at, &got);
+        size_t len = kept + got;
+
+        if (e != ERR_OK)
+            return e;
+        clean = !holds_sample(window, len, sample);
+        at += got;
+        kept = len < NEEDLE_BYTES ? len : NEEDLE_BYTES;
+        memmove(window, window + len - kept, kept);
+    }
+    *ret_clean = clean;
+    return ERR_OK;
 }
 
-/* ---- together ---- */
+/* The slot that the ledger's file names for this erasure, as keys.slab has it. */
+static enum err look_at_slot(const struct vault *v, const struct vault_erasure *erasure,
+                             bool *ret_zero)
+{
+    AUTO(mem_free) char *ledger = vault__path(v->dir, VAULT_LEDGER);
+    AUTO(mem_free) char *slab = vault__path(v->dir, VAULT_SLAB);
+    AUTO(vault__fd_close) int fd = open(slab, O_RDONLY | O_CLOEXEC);
+    uint8_t chain[CRYPTO_HASH_BYTES], slot[SLAB_SLOT_BYTES];
+    struct ledger_record record;
+    size_t got = 0;
+    enum err e = ledger_look(ledger, erasure->ledger_seq, &record, chain);
 
-static enum err count_rows(const struct vault *v, uint64_t slot, uint64_t *ret)
+    if (e == ERR_NOT_FOUND ||
+        (e == ERR_OK &&
+         (record.kind != LEDGER_ERASE || memcmp(record.erasure, erasure->id, VAULT_ID_BYTES) != 0 ||
+          memcmp(record.subject, erasure->subject, VAULT_ID_BYTES) != 0)))
+        return ERR_CORRUPT;
+    if (e == ERR_OK)
+        e = fd < 0 ? ERR_IO
+                   : vault__file_read(fd, slot, sizeof(slot),
+                                      SLAB_HEADER_BYTES + record.slot * SLAB_SLOT_BYTES, &got);
+    if (e != ERR_OK)
+        return e;
+    *ret_zero = slab_is_zero(slot, got);
+    secret_wipe(slot, sizeof(slot));
+    return ERR_OK;
+}
+
+static enum err count_left(const struct vault *v, uint64_t slot, struct vault_verification *found)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     AUTO(store_close) struct store *s = NULL;
-    uint64_t left = 0;
     enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
 
     for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
@@ -201,35 +199,31 @@ static enum err count_rows(const struct vault *v, uint64_t slot, uint64_t *ret)
 
         if (vault__class(v, id) != NULL)
             e = store_rows_count(s, &v->table[id], slot, INT64_MIN, &n);
-        left += n;
+        found->rows_left += n;
     }
-    if (e == ERR_OK)
-        *ret = left;
-    return e;
+    return e == ERR_OK ? store_names_count(s, slot, &found->names_left) : e;
 }
+
+/* ---- together ---- */
 
 enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasure,
                               struct vault_verification *ret)
 {
-    static const uint8_t zeroes[SLAB_SLOT_BYTES];
-    struct vault_verification found = {0};
-    uint8_t slot[SLAB_SLOT_BYTES];
-    enum err e = slab_raw(v->slab, erasure->slot, slot);
+    struct vault_verification found = {.log_clean = true};
+    enum err e = look_at_slot(v, erasure, &found.slot_zero);
 
+    if (e == ERR_OK)
+        e = count_left(v, erasure->slot, &found);
+    if (e == ERR_OK)
+        e = search_store(v, erasure, &found);
     if (e != ERR_OK)
         return e;
-    found.slot_zero = memcmp(slot, zeroes, sizeof(zeroes)) == 0;
-    secret_wipe(slot, sizeof(slot));
-    e = count_rows(v, erasure->slot, &found.rows_left);
-    if (e != ERR_OK)
-        return e;
-    found.samples_unreadable = found.slot_zero;
-    found.key_absent = found.slot_zero;
+    found.samples_unreadable = found.slot_zero && no_reader_has(v, erasure->slot);
     if (erasure->has_sample) {
         found.samples_tried = erasure->sample->count;
         e = unreadable(v, erasure, &found.samples_unreadable);
         if (e == ERR_OK)
-            e = search_wrapped_key(v, erasure->sample, &found);
+            e = search_log(v, erasure->sample, &found.log_clean);
     }
     if (e == ERR_OK)
         *ret = found;

@@ -224,7 +224,7 @@ static enum err run_one(struct writer *w, struct vault_op *op)
     case VAULT_RECTIFY:
         return vault__rectify(w, (struct vault_rectify *)op);
     case VAULT_ERASURE_CLOSE:
-        return vault__erasure_close(w, ((struct vault_erasure_close *)op)->erasure);
+        return vault__erasure_close(w, (struct vault_erasure_close *)op);
     case VAULT_ROTATE_BEGIN:
         return vault__rotate_begin(w, (const struct vault_rotate_begin *)op);
     case VAULT_ROTATE_STEP:
@@ -370,6 +370,8 @@ static void free_writer(struct writer *w)
     secret_free(&w->key);
     buf_done(&w->sealed);
     mem_free(&w->gone);
+    for (size_t i = 0; i < w->untold_count; i++)
+        free(w->untold[i].note);
     mem_free(&w->untold);
     mem_free(&w->ended);
     (void)pthread_cond_destroy(&w->wake);

@@ -12,6 +12,13 @@ enum {
     WRITER_DELETE_MAX = 10000 /* rows that one sweep or purge deletes at most */
 };
 
+/* An acknowledged erasure on its way into the database. */
+struct untold {
+    struct ledger_record record;
+    uint8_t *note; /* owned */
+    size_t note_len;
+};
+
 struct writer {
     struct vault *v;
     struct store *store;
@@ -33,7 +40,7 @@ struct writer {
     struct buf sealed;
     struct store_gone *gone; /* WRITER_DELETE_MAX */
     /* Acknowledged erasures that the database has not been told of yet. */
-    struct ledger_record *untold;
+    struct untold *untold;
     size_t untold_count;
     size_t untold_cap;
 
@@ -72,7 +79,7 @@ enum err vault__rotate_begin(struct writer *w, const struct vault_rotate_begin *
 enum err vault__rotate_step(struct writer *w, struct vault_rotate_step *op) MUST_CHECK;
 /* Called outside any transaction; calls done itself, at the point of acknowledgement. */
 void vault__erase(struct writer *w, struct vault_erase *op);
-enum err vault__erasure_close(struct writer *w, const struct vault_erasure *erasure) MUST_CHECK;
+enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close *op) MUST_CHECK;
 /* Tell the database of acknowledged erasures: names deleted, sweeps noted. */
 enum err vault__erasures_tell(struct writer *w) MUST_CHECK;
 

@@ -66,7 +66,7 @@ static void server_start(struct server *s, int64_t idle_ms)
     (void)signal(SIGPIPE, SIG_IGN);
     rig_init(&s->rig);
     (void)snprintf(s->dir, sizeof(s->dir), "%s/store", s->rig.scratch.dir);
-    s->erasures = erasures_new(s->rig.vault, 1);
+    s->erasures = erasures_new(s->rig.vault, NULL);
     s->admin =
         (struct admin){.vault = s->rig.vault, .classes = &s->rig.classes, .erasures = s->erasures};
     REQUIRE(uv_loop_init(&s->loop) == 0);

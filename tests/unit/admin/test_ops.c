@@ -18,7 +18,7 @@ struct desk {
 static void desk_init(struct desk *d)
 {
     rig_init(&d->rig);
-    d->erasures = erasures_new(d->rig.vault, 1);
+    d->erasures = erasures_new(d->rig.vault, NULL);
     d->admin =
         (struct admin){.vault = d->rig.vault, .classes = &d->rig.classes, .erasures = d->erasures};
 }

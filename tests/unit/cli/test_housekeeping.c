@@ -29,7 +29,7 @@ static void bench_start(struct bench *b, int64_t interval_ms)
     struct housekeeping_options options;
 
     b->stopped = 0;
-    b->erasures = erasures_new(b->rig.vault, 1);
+    b->erasures = erasures_new(b->rig.vault, NULL);
     REQUIRE(uv_loop_init(&b->loop) == 0);
     options = (struct housekeeping_options){.loop = &b->loop,
                                             .vault = b->rig.vault,
@@ -129,8 +129,8 @@ Test(housekeeping, finishes_open_erasures_at_the_start)
     rig_init(&b.rig);
     (void)rig_store(&b.rig, "note", "ada", "tea");
     fault_test_set("erase.verify!lies", NULL);
-    e = erasures_new(b.rig.vault, 1);
-    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), &receipt), ERR_OK);
+    e = erasures_new(b.rig.vault, NULL);
+    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), NULL, &receipt), ERR_OK);
     erasures_free(&e);
     fault_test_set(NULL, NULL);
     cr_assert_eq(open_in_ledger(&b), 1);

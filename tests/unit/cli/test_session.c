@@ -110,8 +110,8 @@ Test(session, finishes_an_erasure_that_was_left_half_way)
     (void)rig_store(&r, "note", "ada", "tea");
     log_set_level(LOG_ERROR + 1);
     fault_test_set("erase.verify!lies", NULL);
-    e = erasures_new(r.vault, 1);
-    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), &receipt), ERR_OK);
+    e = erasures_new(r.vault, NULL);
+    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), NULL, &receipt), ERR_OK);
     erasures_free(&e);
     fault_test_set(NULL, NULL);
     cr_assert_eq(open_in_ledger(&r), 1);
@@ -160,7 +160,7 @@ static void server_start(struct server *s, struct rig *r)
     (void)signal(SIGPIPE, SIG_IGN);
     options.store_dir = vault_dir(r->vault);
     s->admin = (struct admin){
-        .vault = r->vault, .classes = &r->classes, .erasures = erasures_new(r->vault, 1)};
+        .vault = r->vault, .classes = &r->classes, .erasures = erasures_new(r->vault, NULL)};
     REQUIRE(uv_loop_init(&s->loop) == 0);
     REQUIRE(uv_async_init(&s->loop, &s->stop, on_stop) == 0);
     s->stop.data = s;

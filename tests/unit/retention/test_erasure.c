@@ -46,8 +46,8 @@ static size_t open_in_ledger(struct rig *r)
 
 static enum err erase(struct rig *r, const char *subject, struct receipt *receipt)
 {
-    struct erasures *e = erasures_new(r->vault, 1);
-    enum err result = erasure_run(e, VAULT_DOMAIN_DEFAULT, span_str(subject), receipt);
+    struct erasures *e = erasures_new(r->vault, NULL);
+    enum err result = erasure_run(e, VAULT_DOMAIN_DEFAULT, span_str(subject), NULL, receipt);
 
     erasures_free(&e);
     return result;
@@ -200,7 +200,7 @@ Test(erasure, that_does_not_verify_fails_stays_open_and_is_finished_later)
     cr_assert_eq(receipt.failure, ERR_CORRUPT);
     cr_assert_eq(log_count(&r, "\"event\":\"erasure_failed\""), 1);
     cr_assert_eq(open_in_ledger(&r), 1);
-    e = erasures_new(r.vault, 1);
+    e = erasures_new(r.vault, NULL);
     cr_assert_eq(erasure_resume_all(e, &resumed), ERR_OK);
     cr_assert_eq(resumed.found, 1);
     cr_assert_eq(resumed.completed, 0, "it still lies");
@@ -224,9 +224,10 @@ Test(erasure, asked_to_stop_begins_nothing)
     rig_init(&r);
     quiet(&r);
     token = rig_store(&r, "note", "ada", "tea");
-    e = erasures_new(r.vault, 1);
+    e = erasures_new(r.vault, NULL);
     erasures_stop(e);
-    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), &receipt), ERR_CANCELED);
+    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), NULL, &receipt),
+                 ERR_CANCELED);
     cr_assert_eq(rig_reveal(&r, &token, value), ERR_OK);
     erasures_free(&e);
 }
@@ -241,7 +242,8 @@ static void *run_erasure(void *context)
 {
     struct runner *run = context;
 
-    run->result = erasure_run(run->erasures, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), &run->receipt);
+    run->result =
+        erasure_run(run->erasures, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), NULL, &run->receipt);
     return NULL;
 }
 
@@ -279,7 +281,7 @@ Test(erasure, stopped_after_the_acknowledgement_is_unfinished_and_finished_later
 
     rig_init(&r);
     (void)rig_store(&r, "note", "ada", "tea");
-    run.erasures = erasures_new(r.vault, 1);
+    run.erasures = erasures_new(r.vault, NULL);
     block_log(fds); /* it logs between the acknowledgement and the sweep: it waits there */
     REQUIRE(pthread_create(&thread, NULL, run_erasure, &run) == 0);
     wait_until_begun(&r);
@@ -293,7 +295,7 @@ Test(erasure, stopped_after_the_acknowledgement_is_unfinished_and_finished_later
     cr_assert_eq(run.receipt.rows, 0);
     erasures_free(&run.erasures);
     quiet(&r);
-    other = erasures_new(r.vault, 1);
+    other = erasures_new(r.vault, NULL);
     cr_assert_eq(erasure_resume_all(other, &resumed), ERR_OK);
     cr_assert_eq(resumed.completed, 1);
     erasures_free(&other);
@@ -310,7 +312,7 @@ Test(erasure, at_work_is_not_carried_out_a_second_time)
 
     rig_init(&r);
     (void)rig_store(&r, "note", "ada", "tea");
-    run.erasures = erasures_new(r.vault, 1);
+    run.erasures = erasures_new(r.vault, NULL);
     block_log(fds);
     REQUIRE(pthread_create(&thread, NULL, run_erasure, &run) == 0);
     wait_until_begun(&r);
@@ -362,7 +364,7 @@ static void check_crash(const char *fault)
     erase_and_die(&r, fault);
     rig_open(&r);
     cr_assert_eq(rig_reveal(&r, &ada, value), ERR_NOT_FOUND, "dead at once after %s", fault);
-    e = erasures_new(r.vault, 1);
+    e = erasures_new(r.vault, NULL);
     cr_assert_eq(erasure_resume_all(e, &resumed), ERR_OK);
     cr_assert_eq(resumed.found, strcmp(fault, "close.appended") == 0 ? 0 : 1, "%s", fault);
     cr_assert_eq(resumed.completed, resumed.found, "%s", fault);

@@ -9,7 +9,13 @@
 #include "tests/support/vault_rig.h"
 
 static const struct vault_verification good = {
-    .slot_zero = true, .samples_tried = 2, .samples_unreadable = true, .key_absent = true};
+    .key_known = true,
+    .slot_zero = true,
+    .samples_tried = 2,
+    .samples_unreadable = true,
+    .key_absent = true,
+    .log_clean = true,
+};
 
 static struct receipt sample(const struct rig *r)
 {
@@ -37,9 +43,11 @@ static struct receipt sample(const struct rig *r)
 
 static struct json *render(const struct rig *r, const struct receipt *receipt, const char *reason)
 {
+    const struct receipt_words words = {.reason = span_str(reason),
+                                        .executed_by = SPAN_LIT("user officer")};
     struct json *tree = NULL;
 
-    REQUIRE(receipt_json(receipt, r->vault, &r->classes, span_str(reason), &tree) == ERR_OK);
+    REQUIRE(receipt_json(receipt, r->vault, &words, &tree) == ERR_OK);
     return tree;
 }
 
@@ -62,16 +70,16 @@ Test(receipt, says_what_was_destroyed_how_and_when)
     rig_init(&r);
     receipt = sample(&r);
     tree = render(&r, &receipt, "17(1)(b)");
-    cr_assert_str_eq(text_at(tree, "format"), "lethe-erasure-receipt-1");
+    cr_assert_str_eq(text_at(tree, "format"), "lethe-erasure-receipt-2");
     cr_assert_str_eq(text_at(tree, "number"), "0aff0000000000000000000000000000");
     cr_assert_str_eq(text_at(tree, "subject"), "5b000000000000000000000000000000");
     cr_assert_str_eq(text_at(tree, "state"), "completed");
     cr_assert_str_eq(text_at(tree, "domain"), "default");
     cr_assert_str_eq(text_at(tree, "reason"), "17(1)(b)");
-    cr_assert_str_eq(text_at(tree, "cutoff"), "2026-01-10T12:00:00.007Z");
-    cr_assert_str_eq(text_at(tree, "acknowledged_at"), "2026-01-10T12:00:00.250Z");
+    cr_assert_str_eq(text_at(json_get(tree, "scope"), "cutoff"), "2026-01-10T12:00:00.007Z");
+    cr_assert_str_eq(text_at(tree, "effective_at"), "2026-01-10T12:00:00.250Z");
     cr_assert_str_eq(text_at(tree, "completed_at"), "2026-01-10T12:00:01.999Z");
-    destroyed = json_get(tree, "destroyed");
+    destroyed = json_get(json_get(tree, "scope"), "classes");
     cr_assert_eq(json_count(destroyed), 2);
     cr_assert_str_eq(text_at(json_at(destroyed, 0), "class"), "mail");
     cr_assert_eq(json_int_of(json_get(json_at(destroyed, 1), "values"), -1), 4);
@@ -81,10 +89,11 @@ Test(receipt, says_what_was_destroyed_how_and_when)
     cr_assert_str_eq(text_at(method, "kind"), "crypto-shredding");
     cr_assert_eq(json_int_of(json_get(method, "slot"), -1), 17);
     cr_assert_eq(json_int_of(json_get(method, "epoch"), -1), 3);
-    cr_assert_eq(json_int_of(json_get(json_get(tree, "ledger"), "seq"), -1), 9);
+    cr_assert_eq(json_int_of(json_get(json_get(tree, "ledger"), "sequence"), -1), 9);
     cr_assert(json_bool_of(json_get(json_get(tree, "verification"), "passed"), false));
-    cr_assert_eq(json_kind(json_get(tree, "signed")), JSON_BOOL);
-    cr_assert_not(json_bool_of(json_get(tree, "signed"), true));
+    cr_assert_str_eq(text_at(tree, "executed_by"), "user officer");
+    cr_assert_eq(json_kind(json_get(tree, "reference")), JSON_NIL);
+    cr_assert_eq(json_kind(json_get(tree, "failure")), JSON_NIL);
 }
 
 Test(receipt, never_calls_what_is_left_at_recipients_anonymous)
@@ -115,8 +124,8 @@ Test(receipt, of_a_failure_names_the_step_and_has_no_date_of_completion)
     receipt.looked = false;
     tree = render(&r, &receipt, "");
     cr_assert_str_eq(text_at(tree, "state"), "failed");
-    cr_assert_str_eq(text_at(tree, "failed_step"), "truncate");
-    cr_assert_str_eq(text_at(tree, "failure"), "BUSY");
+    cr_assert_str_eq(text_at(json_get(tree, "failure"), "step"), "truncate");
+    cr_assert_str_eq(text_at(json_get(tree, "failure"), "error"), "BUSY");
     cr_assert_eq(json_kind(json_get(tree, "completed_at")), JSON_NIL);
     cr_assert_eq(json_kind(json_get(tree, "verification")), JSON_NIL);
 }
@@ -129,7 +138,8 @@ Test(receipt, refuses_a_reason_that_is_no_utf8)
 
     rig_init(&r);
     receipt = sample(&r);
-    cr_assert_eq(receipt_json(&receipt, r.vault, &r.classes, SPAN_LIT("\xff\xfe"), &tree),
+    cr_assert_eq(receipt_json(&receipt, r.vault,
+                              &(struct receipt_words){.reference = SPAN_LIT("\xff\xfe")}, &tree),
                  ERR_INVALID);
     cr_assert_null(tree);
 }
@@ -147,9 +157,10 @@ Test(receipt, of_a_real_erasure_holds_nothing_of_the_person)
     buf_init(&text, 1 << 16);
     (void)rig_store(&r, "mail", "marker-7f3a-person", "marker-9b1c@example.org");
     (void)rig_store(&r, "note", "marker-7f3a-person", "marker-2d4e note");
-    e = erasures_new(r.vault, 1);
-    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("marker-7f3a-person"), &receipt),
-                 ERR_OK);
+    e = erasures_new(r.vault, NULL);
+    cr_assert_eq(
+        erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("marker-7f3a-person"), NULL, &receipt),
+        ERR_OK);
     erasures_free(&e);
     tree = render(&r, &receipt, "asked for it");
     cr_assert_eq(json_write_pretty(tree, &text), ERR_OK);
@@ -175,6 +186,15 @@ Test(receipt, is_verified_only_when_every_look_was_good)
     v = good;
     v.samples_unreadable = false;
     cr_assert_not(receipt_is_verified(&v));
-    v.samples_tried = 0; /* after a restart there is no sample */
-    cr_assert(receipt_is_verified(&v));
+    v.samples_tried = 0; /* after a restart: the slot's word for it */
+    cr_assert_not(receipt_is_verified(&v));
+    v = good;
+    v.keys_left = 1;
+    cr_assert_not(receipt_is_verified(&v));
+    v = good;
+    v.names_left = 1;
+    cr_assert_not(receipt_is_verified(&v));
+    v = good;
+    v.log_clean = false;
+    cr_assert_not(receipt_is_verified(&v));
 }

@@ -184,14 +184,14 @@ static void model_sweep(struct rig *r, struct model *m)
 static void model_erase(struct rig *r, struct model *m)
 {
     int person = (int)draw(m, PEOPLE);
-    struct erasures *e = erasures_new(r->vault, 1);
+    struct erasures *e = erasures_new(r->vault, NULL);
     uint64_t gone = 0;
     struct receipt receipt = {.rows = 0};
     char subject[32];
     enum err result;
 
     (void)snprintf(subject, sizeof(subject), "person-%d", person);
-    result = erasure_run(e, VAULT_DOMAIN_DEFAULT, span_str(subject), &receipt);
+    result = erasure_run(e, VAULT_DOMAIN_DEFAULT, span_str(subject), NULL, &receipt);
     erasures_free(&e);
     for (size_t i = 0; i < m->count; i++) {
         if (!m->rows[i].alive || m->rows[i].person != person)

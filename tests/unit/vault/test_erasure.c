@@ -318,8 +318,7 @@ Test(erasure, the_sweep_takes_every_row_in_bounded_batches)
 {
     struct vault_erasure erasure = {0};
     uint64_t per_class[CLASSES_MAX + 1] = {0};
-    struct vault_sweep_subject op = {
-        .op.kind = VAULT_SWEEP_SUBJECT, .limit = 10, .per_class = per_class};
+    struct vault_sweep_subject op = {.op.kind = VAULT_SWEEP_SUBJECT, .limit = 10};
     char value[16];
     size_t deleted = 0;
 
@@ -334,8 +333,14 @@ Test(erasure, the_sweep_takes_every_row_in_bounded_batches)
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
     cr_assert_eq(op.deleted, 10);
     cr_assert(op.more);
+    cr_assert_eq(vault_erasure_swept(f.v, &erasure, per_class), ERR_OK);
     cr_assert_eq(per_class[f.phone], 5, "blind indexes first");
+    fixture_close(&f);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
+    cr_assert_eq(vault_erasure_swept(f.v, &erasure, per_class), ERR_OK);
+    cr_assert_eq(per_class[f.phone], 5);
+    cr_assert_eq(per_class[f.note], 25, "counted over the restart");
     cr_assert_eq(deleted, 20);
     cr_assert_eq(rows_of_table("det", f.phone), 0, "no blind index is left");
     cr_assert_eq(rows_of_table("subject", 0), 0);

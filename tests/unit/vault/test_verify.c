@@ -77,7 +77,9 @@ Test(verify, an_erasure_that_was_swept_passes)
     cr_assert_eq(found.samples_tried, SAMPLE_ROWS);
     cr_assert(found.samples_unreadable);
     cr_assert_eq(found.rows_left, 0);
-    cr_assert(found.key_absent);
+    cr_assert(found.key_absent && found.key_known);
+    cr_assert_eq(found.keys_left, 0);
+    cr_assert_eq(found.names_left, 0);
     cr_assert_gt(found.bytes_searched, (1 << 20), "slab, ledger, database and log");
 }
 
@@ -207,11 +209,11 @@ Test(verify, a_large_value_is_no_sample)
     cr_assert(verify().samples_unreadable);
 }
 
-Test(verify, after_a_restart_the_slot_alone_speaks)
+Test(verify, after_a_restart_the_slot_and_what_is_left_speak)
 {
     struct vault_erasure *list = NULL;
     struct vault_verification found;
-    size_t count = 0;
+    size_t count = 0, deleted = 0;
 
     (void)store(f.note, "anna", "tea");
     cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
@@ -221,12 +223,143 @@ Test(verify, after_a_restart_the_slot_alone_speaks)
     cr_assert_eq(count, 1);
     cr_assert_eq(vault_erasure_verify(f.v, &list[0], &found), ERR_OK);
     cr_assert(found.slot_zero && found.samples_unreadable && found.key_absent);
-    cr_assert_eq(found.samples_tried, 0);
+    cr_assert_not(found.key_known);
+    cr_assert_eq(found.samples_tried, 1, "a row that is not swept yet");
     cr_assert_eq(found.rows_left, 1);
     write_slot(list[0].slot, erasure.sample->slot);
     cr_assert_eq(vault_erasure_verify(f.v, &list[0], &found), ERR_OK);
     cr_assert(!found.slot_zero && !found.samples_unreadable && !found.key_absent);
+    cr_assert_eq(found.keys_left, 1);
+    cr_assert_eq(fixture_sweep(&f, list[0].slot, &deleted), ERR_CONFLICT, "there is a key");
+    vault_erasure_done(&list[0]);
     free(list);
+}
+
+Test(verify, after_a_restart_without_rows_the_key_in_any_slot_is_found)
+{
+    struct vault_erasure *list = NULL;
+    struct vault_verification found;
+    size_t count = 0, deleted = 0;
+
+    (void)store(f.note, "anna", "tea");
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
+    fixture_close(&f);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(vault_erasures_open(f.v, &list, &count), ERR_OK);
+    cr_assert_eq(vault_erasure_verify(f.v, &list[0], &found), ERR_OK);
+    cr_assert(found.slot_zero && found.samples_unreadable && found.key_absent);
+    cr_assert_eq(found.samples_tried, 0);
+    write_slot(list[0].slot + 1, erasure.sample->slot); /* somebody zeroed another one */
+    cr_assert_eq(vault_erasure_verify(f.v, &list[0], &found), ERR_OK);
+    cr_assert(found.slot_zero);
+    cr_assert_eq(found.keys_left, 1);
+    cr_assert_not(found.key_absent);
+    vault_erasure_done(&list[0]);
+    free(list);
+}
+
+Test(verify, an_erasure_that_the_ledger_does_not_have_is_refused)
+{
+    struct vault_verification found;
+
+    (void)store(f.note, "anna", "tea");
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    erasure.id[0] ^= 1;
+    cr_assert_eq(vault_erasure_verify(f.v, &erasure, &found), ERR_CORRUPT);
+    erasure.id[0] ^= 1;
+    erasure.ledger_seq++;
+    cr_assert_eq(vault_erasure_verify(f.v, &erasure, &found), ERR_CORRUPT);
+    erasure.ledger_seq--;
+    cr_assert_eq(vault_erasure_verify(f.v, &erasure, &found), ERR_OK);
+}
+
+/* ---- lies ---- */
+
+static struct vault_verification erase_with(const char *mutant)
+{
+    char value[32];
+    struct token_text token = store(f.note, "anna", "tea");
+
+    cr_assert_eq(fixture_reveal(&f, &token, value, sizeof(value)),
+                 ERR_OK); /* a reader has her key */
+    (void)store(f.note, "bert", "stays");
+    fault_test_set(NULL, mutant);
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    fault_test_set(NULL, NULL);
+    return verify();
+}
+
+Test(verify, catches_a_shredder_that_does_nothing)
+{
+    const struct vault_verification found = erase_with("shred.lies");
+
+    cr_assert(!found.slot_zero && !found.samples_unreadable && !found.key_absent);
+    cr_assert_eq(found.keys_left, 1);
+}
+
+Test(verify, catches_a_shredder_that_hits_another_slot)
+{
+    const struct vault_verification found = erase_with("shred.wrong_slot");
+
+    cr_assert(!found.slot_zero && !found.samples_unreadable && !found.key_absent);
+    cr_assert_eq(found.keys_left, 1);
+}
+
+Test(verify, catches_a_reader_that_keeps_the_key)
+{
+    const struct vault_verification found = erase_with("erase.readers_keep_key");
+
+    cr_assert(found.slot_zero && found.key_absent);
+    cr_assert_not(found.samples_unreadable);
+}
+
+Test(verify, catches_a_sweep_that_deletes_nothing)
+{
+    size_t deleted = 0;
+
+    (void)erase_with(NULL);
+    fault_test_set(NULL, "sweep.lies");
+    cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
+    fault_test_set(NULL, NULL);
+    cr_assert_eq(verify().rows_left, 1);
+}
+
+Test(verify, catches_a_checkpoint_that_was_not_done)
+{
+    struct vault_truncate op = {.op.kind = VAULT_TRUNCATE};
+    size_t deleted = 0;
+
+    (void)erase_with(NULL);
+    cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
+    fault_test_set(NULL, "truncate.lies");
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    fault_test_set(NULL, NULL);
+    cr_assert_not(verify().log_clean);
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert(verify().log_clean);
+}
+
+Test(verify, catches_a_key_slot_in_another_file)
+{
+    uint8_t slot[SLAB_SLOT_BYTES];
+    uint64_t number = 0;
+
+    (void)store(f.note, "anna", "tea");
+    cr_assert_eq(fixture_subject(&f, "anna", &number), ERR_OK);
+    cr_assert_eq(slab_raw(f.v->slab, number, slot), ERR_OK);
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    memset(erasure.sample->slot, 0, sizeof(erasure.sample->slot)); /* as after a restart */
+    cr_assert(verify().key_absent);
+    for (size_t i = 0; i < 3; i++) {
+        static const off_t at[] = {0, 777, (1 << 20) - 60};
+        int fd = open(fixture_path(&f, "keys.slab.bak"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+        cr_assert_eq(pwrite(fd, slot, sizeof(slot), at[i]), SLAB_SLOT_BYTES);
+        close(fd);
+        cr_assert_eq(verify().keys_left, 1, "at %ld", (long)at[i]);
+        cr_assert_not(verify().key_absent);
+    }
 }
 
 Test(verify, looking_leaves_the_stores_locks_in_place)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store keeps of erasures after their acknowledgement: counts of what was swept, and the
+ * receipts of those that are closed.
+ * Runs on: any thread but the writer's, each call on a connection of its own; blocks shortly. Holds:
+ * nothing. Not here: what a receipt says (retention/), when it is kept (erasure.c). */
+#include "base/buf.h"
+#include "vault/vault_priv.h"
+
+enum err vault_erasure_swept(struct vault *v, const struct vault_erasure *erasure, uint64_t *ret)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    memset(ret, 0, (CLASSES_MAX + 1) * sizeof(ret[0]));
+    return e == ERR_OK ? store_swept_read(s, erasure->slot, ret) : e;
+}
+
+enum err vault_receipt_read(struct vault *v, const uint8_t erasure[VAULT_ID_BYTES], struct buf *out)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    struct span body;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    if (e == ERR_OK)
+        e = store_receipt_get(s, erasure, &body);
+    return e == ERR_OK ? buf_append_span(out, body) : e;
+}
+
+enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    struct store_erasure closed = {0}, open = {0};
+    const struct store_erasure *first = &closed;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+    enum err of_closed, of_open;
+
+    if (e != ERR_OK)
+        return e;
+    of_closed = store_receipt_next(s, after, &closed);
+    of_open = store_erasure_next(s, after, &open);
+    if (of_closed == ERR_NOT_FOUND && of_open == ERR_NOT_FOUND)
+        return ERR_NOT_FOUND;
+    if ((of_closed != ERR_OK && of_closed != ERR_NOT_FOUND) ||
+        (of_open != ERR_OK && of_open != ERR_NOT_FOUND))
+        return of_closed != ERR_OK && of_closed != ERR_NOT_FOUND ? of_closed : of_open;
+    if (of_closed == ERR_NOT_FOUND ||
+        (of_open == ERR_OK && open.ledger_seq <= closed.ledger_seq)) /* open again counts */
+        first = &open;
+    *ret = (struct vault_receipt_entry){.ledger_seq = first->ledger_seq,
+                                        .begun_ms = first->begun_ms,
+                                        .is_closed = first == &closed};
+    memcpy(ret->erasure, first->id, VAULT_ID_BYTES);
+    return ERR_OK;
+}
