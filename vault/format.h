@@ -97,34 +97,37 @@ enum err format_spec_read(enum token_format format, const struct format_options 
 void format_spec_text(const struct format_spec *spec, char ret[FORMAT_SPEC_TEXT_MAX]);
 
 /* The sequence a token comes from: 1-64 characters of printable ASCII, NUL-terminated, one text a
- * shape ("*" where a format has one shape only, "16", "AA-9999"). */
+ * shape ("*" where a format has one shape only, "16", "AA9999"). What applications change of a value's
+ * spelling (separators, case, a time behind a date) is no part of it. */
 struct format_shape {
     char text[FORMAT_SHAPE_MAX + 1];
 };
 
-/* The shape that a value's token has. UNPROCESSABLE when the value is not what the format is for: it
- * has no digits' count, no calendar date, no address, ...; any boolean; a number where it is not spelled
- * as a plain whole number. phone and name take any text, since people write them as they like. */
+/* The shape that a value's token has. UNPROCESSABLE when the value is not what the format is for (no
+ * digits, no calendar date, no address, ..., shorter than `reserved`), and for any boolean; a number is read as
+ * it is spelled. phone and name take any text, since people write them as they like.
+ * digits and pan have one shape a count of digits, iban one a length, alnum one a pattern of letters and
+ * digits, the others one in all. */
 enum err format_shape(const struct format_spec *spec, enum value_kind kind, struct span value,
                       struct format_shape *ret) MUST_CHECK;
 
-/* How many numbers a sequence has: n runs from 0 to below it. At most FORMAT_NUMBERS_MAX; 0 when the
- * shape has no room for a token at all (digits of fewer places than `reserved` has), or, for shapes read
- * from a damaged store, when it is none of this format's. */
+/* How many numbers a sequence has: n runs from 0 to below it. 1 to FORMAT_NUMBERS_MAX; 0 for a text that
+ * is no shape of this spec (in a damaged store, or of other options). */
 uint64_t format_capacity(const struct format_spec *spec, const struct format_shape *shape);
 
 /* Write token n (below the capacity) of a sequence. The key is the class's own: 32 random bytes. `value`
- * is the value it stands for; only pan with keep_last looks at it (at its last four digits). No number
- * is ever skipped. */
+ * is the value it stands for, whose shape it must be: pan with keep_last takes its last four digits,
+ * digits, alnum and date its spelling (separators, case, the time behind a date); they are not covered by
+ * n, and read back whatever they are. No number is ever skipped. */
 void format_write(const struct format_spec *spec, const struct format_shape *shape,
                   const uint8_t key[FORMAT_KEY_BYTES], uint64_t n, struct span value,
                   struct token_text *ret);
 
 /* Read text that must be a token of this class and nothing else: the inverse of format_write().
  * NOT_FOUND when it is none. OK does not say that the number was given out: the caller compares it
- * with the sequence's. Spellings that mean the same are read, too: a UUID, an IPv6 address, an IBAN
- * or a name in another case, an IBAN in groups of four, a card number in groups, other zeroes of an
- * IPv6 address. With keep_last the last four digits are not covered by n: any are read.
+ * with the sequence's. Other spellings that mean the same are read, too: in another case, an
+ * IBAN or card number in groups, a phone, digits or alnum with other separators or none, other zeroes of
+ * an IPv6 address, midnight in any spelling behind a date.
  * ret_shape and ret_n are written on success only. */
 enum err format_read(const struct format_spec *spec, const uint8_t key[FORMAT_KEY_BYTES],
                      struct span token, struct format_shape *ret_shape, uint64_t *ret_n) MUST_CHECK;
