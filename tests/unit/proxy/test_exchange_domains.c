@@ -19,6 +19,8 @@ static const char *const names[DOMAINS] = {"default", "crm", "analytics"};
     "     domain: " name ", request: " FIELDS ", response: " FIELDS "}\n"                          \
     "  - {path: /" name "/users, methods: [GET], upstream: app, domain: " name ",\n"               \
     "     request: [{query: email, class: email, mode: lookup}], response: " LIST_FIELDS "}\n"     \
+    "  - {path: \"/" name "/team/{id}\", methods: [GET], upstream: app, domain: " name ",\n"       \
+    "     subject: path.id, response: " LIST_FIELDS "}\n"                                          \
     "  - {path: /" name "/by-header, methods: [GET, PUT], upstream: app, domain: " name ",\n"      \
     "     subject: header.X-User, request: " FIELDS ", response: " FIELDS "}\n"                    \
     "  - {path: /" name "/by-query, methods: [GET, PUT], upstream: app, domain: " name ",\n"       \
@@ -94,6 +96,28 @@ Test(exchange_domains, an_application_never_gets_anothers_tokens_revealed)
             answer_with(200, "application/json", list);
             expect_answer(get(&r, target(names[on], "/users"), DESK), of == on ? clear_list : list);
         }
+    rig_stop(&r);
+}
+
+Test(exchange_domains, a_foreign_token_does_not_say_whose_a_record_is)
+{
+    char foreign[TOKEN_TEXT_MAX + 1], own[TOKEN_TEXT_MAX + 1], mixed[1024], wanted[1024];
+    struct rig r;
+
+    rig_start(&r, &domain_routes);
+    answer_with(201, "application/json", "{}");
+    cr_assert_eq(
+        status_of(send_json(&r, "PUT", "/crm/users/7", "", "{\"email\":\"erika@a.test\"}")), 201);
+    token_seen(&r, "email", foreign);
+    cr_assert_eq(status_of(send_json(&r, "PUT", "/analytics/users/7", "",
+                                     "{\"email\":\"erika@a.test\",\"notes\":[\"likes tea\"]}")),
+                 201);
+    token_seen(&r, "email", own);
+    (void)snprintf(mixed, sizeof(mixed), "[{\"email\":\"%s\"},{\"email\":\"%s\"}]", foreign, own);
+    (void)snprintf(wanted, sizeof(wanted), "[{\"email\":\"%s\"},{\"email\":\"e***@a.test\"}]",
+                   foreign);
+    answer_with(200, "application/json", mixed);
+    expect_answer(get(&r, "/analytics/team/4", DESK), wanted);
     rig_stop(&r);
 }
 

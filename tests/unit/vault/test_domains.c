@@ -258,3 +258,29 @@ Test(domains, a_number_is_not_given_again_when_the_database_is_an_older_one)
     cr_assert_eq(vault_domain_id(f.v, SPAN_LIT("support")), 5);
     cr_assert_null(vault_domain_name(f.v, 4));
 }
+
+Test(domains, an_erasure_that_a_crash_left_open_knows_its_own)
+{
+    struct vault_erasure erasure = {0}, *open_ones = NULL;
+    struct vault_erase op = {.op.kind = VAULT_ERASE,
+                             .domain = f.analytics,
+                             .name = SPAN_LIT("anna"),
+                             .erasure = &erasure};
+    size_t count = 0, deleted = 0;
+
+    (void)store(f.analytics, f.note, "anna", "a note");
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    vault_erasure_done(&erasure);
+    fixture_close(&f);
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(vault_erasures_open(f.v, &open_ones, &count), ERR_OK);
+    cr_assert_eq(count, 1);
+    cr_assert_eq(open_ones[0].domain, f.analytics);
+    cr_assert_eq(fixture_sweep(&f, open_ones[0].slot, &deleted), ERR_OK);
+    vault_erasure_done(&open_ones[0]);
+    free(open_ones);
+    cr_assert_eq(vault_erasures_open(f.v, &open_ones, &count), ERR_OK);
+    cr_assert_eq(open_ones[0].domain, 0, "nothing says it any more");
+    vault_erasure_done(&open_ones[0]);
+    free(open_ones);
+}
