@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "admin/ops_priv.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -17,9 +18,6 @@
 #include "retention/rectification.h"
 #include "retention/report.h"
 #include "version.h"
-
-typedef enum err (*ops_handler_fn)(struct admin *admin, const struct json *request,
-                                   struct json **ret_response, struct errmsg *msg);
 
 enum { WORD_MAX = 1024, NAME_IN_REASON_MIN = 4 };
 
@@ -656,6 +654,8 @@ static const struct operation {
     {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", NULL}, run_show},
     {"report.retention", {NULL}, run_report_retention},
+    {"key.rotate", {NULL}, ops_key_rotate},
+    {"key.status", {NULL}, ops_key_status},
 };
 
 static const struct operation *find(struct span name)

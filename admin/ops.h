@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "keys/rotation.h"
 #include "retention/erasure.h"
 #include "vault/classes.h"
 #include "vault/vault.h"
@@ -18,6 +19,8 @@ struct admin {
     const struct classes *classes;
     struct erasures *erasures;
     const char *executed_by; /* who asks, for receipts; NULL: "cli" */
+    struct keys *keys; /* these two: for key.* only */
+    struct rotation *rotation;
 };
 
 enum ops_limits {
@@ -37,6 +40,8 @@ enum ops_limits {
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
  *   report.retention {}                                           the report
+ *   key.rotate      {}                                            {"started"}: false, one runs
+ *   key.status      {}                                            admin/ops_keys.c draws it
  *
  * Values are strings; a number or boolean that an application sent comes back as its text. A token
  * that stands for nothing reveals null. Without a domain the subject is looked for in "default", and

@@ -42,3 +42,5 @@ enum cli_exit cmd_subject_erase(const struct options *options);
 enum cli_exit cmd_subject_rectify(const struct options *options);
 enum cli_exit cmd_subject_show(const struct options *options);
 enum cli_exit cmd_report_retention(const struct options *options);
+enum cli_exit cmd_key_rotate(const struct options *options);
+enum cli_exit cmd_key_status(const struct options *options);

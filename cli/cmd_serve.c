@@ -28,6 +28,7 @@ struct server {
     uv_signal_t signals[2];
     struct vault *vault;
     struct erasures *erasures;
+    struct rotation *rotation;
     struct admin admin;
     struct proxy *proxy;
     struct control *control;
@@ -53,6 +54,7 @@ static void begin_stop(struct server *s)
     for (size_t i = 0; i < COUNT_OF(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     erasures_stop(s->erasures);
+    rotation_stop(s->rotation);
     control_stop(&s->control, on_part_stopped, NULL);
     housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
     if (s->proxy != NULL)
@@ -85,8 +87,12 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     s->erasures = erasures_new(s->vault, NULL);
-    s->admin =
-        (struct admin){.vault = s->vault, .classes = &s->settings.classes, .erasures = s->erasures};
+    s->rotation = rotation_new(s->vault, s->settings.keys);
+    s->admin = (struct admin){.vault = s->vault,
+                              .classes = &s->settings.classes,
+                              .erasures = s->erasures,
+                              .keys = s->settings.keys,
+                              .rotation = s->rotation};
     risk = vault_medium_risk(s->vault);
     if (risk != NULL)
         log_event(EV_RISKY_FILE_SYSTEM, F_LIT("why", risk));
@@ -122,8 +128,10 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
     if (e == ERR_OK)
         e = control_start(&control, &s->control, msg);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         s->housekeeping = housekeeping_start(&housekeeping);
+        (void)rotation_start(s->rotation, ROTATION_RESUME);
+    }
     return e;
 }
 
@@ -191,6 +199,7 @@ enum cli_exit cmd_serve(const struct options *o)
     }
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
+    rotation_free(&s.rotation);
     erasures_free(&s.erasures);
     vault_close(&s.vault);
     settings_done(&s.settings);

@@ -81,6 +81,19 @@ static const struct command commands[] = {
     {"report retention", "[-c FILE] [--format table|json|csv] [--json]",
      "what is kept, why, until when; exit 3 when something is overdue", NULL,
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON, 0, 0, cmd_report_retention},
+    {"key rotate", "[-c FILE] [--progress] [--json]",
+     "make a new root key, wrap every key under it, destroy the old one",
+     "Goes on while a server serves; nothing is encrypted anew. One that was interrupted is "
+     "finished "
+     "instead.\n"
+     "Exit code 3 when a part is left to the operator (a provider that lethe can only read).\n",
+     OPTION_CONFIG | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_key_rotate},
+    {"key status", "[-c FILE] [--json]",
+     "which root key is in use, and since when; exit 3 when it is overdue",
+     "Overdue: older than key_rotation (P90D unless the configuration says otherwise). Exit code 3 "
+     "also when\n"
+     "a rotation was interrupted, the provider does not answer, or it still has an old version.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_key_status},
     {"version", "", "print the version", NULL, 0, 0, 0, cmd_version},
     {"help", "[COMMAND]", "what there is, or more about one command", NULL, 0, 0, 2, cmd_help},
 };

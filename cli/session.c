@@ -22,6 +22,7 @@ struct session {
     struct settings settings;
     struct vault *vault; /* NULL: a server runs */
     struct erasures *erasures;
+    struct rotation *rotation;
 };
 
 static void close_fd(const int *fd)
@@ -61,6 +62,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     s->erasures = erasures_new(s->vault, NULL);
+    s->rotation = rotation_new(s->vault, s->settings.keys);
     return finish_erasures(s, msg);
 }
 
@@ -90,6 +92,7 @@ void session_close(struct session **session)
 
     if (s == NULL)
         return;
+    rotation_free(&s->rotation);
     erasures_free(&s->erasures);
     vault_close(&s->vault);
     settings_done(&s->settings);
@@ -117,8 +120,11 @@ static enum err call_server(struct session *s, const struct json *request, struc
 static enum err call_store(struct session *s, const struct json *request, struct reply *reply,
                            struct errmsg *msg)
 {
-    struct admin admin = {
-        .vault = s->vault, .classes = &s->settings.classes, .erasures = s->erasures};
+    struct admin admin = {.vault = s->vault,
+                          .classes = &s->settings.classes,
+                          .erasures = s->erasures,
+                          .keys = s->settings.keys,
+                          .rotation = s->rotation};
     enum err e = ops_run(&admin, request, &reply->tree, msg);
 
     reply->result = reply->tree;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,15 +55,20 @@ void prompt_secret_done(struct prompt_secret *secret)
 /* ---- one line ---- */
 
 /* Byte by byte: what follows the line belongs to the next question. One byte more than is allowed
- * is kept, so that a line that is too long is seen. False: no line end came (end of file, a signal). */
-static bool read_line(int fd, struct prompt_secret *line, const volatile sig_atomic_t *signalled)
+ * is kept, so that a line that is too long is seen. `mask`: the signals that are let through while it
+ * waits (NULL: nobody waits for any). False: no line came (end of file, a signal). */
+static bool read_line(int fd, struct prompt_secret *line, const sigset_t *mask)
 {
     line->len = 0;
     for (;;) {
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
         uint8_t *to = line->bytes + line->len;
-        ssize_t n = read(fd, to, 1);
+        ssize_t n;
 
-        if (n < 0 && errno == EINTR && *signalled == 0)
+        if (mask != NULL && ppoll(&readable, 1, NULL, mask) < 0)
+            return false;
+        n = read(fd, to, 1);
+        if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n == 0 && line->len > 0;
@@ -79,6 +85,7 @@ static bool read_line(int fd, struct prompt_secret *line, const volatile sig_ato
 
 /* ---- the terminal ---- */
 
+/* Signals are blocked but while the terminal is waited for, so that none comes unseen in between. */
 static volatile sig_atomic_t caught;
 
 static void on_signal(int number)
@@ -91,13 +98,15 @@ static const int redirected[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 struct terminal {
     int fd;
     struct termios before;
+    sigset_t mask; /* before */
     struct sigaction actions[COUNT_OF(redirected)];
 };
 
 static bool terminal_begin(struct terminal *t)
 {
-    struct sigaction act = {.sa_handler = on_signal}; /* no SA_RESTART: reading ends */
+    struct sigaction act = {.sa_handler = on_signal};
     struct termios silent;
+    sigset_t blocked;
 
     t->fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (t->fd < 0)
@@ -107,6 +116,10 @@ static bool terminal_begin(struct terminal *t)
         return false;
     }
     caught = 0;
+    (void)sigemptyset(&blocked);
+    for (size_t i = 0; i < COUNT_OF(redirected); i++)
+        (void)sigaddset(&blocked, redirected[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, &t->mask);
     for (size_t i = 0; i < COUNT_OF(redirected); i++) {
         /* A stopped process would come back to a terminal that echoes: it cannot be stopped now. */
         act.sa_handler = redirected[i] == SIGTSTP ? SIG_IGN : on_signal;
@@ -126,6 +139,7 @@ static void terminal_end(struct terminal *t)
     (void)close(t->fd);
     for (size_t i = 0; i < COUNT_OF(redirected); i++)
         (void)sigaction(redirected[i], &t->actions[i], NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &t->mask, NULL);
     if (caught != 0)
         (void)raise(caught);
 }
@@ -133,7 +147,7 @@ static void terminal_end(struct terminal *t)
 static bool type_line(const struct terminal *t, const char *what, const char *again,
                       struct prompt_secret *line)
 {
-    return dprintf(t->fd, "%s%s: ", what, again) > 0 && read_line(t->fd, line, &caught);
+    return dprintf(t->fd, "%s%s: ", what, again) > 0 && read_line(t->fd, line, &t->mask);
 }
 
 static enum err ask_terminal(const char *what, bool twice, struct prompt_secret *line,
@@ -163,9 +177,7 @@ static enum err ask_terminal(const char *what, bool twice, struct prompt_secret 
 
 static enum err ask_fd(int fd, const char *what, struct prompt_secret *line, struct errmsg *msg)
 {
-    static const volatile sig_atomic_t never;
-
-    if (!read_line(fd, line, &never))
+    if (!read_line(fd, line, NULL))
         return errmsg_set(msg, ERR_SEALED,
                           "%s is needed: descriptor %d of --passphrase-fd gave no line", what, fd);
     return ERR_OK;
