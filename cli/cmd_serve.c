@@ -86,7 +86,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     e = vault_open(&options, &s->vault, msg);
     if (e != ERR_OK)
         return e;
-    s->erasures = erasures_new(s->vault, NULL);
+    s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     s->rotation = rotation_new(s->vault, s->settings.keys);
     s->admin = (struct admin){.vault = s->vault,
                               .classes = &s->settings.classes,

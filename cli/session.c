@@ -61,7 +61,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
                           s->settings.store_dir);
     if (e != ERR_OK)
         return e;
-    s->erasures = erasures_new(s->vault, NULL);
+    s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     s->rotation = rotation_new(s->vault, s->settings.keys);
     return finish_erasures(s, msg);
 }
