@@ -4,7 +4,8 @@
 
 - base <- vault <- retention <- admin; vault <- keys <- admin; base, vault <- proxy; cli may include all
   of them. So proxy and admin never see each other, proxy and retention never see a root key, and nothing but tests sees cli; nothing but tests sees tests.
-- FOLDER/x_priv.h is seen by FOLDER and by its tests (tests/unit/FOLDER, tests/fuzz, tests/stress).
+- FOLDER/x_priv.h is seen by FOLDER and by its tests (tests/unit/FOLDER, tests/fault,
+  tests/fuzz, tests/stress).
 - Our headers are included by their full path in quotes (a test may name a header beside it alone), and
   exist.
 - Each library has its adapter: its headers are included there and nowhere else. Tests and benchmarks
@@ -89,7 +90,7 @@ def check_ours(path, folder, header, files):
     if to not in MAY_SEE.get(folder, ()):
         return f'{folder}/ may not include "{header}"'
     private = header.endswith("_priv.h") or header.endswith("_priv.def")
-    its_tests = (f"tests/unit/{to}/", "tests/fuzz/", "tests/stress/")
+    its_tests = (f"tests/unit/{to}/", "tests/fault/", "tests/fuzz/", "tests/stress/")
     if private and folder != to and not path.startswith(its_tests):
         return f'"{header}" is private to {to}/'
     return None

@@ -172,6 +172,8 @@ static enum err carry_out(struct writer *w, struct untold *about)
     struct ledger_record *record = &about->record;
     enum err e = ledger_append(w->v->ledger, record);
 
+    if (writer_make_room(w, e))
+        e = ledger_append(w->v->ledger, record);
     if (e != ERR_OK) {
         mem_free(&about->note);
         return e;
@@ -245,8 +247,10 @@ void vault__erase(struct writer *w, struct vault_erase *op)
         acknowledge(w, op, e, record);
     }
     drop_traces(w, record->slot);
-    e = vault__erasures_tell(w); /* if not: the next sweep tells it, or the next start */
-    (void)e;
+    e = vault__erasures_tell(w);
+    if (writer_make_room(w, e))
+        e = vault__erasures_tell(w);
+    (void)e; /* if not now: the next sweep tells it, or the next start */
 }
 
 void vault_erasure_done(struct vault_erasure *erasure)

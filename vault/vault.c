@@ -18,7 +18,8 @@
 #include "vault/writer_priv.h"
 
 static const char *const store_files[] = {VAULT_DB,   VAULT_DB "-wal", VAULT_DB "-shm",
-                                          VAULT_SLAB, VAULT_LEDGER,    VAULT_LOCK};
+                                          VAULT_SLAB, VAULT_LEDGER,    VAULT_RESERVE,
+                                          VAULT_LOCK};
 
 char *vault__path(const char *dir, const char *name)
 {
@@ -268,6 +269,8 @@ enum err vault_open(const struct vault_options *options, struct vault **ret_vaul
     if (e == ERR_OK)
         e = open_ledger(v, msg);
     if (e == ERR_OK)
+        e = reserve_open(v->dir, &v->reserve, msg);
+    if (e == ERR_OK)
         e = open_database(v, options, &s, msg);
     if (e != ERR_OK)
         return e;
@@ -297,6 +300,7 @@ void vault_close(struct vault **vault)
     vault__domains_free(v);
     slab_close(&v->slab);
     ledger_close(&v->ledger);
+    reserve_close(&v->reserve);
     secret_free(&v->locator_key);
     secret_free(&v->signing_key);
     (void)pthread_rwlock_destroy(&v->keys_lock);

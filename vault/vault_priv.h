@@ -14,16 +14,18 @@
 #include "base/limits.h"
 #include "vault/keycache_priv.h"
 #include "vault/ledger_priv.h"
+#include "vault/reserve_priv.h"
 #include "vault/rowcache_priv.h"
 #include "vault/slab_priv.h"
 #include "vault/store_priv.h"
 #include "vault/subjects_priv.h"
 #include "vault/vault.h"
 
-#define VAULT_DB     "vault.db"
-#define VAULT_SLAB   "keys.slab"
-#define VAULT_LEDGER "ledger.log"
-#define VAULT_LOCK   "lock"
+#define VAULT_DB      "vault.db"
+#define VAULT_SLAB    "keys.slab"
+#define VAULT_LEDGER  "ledger.log"
+#define VAULT_LOCK    "lock"
+#define VAULT_RESERVE "reserve"
 
 enum { VAULT_DB_FILES = 3 };
 
@@ -51,6 +53,7 @@ struct vault {
     int db_fds[VAULT_DB_FILES];
     struct slab *slab;
     struct ledger *ledger;
+    struct reserve *reserve; /* writer thread */
     /* Over every key below and the domains'. The writer and readers inside a read transaction need not
      * take it: the writer is who wipes, and waits for the others first. */
     pthread_rwlock_t keys_lock;

@@ -59,6 +59,26 @@ static enum err skip_rows(struct writer *w)
     return ERR_OK;
 }
 
+/* ---- a full disk ---- */
+
+bool writer_make_room(struct writer *w, enum err e)
+{
+    return e == ERR_NO_SPACE && reserve_release(w->v->reserve);
+}
+
+/* New values wait while the reserve is given away. */
+static bool wants_room(const struct vault_op *op)
+{
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_RECTIFY;
+}
+
+static bool any_destroys(const struct vault_op *op)
+{
+    while (op != NULL && wants_room(op))
+        op = op->next;
+    return op != NULL;
+}
+
 /* ---- groups ---- */
 
 static bool joins_group(const struct vault_op *op)
@@ -85,7 +105,9 @@ static size_t rows_of(const struct vault_op *op)
 static void prepare(struct writer *w, struct vault_op *op)
 {
     op->result = ERR_OK;
-    if (op->kind != VAULT_TOKENIZE && w->untold_count > 0)
+    if (wants_room(op) && !reserve_is_held(w->v->reserve))
+        op->result = ERR_NO_SPACE;
+    else if (op->kind != VAULT_TOKENIZE && w->untold_count > 0)
         op->result = vault__erasures_tell(w);
 }
 
@@ -160,15 +182,17 @@ static void acknowledge(struct vault_op *op)
 
 static void watch_log(struct writer *w)
 {
-    int pages = store_wal_pages(w->store);
+    const int pages = store_wal_pages(w->store);
+    const bool full = !reserve_is_held(w->v->reserve); /* the log must not grow */
 
     /* The checkpointer may be at it: then the next commit tries again. */
-    if (checkpointer_is_behind(pages) && store_checkpoint(w->store) != ERR_OK)
+    if ((full || checkpointer_is_behind(pages)) && store_checkpoint(w->store) != ERR_OK)
         store_rollback(w->store);
     checkpointer_hint(w->v->checkpointer, pages);
 }
 
-static void run_group(struct writer *w, struct vault_op *first)
+/* One transaction. */
+static enum err try_group(struct writer *w, struct vault_op *first)
 {
     enum err e;
 
@@ -195,6 +219,17 @@ static void run_group(struct writer *w, struct vault_op *first)
         atomic_store(&w->v->failed, true);
     for (struct vault_op *op = first; e != ERR_OK && op != NULL; op = op->next)
         op->result = e;
+    return e;
+}
+
+static void run_group(struct writer *w, struct vault_op *first)
+{
+    enum err e = try_group(w, first);
+
+    if (FAULT_MUTANT("tokenize.ack_before_commit"))
+        first = NULL; /* they are gone */
+    if (any_destroys(first) && writer_make_room(w, e))
+        e = try_group(w, first); /* without new values: the reserve is not for them */
     if (e == ERR_OK)
         FAULT_POINT("tokenize.committed");
     acknowledge(first);
@@ -240,7 +275,12 @@ static void run_alone(struct writer *w, struct vault_op *op)
         vault__erase(w, (struct vault_erase *)op);
         return;
     }
-    op->result = run_one(w, op);
+    if (wants_room(op) && !reserve_is_held(w->v->reserve))
+        op->result = ERR_NO_SPACE;
+    else
+        op->result = run_one(w, op);
+    if (!wants_room(op) && writer_make_room(w, op->result))
+        op->result = run_one(w, op);
     op->done(op);
 }
 

@@ -83,5 +83,8 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close
 /* Tell the database of acknowledged erasures: names deleted, sweeps noted. */
 enum err vault__erasures_tell(struct writer *w) MUST_CHECK;
 
+/* What destroys failed with `e`: did giving the reserve away make room for another try? */
+bool writer_make_room(struct writer *w, enum err e) MUST_CHECK;
+
 /* The next row number; reserves a block when the last is used up. */
 enum err writer_next_row(struct writer *w, uint64_t *ret_row) MUST_CHECK;

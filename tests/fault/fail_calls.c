@@ -15,16 +15,23 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+/* A medium writes whole sectors: that slots and header copies do not straddle one is relied on. */
+enum { SECTOR = 512 };
+
 static atomic_int wanted; /* enum fail_kind */
 static atomic_uint_fast64_t calls;
 static atomic_uint_fast64_t first;
 static atomic_uint_fast64_t last;
 
 static const char *const names[FAIL_KIND_COUNT] = {
-    [FAIL_NOTHING] = "nothing",           [FAIL_WRITE_IO] = "write: EIO",
-    [FAIL_WRITE_SPACE] = "write: ENOSPC", [FAIL_WRITE_SHORT] = "write: cut short",
-    [FAIL_SYNC] = "sync: EIO",            [FAIL_TRUNCATE] = "truncate: EIO",
-    [FAIL_SQL_MEMORY] = "SQLite: memory", [FAIL_MEMORY] = "memory",
+    [FAIL_NOTHING] = "nothing",
+    [FAIL_WRITE_IO] = "write: EIO",
+    [FAIL_WRITE_SPACE] = "write: ENOSPC",
+    [FAIL_WRITE_SHORT] = "write: cut short",
+    [FAIL_SYNC] = "sync: EIO",
+    [FAIL_TRUNCATE] = "truncate: EIO",
+    [FAIL_SQL_MEMORY] = "SQLite: memory",
+    [FAIL_MEMORY] = "memory",
 };
 
 const char *fail_kind_name(enum fail_kind kind)
@@ -83,7 +90,10 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at)
         return -1;
     }
     if (fails(FAIL_WRITE_SHORT)) {
-        (void)!real(fd, bytes, len / 2, at);
+        const off64_t cut = (at + (off64_t)len / 2) / SECTOR * SECTOR;
+
+        if (cut > at)
+            (void)!real(fd, bytes, (size_t)(cut - at), at);
         errno = ENOSPC;
         return -1;
     }

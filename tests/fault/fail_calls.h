@@ -10,7 +10,7 @@ enum fail_kind {
     FAIL_NOTHING,
     FAIL_WRITE_IO,    /* pwrite: EIO */
     FAIL_WRITE_SPACE, /* pwrite: ENOSPC */
-    FAIL_WRITE_SHORT, /* pwrite writes half of it, then ENOSPC */
+    FAIL_WRITE_SHORT, /* pwrite writes the first half, to a sector's end, then ENOSPC */
     FAIL_SYNC,        /* fsync, fdatasync: EIO; what was to be synced is there, as Linux has it */
     FAIL_TRUNCATE,    /* ftruncate: EIO */
     FAIL_SQL_MEMORY,  /* an allocation of SQLite */

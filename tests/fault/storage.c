@@ -48,6 +48,7 @@ enum step {
     STEP_VERIFY,
     STEP_CLOSE,
     STEP_PURGE,
+    STEP_ROTATE,
     STEP_LAST, /* one more person, after all that */
     STEP_COUNT
 };
@@ -173,6 +174,17 @@ static enum err truncate_log(struct vault *v)
     return vault_run(v, &op.op);
 }
 
+static enum err rotate(struct vault *v)
+{
+    struct vault_rotate_begin begin = {.op = {.kind = VAULT_ROTATE_BEGIN}, .next = &next_root};
+    struct vault_rotate_step op = {.op = {.kind = VAULT_ROTATE_STEP}, .limit = 4, .more = true};
+    enum err e = vault_run(v, &begin.op);
+
+    while (e == ERR_OK && op.more)
+        e = vault_run(v, &op.op);
+    return e;
+}
+
 static void tell(enum step step, enum err e)
 {
     told->result[step] = e;
@@ -188,8 +200,7 @@ static void work(struct vault *v)
                              .domain = VAULT_DOMAIN_DEFAULT,
                              .name = SPAN_LIT("eve"),
                              .erasure = &erasure};
-    struct vault_erasure_close closing = {.op = {.kind = VAULT_ERASURE_CLOSE},
-                                          .erasure = &erasure};
+    struct vault_erasure_close closing = {.op = {.kind = VAULT_ERASURE_CLOSE}, .erasure = &erasure};
 
     tell(STEP_STORE_NEW, store_new(v));
     tell(STEP_STORE_LARGE, store(v, NOTE, "zoe", large, &told->large));
@@ -205,6 +216,7 @@ static void work(struct vault *v)
         vault_erasure_done(&erasure);
     }
     tell(STEP_PURGE, purge(v));
+    tell(STEP_ROTATE, rotate(v));
     tell(STEP_LAST, store(v, NOTE, "last", "last note", &told->last));
 }
 
@@ -274,9 +286,9 @@ static void check_persons(struct vault *v, struct vault_reader *r)
         violation("an acknowledged shared value is lost");
     if (acknowledged(STEP_LAST) && !reveals(r, &told->last, "last note"))
         violation("a value acknowledged after the failure is lost");
-    if (acknowledged(STEP_RECTIFY) ? !reveals(r, &bob_note, "bob's new note")
-                                   : !reveals(r, &bob_note, "bob's new note") &&
-                                         !reveals(r, &bob_note, "bob's note"))
+    if (acknowledged(STEP_RECTIFY)
+            ? !reveals(r, &bob_note, "bob's new note")
+            : !reveals(r, &bob_note, "bob's new note") && !reveals(r, &bob_note, "bob's note"))
         violation("a rectified value is neither the new one nor the old one");
     if (acknowledged(STEP_ERASE) && !erased)
         violation("an acknowledged erasure is not in the ledger");
@@ -418,8 +430,8 @@ static uint64_t run_all(enum fail_kind kind, uint64_t every)
         n += every;
         runs += 2;
     }
-    (void)printf("%s: %" PRIu64 " runs, %" PRIu64 " violations so far\n", fail_kind_name(kind), runs,
-                 violations);
+    (void)printf("%s: %" PRIu64 " runs, %" PRIu64 " violations so far\n", fail_kind_name(kind),
+                 runs, violations);
     return runs;
 }
 
