@@ -341,8 +341,7 @@ static void assert_seen(bool seen)
     secret_wipe_stack();
     search_memory();
     for (size_t k = 0; k < needle_count; k++)
-        cr_expect_eq(needles[k].found > 0, seen, "%s: %u times", needles[k].name,
-                     needles[k].found);
+        cr_expect_eq(needles[k].found > 0, seen, "%s: %u times", needles[k].name, needles[k].found);
 }
 
 Test(seal, leaves_no_key_in_the_memory_of_the_process)
@@ -391,8 +390,7 @@ Test(seal, the_old_wrapping_key_leaves_memory_when_a_rotation_ends)
 {
     AUTO(root_key_done) struct root_key next = {2, secret_alloc(ROOT_KEY_BYTES)};
     struct vault_rotate_begin begin = {.op.kind = VAULT_ROTATE_BEGIN, .next = &next};
-    struct vault_rotate_step step = {
-        .op.kind = VAULT_ROTATE_STEP, .limit = 1000, .more = true};
+    struct vault_rotate_step step = {.op.kind = VAULT_ROTATE_STEP, .limit = 1000, .more = true};
     uint8_t derived[CRYPTO_KEY_BYTES];
 
     window = malloc(CHUNK);
