@@ -332,7 +332,7 @@ static enum err decode(const struct slab *s, uint64_t slot, const uint8_t bytes[
         return ERR_NOT_FOUND;
     (void)pthread_rwlock_rdlock(slab_keys_lock(s));
     e = s->sealed ? ERR_SEALED : ERR_CORRUPT; /* as when it names an epoch that has ended */
-    for (size_t i = 0; i < WRAPPINGS; i++)
+    for (size_t i = 0; !s->sealed && i < WRAPPINGS; i++)
         if (s->wraps[i].epoch != 0 && s->wraps[i].epoch == epoch)
             e = slab_slot_decode(&s->header, s->wraps[i].key, slot, bytes, ret);
     (void)pthread_rwlock_unlock(slab_keys_lock(s));

@@ -202,6 +202,7 @@ enum err slab_rotate_step(struct slab *s, uint64_t limit, uint64_t *ret_rewrappe
             s->rewrapped = s->cursor;
         if (s->cursor == s->used)
             e = end_pass(s);
+        s->clean |= FAULT_MUTANT("rotate.end_early");
     }
     *ret_rewrapped = run.rewrapped;
     *ret_clean = s->header.old_epoch == 0 || s->clean;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kill -9 at random moments: does the vault keep what it acknowledged?
  *
- * A child works on a store: tokenizes in groups, erases, sweeps, purges, truncates. What is
+ * A child works on a store: tokenizes in groups, erases, sweeps, purges, truncates, and rotates the
+ * root key, whose old version it destroys as soon as the vault says that it can. What is
  * acknowledged it reports over a pipe from inside done(), and waits there for leave to go on. The
  * parent either gives leave or kills; or it kills at a random time. Then the parent opens the store
  * and compares it with what was reported:
@@ -9,7 +10,8 @@
  *   - every acknowledged erasure holds: token dead, key slot zero, name unknown;
  *   - no row stands without a durable key, unless the ledger says why;
  *   - the counters balance with the rows.
- * Afterwards two mutants that acknowledge one step early must be caught, or the check is worthless.
+ * Afterwards mutants that acknowledge, or let go of the old root key, one step early must be caught, or
+ * the check is worthless.
  *
  *   crash [--kills N] [--seed N]
  */
@@ -77,7 +79,6 @@ static uint64_t erasures;
 
 static struct class_def defs[CLASSES];
 static struct classes classes = {defs, CLASSES};
-static struct root_key root;
 static struct scratch scratch;
 static char dir[128];
 static int64_t now_s;
@@ -97,6 +98,49 @@ static void violation(const char *what, uint64_t which)
 {
     if (violations++ < 10)
         (void)printf("  violation: %s (%" PRIu64 ")\n", what, which);
+}
+
+/* ---- root keys ---- */
+
+/* What a provider has made durable: epochs from .oldest (one, or the two of a rotation). */
+struct provider {
+    uint32_t oldest;
+    uint32_t newest;
+};
+
+static struct provider provider_read(void)
+{
+    struct provider p;
+
+    REQUIRE(scratch_read(scratch_path(&scratch, "provider"), 0, (uint8_t *)&p, sizeof(p)) ==
+            sizeof(p));
+    return p;
+}
+
+static void provider_write(struct provider p)
+{
+    scratch_write(scratch_path(&scratch, "provider"), 0, &p, sizeof(p));
+}
+
+/* Any bytes will do, as long as parent and child know them. */
+static struct root_key root_of(uint32_t epoch)
+{
+    struct root_key key = {epoch, secret_alloc(ROOT_KEY_BYTES)};
+
+    for (size_t i = 0; i < ROOT_KEY_BYTES; i++)
+        key.bytes[i] = (uint8_t)(epoch * 31 + i);
+    return key;
+}
+
+static enum err open_store(struct vault **ret, struct errmsg *msg)
+{
+    const struct provider p = provider_read();
+    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
+    const struct vault_options options = {.dir = dir, .roots = &roots, .classes = &classes};
+
+    for (uint32_t epoch = p.oldest; epoch <= p.newest; epoch++)
+        roots.at[roots.count++] = root_of(epoch);
+    return vault_open(&options, ret, msg);
 }
 
 /* ---- the child ---- */
@@ -281,15 +325,37 @@ static void purge(struct vault *v)
     }
 }
 
+/* Begin a rotation or go on with one, and destroy the old root key when it has ended. */
+static void rotate(struct vault *v)
+{
+    struct provider p = provider_read();
+    AUTO(root_key_done) struct root_key next = {0, NULL};
+    struct vault_rotate_begin begin = {.op.kind = VAULT_ROTATE_BEGIN, .next = &next};
+    struct vault_rotate_step step = {
+        .op.kind = VAULT_ROTATE_STEP, .limit = 1 + draw(40), .more = true};
+    uint32_t steps = 1 + draw(10);
+
+    if (p.oldest == p.newest) {
+        p.newest++;
+        provider_write(p);
+    }
+    next = root_of(p.newest);
+    REQUIRE(vault_run(v, &begin.op) == ERR_OK);
+    while (step.more && steps-- > 0)
+        REQUIRE(vault_run(v, &step.op) == ERR_OK);
+    if (step.more)
+        return;
+    p.oldest = p.newest;
+    provider_write(p);
+}
+
 /* Until it is killed. */
 static void live(const char *fault, const char *mutant)
 {
-    const struct root_keys roots = {{root}, 1};
-    struct vault_options options = {.dir = dir, .roots = &roots, .classes = &classes};
     struct vault *v = NULL;
     struct errmsg msg = {""};
 
-    if (vault_open(&options, &v, &msg) != ERR_OK) {
+    if (open_store(&v, &msg) != ERR_OK) {
         (void)fprintf(stderr, "child: %s\n", msg.text);
         _exit(3);
     }
@@ -305,6 +371,9 @@ static void live(const char *fault, const char *mutant)
             break;
         case 3:
             finish_open(v);
+            break;
+        case 4:
+            rotate(v);
             break;
         default:
             tokenize_burst(v);
@@ -532,14 +601,12 @@ static void check_balance(struct vault *v, sqlite3 *db, uint16_t id)
 
 static void check(void)
 {
-    const struct root_keys roots = {{root}, 1};
-    struct vault_options options = {.dir = dir, .roots = &roots, .classes = &classes};
     struct vault *v = NULL;
     struct errmsg msg = {""};
     sqlite3 *db = NULL;
     char path[160];
 
-    if (vault_open(&options, &v, &msg) != ERR_OK) {
+    if (open_store(&v, &msg) != ERR_OK) {
         (void)printf("  %s\n", msg.text);
         violation("the store does not open", 0);
         return;
@@ -573,6 +640,7 @@ static void define(size_t at, char *name, bool deterministic, const char *period
 
 static void start_run(void)
 {
+    AUTO(root_key_done) struct root_key first = {0, NULL};
     struct errmsg msg;
 
     scratch = scratch_new();
@@ -587,7 +655,9 @@ static void start_run(void)
     memset(maybe, 0, sizeof(maybe));
     memset(tried, 0, sizeof(tried));
     memset(erased, 0, sizeof(erased));
-    REQUIRE(vault_create(dir, &root, &msg) == ERR_OK);
+    first = root_of(1);
+    REQUIRE(vault_create(dir, &first, &msg) == ERR_OK);
+    provider_write((struct provider){1, 1});
 }
 
 static void next_round(const char *fault, const char *mutant)
@@ -610,7 +680,14 @@ static bool run_honest(unsigned kills)
                                          "erase.acknowledged",
                                          "sweep.batch",
                                          "truncate.done",
-                                         "close.appended"};
+                                         "close.appended",
+                                         "rotate.header",
+                                         "rotate.begun",
+                                         "rotate.before_sync",
+                                         "rotate.step",
+                                         "rotate.before_end",
+                                         "rotate.header:2",
+                                         "rotate.ended"};
 
     start_run();
     for (unsigned i = 0; i < kills; i++)
@@ -656,8 +733,6 @@ int main(int argc, char **argv)
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     rng = seed;
     secret_start();
-    root = (struct root_key){1, secret_alloc(ROOT_KEY_BYTES)};
-    secret_random(root.bytes, ROOT_KEY_BYTES);
     define(0, (char[]){"note"}, false, "P1Y");
     define(1, (char[]){"phone"}, true, "P1Y");
     define(2, (char[]){"brief"}, false, "PT10S");
@@ -667,7 +742,7 @@ int main(int argc, char **argv)
     ok = run_honest(kills);
     ok = run_mutant("erase.ack_before_ledger", ERASED) && ok;
     ok = run_mutant("tokenize.ack_before_commit", STORED) && ok;
-    secret_free(&root.bytes);
+    ok = run_mutant("rotate.end_early", NOTHING) && ok;
     free(kept);
     free(zero_slots);
     return ok ? 0 : 1;

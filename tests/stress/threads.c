@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writers, readers and an eraser at once: no value of an erased person after the acknowledgement,
+/* Writers, readers, an eraser and a rotation after the other at once: no value of an erased person after the acknowledgement,
  * nothing lost that was not erased, and no data race (run it under ThreadSanitizer).
  *
  * Each person has a generation that the eraser moves before it erases and after it was
@@ -175,17 +175,46 @@ static void erase_people(void)
     }
 }
 
-static void work(void)
+/* From one root key to the next, without end. */
+static void *rotate_keys(void *context)
 {
-    pthread_t threads[WRITERS + READERS];
+    struct root_key next = {1, secret_alloc(ROOT_KEY_BYTES)};
+    unsigned *rotations = context;
+
+    while (!atomic_load(&stopping)) {
+        struct vault_rotate_begin begin = {.op.kind = VAULT_ROTATE_BEGIN, .next = &next};
+        struct vault_rotate_step step = {.op.kind = VAULT_ROTATE_STEP, .limit = 20, .more = true};
+        struct vault_key_status status;
+
+        next.epoch++;
+        secret_random(next.bytes, ROOT_KEY_BYTES);
+        REQUIRE(vault_run(v, &begin.op) == ERR_OK);
+        while (step.more)
+            REQUIRE(vault_run(v, &step.op) == ERR_OK);
+        vault_key_status(v, &status);
+        REQUIRE(status.epoch == next.epoch && status.old_epoch == 0);
+        (*rotations)++;
+    }
+    root_key_done(&next);
+    return NULL;
+}
+
+/* How many rotations there were. */
+static unsigned work(void)
+{
+    pthread_t threads[WRITERS + READERS], keeper;
+    unsigned rotations = 0;
 
     for (uintptr_t i = 0; i < WRITERS + READERS; i++)
         REQUIRE(pthread_create(&threads[i], NULL, i < WRITERS ? write_values : read_values,
                                (void *)i) == 0);
+    REQUIRE(pthread_create(&keeper, NULL, rotate_keys, &rotations) == 0);
     erase_people();
     atomic_store(&stopping, true);
     for (size_t i = 0; i < WRITERS + READERS; i++)
         REQUIRE(pthread_join(threads[i], NULL) == 0);
+    REQUIRE(pthread_join(keeper, NULL) == 0);
+    return rotations;
 }
 
 int main(int argc, char **argv)
@@ -198,6 +227,7 @@ int main(int argc, char **argv)
     struct vault_options options = {.roots = &roots, .classes = &classes};
     struct scratch scratch = scratch_new();
     struct errmsg msg = {""};
+    unsigned rotations;
     char dir[128];
 
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -220,13 +250,15 @@ int main(int argc, char **argv)
         return 1;
     }
     class_id = vault_class_id(v, &def);
-    work();
+    rotations = work();
     vault_close(&v);
     secret_free(&root.bytes);
     scratch_remove(&scratch);
-    (void)printf("%u erasures, %u values revealed, %u refused, %u violations\n", erasures_wanted,
-                 atomic_load(&revealed), atomic_load(&refused), atomic_load(&violations));
-    return atomic_load(&violations) == 0 && atomic_load(&revealed) > 0 && atomic_load(&refused) > 0
+    (void)printf("%u erasures, %u rotations, %u values revealed, %u refused, %u violations\n",
+                 erasures_wanted, rotations, atomic_load(&revealed), atomic_load(&refused),
+                 atomic_load(&violations));
+    return atomic_load(&violations) == 0 && atomic_load(&revealed) > 0 &&
+                   atomic_load(&refused) > 0 && rotations > 0
                ? 0
                : 1;
 }

@@ -334,6 +334,8 @@ static void look_for_all(void)
     look_for_slot("a subject's key", slot);
     cr_assert_eq(fixture_subject(&f, "p9", &slot), ERR_OK);
     look_for_slot("another subject's key", slot);
+    cr_assert_eq(fixture_subject(&f, "somebody", &slot), ERR_OK);
+    look_for_slot("the key the writer used last", slot);
 }
 
 static void assert_seen(bool seen)
@@ -373,6 +375,7 @@ Test(seal, leaves_no_key_in_memory_when_it_cannot_be_opened)
     int fd;
 
     window = malloc(CHUNK);
+    assert_serves();
     look_for_all();
     needles[2] = needles[--needle_count]; /* the root key is ours */
     cr_assert_eq(seal(), ERR_OK);

@@ -574,6 +574,51 @@ Test(slab, syncs_only_when_something_waits)
     cr_assert_eq(slab_sync(s), ERR_OK);
 }
 
+/* ---- sealed ---- */
+
+Test(slab, sealed_answers_sealed_and_comes_back)
+{
+    AUTO(slab_close) struct slab *s = open_slab();
+    struct slab_key key = key_of(1);
+    uint64_t slot = add(s, 1), n = 0;
+    bool clean = false;
+
+    slab_seal(s);
+    slab_seal(s);
+    cr_assert_eq(slab_read(s, slot, &key), ERR_SEALED);
+    cr_assert_eq(slab_read(s, slot + 1, &key), ERR_NOT_FOUND, "needs no key to be told");
+    cr_assert_eq(slab_add(s, &key, &n), ERR_SEALED);
+    cr_assert_eq(slab_sync(s), ERR_SEALED);
+    cr_assert_eq(slab_reserve_rows(s, 1, &n), ERR_SEALED);
+    cr_assert_eq(slab_shred(s, slot), ERR_SEALED);
+    cr_assert_eq(slab_clear(s, slot), ERR_SEALED);
+    cr_assert_eq(slab_rotate_begin(s, &root), ERR_SEALED);
+    cr_assert_eq(slab_rotate_step(s, 1, &n, &clean), ERR_SEALED);
+    cr_assert_eq(slab_rotate_end(s), ERR_SEALED);
+    cr_assert_eq(slab_epoch(s), 3);
+    cr_assert_eq(slab_unseal(s, path, &roots, NULL), ERR_OK);
+    assert_holds(s, slot, 1);
+    cr_assert_eq(add(s, 2), slot + 1);
+    cr_assert_eq(slab_sync(s), ERR_OK);
+}
+
+Test(slab, sealed_takes_no_other_file_for_its_own)
+{
+    AUTO(slab_close) struct slab *s = open_slab();
+    const char *other = scratch_path(&scratch, "other.slab");
+    uint8_t header[SLAB_HEADER_BYTES];
+    struct slab_key key;
+    struct errmsg msg = {""};
+
+    slab_seal(s);
+    cr_assert_eq(slab_create(other, &root, &msg), ERR_OK);
+    cr_assert_eq(scratch_read(other, 0, header, sizeof(header)), sizeof(header));
+    scratch_write(path, 0, header, sizeof(header));
+    cr_assert_eq(slab_unseal(s, path, &roots, &msg), ERR_CORRUPT);
+    cr_assert_not_null(strstr(msg.text, "not the file that was opened"), "%s", msg.text);
+    cr_assert_eq(slab_read(s, 0, &key), ERR_SEALED);
+}
+
 Test(slab, closing_takes_null)
 {
     struct slab *s = NULL;
