@@ -240,7 +240,7 @@ static enum err fail_kind(struct conf_node node, const char *must, struct errmsg
 static enum err fail_unknown(struct conf_node member, const char *const known[], struct errmsg *msg)
 {
     const struct conf_place *place = place_of(member);
-    const char *meant = conf__nearest(member.name, known);
+    const char *meant = conf_nearest(member.name, known);
     struct errmsg what;
     int n =
         snprintf(what.text, sizeof(what.text), "unknown key \"%s\"", conf__show(member.name).text);

@@ -48,6 +48,9 @@ enum err conf_fail(struct conf_node node, struct errmsg *msg, const char *format
 /* CONFIG unless the node is a map whose every key is one of `known` (NULL-terminated); a key that
  * is nearly one of them is answered with "did you mean". */
 enum err conf_only(struct conf_node map, const char *const known[], struct errmsg *msg) MUST_CHECK;
+/* The one of `known` (NULL-terminated) that `name` was probably meant to be, at most two slips of
+ * the finger away; NULL when none is near. */
+const char *conf_nearest(const char *name, const char *const known[]);
 /* Scalars. With an absent node the *ret is untouched and ERR_OK returned: set the default before.
  * Strings are borrowed from conf. CONFIG on another type or outside the range. */
 enum err conf_str(struct conf_node node, const char **ret, struct errmsg *msg) MUST_CHECK;

@@ -38,10 +38,6 @@ struct conf_shown {
 };
 struct conf_shown conf__show(const char *key);
 
-/* The one of `known` (NULL-terminated) that `name` was probably meant to be, at most two slips of
- * the finger away; NULL when none is near. */
-const char *conf__nearest(const char *name, const char *const known[]);
-
 /* Fill `conf` (name set, the rest empty) with the tree and its places. CONFIG, message filled. Half
  * of the tree may be there then; conf_free() takes it. */
 enum err conf__load_yaml(struct conf *conf, struct span text, struct errmsg *msg) MUST_CHECK;

@@ -38,7 +38,7 @@ static int distance(const char *a, const char *b)
     return rows[a_len % 3][b_len];
 }
 
-const char *conf__nearest(const char *name, const char *const known[])
+const char *conf_nearest(const char *name, const char *const known[])
 {
     const char *best = NULL;
     int best_distance = NEAR_MAX + 1;

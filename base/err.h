@@ -31,6 +31,7 @@
     X(CORRUPT,       503, "stored data is damaged")                     \
     X(TIMEOUT,       504, "the upstream took too long")                 \
     X(NO_SPACE,      507, "storage is full")                            \
+    X(EXHAUSTED,     507, "token space used up")                        \
     X(CONFIG,        500, "the configuration is wrong")
 /* clang-format on */
 
