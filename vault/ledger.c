@@ -19,7 +19,7 @@
 #include "base/secret.h"
 #include "vault/file_priv.h"
 
-enum { VERSION = 1, CHAINED_BYTES = 96, BATCH_RECORDS = 512 };
+enum { VERSION = 1, CHAINED_BYTES = 96, BATCH_RECORDS = 512, SECTOR_RECORDS = 4 };
 
 struct ledger {
     int fd;
@@ -339,15 +339,17 @@ enum err ledger_look(const char *path, uint64_t seq, struct ledger_record *ret,
 
 /* ---- using it ---- */
 
-/* Write a record at the end and make it durable. On an error it is cut off again. */
-static enum err write_last(struct ledger *l, const uint8_t record[LEDGER_RECORD_BYTES])
+/* Write records at the end and make them durable. On an error they are cut off again. */
+static enum err write_last(struct ledger *l, const uint8_t *records, size_t len)
 {
     uint64_t at = l->seq * LEDGER_RECORD_BYTES;
-    enum err e = vault__file_write(l->fd, record, LEDGER_RECORD_BYTES, at);
+    enum err e = vault__file_write(l->fd, records, len, at);
 
     if (e == ERR_OK) {
-        if (record[1] == LEDGER_RESERVED)
+        if (records[1] == LEDGER_RESERVED)
             FAULT_POINT("reserve.appended");
+        else if (records[1] == LEDGER_SEQUENCE)
+            FAULT_POINT("sequence.appended");
         else
             FAULT_POINT("ledger.appended");
         e = vault__file_sync(l->fd);
@@ -360,31 +362,61 @@ static enum err write_last(struct ledger *l, const uint8_t record[LEDGER_RECORD_
     return e;
 }
 
-enum err ledger_append(struct ledger *l, struct ledger_record *record)
+/* As many as one sector takes. */
+static enum err append(struct ledger *l, struct ledger_record *records, size_t count)
 {
-    struct ledger_record r = *record;
-    uint8_t bytes[LEDGER_RECORD_BYTES];
+    uint8_t bytes[SECTOR_RECORDS * LEDGER_RECORD_BYTES];
+    const uint8_t *head = l->head;
     enum err e;
 
+    REQUIRE(count > 0 && count <= SECTOR_RECORDS);
     if (l->failed || FAULT_FAILS("ledger.append"))
         return ERR_IO;
     if (l->sealed)
         return ERR_SEALED;
-    r.seq = l->seq + 1;
-    encode(&r, l->key, l->head, bytes);
-    e = write_last(l, bytes);
+    for (size_t i = 0; i < count; i++) {
+        struct ledger_record r = records[i];
+
+        r.seq = l->seq + 1 + i;
+        encode(&r, l->key, head, bytes + i * LEDGER_RECORD_BYTES);
+        head = bytes + i * LEDGER_RECORD_BYTES + CHAINED_BYTES;
+    }
+    e = write_last(l, bytes, count * LEDGER_RECORD_BYTES);
     if (e != ERR_OK)
         return e;
-    if (r.kind == LEDGER_RESERVED)
+    if (records[0].kind == LEDGER_RESERVED)
         FAULT_POINT("reserve.synced");
+    else if (records[0].kind == LEDGER_SEQUENCE)
+        FAULT_POINT("sequence.synced");
     else
         FAULT_POINT("ledger.synced");
+    for (size_t i = 0; i < count; i++)
+        records[i].seq = l->seq + 1 + i;
     (void)pthread_mutex_lock(&l->lock);
-    l->seq = r.seq;
-    memcpy(l->head, bytes + CHAINED_BYTES, CRYPTO_HASH_BYTES);
+    memcpy(l->head, head, CRYPTO_HASH_BYTES);
+    l->seq += count;
     (void)pthread_mutex_unlock(&l->lock);
-    record->seq = r.seq;
     return ERR_OK;
+}
+
+enum err ledger_append(struct ledger *l, struct ledger_record *record)
+{
+    return append(l, record, 1);
+}
+
+enum err ledger_append_all(struct ledger *l, struct ledger_record *records, size_t count)
+{
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && count > 0) {
+        size_t room = SECTOR_RECORDS - l->seq % SECTOR_RECORDS;
+
+        room = count < room ? count : room;
+        e = append(l, records, room);
+        records += room;
+        count -= room;
+    }
+    return e;
 }
 
 /* The lock is no part of what a caller sees as const. */

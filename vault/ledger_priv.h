@@ -18,8 +18,8 @@
  *   5 EPOCH     every key is wrapped under root key epoch `slot`, the one before has ended
  *   6 RESTORED  files of a backup were put back: erasure id = the backup's id, slot = the last record
  *               that the restored database had carried out
- *   7 SEQUENCE  numbers of typed tokens: slot = class id | shape index << 16, cutoff_ms = numbers
- *               below are given out
+ *   7 SEQUENCE  numbers of typed tokens: erasure id = the sequence's id (vault__sequence_id), slot =
+ *               class id | shape index << 16, cutoff_ms = numbers below are given out
  *
  * A tail that is shorter than a record, or all zeroes, is a write that was never acknowledged: cut
  * off at open. A kind that is not listed is a newer version's. Anything else that does not verify is
@@ -74,6 +74,10 @@ enum err ledger_look(const char *path, uint64_t seq, struct ledger_record *ret,
                      uint8_t ret_chain[CRYPTO_HASH_BYTES]) MUST_CHECK;
 /* Append and fdatasync; fills seq. On an error nothing counts as appended (the tail is cut back). */
 enum err ledger_append(struct ledger *l, struct ledger_record *record) MUST_CHECK;
+/* The same for several, with a sync for each sector of four: a sector is written whole or not, so that a
+ * crash leaves no hole in the chain. On an error the first of them may have been appended. */
+enum err ledger_append_all(struct ledger *l, struct ledger_record *records, size_t count)
+    MUST_CHECK;
 uint64_t ledger_seq(const struct ledger *l);
 void ledger_head(const struct ledger *l, uint8_t ret[CRYPTO_HASH_BYTES]);
 /* Both at one moment. */
