@@ -366,7 +366,7 @@ static enum err find_person(const struct admin *admin, struct vault_reader *read
     if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL)
         return errmsg_set(msg, ERR_INVALID, "\"token\" says who is meant: no subject, no domain");
     e = need_text(request, "token", &token, msg);
-    return e == ERR_OK ? no_such_owner(vault_read_owner(reader, token, ret_slot), msg) : e;
+    return e == ERR_OK ? no_such_owner(vault_read_owner(reader, 0, token, ret_slot), msg) : e;
 }
 
 static enum err find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,

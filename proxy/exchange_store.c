@@ -37,11 +37,9 @@ static enum err search_token(struct exchange *x, uint16_t class_id, struct span 
     if (e != ERR_OK)
         return e;
     e = vault_find(reader, x->route->domain_id, 0, &item);
+    if (e == ERR_NOT_FOUND)
+        e = vault_decoy(reader, &item);
     *ret = item.token;
-    if (e == ERR_NOT_FOUND) {
-        vault_decoy(reader, class_id, ret);
-        e = ERR_OK;
-    }
     vault_read_end(reader);
     return e;
 }

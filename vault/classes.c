@@ -80,34 +80,57 @@ static bool is_host_name(const char *text)
     return true;
 }
 
-static bool is_one_of(const char *text, const char *const list[])
+/* ---- one class ---- */
+
+static enum err read_options(struct conf_node map, struct class_def *def, struct errmsg *msg)
 {
-    for (size_t i = 0; list[i] != NULL; i++) {
-        if (strcmp(text, list[i]) == 0)
-            return true;
-    }
-    return false;
+    struct format_options options = {.keep_last = -1};
+    const char *option = NULL;
+    struct errmsg why = {""};
+    enum err e = conf_str(conf_get(map, "range"), &options.range, msg);
+
+    if (e == ERR_OK)
+        e = conf_str(conf_get(map, "reserved"), &options.reserved, msg);
+    if (e == ERR_OK)
+        e = conf_int(conf_get(map, "keep_last"), 0, 64, &options.keep_last, msg);
+    if (e != ERR_OK)
+        return e;
+    e = format_spec_read(def->format, &options, &def->spec, &option, &why);
+    if (e == ERR_OK)
+        return ERR_OK;
+    return conf_fail(conf_has(conf_get(map, option)) ? conf_get(map, option) : map, msg, "%.400s",
+                     why.text);
 }
 
-/* ---- one class ---- */
+/* Nearly the name of a format: which one is meant? NULL when none is near. */
+static const char *nearest_format(const char *name)
+{
+    const char *known[TOKEN_INTEGER + 1] = {NULL};
+    size_t count = 0;
+
+    for (int number = TOKEN_OPAQUE; number <= TOKEN_INTEGER; number++)
+        known[count++] = format_name((enum token_format)number);
+    return conf_nearest(name, known);
+}
 
 static enum err read_format(struct conf_node map, struct class_def *def, struct errmsg *msg)
 {
-    static const char *const later[] = {"phone", "pan",  "iban", "uuid", "date",    "digits",
-                                        "alnum", "ipv4", "ipv6", "name", "integer", NULL};
     struct conf_node node = conf_get(map, "format"), domain = conf_get(map, "token_domain");
-    const char *format = "opaque", *email_domain = DEFAULT_EMAIL_DOMAIN;
+    const char *format = "opaque", *email_domain = DEFAULT_EMAIL_DOMAIN, *meant;
     enum err e = conf_str(node, &format, msg);
 
     if (e == ERR_OK)
         e = conf_str(domain, &email_domain, msg);
     if (e != ERR_OK)
         return e;
-    if (is_one_of(format, later))
-        return conf_fail(node, msg, "format \"%s\" is not available in this version", format);
-    if (strcmp(format, "opaque") != 0 && strcmp(format, "email") != 0)
-        return conf_fail(node, msg, "format must be \"opaque\" or \"email\"");
-    def->format = strcmp(format, "email") == 0 ? TOKEN_EMAIL : TOKEN_OPAQUE;
+    if (!format_named(format, &def->format)) {
+        meant = nearest_format(format);
+        if (meant != NULL)
+            return conf_fail(node, msg, "there is no such format, did you mean \"%s\"?", meant);
+        return conf_fail(node, msg,
+                         "format must be opaque, email, phone, pan, iban, uuid, date, digits, "
+                         "alnum, ipv4, ipv6, name or integer");
+    }
     if (conf_has(domain) && def->format != TOKEN_EMAIL)
         return conf_fail(domain, msg, "token_domain is for format \"email\" only");
     if (!is_host_name(email_domain))
@@ -115,7 +138,7 @@ static enum err read_format(struct conf_node map, struct class_def *def, struct 
                          "token_domain must be a host name in lower case of at most %d characters",
                          (int)DOMAIN_MAX);
     def->email_domain = mem_strdup(email_domain);
-    return ERR_OK;
+    return read_options(map, def, msg);
 }
 
 static enum err read_basis(struct conf_node map, struct class_def *def, struct errmsg *msg)
@@ -225,8 +248,9 @@ static enum err read_retain(struct conf_node map, struct class_def *def, struct 
 
 static enum err read_class(struct conf_node map, struct class_def *def, struct errmsg *msg)
 {
-    static const char *const known[] = {"format",   "token_domain", "deterministic", "identifies",
-                                        "purposes", "basis",        "retain",        NULL};
+    static const char *const known[] = {"format",    "token_domain",  "range",      "reserved",
+                                        "keep_last", "deterministic", "identifies", "purposes",
+                                        "basis",     "retain",        NULL};
     enum err e;
 
     if (!is_name(map.name))

@@ -15,10 +15,11 @@ enum class_limits { CLASS_PURPOSES_MAX = 16, CLASS_NAME_MAX = 64, CLASSES_MAX = 
 struct class_def {
     char *name; /* 1-64 of a-z 0-9 _ - */
     enum token_format format;
-    bool deterministic; /* equal values, equal tokens (within domain and class) */
-    bool identifies;    /* its value names the subject as well */
-    char *email_domain; /* format email: the domain of its tokens; "tok.invalid" unless set */
-    char *basis;        /* legal basis code, "6(1)(b)"; required */
+    bool deterministic;      /* equal values, equal tokens (within domain and class) */
+    bool identifies;         /* its value names the subject as well */
+    struct format_spec spec; /* of a typed format; otherwise only its format is set */
+    char *email_domain;      /* format email: the domain of its tokens; "tok.invalid" unless set */
+    char *basis;             /* legal basis code, "6(1)(b)"; required */
     char *purposes[CLASS_PURPOSES_MAX];
     size_t purpose_count;
     struct period retain; /* from created */

@@ -25,10 +25,10 @@ _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator ke
 
 /* Associated data, format version 1; numbers are little-endian.
  *   of a row:         0 version=1 | 1 'R' | 2 u16 domain | 4 u16 class | 6 subject 16 | 22 u64 row |
- *                     30 u64 revision | 38 i64 due_s | 46 salt 10
+ *                     30 u64 revision | 38 i64 due_s | 46 salt 10 | 56 i64 created_s
  *   of a wrapped key: 0 version=1 | 1 'K' | 2 store 16 | 18 u64 slot | 26 u8 kind | 27 u32 epoch |
  *                     31 u64 owner | 39 subject 16 */
-enum { AD_VERSION = 1, ROW_AD_BYTES = 56, SLOT_AD_BYTES = 55 };
+enum { AD_VERSION = 1, ROW_AD_BYTES = 64, SLOT_AD_BYTES = 55 };
 
 /* Nonce of a row: 0 salt 10 | 10 u64 number | 18 u32 1 if the number is a revision's, 0 if it is
  * the row's | 22 u16 class. Numbers of rows are unique within a class, those of revisions in the
@@ -54,6 +54,7 @@ static void row_ad(const struct crypto_row *row, uint8_t ad[ROW_AD_BYTES])
     put_le(ad + 30, row->revision, 8);
     put_le(ad + 38, (uint64_t)row->due_s, 8);
     memcpy(ad + 46, row->salt, TOKEN_SALT_BYTES);
+    put_le(ad + 56, (uint64_t)row->created_s, 8);
 }
 
 void vault__seal(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
@@ -170,19 +171,30 @@ void vault__derive(const uint8_t root[CRYPTO_KEY_BYTES], enum crypto_derived whi
     REQUIRE(crypto_kdf_derive_from_key(out, CRYPTO_KEY_BYTES, which, "lethe-v1", root) == 0);
 }
 
-/* Keyed BLAKE2b-128 over a fixed head and the text; `personal` (16 bytes) tells uses apart. */
-static void blind(const uint8_t *key, const char personal[16], const uint8_t *head, size_t head_len,
-                  struct span text, uint8_t out[CRYPTO_MAC_BYTES])
+struct key_out {
+    uint8_t *at;
+    size_t len;
+};
+
+/* Keyed BLAKE2b over a head and the text; `personal` (16 bytes) tells uses apart. */
+static void keyed(const uint8_t *key, const char personal[16], struct span head, struct span text,
+                  struct key_out out)
 {
     crypto_generichash_blake2b_state state;
 
-    REQUIRE(crypto_generichash_blake2b_init_salt_personal(&state, key, CRYPTO_KEY_BYTES,
-                                                          CRYPTO_MAC_BYTES, NULL,
-                                                          (const uint8_t *)personal) == 0);
-    (void)crypto_generichash_blake2b_update(&state, head, head_len);
+    REQUIRE(crypto_generichash_blake2b_init_salt_personal(&state, key, CRYPTO_KEY_BYTES, out.len,
+                                                          NULL, (const uint8_t *)personal) == 0);
+    (void)crypto_generichash_blake2b_update(&state, (const uint8_t *)head.at, head.len);
     (void)crypto_generichash_blake2b_update(&state, (const uint8_t *)text.at, text.len);
-    (void)crypto_generichash_blake2b_final(&state, out, CRYPTO_MAC_BYTES);
+    (void)crypto_generichash_blake2b_final(&state, out.at, out.len);
     secret_wipe(&state, sizeof(state)); /* it held the key and the end of the text */
+}
+
+/* The same with a fixed head, to 128 bits. */
+static void blind(const uint8_t *key, const char personal[16], const uint8_t *head, size_t head_len,
+                  struct span text, uint8_t out[CRYPTO_MAC_BYTES])
+{
+    keyed(key, personal, span_of(head, head_len), text, (struct key_out){out, CRYPTO_MAC_BYTES});
 }
 
 /* Head of a value: u16 domain | u16 class | u8 kind. */
@@ -206,6 +218,33 @@ void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain,
 
     put_le(head, domain, 2);
     blind(index_key, "lethe-v1 name\0\0", head, sizeof(head), name, out);
+}
+
+/* Head: the name and its NUL. */
+void vault__class_key(const uint8_t locator_key[CRYPTO_KEY_BYTES], const char *name,
+                      const char *spec, uint8_t out[CRYPTO_KEY_BYTES])
+{
+    keyed(locator_key, "lethe-v1 seqkey", span_of(name, strlen(name) + 1), span_str(spec),
+          (struct key_out){out, CRYPTO_KEY_BYTES});
+}
+
+void vault__sequence_id(const uint8_t class_key[CRYPTO_KEY_BYTES], const char *shape,
+                        uint8_t out[CRYPTO_MAC_BYTES])
+{
+    blind(class_key, "lethe-v1 shape\0", NULL, 0, span_str(shape), out);
+}
+
+/* Head: id 16 | u32 index | u64 room. */
+void vault__sequence_mac(const uint8_t class_key[CRYPTO_KEY_BYTES],
+                         const uint8_t id[CRYPTO_MAC_BYTES], uint32_t index, uint64_t room,
+                         uint8_t out[CRYPTO_MAC_BYTES])
+{
+    uint8_t head[CRYPTO_MAC_BYTES + 12];
+
+    memcpy(head, id, CRYPTO_MAC_BYTES);
+    put_le(head + CRYPTO_MAC_BYTES, index, 4);
+    put_le(head + CRYPTO_MAC_BYTES + 4, room, 8);
+    blind(class_key, "lethe-v1 index\0", head, sizeof(head), SPAN_NONE, out);
 }
 
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,

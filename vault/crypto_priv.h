@@ -29,6 +29,7 @@ struct crypto_row {
     uint64_t revision; /* 0: as first stored; else a number of its own that no row ever had */
     int64_t due_s;
     uint8_t salt[TOKEN_SALT_BYTES];
+    int64_t created_s;
 };
 
 /* Seal kind + value under a subject's key (XChaCha20-Poly1305; the nonce is made of salt, number and
@@ -70,6 +71,20 @@ void vault__fingerprint(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t doma
                         uint8_t out[CRYPTO_MAC_BYTES]);
 void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain, struct span name,
                      uint8_t out[CRYPTO_MAC_BYTES]);
+/* What the numbers of a typed class's tokens are permuted with: a key of its own for each name and
+ * spec (format_spec_text), made from the locator key, so that it lives exactly as long as that one and
+ * needs no slot that an older keys.slab could lack. */
+void vault__class_key(const uint8_t locator_key[CRYPTO_KEY_BYTES], const char *name,
+                      const char *spec, uint8_t out[CRYPTO_KEY_BYTES]);
+/* What names the sequence of one shape in files: shapes may tell something of values (their length),
+ * and so do not stand there themselves. */
+void vault__sequence_id(const uint8_t class_key[CRYPTO_KEY_BYTES], const char *shape,
+                        uint8_t out[CRYPTO_MAC_BYTES]);
+/* Binds a sequence to its index, the upper part of its rows' numbers, so that nobody with the disk can make
+ * a token lead to another shape's rows. */
+void vault__sequence_mac(const uint8_t class_key[CRYPTO_KEY_BYTES],
+                         const uint8_t id[CRYPTO_MAC_BYTES], uint32_t index, uint64_t room,
+                         uint8_t out[CRYPTO_MAC_BYTES]);
 /* Keyed BLAKE2b-256: the ledger's chain and header checks. */
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
                        uint8_t out[CRYPTO_HASH_BYTES]);

@@ -54,6 +54,7 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
         return e;
     if (sum.oldest_day > 0)
         sum.stats.oldest_created_s = sum.oldest_day * DAY_S;
+    sequences_sum(r->v->sequences, class_id, &sum.stats.capacity, &sum.stats.used);
     *ret = sum.stats;
     return ERR_OK;
 }

@@ -4,7 +4,7 @@
  * Invariant: unknown, erased, expired and forged tokens all end as NOT_FOUND; a value comes out
  * only if the row's key is there, its time is not over, and it opens bound to exactly this row. Not
  * here: who may see it (the caller decides before). */
-#include "vault/vault_priv.h"
+#include "vault/typed_priv.h"
 
 #include "base/clock.h"
 #include "base/secret.h"
@@ -136,6 +136,12 @@ static enum err find_owner(struct vault_reader *r, uint64_t token_row, uint64_t 
     return e;
 }
 
+/* A typed token has no salt: all it says is its number. */
+static bool has_salt(const struct found *f, const struct token_ref *ref)
+{
+    return format_is_typed(f->c->format) || secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES);
+}
+
 static enum err find_stored(struct vault_reader *r, const struct token_ref *ref,
                             uint64_t subject_slot, struct found *f)
 {
@@ -148,7 +154,7 @@ static enum err find_stored(struct vault_reader *r, const struct token_ref *ref,
     if (e != ERR_OK)
         return e;
     keycache_expect(r->keys, f->row.slot);
-    if (!secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES))
+    if (!has_salt(f, ref))
         return ERR_NOT_FOUND;
     return f->c->deterministic ? ERR_OK : live(r, f);
 }
@@ -158,7 +164,7 @@ static bool find_remembered(struct vault_reader *r, const struct token_ref *ref,
                             struct found *f)
 {
     return rowcache_by_token(r->rows, ref->class_id, ref->row, owner, &f->row) &&
-           secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES) && live(r, f) == ERR_OK;
+           has_salt(f, ref) && live(r, f) == ERR_OK;
 }
 
 /* Rows are remembered from their second use on: remembering each of many that come once would cost
@@ -182,30 +188,94 @@ static bool comes_again(struct vault_reader *r, const uint8_t salt[TOKEN_SALT_BY
 }
 
 /* A token of another domain is unknown, whosever it is: asked before the subject is. */
-static enum err find(struct vault_reader *r, uint16_t domain, struct span token,
-                     uint64_t subject_slot, struct found *f)
+static enum err find_row(struct vault_reader *r, const struct vault_scope *scope,
+                         const struct token_ref *ref, struct found *f)
 {
-    struct token_ref ref;
     uint64_t owner; /* of a random class's row there is only one */
-    enum err e = token_read(token, r->v->locator_key, &ref);
 
-    REQUIRE(r->reading);
-    if (e != ERR_OK)
-        return e;
-    f->c = vault__class(r->v, ref.class_id);
+    f->c = vault__class(r->v, ref->class_id);
     if (f->c == NULL)
         return ERR_NOT_FOUND;
-    owner = f->c->deterministic ? subject_slot : 0;
-    if (!find_remembered(r, &ref, owner, f)) {
-        e = find_stored(r, &ref, subject_slot, f);
+    owner = f->c->deterministic ? scope->slot : 0;
+    if (!find_remembered(r, ref, owner, f)) {
+        enum err e = find_stored(r, ref, scope->slot, f);
+
         if (e != ERR_OK)
             return e;
-        if ((owner == 0 || owner == f->row.slot) && comes_again(r, ref.salt))
-            rowcache_put_token(r->rows, ref.class_id, ref.row, owner, &f->row);
+        if ((owner == 0 || owner == f->row.slot) && comes_again(r, f->row.salt))
+            rowcache_put_token(r->rows, ref->class_id, ref->row, owner, &f->row);
     }
-    if (domain != 0 && domain != f->entry->domain)
+    if (scope->domain != 0 && scope->domain != f->entry->domain)
         return ERR_NOT_FOUND;
-    return subject_slot != 0 && subject_slot != f->row.slot ? ERR_DENIED : ERR_OK;
+    return scope->slot != 0 && scope->slot != f->row.slot ? ERR_DENIED : ERR_OK;
+}
+
+/* ---- which row a token says ---- */
+
+static enum err read_typed(struct vault_reader *r, uint16_t class_id, struct span token,
+                           struct token_ref *ret)
+{
+    struct token_ref ref = {.class_id = class_id};
+    enum err e = vault__typed_read(r->v, class_id, token, &ref.row);
+
+    if (e == ERR_OK)
+        *ret = ref;
+    return e;
+}
+
+/* Text without a class may be a token of several: one that lives under two of them is a CONFLICT,
+ * since the wrong one would show somebody else's value. */
+static enum err find_any_typed(struct vault_reader *r, const struct vault_scope *scope,
+                               struct span token, struct token_ref *ret)
+{
+    enum err found = ERR_NOT_FOUND;
+
+    for (uint16_t id = 1; id <= CLASSES_MAX; id++) {
+        struct token_ref ref;
+        struct found f;
+        enum err e;
+
+        if (!vault__is_typed(r->v, id))
+            continue;
+        e = read_typed(r, id, token, &ref);
+        if (e == ERR_OK)
+            e = find_row(r, scope, &ref, &f);
+        if (e == ERR_NOT_FOUND)
+            continue;
+        if (e != ERR_OK && e != ERR_DENIED)
+            return e;
+        if (found == ERR_OK)
+            return ERR_CONFLICT;
+        found = ERR_OK;
+        *ret = ref;
+    }
+    return found;
+}
+
+static enum err read_token(struct vault_reader *r, const struct vault_scope *scope,
+                           struct span token, struct token_ref *ret)
+{
+    enum err e;
+
+    REQUIRE(r->reading);
+    if (vault__is_typed(r->v, scope->class_id))
+        return read_typed(r, scope->class_id, token, ret);
+    e = token_read(token, r->v->locator_key, ret);
+    if (scope->class_id != 0)
+        return e == ERR_OK && ret->class_id != scope->class_id ? ERR_NOT_FOUND : e;
+    /* A class of typed tokens that also has this form: not the row of such a number. */
+    if (e == ERR_OK)
+        return vault__is_typed(r->v, ret->class_id) ? ERR_NOT_FOUND : ERR_OK;
+    return find_any_typed(r, scope, token, ret);
+}
+
+static enum err find(struct vault_reader *r, const struct vault_scope *scope, struct span token,
+                     struct found *f)
+{
+    struct token_ref ref;
+    enum err e = read_token(r, scope, token, &ref);
+
+    return e == ERR_OK ? find_row(r, scope, &ref, f) : e;
 }
 
 static struct vault_value describe(const struct found *f)
@@ -227,6 +297,7 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
         .row = f->row.id,
         .revision = f->row.revision,
         .due_s = f->row.due_s,
+        .created_s = f->row.created_s,
     };
 
     memcpy(bound.subject, f->entry->subject, VAULT_ID_BYTES);
@@ -234,15 +305,15 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
     return vault__open(f->entry->key, &bound, f->row.sealed, ret_kind, out);
 }
 
-enum err vault_reveal(struct vault_reader *r, uint16_t domain, struct span token,
-                      uint64_t subject_slot, struct buf *out, struct vault_value *ret)
+enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope, struct span token,
+                         struct buf *out, struct vault_value *ret)
 {
     struct vault_value value;
     struct found f;
     enum err e;
 
     REQUIRE(out->secret);
-    e = find(r, domain, token, subject_slot, &f);
+    e = find(r, scope, token, &f);
     if (e != ERR_OK)
         return e;
     value = describe(&f);
@@ -252,12 +323,20 @@ enum err vault_reveal(struct vault_reader *r, uint16_t domain, struct span token
     return e;
 }
 
-enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span token,
-                       uint64_t subject_slot, struct vault_value *ret)
+enum err vault_reveal(struct vault_reader *r, uint16_t domain, struct span token,
+                      uint64_t subject_slot, struct buf *out, struct vault_value *ret)
+{
+    const struct vault_scope scope = {.domain = domain, .slot = subject_slot};
+
+    return vault_reveal_as(r, &scope, token, out, ret);
+}
+
+enum err vault_inspect_as(struct vault_reader *r, const struct vault_scope *scope,
+                          struct span token, struct vault_value *ret)
 {
     struct vault_value value;
     struct found f;
-    enum err e = find(r, domain, token, subject_slot, &f);
+    enum err e = find(r, scope, token, &f);
 
     if (e != ERR_OK)
         return e;
@@ -266,6 +345,14 @@ enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span toke
     if (e == ERR_OK)
         *ret = value;
     return e;
+}
+
+enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span token,
+                       uint64_t subject_slot, struct vault_value *ret)
+{
+    const struct vault_scope scope = {.domain = domain, .slot = subject_slot};
+
+    return vault_inspect_as(r, &scope, token, ret);
 }
 
 /* Of the rows under a shared token: the subject they all belong to. */
@@ -279,7 +366,7 @@ static enum err find_only_owner(struct vault_reader *r, const struct token_ref *
         e = store_next(r->store, &f->row);
         if (e != ERR_OK)
             break;
-        if (!secret_equal(f->row.salt, ref->salt, TOKEN_SALT_BYTES))
+        if (!has_salt(f, ref))
             return ERR_NOT_FOUND;
         e = live(r, f);
         if (e == ERR_OK && owner != 0 && owner != f->row.slot)
@@ -294,15 +381,17 @@ static enum err find_only_owner(struct vault_reader *r, const struct token_ref *
     return owner == 0 ? ERR_NOT_FOUND : ERR_OK;
 }
 
-enum err vault_read_owner(struct vault_reader *r, struct span token, uint64_t *ret_slot)
+enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span token,
+                          uint64_t *ret_slot)
 {
+    const struct vault_scope scope = {.class_id = class_id};
     struct found f = {.c = NULL};
     struct token_ref ref;
-    enum err e = token_read(token, r->v->locator_key, &ref);
+    enum err e = read_token(r, &scope, token, &ref);
 
-    REQUIRE(r->reading);
-    if (e == ERR_OK)
-        f.c = vault__class(r->v, ref.class_id);
+    if (e != ERR_OK)
+        return e;
+    f.c = vault__class(r->v, ref.class_id);
     if (f.c == NULL)
         return ERR_NOT_FOUND;
     if (f.c->deterministic)
@@ -351,6 +440,8 @@ enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_sl
     e = find_value(r, fingerprint, subject_slot, &f);
     if (e != ERR_OK)
         return e;
+    if (format_is_typed(f.c->format))
+        return vault__typed_write(r->v, item, f.row.token_row);
     ref.row = f.row.token_row;
     memcpy(ref.salt, f.row.salt, TOKEN_SALT_BYTES);
     token_write(&ref, f.c->format, r->v->defs[item->class_id]->email_domain, r->v->locator_key,
@@ -358,17 +449,20 @@ enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_sl
     return ERR_OK;
 }
 
-void vault_decoy(struct vault_reader *r, uint16_t class_id, struct token_text *ret)
+enum err vault_decoy(struct vault_reader *r, struct vault_item *item)
 {
-    const struct class_def *def = class_id <= CLASSES_MAX ? r->v->defs[class_id] : NULL;
-    struct token_ref ref = {.class_id = class_id};
+    const struct class_def *def = item->class_id <= CLASSES_MAX ? r->v->defs[item->class_id] : NULL;
+    struct token_ref ref = {.class_id = item->class_id};
     uint64_t row;
 
     REQUIRE(def != NULL);
+    if (format_is_typed(def->format))
+        return vault__typed_decoy(r->v, item);
     secret_random(ref.salt, sizeof(ref.salt)); /* a row that has this salt: one in 2^80 */
     secret_random(&row, sizeof(row));
     ref.row = row >> 16;
-    token_write(&ref, def->format, def->email_domain, r->v->locator_key, ret);
+    token_write(&ref, def->format, def->email_domain, r->v->locator_key, &item->token);
+    return ERR_OK;
 }
 
 enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span name,

@@ -9,6 +9,7 @@
  * Deterministic classes: the token's blind index moves to the new value. It cannot move while
  * somebody else owns a row under the token, or while another token stands for the new value: equal
  * values would stop having equal tokens. That is a CONFLICT, and nothing changes. */
+#include "vault/typed_priv.h"
 #include "vault/writer_priv.h"
 
 #include "base/clock.h"
@@ -70,24 +71,86 @@ static enum err find_owner(struct writer *w, struct revision *r, uint64_t token_
     return owner == 0 ? ERR_NOT_FOUND : store_owner_get(w->store, r->c, token_row, owner, &r->row);
 }
 
-static enum err find_row(struct writer *w, struct revision *r)
+static enum err find_at(struct writer *w, struct revision *r, const struct token_ref *ref)
 {
-    struct token_ref ref;
-    enum err e = token_read(r->op->token, w->v->locator_key, &ref);
+    enum err e;
 
-    if (e != ERR_OK || vault__class(w->v, ref.class_id) == NULL)
+    if (vault__class(w->v, ref->class_id) == NULL)
         return ERR_NOT_FOUND;
-    r->c = &w->v->table[ref.class_id];
-    e = r->c->deterministic ? find_owner(w, r, ref.row)
-                            : store_row_get(w->store, r->c, ref.row, &r->row);
+    r->c = &w->v->table[ref->class_id];
+    e = r->c->deterministic ? find_owner(w, r, ref->row)
+                            : store_row_get(w->store, r->c, ref->row, &r->row);
     if (e != ERR_OK)
         return e;
-    if (!secret_equal(r->row.salt, ref.salt, TOKEN_SALT_BYTES))
+    if (!format_is_typed(r->c->format) && !secret_equal(r->row.salt, ref->salt, TOKEN_SALT_BYTES))
         return ERR_NOT_FOUND;
     e = live(w, r, &r->row);
     if (e != ERR_OK)
         return e;
     return r->op->slot != 0 && r->op->slot != r->row.slot ? ERR_DENIED : ERR_OK;
+}
+
+/* A typed token without its class: it must live under one of them only. */
+static enum err find_class(struct writer *w, struct revision *r, struct token_ref *ret)
+{
+    enum err found = ERR_NOT_FOUND;
+
+    for (uint16_t id = 1; id <= CLASSES_MAX; id++) {
+        struct token_ref ref = {.class_id = id};
+        enum err e = vault__is_typed(w->v, id) ? vault__typed_read(w->v, id, r->op->token, &ref.row)
+                                               : ERR_NOT_FOUND;
+
+        if (e == ERR_OK)
+            e = find_at(w, r, &ref);
+        if (e == ERR_NOT_FOUND)
+            continue;
+        if (e != ERR_OK && e != ERR_DENIED && e != ERR_CONFLICT)
+            return e;
+        if (found == ERR_OK)
+            return ERR_CONFLICT;
+        found = ERR_OK;
+        *ret = ref;
+    }
+    return found;
+}
+
+static enum err find_row(struct writer *w, struct revision *r)
+{
+    const uint16_t class_id = r->op->class_id;
+    struct token_ref ref = {.class_id = class_id};
+    enum err e;
+
+    if (vault__is_typed(w->v, class_id))
+        e = vault__typed_read(w->v, class_id, r->op->token, &ref.row);
+    else if (token_read(r->op->token, w->v->locator_key, &ref) == ERR_OK)
+        e = vault__is_typed(w->v, ref.class_id) || (class_id != 0 && class_id != ref.class_id)
+                ? ERR_NOT_FOUND
+                : ERR_OK;
+    else
+        e = class_id == 0 ? find_class(w, r, &ref) : ERR_NOT_FOUND;
+    return e == ERR_OK ? find_at(w, r, &ref) : e;
+}
+
+/* A typed class takes a value of its format only. A deterministic token is found by its value, and
+ * so must have the shape that the value says. */
+static enum err check_format(const struct writer *w, const struct revision *r)
+{
+    const struct vault_item item = {
+        .class_id = r->c->id, .kind = r->op->kind, .value = r->op->value};
+    uint64_t index = 0;
+    enum err e;
+
+    if (!format_is_typed(r->c->format))
+        return ERR_OK;
+    if (!vault__is_typed(w->v, r->c->id))
+        return ERR_NOT_FOUND;
+    e = vault__typed_check(w->v, &item);
+    if (e != ERR_OK || !r->c->deterministic)
+        return e;
+    e = vault__typed_index(w->v, &item, &index);
+    if (e == ERR_NOT_FOUND || (e == ERR_OK && index != r->row.token_row >> SEQUENCE_NUMBER_BITS))
+        return ERR_CONFLICT;
+    return e;
 }
 
 static struct crypto_row binding(const struct revision *r, uint64_t revision)
@@ -98,6 +161,7 @@ static struct crypto_row binding(const struct revision *r, uint64_t revision)
         .row = r->row.id,
         .revision = revision,
         .due_s = r->row.due_s,
+        .created_s = r->row.created_s,
     };
 
     memcpy(bound.subject, r->subject, VAULT_ID_BYTES);
@@ -257,6 +321,8 @@ static enum err look(struct writer *w, struct revision *r, uint64_t *ret_dead_to
 
     if (e == ERR_OK)
         e = take_key(w, r);
+    if (e == ERR_OK)
+        e = check_format(w, r);
     if (e == ERR_OK && r->c->deterministic)
         e = check_value(w, r, ret_dead_token);
     return e == ERR_OK ? check_name(w, r) : e;

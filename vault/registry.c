@@ -26,6 +26,15 @@ static struct store_class *find_class(struct vault *v, const char *name)
     return NULL;
 }
 
+/* What tokens of a class look like, as the store keeps it: options count where they decide how a token
+ * reads back. */
+static void write_spec(const struct class_def *def, char out[FORMAT_SPEC_TEXT_MAX])
+{
+    out[0] = '\0';
+    if (format_is_typed(def->format))
+        format_spec_text(&def->spec, out);
+}
+
 static enum err add_class(struct vault *v, struct store *s, const struct class_def *def,
                           struct store_class **ret, struct errmsg *msg)
 {
@@ -42,10 +51,12 @@ static enum err add_class(struct vault *v, struct store *s, const struct class_d
         .domain = VAULT_DOMAIN_DEFAULT,
         .format = def->format,
         .deterministic = def->deterministic,
-        .ordered = true,
+        /* Random typed tokens number the rows: not in the order in which they come. */
+        .ordered = def->deterministic || !format_is_typed(def->format),
     };
     (void)snprintf(c->name, sizeof(c->name), "%s", def->name);
     write_period(&def->retain, c->period);
+    write_spec(def, c->spec);
     *ret = c;
     return store_class_add(s, c);
 }
@@ -59,6 +70,11 @@ static enum err replace_class(struct vault *v, struct store *s, const struct cla
 
     if (e != ERR_OK)
         return e;
+    if (!empty && (*c)->deterministic == def->deterministic && (*c)->format == def->format)
+        return errmsg_set(msg, ERR_CONFIG,
+                          "class %s: the store holds values whose tokens were made as \"%s\"; set "
+                          "the options of its format back, or give the class a new name",
+                          def->name, (*c)->spec);
     if (!empty)
         return errmsg_set(
             msg, ERR_CONFIG,
@@ -89,12 +105,14 @@ static enum err register_class(struct vault *v, struct store *s, const struct cl
                                struct errmsg *msg)
 {
     struct store_class *c = find_class(v, def->name);
-    char period[STORE_PERIOD_TEXT_MAX];
+    char period[STORE_PERIOD_TEXT_MAX], spec[FORMAT_SPEC_TEXT_MAX];
     enum err e = ERR_OK;
 
+    write_spec(def, spec);
     if (c == NULL)
         e = add_class(v, s, def, &c, msg);
-    else if (c->format != def->format || c->deterministic != def->deterministic)
+    else if (c->format != def->format || c->deterministic != def->deterministic ||
+             strcmp(c->spec, spec) != 0)
         e = replace_class(v, s, def, &c, msg);
     if (e != ERR_OK)
         return e;

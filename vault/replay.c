@@ -61,6 +61,8 @@ static enum err each(const struct ledger_record *record, void *context)
         r->v->ledger_epoch = (uint32_t)record->slot;
     if (record->kind == LEDGER_RESERVED)
         slab_skip(r->v->slab, record->slot, (uint64_t)record->cutoff_ms);
+    if (record->kind == LEDGER_SEQUENCE)
+        return sequences_heed(r->v->sequences, record);
     if (record->kind != LEDGER_ERASE)
         return ERR_OK;
     if (record->seq > r->applied)

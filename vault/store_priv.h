@@ -76,19 +76,37 @@ struct store_class {
     bool ordered; /* row order is due order: no index on the due time */
     char name[CLASS_NAME_MAX + 1];
     char period[STORE_PERIOD_TEXT_MAX];
+    char spec[FORMAT_SPEC_TEXT_MAX]; /* format and options; empty unless the format is typed */
 };
 
 /* Every class, each put at its id in `ret`. CORRUPT on an id past CLASSES_MAX. */
 enum err store_classes_read(struct store *s, struct store_class ret[CLASSES_MAX + 1]) MUST_CHECK;
-/* Add a class and its tables. */
+/* Add a class and its tables, with the index that purging needs if it is not ordered. */
 enum err store_class_add(struct store *s, const struct store_class *c) MUST_CHECK;
 /* The period as the configuration has it now. */
 enum err store_class_set_period(struct store *s, uint16_t id, const char *period) MUST_CHECK;
 /* Row order is no longer due order: make the index that purging needs then. */
 enum err store_class_disorder(struct store *s, const struct store_class *c) MUST_CHECK;
-/* Forget an empty class: its tables and its entry. */
+/* Forget an empty class: its tables, its sequences and its entry. */
 enum err store_class_drop(struct store *s, const struct store_class *c) MUST_CHECK;
 enum err store_class_is_empty(struct store *s, const struct store_class *c, bool *ret) MUST_CHECK;
+
+/* ---- sequences: the numbers of typed tokens, one sequence a shape ---- */
+
+struct store_sequence {
+    uint8_t id[CRYPTO_MAC_BYTES];
+    uint16_t class_id;
+    uint32_t index; /* from 1, within the class: upper part of its rows' numbers */
+    uint64_t room;  /* numbers it has for values: [0, room) */
+    uint64_t next;  /* numbers below are given out */
+    uint8_t mac[CRYPTO_MAC_BYTES];
+};
+
+enum err store_sequence_put(struct store *s, const struct store_sequence *sequence) MUST_CHECK;
+/* Each of them, in no order. */
+enum err store_sequence_each(struct store *s,
+                             enum err (*fn)(const struct store_sequence *sequence, void *context),
+                             void *context) MUST_CHECK;
 
 /* ---- domains ---- */
 

@@ -16,11 +16,15 @@
     X(META_GET, "SELECT v FROM meta WHERE k=?1")                                                   \
     X(META_SET, "INSERT INTO meta(k,v) VALUES(?1,?2) ON CONFLICT(k) DO UPDATE SET v=excluded.v")   \
     X(META_ADD, "UPDATE meta SET v=v+?2 WHERE k=?1")                                               \
-    X(CLASS_ALL, "SELECT id,domain,name,format,deterministic,period,ordered FROM class")           \
-    X(CLASS_ADD, "INSERT INTO class VALUES(?1,?2,?3,?4,?5,?6,?7)")                                 \
+    X(CLASS_ALL, "SELECT id,domain,name,format,deterministic,period,ordered,spec FROM class")      \
+    X(CLASS_ADD, "INSERT INTO class VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")                              \
     X(CLASS_PERIOD, "UPDATE class SET period=?2 WHERE id=?1")                                      \
     X(CLASS_DISORDER, "UPDATE class SET ordered=0 WHERE id=?1")                                    \
     X(CLASS_DELETE, "DELETE FROM class WHERE id=?1")                                               \
+    X(SEQUENCE_PUT, "INSERT INTO sequence VALUES(?1,?2,?3,?4,?5,?6)"                               \
+                    " ON CONFLICT(id) DO UPDATE SET next=excluded.next")                           \
+    X(SEQUENCE_ALL, "SELECT id,class,idx,room,next,mac FROM sequence")                             \
+    X(SEQUENCE_DELETE, "DELETE FROM sequence WHERE class=?1")                                      \
     X(DOMAIN_ADD, "INSERT INTO domain VALUES(?1,?2,?3)")                                           \
     X(DOMAIN_NEXT, "SELECT id,slot,name FROM domain WHERE id>=?1 ORDER BY id LIMIT 1")             \
     X(DOMAIN_USED, "SELECT EXISTS(SELECT 1 FROM subject WHERE domain=?1)")                         \

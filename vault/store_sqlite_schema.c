@@ -17,7 +17,10 @@ static const char schema_sql[] =
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
     "CREATE TABLE class(id INTEGER PRIMARY KEY, domain INTEGER NOT NULL, name TEXT NOT NULL,"
     " format INTEGER NOT NULL, deterministic INTEGER NOT NULL, period TEXT NOT NULL,"
-    " ordered INTEGER NOT NULL, UNIQUE(domain, name));"
+    " ordered INTEGER NOT NULL, spec TEXT NOT NULL, UNIQUE(domain, name));"
+    "CREATE TABLE sequence(id BLOB PRIMARY KEY, class INTEGER NOT NULL, idx INTEGER NOT NULL,"
+    " room INTEGER NOT NULL, next INTEGER NOT NULL, mac BLOB NOT NULL, UNIQUE(class, idx))"
+    " WITHOUT ROWID;"
     "CREATE TABLE domain(id INTEGER PRIMARY KEY, slot INTEGER NOT NULL, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE subject(slot INTEGER PRIMARY KEY, rid BLOB NOT NULL, domain INTEGER NOT NULL,"
     " created INTEGER NOT NULL);"
@@ -250,7 +253,7 @@ static enum err read_class(sqlite3_stmt *stmt, struct store_class *ret)
     int64_t id = sqlite3_column_int64(stmt, 0);
     int64_t format = sqlite3_column_int64(stmt, 3);
 
-    if (id < 1 || id > CLASSES_MAX || (format != TOKEN_OPAQUE && format != TOKEN_EMAIL))
+    if (id < 1 || id > CLASSES_MAX || format < TOKEN_OPAQUE || format > TOKEN_INTEGER)
         return ERR_CORRUPT;
     ret[id] = (struct store_class){
         .id = (uint16_t)id,
@@ -260,7 +263,8 @@ static enum err read_class(sqlite3_stmt *stmt, struct store_class *ret)
         .ordered = sqlite3_column_int64(stmt, 6) != 0,
     };
     if (!copy_text(stmt, 2, ret[id].name, sizeof(ret[id].name)) ||
-        !copy_text(stmt, 5, ret[id].period, sizeof(ret[id].period)))
+        !copy_text(stmt, 5, ret[id].period, sizeof(ret[id].period)) ||
+        !copy_text(stmt, 7, ret[id].spec, sizeof(ret[id].spec)))
         return ERR_CORRUPT;
     return ERR_OK;
 }
@@ -294,9 +298,11 @@ enum err store_class_add(struct store *s, const struct store_class *c)
         bind_int(stmt, 4, c->format);
         bind_int(stmt, 5, c->deterministic);
         bind_text(stmt, 6, c->period);
-        bind_int(stmt, 7, 1);
+        bind_int(stmt, 7, c->ordered);
+        bind_text(stmt, 8, c->spec);
     }
-    return store__run(s, stmt);
+    e = store__run(s, stmt);
+    return e == ERR_OK && !c->ordered ? store_class_disorder(s, c) : e;
 }
 
 enum err store_class_set_period(struct store *s, uint16_t id, const char *period)
@@ -335,6 +341,8 @@ enum err store_class_drop(struct store *s, const struct store_class *c)
     store__class_free(s, c->id);
     e = store__exec(s, c->deterministic ? "DROP TABLE val_$; DROP TABLE det_$" : "DROP TABLE val_$",
                     c->id);
+    if (e == ERR_OK)
+        e = class_run(s, STORE_SEQUENCE_DELETE, c->id);
     return e == ERR_OK ? class_run(s, STORE_CLASS_DELETE, c->id) : e;
 }
 

@@ -8,24 +8,12 @@
  * Deterministic classes: a fingerprint leads to the number that the shared token names. Whoever
  * stores the same value gets the same token and a row of his own; where every owner is erased or
  * expired, the fingerprint is given a new number and salt: a new token. */
-#include "vault/writer_priv.h"
+#include "vault/tokenize_priv.h"
 
 #include "base/clock.h"
 #include "base/secret.h"
 
 enum { DISORDER_S = 86400 }; /* month ends and small steps of the clock move due times by less */
-
-struct request {
-    struct vault_tokenize *op;
-    const uint8_t *index_key;
-    uint8_t macs[VAULT_NAMES_MAX][CRYPTO_MAC_BYTES];
-    bool known[VAULT_NAMES_MAX];
-    uint64_t slot; /* 0: a new subject */
-    uint8_t subject[VAULT_ID_BYTES];
-    int64_t now_s;
-    uint16_t due_class; /* whose values fall due at due_s */
-    int64_t due_s;
-};
 
 /* ---- before anything is written ---- */
 
@@ -154,8 +142,7 @@ static enum err keep_order(struct writer *w, struct store_class *c, int64_t due_
     return ERR_OK;
 }
 
-/* Seal a value and store its row; row->salt is set. */
-static enum err put_row(struct writer *w, struct request *r, const struct vault_item *item,
+enum err vault__put_row(struct writer *w, struct request *r, const struct vault_item *item,
                         struct store_row *row)
 {
     struct store_class *c = &w->v->table[item->class_id];
@@ -172,6 +159,7 @@ static enum err put_row(struct writer *w, struct request *r, const struct vault_
     memcpy(bound.subject, r->subject, VAULT_ID_BYTES);
     bound.row = row->id;
     bound.due_s = row->due_s;
+    bound.created_s = row->created_s;
     memcpy(bound.salt, row->salt, TOKEN_SALT_BYTES);
     w->sealed.len = 0;
     e = buf_reserve(&w->sealed, 1 + item->value.len + CRYPTO_TAG_BYTES);
@@ -205,7 +193,7 @@ static enum err put_random(struct writer *w, struct request *r, struct vault_ite
     if (e != ERR_OK)
         return e;
     secret_random(row.salt, sizeof(row.salt));
-    e = put_row(w, r, item, &row);
+    e = vault__put_row(w, r, item, &row);
     if (e == ERR_OK)
         write_token(w, item, row.id, row.salt);
     return e;
@@ -229,26 +217,37 @@ static enum err has_live_owner(struct writer *w, const struct store_class *c, ui
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+enum err vault__find_shared(struct writer *w, const struct request *r, const struct store_class *c,
+                            const uint8_t fingerprint[CRYPTO_MAC_BYTES], struct shared *ret)
+{
+    struct store_row own;
+    enum err e = store_shared_find(w->store, c, fingerprint, &ret->token_row, ret->salt);
+
+    if (e != ERR_OK)
+        return e;
+    e = store_owner_get(w->store, c, ret->token_row, r->slot, &own);
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    ret->own = e == ERR_OK && r->now_s < own.due_s;
+    ret->alive = ret->own;
+    return ret->own ? ERR_OK : has_live_owner(w, c, ret->token_row, r->now_s, &ret->alive);
+}
+
 /* The token that the fingerprint leads to, if it may be used again; OK, and *row says which. */
 static enum err reuse_shared(struct writer *w, const struct request *r, struct store_class *c,
                              const uint8_t fingerprint[CRYPTO_MAC_BYTES], struct store_row *row,
                              bool *ret_own)
 {
-    struct store_row own;
-    bool alive = false;
-    enum err e = store_shared_find(w->store, c, fingerprint, &row->token_row, row->salt);
+    struct shared shared;
+    enum err e = vault__find_shared(w, r, c, fingerprint, &shared);
 
     if (e != ERR_OK)
         return e;
-    e = store_owner_get(w->store, c, row->token_row, r->slot, &own);
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
-        return e;
-    *ret_own = e == ERR_OK && r->now_s < own.due_s;
-    if (*ret_own)
+    row->token_row = shared.token_row;
+    memcpy(row->salt, shared.salt, TOKEN_SALT_BYTES);
+    *ret_own = shared.own;
+    if (shared.alive)
         return ERR_OK;
-    e = has_live_owner(w, c, row->token_row, r->now_s, &alive);
-    if (e != ERR_OK || alive)
-        return e;
     e = store_shared_delete(w->store, c, row->token_row);
     return e == ERR_OK ? ERR_NOT_FOUND : e;
 }
@@ -272,7 +271,7 @@ static enum err put_deterministic(struct writer *w, struct request *r, struct va
     if (e == ERR_OK && !own)
         e = writer_next_row(w, &row.id);
     if (e == ERR_OK && !own)
-        e = put_row(w, r, item, &row);
+        e = vault__put_row(w, r, item, &row);
     if (e == ERR_OK)
         write_token(w, item, row.token_row, row.salt);
     return e;
@@ -289,7 +288,9 @@ static enum err write_all(struct writer *w, struct request *r)
     for (size_t i = 0; e == ERR_OK && i < r->op->count; i++) {
         struct vault_item *item = &r->op->items[i];
 
-        if (w->v->table[item->class_id].deterministic)
+        if (format_is_typed(w->v->table[item->class_id].format))
+            e = vault__typed_put(w, r, i);
+        else if (w->v->table[item->class_id].deterministic)
             e = put_deterministic(w, r, item);
         else
             e = put_random(w, r, item);
@@ -308,10 +309,12 @@ enum err vault__tokenize(struct writer *w, struct vault_tokenize *op)
     if (r.index_key == NULL)
         return ERR_NOT_FOUND;
     e = find_subject(w, &r);
-    if (e != ERR_OK)
-        return e;
-    e = write_all(w, &r);
-    if (e != ERR_OK)
+    if (e == ERR_OK)
+        e = vault__typed_plan(w, &r);
+    if (e == ERR_OK) {
+        e = write_all(w, &r);
         w->broken = e;
+    }
+    vault__typed_forget(w, &r);
     return e;
 }

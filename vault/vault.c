@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "vault/file_priv.h"
+#include "vault/typed_priv.h"
 #include "vault/writer_priv.h"
 
 static const char *const store_files[] = {VAULT_DB,   VAULT_DB "-wal", VAULT_DB "-shm",
@@ -236,6 +237,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
     if (e == ERR_OK)
         e = vault__classes_register(v, s, options->classes, msg);
     if (e == ERR_OK)
+        e = vault__typed_open(v, s, msg);
+    if (e == ERR_OK)
         e = open_db_files(v, msg);
     if (e == ERR_OK)
         *ret_store = TAKE(s);
@@ -252,6 +255,7 @@ static struct vault *new_vault(const char *dir)
         v->db_fds[i] = -1;
     v->locator_key = secret_alloc(CRYPTO_KEY_BYTES);
     v->signing_key = secret_alloc(CRYPTO_SECRET_KEY_BYTES);
+    v->sequences = sequences_new();
     REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0 &&
             pthread_rwlock_init(&v->keys_lock, NULL) == 0);
     return v;
@@ -301,6 +305,7 @@ void vault_close(struct vault **vault)
     slab_close(&v->slab);
     ledger_close(&v->ledger);
     reserve_close(&v->reserve);
+    sequences_free(&v->sequences);
     secret_free(&v->locator_key);
     secret_free(&v->signing_key);
     (void)pthread_rwlock_destroy(&v->keys_lock);

@@ -152,7 +152,9 @@ struct vault_item {
  * known leads to the subject, the others become its names too (where two lead to different subjects
  * the first that is known wins and no name moves). No names: a new anonymous subject.
  * Done with OK after all rows and the subject's key are durable; on an error no row was stored.
- * Errors: NOT_FOUND (class, domain), TOO_LARGE, IO, NO_SPACE, CANCELED (closing). */
+ * Errors: NOT_FOUND (class, domain), TOO_LARGE, IO, NO_SPACE, CANCELED (closing); of typed classes
+ * UNPROCESSABLE (a value that the format is not for), CONFLICT (a value that looks like a token of its
+ * class) and EXHAUSTED (no token is left for values of its shape: an operator must act). */
 struct vault_tokenize {
     struct vault_op op; /* kind VAULT_TOKENIZE */
     uint16_t domain;
@@ -227,7 +229,9 @@ struct vault_truncate {
  * and the new one becomes one. Done = durable, and no reader answers with the old value any more.
  * Errors, with nothing changed: NOT_FOUND (no live token; of another domain), DENIED (not this
  * subject's), CONFLICT (deterministic classes: somebody else shares the token, or another token
- * stands for the new value, or it names another subject: tokenize the new value instead),
+ * stands for the new value, or it names another subject, or its typed token would have another shape:
+ * tokenize the new value instead; or a typed token that lives under several classes, or a value that
+ * looks like one), UNPROCESSABLE (a value that the typed format is not for),
  * TOO_LARGE, INVALID, CORRUPT (the row does not open), IO, NO_SPACE. */
 struct vault_rectify {
     struct vault_op op; /* kind VAULT_RECTIFY */
@@ -236,7 +240,7 @@ struct vault_rectify {
     uint64_t slot;   /* whose: 0 whoever owns it alone; out: who it was */
     enum value_kind kind;
     struct span value;
-    uint16_t class_id; /* out */
+    uint16_t class_id; /* the token's, 0: not known (struct vault_scope); out */
 };
 
 /* The erasure is swept and verified: close its ledger entry, and keep its receipt with the store. */
@@ -369,14 +373,30 @@ enum err vault_reveal(struct vault_reader *r, uint16_t domain, struct span token
 /* The same without giving the value out: is the token alive, and whose. */
 enum err vault_inspect(struct vault_reader *r, uint16_t domain, struct span token,
                        uint64_t subject_slot, struct vault_value *ret) MUST_CHECK;
+/* For whom a token is looked up, and what it must be; a member that is 0 says nothing. Typed tokens
+ * (format.h) do not carry their class: who knows it says it. */
+struct vault_scope {
+    uint16_t domain;   /* as above */
+    uint16_t class_id; /* a token of another class is NOT_FOUND */
+    uint64_t slot;     /* the subject's, as above */
+};
+
+/* The same with a class. Without one every typed class is tried that reads the text; a token that
+ * lives under several of them is a CONFLICT, since the wrong one would show somebody else's value. */
+enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope, struct span token,
+                         struct buf *out, struct vault_value *ret) MUST_CHECK;
+enum err vault_inspect_as(struct vault_reader *r, const struct vault_scope *scope,
+                          struct span token, struct vault_value *ret) MUST_CHECK;
 /* The live token that this subject (0: anybody) of a domain has for the item's value, of a
  * deterministic class, put into the item. NOT_FOUND: ask the writer, or vault_decoy(); also for a domain
  * that is not registered. */
 enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
                     struct vault_item *item) MUST_CHECK;
 
-/* A well-formed token of a class that stands for nothing: what a look-up of an unknown value becomes. */
-void vault_decoy(struct vault_reader *r, uint16_t class_id, struct token_text *ret);
+/* A well-formed token that stands for nothing and never will, put into the item: what a look-up of an
+ * unknown value becomes. Typed classes: of the value's shape; UNPROCESSABLE for a value that the class
+ * cannot hold, and which nothing can match therefore. */
+enum err vault_decoy(struct vault_reader *r, struct vault_item *item) MUST_CHECK;
 
 /* ---- figures ---- */
 
@@ -388,6 +408,10 @@ struct vault_class_stats {
     uint64_t created;                  /* ever */
     uint64_t purged_timer;             /* ever */
     uint64_t purged_erasure;           /* ever */
+    /* Typed classes, over the shapes of values seen so far: tokens there can be, and those that are
+     * given out, which are never given again. Both 0 for other classes. */
+    uint64_t capacity;
+    uint64_t used;
 };
 
 /* Figures of one class from maintained counters, not from a scan (days are UTC; overdue is exact to
@@ -407,8 +431,9 @@ struct vault_subject_info {
  * NOT_FOUND: erased. */
 enum err vault_read_subject_info(struct vault_reader *r, uint64_t slot,
                                  struct vault_subject_info *ret, uint64_t *per_class) MUST_CHECK;
-/* The only subject that owns a live row under a token. NOT_FOUND: nobody; CONFLICT: several, who
- * share the value. */
-enum err vault_read_owner(struct vault_reader *r, struct span token, uint64_t *ret_slot) MUST_CHECK;
+/* The only subject that owns a live row under a token (class_id as in struct vault_scope). NOT_FOUND:
+ * nobody; CONFLICT: several, who share the value, or a token of several classes. */
+enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span token,
+                          uint64_t *ret_slot) MUST_CHECK;
 /* Subjects that have a key. */
 enum err vault_read_subject_count(struct vault_reader *r, uint64_t *ret) MUST_CHECK;

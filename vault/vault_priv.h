@@ -16,6 +16,7 @@
 #include "vault/ledger_priv.h"
 #include "vault/reserve_priv.h"
 #include "vault/rowcache_priv.h"
+#include "vault/sequence_priv.h"
 #include "vault/slab_priv.h"
 #include "vault/store_priv.h"
 #include "vault/subjects_priv.h"
@@ -54,6 +55,7 @@ struct vault {
     struct slab *slab;
     struct ledger *ledger;
     struct reserve *reserve; /* writer thread */
+    struct sequences *sequences;
     /* Over every key below and the domains'. The writer and readers inside a read transaction need not
      * take it: the writer is who wipes, and waits for the others first. */
     pthread_rwlock_t keys_lock;

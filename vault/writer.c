@@ -52,7 +52,8 @@ static enum err skip_rows(struct writer *w)
         e = store_row_last(w->store, &w->v->table[id], &row, &w->last_due_s[id]);
         if (e != ERR_OK)
             return e;
-        last = row > last ? row : last;
+        if (w->v->table[id].deterministic || !format_is_typed(w->v->table[id].format))
+            last = row > last ? row : last;
     }
     store_read_end(w->store);
     slab_skip(w->v->slab, 0, last + 1);
@@ -137,11 +138,18 @@ static enum err execute_all(struct writer *w, struct vault_op *first)
     return ERR_OK;
 }
 
-/* Keys first, then the rows that need them. */
+/* Numbers that are given out and keys first, then the rows that need them. */
 static enum err commit(struct writer *w)
 {
+    bool appended = false;
     enum err e = tally_write(w->tally, w->store);
 
+    if (e == ERR_OK)
+        e = sequences_write(w->v->sequences, w->v->ledger, w->store, &appended);
+    /* The database knows how far the ledger goes, so that an older one is noticed; it must not pass an
+     * erasure that it has not been told of. */
+    if (e == ERR_OK && appended && w->untold_count == 0)
+        e = vault__replay_mark(w->v, w->store);
     if (e != ERR_OK)
         return e;
     if (w->keys_added) {
@@ -155,7 +163,10 @@ static enum err commit(struct writer *w)
         FAULT_POINT("tokenize.after_slab_sync");
     }
     FAULT_POINT("tokenize.before_commit");
-    return store_commit(w->store);
+    e = store_commit(w->store);
+    if (e == ERR_OK)
+        sequences_written(w->v->sequences);
+    return e;
 }
 
 /* Memory back to what the database says. */
@@ -414,6 +425,7 @@ static void free_writer(struct writer *w)
         free(w->untold[i].note);
     mem_free(&w->untold);
     mem_free(&w->ended);
+    mem_free(&w->plans);
     (void)pthread_cond_destroy(&w->wake);
     (void)pthread_mutex_destroy(&w->lock);
     free(w);

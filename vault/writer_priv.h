@@ -38,6 +38,8 @@ struct writer {
     size_t ended_cap;
     enum err broken; /* something was written by halves: the group cannot be committed */
     struct buf sealed;
+    struct typed_plan *plans; /* of the operation being served, one an item */
+    size_t plans_cap;
     struct store_gone *gone; /* WRITER_DELETE_MAX */
     /* Acknowledged erasures that the database has not been told of yet. */
     struct untold *untold;

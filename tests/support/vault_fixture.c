@@ -150,6 +150,14 @@ struct span fixture_span(const struct token_text *token)
     return span_of(token->bytes, token->len);
 }
 
+struct token_text fixture_decoy(struct vault_fixture *f, uint16_t class_id)
+{
+    struct vault_item item = {.class_id = class_id, .kind = VALUE_STRING};
+
+    must(vault_decoy(f->r, &item), &f->msg);
+    return item.token;
+}
+
 enum err fixture_reveal(struct vault_fixture *f, const struct token_text *token, char *out,
                         size_t size)
 {

@@ -59,4 +59,6 @@ enum err fixture_sweep(struct vault_fixture *f, uint64_t slot, size_t *ret_delet
 enum err fixture_purge(struct vault_fixture *f, uint16_t class_id, size_t limit,
                        size_t *ret_deleted) MUST_CHECK;
 struct vault_class_stats fixture_stats(struct vault_fixture *f, uint16_t class_id);
+/* A token of a class (not a typed one) that stands for nothing. */
+struct token_text fixture_decoy(struct vault_fixture *f, uint16_t class_id);
 struct span fixture_span(const struct token_text *token);

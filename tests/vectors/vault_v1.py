@@ -113,8 +113,9 @@ def keyed_hash(key, text):
     return hashlib.blake2b(text, key=key, digest_size=32).digest()
 
 
-def blind(key, personal, text):
-    return hashlib.blake2b(text, key=key, digest_size=16, person=personal.ljust(16, b"\0")).digest()
+def blind(key, personal, text, size=16):
+    return hashlib.blake2b(text, key=key, digest_size=size,
+                           person=personal.ljust(16, b"\0")).digest()
 
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -152,9 +153,9 @@ def row_nonce(salt, class_id, row, revision):
     return salt + struct.pack("<QIH", revision or row, revision != 0, class_id)
 
 
-def row_ad(domain, class_id, subject, row, revision, due_s, salt):
-    return struct.pack("<BBHH16sQQq10s", 1, ord("R"), domain, class_id, subject, row, revision,
-                       due_s, salt)
+def row_ad(domain, class_id, subject, row, revision, due_s, salt, created_s):
+    return struct.pack("<BBHH16sQQq10sq", 1, ord("R"), domain, class_id, subject, row, revision,
+                       due_s, salt, created_s)
 
 
 def slot_ad(store, slot, kind, epoch, owner, subject):
@@ -250,7 +251,8 @@ def self_check():
 def main():
     self_check()
     root, key = bytes(range(32)), bytes(range(0x60, 0x80))
-    locator = bytes(range(0xA0, 0xB0))
+    locator32 = bytes(range(0xA0, 0xC0))
+    locator = locator32[:16]
     store = bytes(range(0x10, 0x20))
     subject = bytes(range(0xC0, 0xD0))
     salt = bytes.fromhex("00112233445566778899")
@@ -264,15 +266,15 @@ def main():
     line("derive_wrap", wrap)
     line("derive_check", check)
 
-    print("# sealed rows: domain 1, class 258, row 0x010203040506, revision 7, due 1900000000; "
-          "sealed_first: revision 0")
-    ad = row_ad(1, 258, subject, 0x010203040506, 7, 1900000000, salt)
+    print("# sealed rows: domain 1, class 258, row 0x010203040506, revision 7, due 1900000000, "
+          "created 1800000000; sealed_first: revision 0")
+    ad = row_ad(1, 258, subject, 0x010203040506, 7, 1900000000, salt, 1800000000)
     nonce = row_nonce(salt, 258, 0x010203040506, 7)
     line("sealed_string", xchacha_seal(key, nonce, ad, b"\1" + "ada@example.org".encode()))
     line("sealed_number", xchacha_seal(key, nonce, ad, b"\2" + b"42"))
     line("sealed_empty", xchacha_seal(key, nonce, ad, b"\1"))
     line("sealed_long", xchacha_seal(key, nonce, ad, b"\1" + b"x" * 200))
-    first_ad = row_ad(1, 258, subject, 0x010203040506, 0, 1900000000, salt)
+    first_ad = row_ad(1, 258, subject, 0x010203040506, 0, 1900000000, salt, 1800000000)
     first_nonce = row_nonce(salt, 258, 0x010203040506, 0)
     line("sealed_first", xchacha_seal(key, first_nonce, first_ad, b"\1" + "ada@example.org".encode()))
 
@@ -281,6 +283,14 @@ def main():
     line("name_mac", blind(key, b"lethe-v1 name", struct.pack("<H", 1) + b"ada"))
     line("keyed_hash", keyed_hash(key, b"abc"))
     line("short_hash", "%016x" % siphash24(locator, b"abc"))
+
+    print("# typed tokens: key of class `card` made as `pan keep_last=4`; sequence of shape `16`; its "
+          "index 3, room 1000")
+    class_key = blind(locator32, b"lethe-v1 seqkey", b"card\0pan keep_last=4", 32)
+    sequence = blind(class_key, b"lethe-v1 shape", b"16")
+    line("class_key", class_key)
+    line("sequence_id", sequence)
+    line("sequence_mac", blind(class_key, b"lethe-v1 index", sequence + struct.pack("<IQ", 3, 1000)))
 
     print("# tokens: class 258, row 0x010203040506; class 65535, row 2^48-1, all-ones salt; zeroes")
     line("token_opaque", opaque(locator, 258, salt, 0x010203040506))

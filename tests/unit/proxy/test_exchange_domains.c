@@ -176,12 +176,13 @@ Test(exchange_domains, a_foreign_token_in_a_request_is_refused_like_one_that_nev
     (void)snprintf(never, sizeof(never), "{\"phone\":\"%s\"}", "lt_001AAAAAAAAAAAAAAAAAAAAAAzzzz");
     for (size_t on = 0; on < DOMAINS; on++) {
         struct vault_reader *reader = NULL;
-        struct token_text decoy;
+        struct vault_item decoy = {.class_id = 2}; /* the second class is phone */
 
         cr_assert_eq(vault_reader_open(r.vault, &reader), ERR_OK);
-        vault_decoy(reader, 2, &decoy); /* the second class is phone */
+        cr_assert_eq(vault_decoy(reader, &decoy), ERR_OK);
         vault_reader_close(&reader);
-        (void)snprintf(never, sizeof(never), "{\"phone\":\"%.*s\"}", (int)decoy.len, decoy.bytes);
+        (void)snprintf(never, sizeof(never), "{\"phone\":\"%.*s\"}", (int)decoy.token.len,
+                       decoy.token.bytes);
         answer_with(200, "application/json", "{}");
         unknown = send_json(&r, "PUT", target(names[on], "/users/7"), DESK, never);
         cr_expect_eq(unknown.status, 422);

@@ -143,7 +143,7 @@ Test(reveal, leaves_dead_tokens_as_they_are)
     store("ada", "{\"email\":\"ada@example.org\",\"note\":\"x\"}", &stored);
     cr_assert_eq(fixture_erase(&b.f, "ada", &erasure), ERR_OK);
     vault_erasure_done(&erasure);
-    vault_decoy(b.f.r, b.f.note, &unknown);
+    unknown = fixture_decoy(&b.f, b.f.note);
     for (size_t i = 0; i < COUNT_OF(actions); i++) {
         AUTO(buf_done) struct buf out, other;
 

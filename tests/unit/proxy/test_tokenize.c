@@ -332,7 +332,7 @@ Test(tokenize, refuses_dead_tokens_all_alike)
     clock_test_set_ms(now_ms + 60 * 1000);
     expect_token_refused("brief", &brief);
     clock_test_set_ms(-1);
-    vault_decoy(b.f.r, b.f.note, &unknown);
+    unknown = fixture_decoy(&b.f, b.f.note);
     expect_token_refused("note", &unknown);
 }
 

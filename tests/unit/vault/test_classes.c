@@ -213,12 +213,69 @@ Test(classes, that_identify_must_be_deterministic)
     assert_class_refused("deterministic: maybe" REST, "deterministic");
 }
 
-Test(classes, tell_a_format_that_is_planned_from_one_that_is_not)
+Test(classes, have_every_format_with_its_options)
 {
-    assert_class_refused("format: phone" REST, "format \"phone\" is not available in this version");
-    assert_class_refused("format: iban" REST, "not available in this version");
-    assert_class_refused("format: Opaque" REST, "format must be");
+    static const char *const right[] = {"format: opaque",
+                                        "format: email",
+                                        "format: phone",
+                                        "format: phone, range: us",
+                                        "format: pan",
+                                        "format: pan, keep_last: 4",
+                                        "format: iban",
+                                        "format: uuid",
+                                        "format: date",
+                                        "format: digits",
+                                        "format: digits, reserved: \"97\"",
+                                        "format: alnum",
+                                        "format: ipv4",
+                                        "format: ipv4, range: documentation",
+                                        "format: ipv6",
+                                        "format: name",
+                                        "format: integer",
+                                        "format: integer, range: 5000-6000"};
+
+    for (size_t i = 0; i < COUNT_OF(right); i++) {
+        char members[256];
+
+        (void)snprintf(members, sizeof(members), "%s" REST, right[i]);
+        assert_class_read(members);
+    }
+}
+
+Test(classes, keep_what_a_format_is_made_of)
+{
+    AUTO(classes_done) struct classes classes = {NULL, 0};
+    struct errmsg msg = {""};
+
+    cr_assert_eq(read_classes("classes: {c: {format: pan, keep_last: 4" REST "},"
+                              " d: {format: digits, reserved: \"97\"" REST "}, e: " CLASS "}",
+                              &classes, &msg),
+                 ERR_OK, "%s", msg.text);
+    cr_assert_eq(classes.defs[0].format, TOKEN_PAN);
+    cr_assert_eq(classes.defs[0].spec.format, TOKEN_PAN);
+    cr_assert_eq(classes.defs[0].spec.keep_last, 4);
+    cr_assert_str_eq(classes.defs[1].spec.reserved, "97");
+    cr_assert_eq(classes.defs[2].format, TOKEN_OPAQUE);
+}
+
+Test(classes, refuse_formats_and_options_that_are_not_there)
+{
+    assert_class_refused("format: fone" REST, "did you mean \"phone\"");
+    assert_class_refused("format: Opaque" REST, "did you mean \"opaque\"");
+    assert_class_refused("format: telephone_number" REST, "format must be opaque, email, phone");
     assert_class_refused("format: [opaque]" REST, "format");
+    assert_class_refused("format: phone, range: moon" REST, "range");
+    assert_class_refused("format: pan, keep_last: 5" REST, "keep_last");
+    assert_class_refused("format: pan, keep_last: four" REST, "keep_last");
+    assert_class_refused("format: iban, keep_last: 4" REST, "keep_last");
+    assert_class_refused("format: uuid, reserved: \"1\"" REST, "reserved");
+    assert_class_refused("keep_last: 4" REST, "keep_last");
+    assert_class_refused("format: email, range: us" REST, "range");
+    assert_class_refused("format: integer, range: 9-1" REST, "range");
+    assert_class_refused("format: phone, rang: us" REST, "did you mean \"range\"");
+    assert_refused("classes:\n  c:\n    format: pan\n    keep_last: 7\n    purposes: [x]\n"
+                   "    basis: \"6(1)(b)\"\n    retain: {period: P1Y}\n",
+                   "f.yaml:4:");
 }
 
 Test(classes, take_host_names_as_token_domains_and_nothing_else)

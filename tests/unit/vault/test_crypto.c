@@ -19,7 +19,7 @@ static void setup(void)
     static const uint8_t salt[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99};
 
     secret_start();
-    row = (struct crypto_row){1, 258, {0}, 0x010203040506, 7, 1900000000, {0}};
+    row = (struct crypto_row){1, 258, {0}, 0x010203040506, 7, 1900000000, {0}, 1800000000};
     slot = (struct crypto_slot){{0}, 5, 1, 3, 1, {0}};
     memcpy(row.salt, salt, sizeof(salt));
     for (uint8_t i = 0; i < 32; i++) {
@@ -130,6 +130,7 @@ Test(seal, does_not_open_as_another_row_in_any_field)
     REFUSED_WITH(revision ^= 1);
     REFUSED_WITH(revision ^= UINT64_C(1) << 63);
     REFUSED_WITH(due_s ^= 1);
+    REFUSED_WITH(created_s ^= 1);
     REFUSED_WITH(due_s = -row.due_s);
     for (size_t i = 0; i < VAULT_ID_BYTES; i++)
         REFUSED_WITH(subject[i] ^= 1);
@@ -358,6 +359,26 @@ Test(hash, gives_the_known_answers)
     (void)snprintf(hex, sizeof(hex), "%016llx",
                    (unsigned long long)vault__short_hash(locator, "abc", 3));
     cr_assert_str_eq(hex, text);
+}
+
+Test(hash, what_typed_tokens_are_made_of_is_as_the_vectors_say)
+{
+    uint8_t whole[CRYPTO_KEY_BYTES], class_key[CRYPTO_KEY_BYTES], id[CRYPTO_MAC_BYTES];
+    uint8_t mac[CRYPTO_MAC_BYTES], other[CRYPTO_KEY_BYTES];
+
+    for (size_t i = 0; i < sizeof(whole); i++)
+        whole[i] = (uint8_t)(0xA0 + i);
+    vault__class_key(whole, "card", "pan keep_last=4", class_key);
+    assert_vector("class_key", class_key, sizeof(class_key));
+    vault__sequence_id(class_key, "16", id);
+    assert_vector("sequence_id", id, sizeof(id));
+    vault__sequence_mac(class_key, id, 3, 1000, mac);
+    assert_vector("sequence_mac", mac, sizeof(mac));
+    /* Where the name ends is part of it. */
+    vault__class_key(whole, "cardp", "an keep_last=4", other);
+    cr_assert_neq(memcmp(class_key, other, sizeof(other)), 0);
+    vault__class_key(whole, "card", "pan", other);
+    cr_assert_neq(memcmp(class_key, other, sizeof(other)), 0);
 }
 
 Test(hash, a_fingerprint_depends_on_everything_it_is_over)

@@ -422,7 +422,7 @@ static enum err owner_of(const struct token_text *token, uint64_t *ret)
     enum err e;
 
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    e = vault_read_owner(f.r, fixture_span(token), ret);
+    e = vault_read_owner(f.r, 0, fixture_span(token), ret);
     vault_read_end(f.r);
     return e;
 }
