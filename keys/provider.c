@@ -12,10 +12,7 @@
 #include "base/mem.h"
 
 static const struct provider_ops *const providers[] = {
-    &provider_file,
-    &provider_credential,
-    &provider_passphrase,
-    &provider_vault,
+    &provider_file, &provider_credential, &provider_passphrase, &provider_vault, &provider_pkcs11,
 };
 
 /* What a path hardly is, but a key pasted here would be: 64 hexadecimal digits on end, or a long

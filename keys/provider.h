@@ -91,3 +91,4 @@ extern const struct provider_ops provider_file;
 extern const struct provider_ops provider_credential;
 extern const struct provider_ops provider_passphrase;
 extern const struct provider_ops provider_vault;
+extern const struct provider_ops provider_pkcs11;
