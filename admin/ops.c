@@ -13,10 +13,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "retention/proof.h"
 #include "retention/rectification.h"
 #include "retention/report.h"
+#include "vault/backup.h"
 #include "version.h"
 
 enum { WORD_MAX = 1024, NAME_IN_REASON_MIN = 4 };
@@ -637,6 +639,57 @@ static enum err run_report_retention(struct admin *admin, const struct json *req
     return report_retention(reader, admin->vault, admin->classes, clock_now_s(), ret_response);
 }
 
+/* ---- backup ---- */
+
+static enum err need_path(const struct json *request, const char *name, const char **ret,
+                          struct errmsg *msg)
+{
+    const char *path = json_str_of(json_get(request, name));
+
+    if (path == NULL || path[0] != '/')
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be an absolute path", name);
+    *ret = path;
+    return ERR_OK;
+}
+
+static struct json *file_map(const char *path, uint64_t bytes)
+{
+    struct json *map = json_new_map();
+    struct json *text = json_new_text(span_str(path));
+
+    json_set(map, "file", text == NULL ? json_new_null() : text); /* a name that is no UTF-8 */
+    json_set_int(map, "bytes", (int64_t)bytes);
+    return map;
+}
+
+static enum err run_backup(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(vault_backup_done) struct vault_backup backup = {.data_file = NULL};
+    const char *data = NULL, *keys = NULL;
+    struct json *map;
+    enum err e = need_path(request, "data", &data, msg);
+
+    if (e == ERR_OK)
+        e = need_path(request, "keys", &keys, msg);
+    if (e == ERR_OK)
+        e = vault_backup(admin->vault, data, keys, &backup, msg);
+    if (e != ERR_OK)
+        return e;
+    log_event(EV_BACKUP_DONE, F_ID("backup", backup.id, VAULT_ID_BYTES),
+              F_NUM("bytes", backup.data_bytes + backup.keys_bytes));
+    map = json_new_map();
+    receipt_set_id(map, "backup", backup.id);
+    json_set_str(map, "time", backup.time);
+    json_set(map, "data", file_map(backup.data_file, backup.data_bytes));
+    json_set(map, "keys", file_map(backup.keys_file, backup.keys_bytes));
+    json_set_int(map, "epoch", backup.epoch);
+    json_set_int(map, "ledger_entries", (int64_t)backup.ledger_entries);
+    json_set_bool(map, "same_file_system", backup.same_file_system);
+    *ret_response = map;
+    return ERR_OK;
+}
+
 /* ---- the table ---- */
 
 static const struct operation {
@@ -653,6 +706,7 @@ static const struct operation {
     {"receipt.list", {"after", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", NULL}, run_show},
+    {"backup", {"data", "keys", NULL}, run_backup},
     {"report.retention", {NULL}, run_report_retention},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},

@@ -39,6 +39,7 @@ enum ops_limits {
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
+ *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   report.retention {}                                           the report
  *   key.rotate      {}                                            {"started"}: false, one runs
  *   key.status      {}                                            admin/ops_keys.c draws it

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
+#include "vault/backup.h"
 #include "vault/vault.h"
 #include "version.h"
 
@@ -55,6 +56,8 @@ static void begin_stop(struct server *s)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     erasures_stop(s->erasures);
     rotation_stop(s->rotation);
+    if (s->vault != NULL)
+        vault_backup_stop(s->vault);
     control_stop(&s->control, on_part_stopped, NULL);
     housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
     if (s->proxy != NULL)
@@ -75,7 +78,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     struct vault_options options = {.dir = s->settings.store_dir,
                                     .roots = &roots,
                                     .classes = &s->settings.classes,
-                                    .domains = &s->settings.domains};
+                                    .domains = &s->settings.domains,
+                                    .ledger_mirror = s->settings.ledger_mirror};
     const char *risk;
     enum err e;
 

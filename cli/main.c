@@ -94,6 +94,32 @@ static const struct command commands[] = {
      "also when\n"
      "a rotation was interrupted, the provider does not answer, or it still has an old version.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_key_status},
+    {"backup", "[-c FILE] --data DIR --keys DIR [--json]",
+     "copy the store while it is in use: data here, keys there",
+     "DATA gets vault-TIME.db and its manifest, one a backup; KEYS gets keys.slab, in the place of "
+     "the\n"
+     "one before, which is overwritten. Keep the directories on different media: data may be kept\n"
+     "for years, of the keys there is only the latest. The ledger and the root key are in "
+     "neither.\n",
+     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_JSON, 0, 0, cmd_backup},
+    {"restore", "[-c FILE] --data FILE --keys FILE [--ledger FILE] [--replace]",
+     "put a backup back; what was erased since stays erased",
+     "Needs the live ledger: the one in the store's directory, its mirror, or the one named. What "
+     "it\n"
+     "holds beyond the backup is carried out before the store can be served. A restore that was\n"
+     "stopped leaves a store that refuses to be served until the command is run again.\n",
+     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_LEDGER | OPTION_REPLACE | OPTION_JSON, 0, 0,
+     cmd_restore},
+    {"ledger verify", "[-c FILE] [--json] [FILE]",
+     "is the ledger whole, and all of it? exit 1 when not",
+     "Says which: altered, shortened (the store or the mirror has seen more), another store's,\n"
+     "missing. FILE is a copy to look at instead of the store's own. A server may run.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_ledger_verify},
+    {"ledger mirror", "[-c FILE]", "make the copy that `ledger_mirror` names, once",
+     "Only this command makes it, so that a mirror that is missing later is noticed. No server "
+     "may\n"
+     "run.\n",
+     OPTION_CONFIG, 0, 0, cmd_ledger_mirror},
     {"version", "", "print the version", NULL, 0, 0, 0, cmd_version},
     {"help", "[COMMAND]", "what there is, or more about one command", NULL, 0, 0, 2, cmd_help},
 };
@@ -138,7 +164,8 @@ static enum cli_exit print_command(const struct command *c)
     if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0)
         code = print(PASSPHRASE_NOTE);
     if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0 && c->run != cmd_check &&
-        c->run != cmd_serve && c->run != cmd_init)
+        c->run != cmd_serve && c->run != cmd_init && c->run != cmd_restore &&
+        c->run != cmd_ledger_verify && c->run != cmd_ledger_mirror)
         code = print(STORE_NOTE);
     return code;
 }

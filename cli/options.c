@@ -26,6 +26,10 @@ static const struct option long_options[] = {
     {"ready-fd", required_argument, NULL, OPTION_READY_FD},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
+    {"data", required_argument, NULL, OPTION_DATA},
+    {"keys", required_argument, NULL, OPTION_KEYS},
+    {"ledger", required_argument, NULL, OPTION_LEDGER},
+    {"replace", no_argument, NULL, OPTION_REPLACE},
     {"token", required_argument, NULL, OPTION_TOKEN},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -73,6 +77,18 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
         break;
     case OPTION_REASON:
         o->reason = optarg;
+        break;
+    case OPTION_DATA:
+        o->data = optarg;
+        break;
+    case OPTION_KEYS:
+        o->keys = optarg;
+        break;
+    case OPTION_LEDGER:
+        o->ledger = optarg;
+        break;
+    case OPTION_REPLACE:
+        o->replace = true;
         break;
     case OPTION_FORMAT:
         o->format = optarg;

@@ -19,6 +19,10 @@ enum option_bits {
     OPTION_READY_FD = 1 << 7, /* --ready-fd N */
     OPTION_TOKEN = 1 << 8,    /* --token TOKEN */
     OPTION_PROGRESS = 1 << 9, /* --progress */
+    OPTION_DATA = 1 << 10,    /* --data PATH */
+    OPTION_KEYS = 1 << 11,    /* --keys PATH */
+    OPTION_LEDGER = 1 << 12,  /* --ledger FILE */
+    OPTION_REPLACE = 1 << 13, /* --replace */
 };
 
 struct options {
@@ -29,10 +33,14 @@ struct options {
     const char *reason;
     const char *token;
     const char *format;
+    const char *data;
+    const char *keys;
+    const char *ledger;
     int ready_fd;      /* -1 */
     int passphrase_fd; /* -1; belongs to every command that takes a configuration */
     bool config_given;
     bool progress;
+    bool replace;
     bool json;
     bool help;
     char *const *arguments; /* what is left */

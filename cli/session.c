@@ -47,7 +47,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     struct vault_options options = {.dir = s->settings.store_dir,
                                     .roots = &roots,
                                     .classes = &s->settings.classes,
-                                    .domains = &s->settings.domains};
+                                    .domains = &s->settings.domains,
+                                    .ledger_mirror = s->settings.ledger_mirror};
     enum err e;
 
     e = keys_load(s->settings.keys, &roots, msg);

@@ -29,6 +29,7 @@ static const char *const root_keys[] = {
     "root_key_previous",
     "key_rotation",
     "domains",
+    "ledger_mirror",
     NULL,
 };
 
@@ -68,6 +69,23 @@ static enum err read_sweep_interval(struct conf_node root, int64_t *ret_ms, stru
     return ERR_OK;
 }
 
+static enum err read_ledger_mirror(struct conf_node root, char **ret, struct errmsg *msg)
+{
+    struct conf_node node = conf_get(root, "ledger_mirror");
+    const char *text = NULL;
+    enum err e;
+
+    if (!conf_has(node))
+        return ERR_OK;
+    e = conf_str(node, &text, msg);
+    if (e != ERR_OK)
+        return e;
+    if (text[0] == '\0')
+        return conf_fail(node, msg, "\"ledger_mirror\" names no file");
+    *ret = conf_path(node, text);
+    return ERR_OK;
+}
+
 static enum err read_store_part(struct conf_node root, struct settings *s, struct errmsg *msg)
 {
     struct conf_node classes;
@@ -79,6 +97,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
             "\"admin\" is not available in this version: use the lethe commands on the "
             "server's host");
     e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
+    if (e == ERR_OK)
+        e = read_ledger_mirror(root, &s->ledger_mirror, msg);
     if (e == ERR_OK)
         e = keys_read(root, &s->keys, msg);
     if (e == ERR_OK)
@@ -127,6 +147,7 @@ void settings_done(struct settings *s)
     domains_done(&s->domains);
     conf_free(&s->conf);
     free(s->store_dir);
+    free(s->ledger_mirror);
     keys_free(&s->keys);
     *s = (struct settings){.conf = NULL};
 }

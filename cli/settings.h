@@ -16,6 +16,7 @@ struct settings {
     struct classes classes;
     struct domains domains;
     char *store_dir;              /* from `store: sqlite:PATH`, absolute */
+    char *ledger_mirror;          /* absolute; NULL: none */
     struct keys *keys;            /* `root_key`, `root_key_previous`, `key_rotation` */
     int64_t sweep_ms;             /* `sweep_interval` */
     struct proxy_settings *proxy; /* SETTINGS_ALL only */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -76,4 +77,32 @@ enum err vault__folder_sync(const char *path)
     if (fd < 0 || fsync(fd) != 0)
         return ERR_IO;
     return ERR_OK;
+}
+
+static enum err overwrite(int fd)
+{
+    static const uint8_t zeroes[65536];
+    struct stat st;
+    enum err e = fstat(fd, &st) == 0 ? ERR_OK : ERR_IO;
+
+    for (uint64_t at = 0; e == ERR_OK && at < (uint64_t)st.st_size; at += sizeof(zeroes)) {
+        uint64_t left = (uint64_t)st.st_size - at;
+
+        e = vault__file_write(fd, zeroes, left < sizeof(zeroes) ? (size_t)left : sizeof(zeroes),
+                              at);
+    }
+    return e == ERR_OK ? vault__file_sync(fd) : e;
+}
+
+enum err vault__file_wipe(const char *path)
+{
+    AUTO(vault__fd_close) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    enum err e;
+
+    if (fd < 0)
+        return errno == ENOENT ? ERR_OK : ERR_IO;
+    e = overwrite(fd);
+    if (e == ERR_OK && unlink(path) != 0)
+        e = ERR_IO;
+    return e;
 }

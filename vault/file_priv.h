@@ -23,6 +23,10 @@ enum err vault__file_sync(int fd) MUST_CHECK;
 /* Make the names in the folder of `path` durable: after creating or renaming a file. Blocks. */
 enum err vault__folder_sync(const char *path) MUST_CHECK;
 
+/* Overwrite what the file holds with zeroes, make that durable, then remove its name. OK when there is
+ * no such file; on an error the name stays. Blocks. */
+enum err vault__file_wipe(const char *path) MUST_CHECK;
+
 /* Numbers of up to 8 bytes as they stand in files: little-endian. */
 static inline void put_le(uint8_t *to, uint64_t n, size_t bytes)
 {

@@ -18,12 +18,14 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "vault/file_priv.h"
+#include "vault/mirror_priv.h"
 
 enum { VERSION = 1, CHAINED_BYTES = 96, BATCH_RECORDS = 512, SECTOR_RECORDS = 4 };
 
 struct ledger {
     int fd;
     uint8_t *key;         /* guarded */
+    struct mirror *mirror; /* NULL: none is kept */
     bool failed;          /* a sync or a cut failed: what the file holds is not known any more */
     pthread_mutex_t lock; /* over those below, and the key */
     bool sealed;          /* the key is wiped */
@@ -223,8 +225,8 @@ static enum err check_kind(const struct ledger_record *r, void *context)
     return r->kind > LEDGER_OPENED && r->kind <= LEDGER_SEQUENCE ? ERR_OK : ERR_UNSUPPORTED;
 }
 
-/* Verify everything; cut off what was never acknowledged. */
-static enum err verify(const char *path, struct walk *w, const uint8_t *store_id,
+/* Verify everything; `cut`: cut off what was never acknowledged. */
+static enum err verify(const char *path, struct walk *w, const uint8_t *store_id, bool cut,
                        struct errmsg *msg)
 {
     struct first first = {store_id, false};
@@ -242,6 +244,8 @@ static enum err verify(const char *path, struct walk *w, const uint8_t *store_id
                           "%s: belongs to another store; put this store's own ledger back", path);
     if (w->seq == 0 || !unfinished)
         return explain(path, w, store_id, msg);
+    if (!cut)
+        return ERR_OK;
     if (ftruncate(w->fd, (off_t)(w->seq * LEDGER_RECORD_BYTES)) != 0 ||
         vault__file_sync(w->fd) != ERR_OK)
         return errmsg_set(msg, ERR_IO, "%s: an unfinished record cannot be cut off", path);
@@ -266,20 +270,21 @@ void ledger_close(struct ledger **ledger)
     if (l == NULL)
         return;
     vault__fd_close(&l->fd);
+    mirror_close(&l->mirror);
     secret_free(&l->key);
     (void)pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
-enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
-                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
-                     struct errmsg *msg)
+static enum err open_with(const char *path, const uint8_t *key, const uint8_t *store_id,
+                          bool writable, struct ledger **ret_ledger, struct errmsg *msg)
 {
     AUTO(ledger_close) struct ledger *l = ledger_new(key);
     struct walk w = {.key = l->key};
     enum err e;
 
-    w.fd = l->fd = open(path, O_RDWR | O_CLOEXEC);
+    w.fd = l->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    l->failed = !writable;
     if (l->fd < 0 && errno == ENOENT)
         return errmsg_set(msg, ERR_CORRUPT,
                           "%s is missing: it must never be restored from a backup; put the live "
@@ -287,7 +292,7 @@ enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
                           path);
     if (l->fd < 0)
         return errmsg_set(msg, ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    e = verify(path, &w, store_id, msg);
+    e = verify(path, &w, store_id, writable, msg);
     if (e != ERR_OK)
         return e;
     memcpy(l->head, w.head, CRYPTO_HASH_BYTES);
@@ -337,27 +342,51 @@ enum err ledger_look(const char *path, uint64_t seq, struct ledger_record *ret,
     return ERR_OK;
 }
 
+enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
+                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
+                     struct errmsg *msg)
+{
+    return open_with(path, key, store_id, true, ret_ledger, msg);
+}
+
+enum err ledger_view(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
+                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
+                     struct errmsg *msg)
+{
+    return open_with(path, key, store_id, false, ret_ledger, msg);
+}
+
 /* ---- using it ---- */
+
+/* The mirror after the ledger: a crash between the two leaves it behind, never ahead. */
+static enum err write_both(struct ledger *l, const uint8_t *records, size_t len, uint64_t at)
+{
+    enum err e = vault__file_write(l->fd, records, len, at);
+
+    if (e != ERR_OK)
+        return e;
+    if (records[1] == LEDGER_RESERVED)
+        FAULT_POINT("reserve.appended");
+    else if (records[1] == LEDGER_SEQUENCE)
+        FAULT_POINT("sequence.appended");
+    else
+        FAULT_POINT("ledger.appended");
+    e = vault__file_sync(l->fd);
+    if (e != ERR_OK)
+        l->failed = true;
+    if (e != ERR_OK || l->mirror == NULL)
+        return e;
+    FAULT_POINT("mirror.behind");
+    return mirror_append(l->mirror, records, len, at, &l->failed);
+}
 
 /* Write records at the end and make them durable. On an error they are cut off again. */
 static enum err write_last(struct ledger *l, const uint8_t *records, size_t len)
 {
     uint64_t at = l->seq * LEDGER_RECORD_BYTES;
-    enum err e = vault__file_write(l->fd, records, len, at);
+    enum err e = write_both(l, records, len, at);
 
-    if (e == ERR_OK) {
-        if (records[1] == LEDGER_RESERVED)
-            FAULT_POINT("reserve.appended");
-        else if (records[1] == LEDGER_SEQUENCE)
-            FAULT_POINT("sequence.appended");
-        else
-            FAULT_POINT("ledger.appended");
-        e = vault__file_sync(l->fd);
-        if (e == ERR_OK)
-            return ERR_OK;
-        l->failed = true;
-    }
-    if (FAULT_FAILS("ledger.cut") || ftruncate(l->fd, (off_t)at) != 0)
+    if (e != ERR_OK && (FAULT_FAILS("ledger.cut") || ftruncate(l->fd, (off_t)at) != 0))
         l->failed = true;
     return e;
 }
@@ -486,6 +515,28 @@ enum err ledger_head_at(const struct ledger *l, uint64_t seq, uint8_t ret[CRYPTO
         return ERR_CORRUPT;
     memcpy(ret, w.head, CRYPTO_HASH_BYTES);
     return ERR_OK;
+}
+
+enum err ledger_bytes(const struct ledger *l, uint64_t at, void *to, size_t len)
+{
+    size_t got = 0;
+    enum err e = vault__file_read(l->fd, to, len, at, &got);
+
+    return e == ERR_OK && got < len ? ERR_CORRUPT : e;
+}
+
+bool ledger_is_file(const struct ledger *l, int fd)
+{
+    struct stat a, b;
+
+    return fstat(l->fd, &a) == 0 && fstat(fd, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+void ledger_mirror_with(struct ledger *l, struct mirror *mirror)
+{
+    mirror_close(&l->mirror);
+    l->mirror = mirror;
 }
 
 enum err ledger_each(struct ledger *l, enum err (*fn)(const struct ledger_record *, void *),

@@ -63,6 +63,10 @@ enum err ledger_create(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
 enum err ledger_open(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
                      const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
                      struct errmsg *msg) MUST_CHECK;
+/* The same to look at it only: nothing is changed, also where somebody else appends to it. */
+enum err ledger_view(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
+                     const uint8_t store_id[VAULT_ID_BYTES], struct ledger **ret_ledger,
+                     struct errmsg *msg) MUST_CHECK;
 void ledger_close(struct ledger **ledger);
 /* Wipe the key, and take it again: appending and reading are SEALED meanwhile. By the writer; a walk
  * over the records that has begun goes to its end. NULL is fine. */
@@ -85,6 +89,14 @@ uint64_t ledger_position(const struct ledger *l, uint8_t ret_head[CRYPTO_HASH_BY
 /* The chain's value after record `seq`, from the file (0: before the first). NOT_FOUND past the end. */
 enum err ledger_head_at(const struct ledger *l, uint64_t seq, uint8_t ret[CRYPTO_HASH_BYTES])
     MUST_CHECK;
+/* `len` bytes of the records at `at`; CORRUPT when there are not so many. */
+enum err ledger_bytes(const struct ledger *l, uint64_t at, void *to, size_t len) MUST_CHECK;
+/* Is this the file that is open here? */
+bool ledger_is_file(const struct ledger *l, int fd);
+struct mirror;
+/* From now on every record goes to the mirror, too, before it counts as appended: one more sync. The
+ * ledger closes it. */
+void ledger_mirror_with(struct ledger *l, struct mirror *mirror);
 /* Every record in order, from the file. */
 enum err ledger_each(struct ledger *l, enum err (*fn)(const struct ledger_record *, void *),
                      void *context) MUST_CHECK;

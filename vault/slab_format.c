@@ -209,6 +209,22 @@ enum err slab_header_peek(const uint8_t both[SLAB_HEADER_BYTES], uint8_t ret_sto
     return ERR_OK;
 }
 
+static bool looks_right(const uint8_t *copy)
+{
+    return memcmp(copy, MAGIC, sizeof(MAGIC)) == 0 && get_le(copy + 8, 4) == VERSION;
+}
+
+bool slab_header_newer(const uint8_t both[SLAB_HEADER_BYTES], struct slab_header *ret)
+{
+    const uint8_t *a = both, *b = both + SLAB_COPY_BYTES;
+
+    if (!looks_right(a) && !looks_right(b))
+        return false;
+    *ret = decode(!looks_right(b) || (looks_right(a) && get_le(a + 16, 8) > get_le(b + 16, 8)) ? a
+                                                                                               : b);
+    return true;
+}
+
 /* ---- slots ---- */
 
 static struct crypto_slot binding(const struct slab_header *h, uint64_t slot, uint8_t kind,

@@ -43,6 +43,11 @@ enum err slab_header_peek(const uint8_t both[SLAB_HEADER_BYTES], uint8_t ret_sto
 
 /* Do these bytes look like a subject's key slot? */
 bool slab_slot_is_subject(const uint8_t slot[SLAB_SLOT_BYTES]);
+
+/* What the newer copy says, unverified: to name epochs and stores in messages, and to see whether a
+ * header has changed. False when there is none of this format. */
+bool slab_header_newer(const uint8_t both[SLAB_HEADER_BYTES], struct slab_header *ret);
+
 /* The epoch whose root key a slot is wrapped under. */
 uint32_t slab_slot_epoch(const uint8_t slot[SLAB_SLOT_BYTES]);
 /* A key wrapped for one slot, under a random nonce that is used once. */

@@ -50,6 +50,20 @@ enum err store_checkpoint(struct store *s) MUST_CHECK;
 /* The same, whole, and cut the log to nothing. BUSY when a reader or checkpoint is in the way. */
 enum err store_truncate(struct store *s) MUST_CHECK;
 
+/* ---- copies ---- */
+
+/* Look-ups on this connection see one state from here to store_snapshot_end(); checkpoints go on, but
+ * the log is not cut meanwhile. */
+enum err store_snapshot_begin(struct store *s) MUST_CHECK;
+void store_snapshot_end(struct store *s);
+/* Copy the snapshot page by page into `fd`, an empty new file whose path is `to`. Syncs as it goes, so
+ * that the medium is never asked for much at once. Asks stop() now and then: CANCELED when it says so. */
+enum err store_copy(struct store *s, const char *to, int fd, bool (*stop)(const void *context),
+                    const void *context) MUST_CHECK;
+/* Is a file that nobody has open a sound database? CORRUPT when it is not; CANCELED as above. */
+enum err store_check(const char *path, bool (*stop)(const void *context), const void *context)
+    MUST_CHECK;
+
 /* ---- what the store remembers of itself ---- */
 
 #define STORE_META_LEDGER_SEQ  "ledger_seq"

@@ -15,12 +15,13 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "vault/file_priv.h"
+#include "vault/mirror_priv.h"
 #include "vault/typed_priv.h"
 #include "vault/writer_priv.h"
 
 static const char *const store_files[] = {VAULT_DB,   VAULT_DB "-wal", VAULT_DB "-shm",
                                           VAULT_SLAB, VAULT_LEDGER,    VAULT_RESERVE,
-                                          VAULT_LOCK};
+                                          VAULT_LOCK, VAULT_RESTORING};
 
 char *vault__path(const char *dir, const char *name)
 {
@@ -37,8 +38,7 @@ static bool exists(const char *dir, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* Take the store for this process; a descriptor that is held for life. */
-static enum err take_lock(const char *dir, bool create, int *ret_fd, struct errmsg *msg)
+enum err vault__lock(const char *dir, bool create, int *ret_fd, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, VAULT_LOCK);
     AUTO(vault__fd_close)
@@ -108,7 +108,7 @@ static enum err create_files(const char *dir, const struct root_key *root, struc
     AUTO(vault__fd_close) int lock_fd = -1;
     AUTO(mem_free) char *path = vault__path(dir, VAULT_DB);
     AUTO(slab_close) struct slab *slab = NULL;
-    enum err e = take_lock(dir, true, &lock_fd, msg);
+    enum err e = vault__lock(dir, true, &lock_fd, msg);
 
     if (e == ERR_OK)
         e = create_keys(dir, root, &slab, msg);
@@ -152,10 +152,11 @@ enum err vault_create(const char *dir, const struct root_key *root, struct errms
 
 /* ---- opening ---- */
 
-static enum err open_ledger(struct vault *v, struct errmsg *msg)
+static enum err open_ledger(struct vault *v, const char *mirror_path, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_LEDGER);
     AUTO(secret_free) uint8_t *key = secret_alloc(CRYPTO_KEY_BYTES);
+    struct mirror *mirror = NULL;
     enum err e;
 
     if (!exists(v->dir, VAULT_LEDGER))
@@ -169,7 +170,13 @@ static enum err open_ledger(struct vault *v, struct errmsg *msg)
         return errmsg_set(msg, e,
                           "%s/" VAULT_SLAB ": the ledger's key cannot be read; restore keys.slab",
                           v->dir);
-    return ledger_open(path, key, slab_store_id(v->slab), &v->ledger, msg);
+    e = ledger_open(path, key, slab_store_id(v->slab), &v->ledger, msg);
+    if (e != ERR_OK || mirror_path == NULL)
+        return e;
+    e = mirror_open(mirror_path, v->ledger, path, &mirror, msg);
+    if (e == ERR_OK)
+        ledger_mirror_with(v->ledger, mirror);
+    return e;
 }
 
 /* Rows and subjects of the database must lie below what the slab has given out: an older slab would
@@ -261,23 +268,30 @@ static struct vault *new_vault(const char *dir)
     return v;
 }
 
-enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
-                    struct errmsg *msg)
+enum err vault__open_locked(const struct vault_options *options, int lock_fd,
+                            struct ledger_record *restored, struct vault **ret_vault,
+                            struct errmsg *msg)
 {
     AUTO(vault_close) struct vault *v = new_vault(options->dir);
     struct store *s = NULL;
-    enum err e = take_lock(v->dir, false, &v->lock_fd, msg);
+    enum err e;
 
+    v->lock_fd = fcntl(lock_fd, F_DUPFD_CLOEXEC, 0);
+    if (v->lock_fd < 0)
+        return errmsg_set(msg, ERR_IO, "%s: %s", v->dir, strerror(errno));
+    e = vault__keys_open(v, options->roots, msg);
     if (e == ERR_OK)
-        e = vault__keys_open(v, options->roots, msg);
-    if (e == ERR_OK)
-        e = open_ledger(v, msg);
+        e = open_ledger(v, options->ledger_mirror, msg);
     if (e == ERR_OK)
         e = reserve_open(v->dir, &v->reserve, msg);
     if (e == ERR_OK)
         e = open_database(v, options, &s, msg);
-    if (e != ERR_OK)
+    if (e == ERR_OK && restored != NULL && ledger_append(v->ledger, restored) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s/" VAULT_LEDGER ": cannot be written", v->dir);
+    if (e != ERR_OK) {
+        store_close(&s);
         return e;
+    }
     vault__medium_risk(v->dir, v->risk, sizeof(v->risk));
     e = checkpointer_start(v, &v->checkpointer);
     if (e == ERR_OK)
@@ -287,6 +301,20 @@ enum err vault_open(const struct vault_options *options, struct vault **ret_vaul
         return errmsg_set(msg, e, "%s: the store cannot be written: %s", v->dir, err_text(e));
     *ret_vault = TAKE(v);
     return ERR_OK;
+}
+
+enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
+                    struct errmsg *msg)
+{
+    AUTO(vault__fd_close) int lock_fd = -1;
+    enum err e = vault__lock(options->dir, false, &lock_fd, msg);
+
+    if (e == ERR_OK && exists(options->dir, VAULT_RESTORING))
+        e = errmsg_set(msg, ERR_CONFLICT,
+                       "%s/" VAULT_RESTORING ": a restore was not finished, so that the store is "
+                       "neither old nor new; run `lethe restore` again",
+                       options->dir);
+    return e == ERR_OK ? vault__open_locked(options, lock_fd, NULL, ret_vault, msg) : e;
 }
 
 void vault_close(struct vault **vault)

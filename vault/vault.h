@@ -43,6 +43,7 @@ struct vault_options {
     const struct root_keys *roots; /* may be wiped by the caller after vault_open() */
     const struct classes *classes; /* must outlive the vault */
     const struct domains *domains; /* NULL: the default one; not needed after vault_open() */
+    const char *ledger_mirror;     /* a second copy of the ledger, on another medium; NULL: none */
 };
 
 /* Open a store, take its lock, register new classes, start the writer. Erasures that the ledger holds
@@ -50,8 +51,8 @@ struct vault_options {
  * their sweeps are left to vault_erasures_open(). Of `roots` those are used that the store names: its
  * epoch's, and the one before it while a rotation has not ended. Errors, each with a message that names
  * the file and what to do: SEALED (a root key is missing or foreign: says which epochs are wanted), BUSY (another process has it), CORRUPT (damaged, another
- * format, ledger missing or shorter than the store remembers, keys older than the data), CONFIG (a
- * class that has values changed its format or kind, or left the configuration; a domain with subjects
+ * format, ledger missing or shorter than the store or the mirror remembers, mirror missing, keys older
+ * than the data), CONFLICT (a restore was not finished), CONFIG (a class that has values changed its format or kind, or left the configuration; a domain with subjects
  * left it), IO. Blocks. */
 enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
                     struct errmsg *msg) MUST_CHECK;

@@ -22,11 +22,13 @@
 #include "vault/subjects_priv.h"
 #include "vault/vault.h"
 
-#define VAULT_DB      "vault.db"
-#define VAULT_SLAB    "keys.slab"
-#define VAULT_LEDGER  "ledger.log"
-#define VAULT_LOCK    "lock"
-#define VAULT_RESERVE "reserve"
+#define VAULT_DB        "vault.db"
+#define VAULT_SLAB      "keys.slab"
+#define VAULT_LEDGER    "ledger.log"
+#define VAULT_LOCK      "lock"
+#define VAULT_RESERVE   "reserve"
+/* There from the first change of a restore to its end: nothing else opens the store meanwhile. */
+#define VAULT_RESTORING "restore.unfinished"
 
 enum { VAULT_DB_FILES = 3 };
 
@@ -79,6 +81,8 @@ struct vault {
     struct vault_reader *readers;
     struct writer *writer;
     struct checkpointer *checkpointer;
+    atomic_bool backing_up; /* one backup at a time */
+    atomic_bool backup_stop;
 };
 
 struct vault_reader {
@@ -111,6 +115,14 @@ static inline pthread_rwlock_t *vault__keys_lock(const struct vault *v)
 
 /* DIR/NAME; caller frees. */
 char *vault__path(const char *dir, const char *name);
+
+/* Take the store for this process; the descriptor is held for as long. `create`: make the lock file. */
+enum err vault__lock(const char *dir, bool create, int *ret_fd, struct errmsg *msg) MUST_CHECK;
+/* vault_open() with a lock that is held (a duplicate is kept). `restored`, unless NULL, is appended to
+ * the ledger once slab and database have caught up with it. */
+enum err vault__open_locked(const struct vault_options *options, int lock_fd,
+                            struct ledger_record *restored, struct vault **ret_vault,
+                            struct errmsg *msg) MUST_CHECK;
 
 /* A class of this store by id; NULL when there is none. */
 static inline const struct store_class *vault__class(const struct vault *v, uint64_t id)

@@ -58,7 +58,11 @@ void fixture_make(struct vault_fixture *f)
 enum err fixture_open(struct vault_fixture *f)
 {
     const struct root_keys roots = {{f->root, f->next}, f->next.bytes == NULL ? 1 : 2};
-    struct vault_options options = {f->dir, &roots, &f->classes, &f->domains};
+    struct vault_options options = {.dir = f->dir,
+                                    .roots = &roots,
+                                    .classes = &f->classes,
+                                    .domains = &f->domains,
+                                    .ledger_mirror = f->mirror};
     enum err e = vault_open(&options, &f->v, &f->msg);
 
     if (e != ERR_OK)

@@ -15,6 +15,7 @@ struct vault_fixture {
     struct classes classes;
     char *domain_names[FIXTURE_DOMAINS]; /* "default", "crm", "analytics" */
     struct domains domains;
+    const char *mirror; /* of the ledger; NULL unless a test sets it */
     struct vault *v;
     struct vault_reader *r;
     struct errmsg msg;

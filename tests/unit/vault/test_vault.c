@@ -208,7 +208,8 @@ Test(vault, a_second_process_is_refused)
     cr_assert_geq(child, 0);
     if (child == 0) {
         struct root_keys roots = {{f.root}, 1};
-        struct vault_options options = {f.dir, &roots, &f.classes, &f.domains};
+        struct vault_options options = {
+            .dir = f.dir, .roots = &roots, .classes = &f.classes, .domains = &f.domains};
         struct vault *v = NULL;
 
         _exit(vault_open(&options, &v, NULL) == ERR_BUSY && v == NULL ? 0 : 1);
