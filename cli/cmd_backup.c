@@ -50,13 +50,15 @@ static enum err print_file(const struct json *backup, const char *part, const ch
 static enum err print_backup(const struct json *backup)
 {
     char line[256];
-    enum err e = print_file(backup, "data", "ciphertext: keep it as long as you like, and its .json");
+    enum err e =
+        print_file(backup, "data", "ciphertext: keep it as long as you like, and its .json");
 
     if (e == ERR_OK)
         e = print_file(backup, "keys",
                        "the latest only: do not keep copies of older ones, they outlive erasures");
     (void)snprintf(line, sizeof(line),
-                   "not in it: ledger.log (%" PRId64 " entries; a restore needs the live one: keep a "
+                   "not in it: ledger.log (%" PRId64
+                   " entries; a restore needs the live one: keep a "
                    "mirror)\n"
                    "      and the root key (epoch %" PRId64 "; keep it elsewhere)\n",
                    json_int_of(json_get(backup, "ledger_entries"), 0),
@@ -64,7 +66,8 @@ static enum err print_backup(const struct json *backup)
     if (e == ERR_OK)
         e = print(line);
     if (e == ERR_OK && json_bool_of(json_get(backup, "same_file_system"), false))
-        e = print("warning: data and keys are on the same file system: whoever copies it has both\n");
+        e = print(
+            "warning: data and keys are on the same file system: whoever copies it has both\n");
     return e;
 }
 
@@ -118,7 +121,8 @@ static enum err print_restored(const struct vault_restored *r, bool json)
         return output_json(map);
     (void)snprintf(text, sizeof(text),
                    "restored: data of %s, keys of %s\n"
-                   "%" PRIu64 " erasures since the backup were carried out again; their rows are swept "
+                   "%" PRIu64
+                   " erasures since the backup were carried out again; their rows are swept "
                    "at the next start\n",
                    r->data_time, r->keys_time, r->erasures);
     return print(text);

@@ -10,7 +10,7 @@
 #include "vault/ledger_verify.h"
 
 static const char *const verdicts[] = {
-    [VAULT_LEDGER_WHOLE] = "whole",     [VAULT_LEDGER_ALTERED] = "altered",
+    [VAULT_LEDGER_WHOLE] = "whole",         [VAULT_LEDGER_ALTERED] = "altered",
     [VAULT_LEDGER_SHORTENED] = "shortened", [VAULT_LEDGER_FOREIGN] = "foreign",
     [VAULT_LEDGER_MISSING] = "missing",
 };
@@ -62,8 +62,7 @@ static void write_head(const uint8_t head[32], char out[65])
 static enum err print_report(const struct vault_ledger_report *r, bool as_json)
 {
     AUTO(json_free) struct json *map = json_new_map();
-    const bool read =
-        r->verdict == VAULT_LEDGER_WHOLE || r->verdict == VAULT_LEDGER_SHORTENED;
+    const bool read = r->verdict == VAULT_LEDGER_WHOLE || r->verdict == VAULT_LEDGER_SHORTENED;
     char head[65], text[1024];
 
     write_head(r->head, head);

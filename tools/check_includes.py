@@ -49,7 +49,7 @@ ADAPTERS = {
 
 # The C library, the compiler and Linux.
 SYSTEM = set("""
-    assert.h ctype.h dirent.h dlfcn.h emmintrin.h endian.h errno.h fcntl.h float.h fnmatch.h ftw.h
+    assert.h ctype.h dirent.h dlfcn.h emmintrin.h endian.h errno.h fcntl.h float.h fnmatch.h ftw.h glob.h
     getopt.h grp.h immintrin.h inttypes.h langinfo.h libgen.h limits.h locale.h malloc.h math.h netdb.h
     nmmintrin.h poll.h pthread.h pwd.h sched.h semaphore.h setjmp.h signal.h smmintrin.h stdalign.h
     stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h

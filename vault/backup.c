@@ -293,7 +293,6 @@ static void give(struct job *j, struct vault_backup *ret)
     struct stat a, b;
 
     *ret = (struct vault_backup){
-        .data_file = TAKE(j->db),
         .keys_file = vault__path(j->keys_dir, BACKUP_KEYS),
         .data_bytes = j->data.bytes,
         .keys_bytes = j->keys.bytes,
@@ -302,6 +301,7 @@ static void give(struct job *j, struct vault_backup *ret)
         .same_file_system =
             stat(j->data_dir, &a) == 0 && stat(j->keys_dir, &b) == 0 && a.st_dev == b.st_dev,
     };
+    ret->data_file = TAKE(j->db);
     memcpy(ret->id, j->data.backup, VAULT_ID_BYTES);
     memcpy(ret->time, j->data.time, sizeof(ret->time));
 }

@@ -24,11 +24,11 @@ enum { VERSION = 1, CHAINED_BYTES = 96, BATCH_RECORDS = 512, SECTOR_RECORDS = 4 
 
 struct ledger {
     int fd;
-    uint8_t *key;         /* guarded */
+    uint8_t *key;          /* guarded */
     struct mirror *mirror; /* NULL: none is kept */
-    bool failed;          /* a sync or a cut failed: what the file holds is not known any more */
-    pthread_mutex_t lock; /* over those below, and the key */
-    bool sealed;          /* the key is wiped */
+    bool failed;           /* a sync or a cut failed: what the file holds is not known any more */
+    pthread_mutex_t lock;  /* over those below, and the key */
+    bool sealed;           /* the key is wiped */
     uint64_t seq;
     uint8_t head[CRYPTO_HASH_BYTES];
 };

@@ -112,8 +112,8 @@ Test(restore, appends_what_it_did_to_the_ledger)
     must_backup(&r);
     cr_assert_eq(restore_last(&r), ERR_OK, "%s", r.msg.text);
     entries = r.restored.ledger_entries;
-    cr_assert_eq(scratch_read(fixture_path(&r.f, VAULT_LEDGER),
-                              (entries - 1) * LEDGER_RECORD_BYTES, record, sizeof(record)),
+    cr_assert_eq(scratch_read(fixture_path(&r.f, VAULT_LEDGER), (entries - 1) * LEDGER_RECORD_BYTES,
+                              record, sizeof(record)),
                  sizeof(record));
     cr_assert_eq(record[1], LEDGER_RESTORED);
     cr_assert_arr_eq(record + 32, r.last.id, VAULT_ID_BYTES);
@@ -262,8 +262,8 @@ Test(restore, refuses_a_named_ledger_that_is_older_than_the_one_in_place)
     erase_person(&r, "ada");
     fixture_close(&r.f);
     (void)unlink(fixture_path(&r.f, VAULT_DB));
-    ASSERT_REFUSED(&r, restore_from(&r, r.last.data_file, r.last.keys_file, old, true),
-                   ERR_CORRUPT, "would be undone");
+    ASSERT_REFUSED(&r, restore_from(&r, r.last.data_file, r.last.keys_file, old, true), ERR_CORRUPT,
+                   "would be undone");
 }
 
 Test(restore, takes_a_named_ledger_that_is_the_live_one)
