@@ -19,7 +19,7 @@ struct admin {
     const struct classes *classes;
     struct erasures *erasures;
     const char *executed_by; /* who asks, for receipts; NULL: "cli" */
-    struct keys *keys; /* these two: for key.* only */
+    struct keys *keys;       /* these two: for key.* only */
     struct rotation *rotation;
 };
 
