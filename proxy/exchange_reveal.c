@@ -7,7 +7,7 @@
 #include "proxy/exchange_priv.h"
 
 #include "base/log.h"
-#include "vault/token.h"
+#include "proxy/transform_priv.h"
 
 /* A key slot that no subject has. */
 static const uint64_t NOBODY = UINT64_MAX;
@@ -33,30 +33,40 @@ static bool tells_one_person(const struct vault *vault, uint16_t class_id)
     return def != NULL && (!def->deterministic || def->identifies);
 }
 
-/* The key slot of the first live token that can be only one person's; NOBODY without one. */
-static enum err owner_of(const struct proxy_loop *loop, uint16_t domain,
-                         const struct json_hits *hits, struct span document, uint64_t *ret_slot)
+/* Whose a declared value is, if it is a live token that can be only one person's; else NOBODY. Of the
+ * tokens none but a typed one has characters that need escapes anywhere. */
+static enum err owner_of_hit(const struct exchange *x, const struct json_hit *hit,
+                             struct span document, struct buf *scratch, uint64_t *ret_slot)
 {
-    struct vault_reader *reader = loop->reader;
+    const struct vault_scope scope = {.domain = x->route->domain_id, .class_id = hit->class_id};
+    const struct vault *vault = x->loop->proxy->vault;
+    const bool typed = format_is_typed(vault_class_def(vault, hit->class_id)->format);
+    struct vault_value value;
+    struct span token;
+    enum err e = proxy__hit_value(document, hit, scratch, &token);
+
+    *ret_slot = NOBODY;
+    if (e != ERR_OK || hit->kind == VALUE_BOOL || (hit->escaped && !typed))
+        return e;
+    e = vault_inspect_as(x->loop->reader, &scope, token, &value);
+    if (e == ERR_OK && tells_one_person(vault, value.class_id))
+        *ret_slot = value.slot;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* The key slot of the first live token that can be only one person's; NOBODY without one. */
+static enum err owner_of(const struct exchange *x, const struct json_hits *hits,
+                         struct span document, uint64_t *ret_slot)
+{
+    AUTO(buf_done) struct buf scratch = {.max = document.len, .secret = true};
+    struct vault_reader *reader = x->loop->reader;
     uint64_t slot = NOBODY;
     enum err e = vault_read_begin(reader);
 
     if (e != ERR_OK)
         return e;
-    for (size_t i = 0; e == ERR_OK && slot == NOBODY && i < hits->count; i++) {
-        const struct json_hit *hit = &hits->at[i];
-        struct vault_value value;
-
-        if (hit->kind != VALUE_STRING) /* as it stands: no token of ours needs escapes */
-            continue;
-        e = vault_inspect(reader, domain,
-                          span_of(document.at + hit->start + 1, hit->end - hit->start - 2), 0,
-                          &value);
-        if (e == ERR_OK && tells_one_person(loop->proxy->vault, value.class_id))
-            slot = value.slot;
-        else if (e == ERR_NOT_FOUND)
-            e = ERR_OK;
-    }
+    for (size_t i = 0; e == ERR_OK && slot == NOBODY && i < hits->count; i++)
+        e = owner_of_hit(x, &hits->at[i], document, &scratch, &slot);
     vault_read_end(reader);
     if (e == ERR_OK)
         *ret_slot = slot;
@@ -90,7 +100,7 @@ static enum err find_scope(const struct exchange *x, struct span document, uint6
         return e;
     e = json_read(x->route->response, document, &hits);
     if (e == ERR_OK)
-        e = owner_of(x->loop, x->route->domain_id, &hits, document, ret_slot);
+        e = owner_of(x, &hits, document, ret_slot);
     json_hits_done(&hits);
     return e;
 }
@@ -111,7 +121,8 @@ static void log_reveal(const struct exchange *x, const struct reveal_counts *cou
 
 static enum err show(struct exchange *x, struct span document)
 {
-    struct reveal_scope scope = {.actions = x->actions, .domain = x->route->domain_id};
+    struct reveal_scope scope = {
+        .vault = x->loop->proxy->vault, .actions = x->actions, .domain = x->route->domain_id};
     struct reveal_counts counts = {0};
     enum err e = find_scope(x, document, &scope.subject_slot);
 

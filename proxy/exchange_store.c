@@ -26,7 +26,22 @@ struct lookup_walk {
     size_t copied; /* of the query, into x->query */
 };
 
-/* The token that stands for a value in search: the one there is, or one that matches nothing. */
+/* Equality counts what a value was in JSON, which a query does not tell. */
+static enum err find_or_invent(struct exchange *x, struct vault_item *item)
+{
+    struct vault_reader *reader = x->loop->reader;
+    const uint16_t domain = x->route->domain_id;
+    enum err e = vault_find(reader, domain, 0, item);
+
+    if (e == ERR_NOT_FOUND && json_spells_number(item->value)) {
+        item->kind = VALUE_NUMBER;
+        e = vault_find(reader, domain, 0, item);
+    }
+    return e == ERR_NOT_FOUND ? vault_decoy(reader, item) : e;
+}
+
+/* The token that stands for a value in search: the one there is, or one that matches nothing. A value
+ * that its class cannot hold is UNPROCESSABLE: it is neither looked for nor passed on. */
 static enum err search_token(struct exchange *x, uint16_t class_id, struct span value,
                              struct token_text *ret)
 {
@@ -36,11 +51,12 @@ static enum err search_token(struct exchange *x, uint16_t class_id, struct span 
 
     if (e != ERR_OK)
         return e;
-    e = vault_find(reader, x->route->domain_id, 0, &item);
-    if (e == ERR_NOT_FOUND)
-        e = vault_decoy(reader, &item);
-    *ret = item.token;
+    if (vault_is_token(reader, class_id, value))
+        e = ERR_CONFLICT;
+    else
+        e = find_or_invent(x, &item);
     vault_read_end(reader);
+    *ret = item.token;
     return e;
 }
 
@@ -55,10 +71,11 @@ static enum err replace_value(const struct query_item *item, void *context)
 
     while (i < def->lookup_count && !span_equal(span_str(def->lookups[i].name), item->name))
         i++;
-    /* An empty value asks for nobody, and a caller that sees tokens searches by them. */
-    if (i == def->lookup_count || item->value.len == 0 || token_is(item->value))
+    if (i == def->lookup_count || item->value.len == 0) /* empty: it asks for nobody */
         return ERR_OK;
     e = search_token(x, x->route->lookup_ids[i], item->value, &token);
+    if (e == ERR_CONFLICT) /* a caller that sees tokens searches by them */
+        return ERR_OK;
     if (e == ERR_OK)
         e = buf_append(&x->query, x->path.query.at + walk->copied,
                        item->value_start - walk->copied);
@@ -215,7 +232,10 @@ static void take_back(struct store_job *job)
     enum err result = job->op->result;
 
     job->loop->jobs--;
-    if (result == ERR_IO || result == ERR_NO_SPACE || result == ERR_CORRUPT)
+    if (result == ERR_CONFLICT) /* the value is what a token of its class could be */
+        result = ERR_UNPROCESSABLE;
+    if (result == ERR_IO || result == ERR_NO_SPACE || result == ERR_CORRUPT ||
+        result == ERR_EXHAUSTED)
         log_event(EV_STORE_FAILED, F_LIT("error", err_name(result)));
     if (x == NULL) {
         job_free(job);

@@ -45,6 +45,8 @@ void json_hits_done(struct json_hits *hits);
 
 /* The text of a JSON string (between its quotes) with escapes undone, appended to out (UTF-8). */
 enum err json_unescape(struct span inner, struct buf *out) MUST_CHECK;
+/* Is this how JSON spells a number (RFC 8259 6)? */
+bool json_spells_number(struct span text);
 /* A value as JSON text, appended to out: quotes and escapes for a string (RFC 8259 7), the literal as it
  * was for numbers and booleans. */
 enum err json_escape(enum value_kind kind, struct span value, struct buf *out) MUST_CHECK;

@@ -280,6 +280,11 @@ static bool is_literal(enum value_kind kind, struct span value)
     return kind == VALUE_BOOL && (*p == 't' || *p == 'f') && scan_literal(p, end) == end;
 }
 
+bool json_spells_number(struct span text)
+{
+    return is_literal(VALUE_NUMBER, text);
+}
+
 enum err json_escape(enum value_kind kind, struct span value, struct buf *out)
 {
     const size_t before = out->len;

@@ -72,25 +72,35 @@ static enum err reveal_clear(struct reveal *r, const struct json_hit *hit,
     return e == ERR_OK ? buf_append_str(r->out, "null") : e;
 }
 
+static enum token_format format_of(const struct reveal *r, const struct json_hit *hit)
+{
+    const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
+
+    return def == NULL ? TOKEN_OPAQUE : def->format;
+}
+
+/* How a value is masked goes by its token: an address, or text. */
+static enum token_format mask_format(enum token_format format, struct span token)
+{
+    return !format_is_typed(format) && memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL
+                                                                                : TOKEN_OPAQUE;
+}
+
 static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
                              enum reveal_action action, struct span token)
 {
-    const enum token_format format =
-        memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL : TOKEN_OPAQUE;
+    const struct vault_scope scope = {
+        .domain = r->scope->domain, .class_id = hit->class_id, .slot = r->scope->subject_slot};
     struct vault_value found;
     enum err e;
 
-    e = r->reading ? ERR_OK : vault_read_begin(r->reader);
-    if (e != ERR_OK)
-        return e;
-    r->reading = true;
     buf_reset(&r->value);
-    e = vault_reveal(r->reader, r->scope->domain, token, r->scope->subject_slot, &r->value, &found);
+    e = vault_reveal_as(r->reader, &scope, token, &r->value, &found);
     if (e == ERR_DENIED) {
         r->counts.foreign++;
         return ERR_OK;
     }
-    if (e == ERR_NOT_FOUND || (e == ERR_OK && found.class_id != hit->class_id)) {
+    if (e == ERR_NOT_FOUND) {
         r->counts.tokens++;
         return ERR_OK;
     }
@@ -98,27 +108,54 @@ static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
         return e;
     if (action == REVEAL_MASK) {
         r->counts.masks++;
-        return put_mask(r, hit, format, buf_span(&r->value));
+        return put_mask(r, hit, mask_format(format_of(r, hit), token), buf_span(&r->value));
     }
     r->counts.values++;
     e = begin_replacement(r, hit);
     return e == ERR_OK ? json_escape(found.kind, buf_span(&r->value), r->out) : e;
 }
 
+static enum err begin_reading(struct reveal *r)
+{
+    const enum err e = r->reading ? ERR_OK : vault_read_begin(r->reader);
+
+    r->reading = r->reading || e == ERR_OK;
+    return e;
+}
+
+/* A number may be a token of format integer, or of another typed one that lost its quotes. */
+static enum err is_token(struct reveal *r, const struct json_hit *hit, struct span value, bool *ret)
+{
+    enum err e;
+
+    *ret = hit->kind == VALUE_STRING && token_is(value);
+    if (*ret || hit->kind == VALUE_BOOL || !format_is_typed(format_of(r, hit)))
+        return ERR_OK;
+    e = begin_reading(r);
+    if (e == ERR_OK)
+        *ret = vault_is_token(r->reader, hit->class_id, value);
+    return e;
+}
+
 static enum err reveal_hit(struct reveal *r, const struct json_hit *hit)
 {
     const enum reveal_action action = r->scope->actions[hit->class_id];
     struct span value;
-    const enum err e = proxy__hit_value(r->document, hit, &r->inner, &value);
+    bool token = false;
+    enum err e = proxy__hit_value(r->document, hit, &r->inner, &value);
 
+    if (e == ERR_OK)
+        e = is_token(r, hit, value, &token);
     if (e != ERR_OK)
         return e;
-    if (hit->kind != VALUE_STRING || !token_is(value))
+    if (!token)
         return reveal_clear(r, hit, action, value);
-    if (action != REVEAL_TOKEN)
-        return reveal_token(r, hit, action, value);
-    r->counts.tokens++;
-    return ERR_OK;
+    if (action == REVEAL_TOKEN) {
+        r->counts.tokens++;
+        return ERR_OK;
+    }
+    e = begin_reading(r);
+    return e == ERR_OK ? reveal_token(r, hit, action, value) : e;
 }
 
 static enum err reveal_hits(struct reveal *r, const struct json_hits *hits)
@@ -143,7 +180,7 @@ enum err reveal_body(struct vault_reader *reader, const struct fields *fields, s
     const size_t before = out->len;
     enum err e;
 
-    REQUIRE(scope->domain != 0); /* that would be any */
+    REQUIRE(scope->vault != NULL && scope->domain != 0); /* that would be any */
     e = json_read(fields, document, &hits);
     if (e != ERR_OK)
         return e;

@@ -21,6 +21,7 @@
 enum { KEPT = UINT32_MAX };
 
 struct tokenize {
+    const struct vault *vault; /* its classes */
     struct span document;
     struct json_hits hits;
     struct vault_tokenize op;
@@ -40,9 +41,10 @@ struct settling {
     uint64_t slot;                        /* the subject's; 0 when it is not known yet */
 };
 
-static bool is_token(const struct json_hit *hit, struct span value)
+/* A number may be a token of format integer, or of another typed one that lost its quotes. */
+static bool is_token(const struct settling *s, const struct json_hit *hit, struct span value)
 {
-    return hit->kind == VALUE_STRING && token_is(value);
+    return hit->kind != VALUE_BOOL && vault_is_token(s->reader, hit->class_id, value);
 }
 
 /* ---- names ---- */
@@ -69,22 +71,30 @@ static enum err add_name(struct tokenize *t, struct settling *s, uint16_t class_
     return ERR_OK;
 }
 
+/* A token as the subject's name would become a name of somebody new. Class 0: of any opaque one. */
+static bool names_a_token(const struct settling *s, uint16_t class_id)
+{
+    for (size_t i = 0; i < s->subject->name_count; i++)
+        if (vault_is_token(s->reader, class_id, s->subject->names[i]))
+            return true;
+    return false;
+}
+
 static enum err collect_names(struct tokenize *t, struct settling *s, const struct span *values)
 {
-    enum err e = ERR_OK;
+    enum err e = names_a_token(s, 0) ? ERR_UNPROCESSABLE : ERR_OK;
 
-    for (size_t i = 0; i < s->subject->name_count; i++) {
-        if (token_is(s->subject->names[i]))
-            return ERR_UNPROCESSABLE; /* it would become a name of somebody new */
+    for (size_t i = 0; i < s->subject->name_count; i++)
         t->op.names[t->op.name_count++] = s->subject->names[i];
-    }
     for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
         const struct json_hit *hit = &t->hits.at[i];
         const struct class_def *def = vault_class_def(s->vault, hit->class_id);
 
         if (def == NULL)
             return ERR_INTERNAL;
-        if (def->identifies && !is_token(hit, values[i]))
+        if (def->identifies && names_a_token(s, hit->class_id))
+            return ERR_UNPROCESSABLE;
+        if (def->identifies && !is_token(s, hit, values[i]))
             e = add_name(t, s, hit->class_id, values[i]);
     }
     return e;
@@ -117,7 +127,7 @@ static bool has_own_domain(const struct class_def *def, struct span token)
 {
     const char *at = memchr(token.at, '@', token.len);
 
-    if (at == NULL)
+    if (at == NULL || format_is_typed(def->format))
         return true;
     at++;
     return def->email_domain != NULL &&
@@ -128,15 +138,15 @@ static bool has_own_domain(const struct class_def *def, struct span token)
 /* A token that came back: it stays if it is this subject's, alive and of the field's class. */
 static enum err keep_token(const struct settling *s, const struct json_hit *hit, struct span token)
 {
+    const struct vault_scope scope = {
+        .domain = s->subject->domain, .class_id = hit->class_id, .slot = s->slot};
     struct vault_value value;
     enum err e;
 
     if (s->slot == 0 || !has_own_domain(vault_class_def(s->vault, hit->class_id), token))
         return ERR_UNPROCESSABLE;
-    e = vault_inspect(s->reader, s->subject->domain, token, s->slot, &value);
-    if (e == ERR_NOT_FOUND || e == ERR_DENIED || (e == ERR_OK && value.class_id != hit->class_id))
-        return ERR_UNPROCESSABLE;
-    return e;
+    e = vault_inspect_as(s->reader, &scope, token, &value);
+    return e == ERR_NOT_FOUND || e == ERR_DENIED ? ERR_UNPROCESSABLE : e;
 }
 
 static struct vault_item *fill(struct vault_item *item, const struct json_hit *hit,
@@ -157,7 +167,7 @@ static enum err settle(struct tokenize *t, const struct settling *s, size_t numb
     enum err e = ERR_NOT_FOUND;
 
     t->item_of[number] = KEPT;
-    if (is_token(hit, value))
+    if (is_token(s, hit, value))
         return keep_token(s, hit, value);
     if (def->deterministic && s->slot != 0)
         e = vault_find(s->reader, t->op.domain, s->slot, fill(item, hit, value));
@@ -237,6 +247,7 @@ enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
     enum err e;
 
     REQUIRE(subject->name_count <= VAULT_NAMES_MAX);
+    t->vault = vault;
     t->document = document;
     t->op.op.kind = VAULT_TOKENIZE;
     t->op.domain = subject->domain;
@@ -261,6 +272,15 @@ size_t tokenize_count(const struct tokenize *t)
     return t->op.count + t->found;
 }
 
+static enum err write_token(const struct tokenize *t, const struct vault_item *item,
+                            struct buf *out)
+{
+    const bool bare = format_is_bare(vault_class_def(t->vault, item->class_id)->format, item->kind);
+
+    return json_escape(bare ? VALUE_NUMBER : VALUE_STRING,
+                       span_of(item->token.bytes, item->token.len), out);
+}
+
 enum err tokenize_write(struct tokenize *t, struct buf *out)
 {
     const size_t before = out->len;
@@ -269,14 +289,12 @@ enum err tokenize_write(struct tokenize *t, struct buf *out)
 
     for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
         const struct json_hit *hit = &t->hits.at[i];
-        const struct token_text *token;
 
         if (t->item_of[i] == KEPT)
             continue;
-        token = &t->items[t->item_of[i]].token;
         e = buf_append(out, t->document.at + from, hit->start - from);
         if (e == ERR_OK)
-            e = json_escape(VALUE_STRING, span_of(token->bytes, token->len), out);
+            e = write_token(t, &t->items[t->item_of[i]], out);
         from = hit->end;
     }
     if (e == ERR_OK)

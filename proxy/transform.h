@@ -31,7 +31,8 @@ struct tokenize_subject {
  * subject. Errors: as json_read(); UNPROCESSABLE for a token that is dead, another's or of another
  * class, for a token as the subject's name, and for two different values of an identifying class where
  * nobody is known (they may be two people); TOO_LARGE for a value over VALUE_MAX and for more names
- * than VAULT_NAMES_MAX; what the vault says. The document is borrowed until tokenize_write(), but the
+ * than VAULT_NAMES_MAX; what the vault says. Whoever submits the operation says UNPROCESSABLE for the
+ * CONFLICT of a value that lies where tokens of its class lie. The document is borrowed until tokenize_write(), but the
  * operation reads copies: it needs the tokenize and the subject's names only. Loop thread, inside no
  * read transaction (it makes its own). */
 enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
@@ -41,7 +42,8 @@ enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
 /* The operation to submit to the vault; NULL when nothing is missing. The tokenize must live until its
  * done came; op->done is the caller's to set. */
 struct vault_op *tokenize_op(struct tokenize *t);
-/* The body with tokens in place, appended to out. After the operation came back OK. */
+/* The body with tokens in place, appended to out: as strings, but for the token of a number in a class of
+ * format integer, which is a number. After the operation came back OK. */
 enum err tokenize_write(struct tokenize *t, struct buf *out) MUST_CHECK;
 /* How many values were replaced. */
 size_t tokenize_count(const struct tokenize *t);
@@ -54,9 +56,10 @@ enum err json_pick(const struct fields *one_path, struct span document, struct b
 /* ---- response: reveal ---- */
 
 struct reveal_scope {
-    const uint8_t *actions; /* enum reveal_action by class id, CLASSES_MAX + 1 of them */
-    uint16_t domain;        /* whose tokens are known here: another's stay as they are */
-    uint64_t subject_slot;  /* 0: not bound to one subject */
+    const struct vault *vault; /* its classes */
+    const uint8_t *actions;    /* enum reveal_action by class id, CLASSES_MAX + 1 of them */
+    uint16_t domain;           /* whose tokens are known here: another's stay as they are */
+    uint64_t subject_slot;     /* 0: not bound to one subject */
 };
 
 struct reveal_counts {

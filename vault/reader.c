@@ -402,6 +402,13 @@ enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span
     return e;
 }
 
+bool vault_is_token(struct vault_reader *r, uint16_t class_id, struct span text)
+{
+    REQUIRE(r->reading);
+    return token_is(text) ||
+           (vault__is_typed(r->v, class_id) && vault__typed_owns(r->v, class_id, text));
+}
+
 /* ---- values and names ---- */
 
 static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRYPTO_MAC_BYTES],

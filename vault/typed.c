@@ -119,19 +119,25 @@ enum err vault__typed_index(const struct vault *v, const struct vault_item *item
     return ERR_OK;
 }
 
+bool vault__typed_owns(const struct vault *v, uint16_t class_id, struct span text)
+{
+    struct use u;
+    bool owns;
+
+    begin(v, class_id, &u);
+    owns = format_owns(&u.def->spec, u.key, text);
+    end(&u);
+    return owns;
+}
+
 enum err vault__typed_check(const struct vault *v, const struct vault_item *item)
 {
     struct format_shape shape;
-    struct use u;
-    bool owned;
     enum err e = format_shape(&v->defs[item->class_id]->spec, item->kind, item->value, &shape);
 
-    if (e != ERR_OK)
-        return e;
-    begin(v, item->class_id, &u);
-    owned = format_owns(&u.def->spec, u.key, item->value);
-    end(&u);
-    return owned ? ERR_CONFLICT : ERR_OK;
+    if (e == ERR_OK && vault__typed_owns(v, item->class_id, item->value))
+        e = ERR_CONFLICT;
+    return e;
 }
 
 enum err vault__typed_write(const struct vault *v, struct vault_item *item, uint64_t number)

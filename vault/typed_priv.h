@@ -23,6 +23,8 @@ enum err vault__typed_read(const struct vault *v, uint16_t class_id, struct span
 /* The index of the sequence that a value's token comes from; NOT_FOUND while there is none. Any thread. */
 enum err vault__typed_index(const struct vault *v, const struct vault_item *item,
                             uint64_t *ret_index) MUST_CHECK;
+/* Does a text lie where tokens of this class lie? Any thread. */
+bool vault__typed_owns(const struct vault *v, uint16_t class_id, struct span text);
 /* A value that may be kept: it has a shape, and it does not look like a token. UNPROCESSABLE, CONFLICT. */
 enum err vault__typed_check(const struct vault *v, const struct vault_item *item) MUST_CHECK;
 /* The token with this number, for the item's value; the value must be of the shape that the number is

@@ -388,6 +388,10 @@ enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope
                          struct buf *out, struct vault_value *ret) MUST_CHECK;
 enum err vault_inspect_as(struct vault_reader *r, const struct vault_scope *scope,
                           struct span token, struct vault_value *ret) MUST_CHECK;
+/* Is a text in a field of this class a token, dead or alive, and not a value? Opaque and e-mail tokens
+ * are told by their check characters, whatever the class; of a typed class everything is that lies where
+ * its tokens lie, since no value there is kept. */
+bool vault_is_token(struct vault_reader *r, uint16_t class_id, struct span text);
 /* The live token that this subject (0: anybody) of a domain has for the item's value, of a
  * deterministic class, put into the item. NOT_FOUND: ask the writer, or vault_decoy(); also for a domain
  * that is not registered. */

@@ -75,7 +75,8 @@ static inline void body_allow(struct body_rig *b, enum reveal_action action)
 static inline enum err body_receive(struct body_rig *b, struct span document, const char *subject,
                                     struct buf *out)
 {
-    struct reveal_scope scope = {.actions = b->actions, .domain = b->subject.domain};
+    struct reveal_scope scope = {
+        .vault = b->f.v, .actions = b->actions, .domain = b->subject.domain};
 
     buf_init_secret(out, LIMIT_RESPONSE_BODY_MAX);
     if (subject != NULL)

@@ -314,7 +314,8 @@ Test(reveal, writes_nothing_when_the_body_is_not_as_declared)
 
 Test(reveal, writes_nothing_when_it_does_not_fit)
 {
-    struct reveal_scope scope = {.actions = b.actions, .domain = VAULT_DOMAIN_DEFAULT};
+    struct reveal_scope scope = {
+        .vault = b.f.v, .actions = b.actions, .domain = VAULT_DOMAIN_DEFAULT};
     AUTO(buf_done) struct buf stored, out;
 
     store("ada", "{\"note\":\"a value much longer than its token is, so that the body grows\"}",
@@ -373,7 +374,8 @@ Test(reveal, undoes_tokenizing)
 {
     const struct field_def everything = {"$", b.f.note, true};
     struct rig_random r = {0xDA942042E4DD58B5U};
-    struct reveal_scope scope = {.actions = b.actions, .domain = VAULT_DOMAIN_DEFAULT};
+    struct reveal_scope scope = {
+        .vault = b.f.v, .actions = b.actions, .domain = VAULT_DOMAIN_DEFAULT};
     AUTO(fields_free) struct fields *all = NULL;
 
     cr_assert_eq(fields_new(&everything, 1, &all, NULL), ERR_OK);

@@ -31,7 +31,7 @@ static struct token_text *store_all(uint16_t domain, uint16_t class_id)
 {
     struct token_text *tokens = mem_alloc(VALUES * sizeof(*tokens));
     struct vault_item *items = mem_alloc(GROUP * sizeof(*items));
-    char (*values)[40] = mem_alloc(GROUP * sizeof(*values));
+    char(*values)[40] = mem_alloc(GROUP * sizeof(*values));
 
     for (size_t at = 0; at < VALUES; at += GROUP) {
         struct vault_tokenize op = {.op.kind = VAULT_TOKENIZE,
@@ -58,8 +58,8 @@ static struct token_text *store_all(uint16_t domain, uint16_t class_id)
 static int by_text(const void *a, const void *b)
 {
     const struct token_text *left = a, *right = b;
-    const int order = memcmp(left->bytes, right->bytes,
-                             left->len < right->len ? left->len : right->len);
+    const int order =
+        memcmp(left->bytes, right->bytes, left->len < right->len ? left->len : right->len);
 
     return order != 0 ? order : (int)left->len - (int)right->len;
 }
