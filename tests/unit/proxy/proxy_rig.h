@@ -57,9 +57,10 @@ static const char rig_head[] =
     " retain: {period: P1Y, from: created}}\n"
     "  note: {format: opaque, purposes: [support], basis: \"6(1)(f)\","
     " retain: {period: P90D, from: created}}\n"
+    "%s"
     "callers:\n"
     "  desk: {key: file:desk.key, purposes: [support],"
-    " reveal: {phone: value, email: mask, note: value}}\n"
+    " reveal: {phone: value, email: mask, note: value%s}}\n"
     "  clerk: {key: file:clerk.key, purposes: [account, support], reveal: {email: value}}\n"
     "  crm: {key: file:crm.key, purposes: [support], domains: [crm],"
     " reveal: {phone: value, email: value, note: value}}\n";
@@ -71,9 +72,11 @@ static const char rig_head[] =
 struct rig_options {
     const struct stub_step *const *scripts; /* of the upstream; NULL: it answers 200 "ok" */
     size_t script_count;
-    const char *routes; /* the rest of the configuration */
-    int threads;        /* 0: one */
-    const char *listen; /* more members of the listener: ", tls: ..." */
+    const char *routes;  /* the rest of the configuration */
+    const char *classes; /* more of them, for purpose support; whole lines */
+    const char *reveal;  /* what the desk sees of these: ", pan: value" */
+    int threads;         /* 0: one */
+    const char *listen;  /* more members of the listener: ", tls: ..." */
     const char *base_path;
     const char *upstream; /* more members of it: ", idle_timeout: 1s" */
     bool no_upstream;     /* nothing listens at its port */
@@ -108,7 +111,8 @@ static inline void rig_settings(struct rig *r, const struct rig_options *o, uint
     char *yaml = mem_alloc(65536), name[64];
     int len = snprintf(
         yaml, 65536, rig_head, o->listen == NULL ? "" : o->listen, o->threads == 0 ? 1 : o->threads,
-        upstream, o->base_path == NULL ? "" : o->base_path, o->upstream == NULL ? "" : o->upstream);
+        upstream, o->base_path == NULL ? "" : o->base_path, o->upstream == NULL ? "" : o->upstream,
+        o->classes == NULL ? "" : o->classes, o->reveal == NULL ? "" : o->reveal);
 
     scratch_write(scratch_path(&r->scratch, "desk.key"), 0, DESK_KEY, strlen(DESK_KEY));
     scratch_write(scratch_path(&r->scratch, "clerk.key"), 0, CLERK_KEY, strlen(CLERK_KEY));
