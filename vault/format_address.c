@@ -103,8 +103,8 @@ static bool uuid_read(const struct format_spec *spec, struct span token,
     if (!uuid_halves(token, half) || (half[0] >> 12 & 0xf) != 8 || half[1] >> 62 != 2)
         return false;
     ret->digit[0] = half[0] >> 24;
-    ret->digit[1] = (half[0] >> 16 & 0xff) << 33 | (half[0] & 0xfff) << 21 |
-                    (half[1] >> 41 & 0x1fffff);
+    ret->digit[1] =
+        (half[0] >> 16 & 0xff) << 33 | (half[0] & 0xfff) << 21 | (half[1] >> 41 & 0x1fffff);
     ret->digit[2] = half[1] & ((UINT64_C(1) << UUID_CHECK_BITS) - 1);
     ret->count = 3;
     vault__format_one_shape(ret_shape);

@@ -15,7 +15,7 @@ static const char SEPARATORS[] = " -./:_()+#,";
 
 /* A value or token taken apart. */
 struct code {
-    size_t count;                /* digits and letters */
+    size_t count;                 /* digits and letters */
     char chars[FORMAT_SHAPE_MAX]; /* letters in upper case */
 };
 

@@ -80,9 +80,8 @@ static bool parse_date(struct span text, uint32_t *ret_year, uint32_t *ret_day)
         return false;
     if (month < 1 || month > 12 || day < 1 || day > month_days(year, month))
         return false;
-    if (text.len > DATE_LEN &&
-        ((text.at[DATE_LEN] != 'T' && text.at[DATE_LEN] != ' ') ||
-         !is_time(span_of(text.at + DATE_LEN + 1, text.len - DATE_LEN - 1))))
+    if (text.len > DATE_LEN && ((text.at[DATE_LEN] != 'T' && text.at[DATE_LEN] != ' ') ||
+                                !is_time(span_of(text.at + DATE_LEN + 1, text.len - DATE_LEN - 1))))
         return false;
     *ret_year = year;
     *ret_day = year == 0 ? 0 : day_of(year, month, day);
@@ -113,7 +112,8 @@ static bool date_places(const struct format_spec *spec, const struct format_shap
 static void date_write(const struct format_spec *spec, const struct format_places *places,
                        struct span value, struct token_text *ret)
 {
-    uint32_t day = day_of(YEAR_FIRST, 1, 1) + (uint32_t)places->digit[0], year = YEAR_FIRST, month = 1;
+    uint32_t day = day_of(YEAR_FIRST, 1, 1) + (uint32_t)places->digit[0], year = YEAR_FIRST,
+             month = 1;
     char text[sizeof("YYYY-MM-DD")];
 
     (void)spec;

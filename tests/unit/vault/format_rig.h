@@ -67,8 +67,8 @@ static inline bool rig_reads(const struct format_spec *spec, const char *text)
 
 /* Token n as a string. */
 static inline const char *rig_write(const struct format_spec *spec,
-                                    const struct format_shape *shape, uint64_t n,
-                                    const char *value, struct token_text *text)
+                                    const struct format_shape *shape, uint64_t n, const char *value,
+                                    struct token_text *text)
 {
     format_write(spec, shape, rig_key, n, span_str(value), text);
     cr_assert_lt(text->len, TOKEN_TEXT_MAX);

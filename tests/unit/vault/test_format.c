@@ -91,7 +91,7 @@ Test(format, refuses_booleans)
 
 Test(format, has_no_capacity_for_what_is_no_shape)
 {
-    static const char *const texts[] = {"",  "*x", "x",  "0",   "00",   "7x",  "-1", "016",
+    static const char *const texts[] = {"",   "*x",  "x",  "0",   "00",  "7x",  "-1",  "016",
                                         "**", "100", "65", "999", "A9!", "aa9", "A 9", "8"};
 
     for (size_t i = 0; i < COUNT_OF(all); i++) {
@@ -128,8 +128,9 @@ Test(format, reads_no_token_of_another_format)
             for (uint64_t n = 0; n < 200 && w != r && !loose; n++) {
                 struct token_text text;
 
-                cr_assert_not(rig_reads(&reader, rig_write(&writer, &shape, n, all[w].value, &text)),
-                              "%s", text.bytes);
+                cr_assert_not(
+                    rig_reads(&reader, rig_write(&writer, &shape, n, all[w].value, &text)), "%s",
+                    text.bytes);
             }
         }
     }
@@ -182,9 +183,9 @@ Test(format, writes_nothing_where_nothing_is_read)
     struct format_shape shape = {"untouched"};
     uint64_t n = 77;
 
-    cr_assert_eq(format_read(&spec, rig_key, SPAN_LIT("0f8fad5b-d9cb-869f-a165-70867728950e"),
-                             &shape, &n),
-                 ERR_NOT_FOUND);
+    cr_assert_eq(
+        format_read(&spec, rig_key, SPAN_LIT("0f8fad5b-d9cb-869f-a165-70867728950e"), &shape, &n),
+        ERR_NOT_FOUND);
     cr_assert_str_eq(shape.text, "untouched");
     cr_assert_eq(n, 77);
 }

@@ -43,8 +43,8 @@ static void check_pan_last(const char *token, const char *value)
         cr_assert_fail("%s does not end like %s", token, value);
 }
 
-static const char *const cards[] = {"4222222222222",    "42222222222222",    "378282246310005",
-                                    "4111111111111111", "41111111111111111", "411111111111111111",
+static const char *const cards[] = {"4222222222222",      "42222222222222",    "378282246310005",
+                                    "4111111111111111",   "41111111111111111", "411111111111111111",
                                     "4111111111111111111"};
 
 Test(format_pan, is_never_a_card)
@@ -203,11 +203,13 @@ static void check_iban(const char *token, const char *value)
 
 Test(format_iban, is_valid_in_no_country)
 {
-    static const char *const values[] = {
-        "NO9386011117947",          "BE68539007547034",
-        "DE89370400440532013000",   "GB29 NWBK 6016 1331 9268 19",
-        "FR1420041010050500013M02606", "MT84MALT011000012345MTLCAST001S",
-        "DE893704004405320130001234567890AB"};
+    static const char *const values[] = {"NO9386011117947",
+                                         "BE68539007547034",
+                                         "DE89370400440532013000",
+                                         "GB29 NWBK 6016 1331 9268 19",
+                                         "FR1420041010050500013M02606",
+                                         "MT84MALT011000012345MTLCAST001S",
+                                         "DE893704004405320130001234567890AB"};
     struct format_spec spec = rig_plain(TOKEN_IBAN);
 
     for (size_t i = 0; i < COUNT_OF(values); i++)
@@ -254,8 +256,8 @@ Test(format_iban, is_read_in_groups_and_any_case)
     const char *token = rig_write(&spec, &shape, 42, "", &text);
     char other[32];
 
-    (void)snprintf(other, sizeof(other), "%.4s %.4s %.4s %.4s %.4s %s", token, token + 4,
-                   token + 8, token + 12, token + 16, token + 20);
+    (void)snprintf(other, sizeof(other), "%.4s %.4s %.4s %.4s %.4s %s", token, token + 4, token + 8,
+                   token + 12, token + 16, token + 20);
     rig_reads_as(&spec, other, &shape, 42);
     (void)snprintf(other, sizeof(other), "zz%s", token + 2);
     rig_reads_as(&spec, other, &shape, 42);
@@ -264,11 +266,10 @@ Test(format_iban, is_read_in_groups_and_any_case)
 Test(format_iban, reads_no_account_of_a_country)
 {
     /* Of the SWIFT registry; XK is Kosovo's. */
-    static const char *const countries[] = {"AD", "AE", "AL", "AT", "AZ", "BA", "BE", "BG",
-                                            "BR", "CH", "CY", "CZ", "DE", "DK", "EE", "ES",
-                                            "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IS",
-                                            "IT", "LT", "LU", "LV", "MT", "NL", "NO", "PL",
-                                            "PT", "RO", "SE", "SI", "SK", "SM", "VA", "XK"};
+    static const char *const countries[] = {
+        "AD", "AE", "AL", "AT", "AZ", "BA", "BE", "BG", "BR", "CH", "CY", "CZ", "DE", "DK",
+        "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IS", "IT", "LT", "LU", "LV",
+        "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK", "SM", "VA", "XK"};
     struct format_spec spec = rig_plain(TOKEN_IBAN);
     char text[40];
 

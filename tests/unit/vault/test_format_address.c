@@ -125,10 +125,9 @@ Test(format_uuid, is_refused_by_what_is_none)
                                         "0f8fad5b-d9cb-469f-a165-7086772895ge",
                                         "0f8fad5b-d9cb-469f-a16570-867728950e",
                                         NULL};
-    static const char *const taken[] = {"0F8FAD5B-D9CB-469F-A165-70867728950E",
-                                        "00000000-0000-0000-0000-000000000000",
-                                        "ffffffff-ffff-ffff-ffff-ffffffffffff",
-                                        "0f8fad5b-d9cb-869f-a165-70867728950e", NULL};
+    static const char *const taken[] = {
+        "0F8FAD5B-D9CB-469F-A165-70867728950E", "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff", "0f8fad5b-d9cb-869f-a165-70867728950e", NULL};
     struct format_spec spec = rig_plain(TOKEN_UUID);
 
     rig_refused(&spec, texts);
@@ -177,8 +176,8 @@ Test(format_ipv4, lies_where_nobody_is)
 Test(format_ipv4, is_read_nowhere_else)
 {
     static const char *const outside[] = {"239.255.255.255", "255.255.255.255", "0.0.0.0",
-                                          "192.0.1.255", "192.0.3.0", "198.51.101.0",
-                                          "203.0.112.255", "203.0.114.0", NULL};
+                                          "192.0.1.255",     "192.0.3.0",       "198.51.101.0",
+                                          "203.0.112.255",   "203.0.114.0",     NULL};
     struct format_spec spec = rig_plain(TOKEN_IPV4);
     struct format_spec documentation = rig_spec(TOKEN_IPV4, "documentation", NULL, -1);
     char text[20];
@@ -225,7 +224,8 @@ static void check_ipv6(const char *token, const char *value)
         cr_assert_fail("%s is not for documentation", token);
     if (strspn(token, "0123456789abcdef:") != strlen(token))
         cr_assert_fail("%s is not in lower case", token);
-    for (const char *c = token; *c != '\0'; c++) { /* no leading zeroes, no field of four too many */
+    for (const char *c = token; *c != '\0';
+         c++) { /* no leading zeroes, no field of four too many */
         if (*c == ':' && c[1] == '0' && c[2] != ':' && c[2] != '\0')
             cr_assert_fail("%s has a leading zero", token);
     }
@@ -254,12 +254,11 @@ Test(format_ipv6, is_read_in_any_spelling)
     for (uint64_t n = 0; n < 1000; n++) {
         rig_write(&spec, &shape, n, "::1", &text);
         cr_assert_eq(inet_pton(AF_INET6, text.bytes, &a), 1);
-        (void)snprintf(full, sizeof(full),
-                       "%02X%02X:%02X%02X:%02X%02X:%02X%02X:%02X%02X:%02X%02X:%u.%u.%u.%u",
-                       a.s6_addr[0], a.s6_addr[1], a.s6_addr[2], a.s6_addr[3], a.s6_addr[4],
-                       a.s6_addr[5], a.s6_addr[6], a.s6_addr[7], a.s6_addr[8], a.s6_addr[9],
-                       a.s6_addr[10], a.s6_addr[11], a.s6_addr[12], a.s6_addr[13], a.s6_addr[14],
-                       a.s6_addr[15]);
+        (void)snprintf(
+            full, sizeof(full), "%02X%02X:%02X%02X:%02X%02X:%02X%02X:%02X%02X:%02X%02X:%u.%u.%u.%u",
+            a.s6_addr[0], a.s6_addr[1], a.s6_addr[2], a.s6_addr[3], a.s6_addr[4], a.s6_addr[5],
+            a.s6_addr[6], a.s6_addr[7], a.s6_addr[8], a.s6_addr[9], a.s6_addr[10], a.s6_addr[11],
+            a.s6_addr[12], a.s6_addr[13], a.s6_addr[14], a.s6_addr[15]);
         rig_reads_as(&spec, full, &shape, n);
     }
 }
@@ -274,8 +273,9 @@ Test(format_ipv6, is_told_from_addresses_of_others)
 
         (void)snprintf(text, sizeof(text), "%s:%llx:%llx:%llx:%llx:%llx:%llx",
                        i % 2 == 0 ? "2001:db8" : "2a00:1450", (unsigned long long)(a & 0xffff),
-                       (unsigned long long)(a >> 16 & 0xffff), (unsigned long long)(a >> 32 & 0xffff),
-                       (unsigned long long)(b & 0xffff), (unsigned long long)(b >> 16 & 0xffff),
+                       (unsigned long long)(a >> 16 & 0xffff),
+                       (unsigned long long)(a >> 32 & 0xffff), (unsigned long long)(b & 0xffff),
+                       (unsigned long long)(b >> 16 & 0xffff),
                        (unsigned long long)(b >> 32 & 0xffff));
         cr_assert_not(rig_reads(&spec, text), "%s", text);
         cr_assert_not(format_owns(&spec, rig_key, span_str(text)), "%s", text);
@@ -284,11 +284,11 @@ Test(format_ipv6, is_told_from_addresses_of_others)
 
 Test(format_ipv6, is_refused_by_what_is_none)
 {
-    static const char *const texts[] = {"",     ":",          ":::",     "1::2::3", "fe80::1%eth0",
-                                        "::1 ", "[::1]",      "12345::", "g::",     "::1/64",
-                                        "1.2",  "1:2:3:4:5:6:7:8:9", NULL};
-    static const char *const taken[] = {"::", "::1", "FE80::1", "::ffff:10.0.0.1", "10.0.0.1",
-                                        "2001:db8::", "2001:db8::1", NULL};
+    static const char *const texts[] = {
+        "",        ":",   ":::",    "1::2::3", "fe80::1%eth0",      "::1 ", "[::1]",
+        "12345::", "g::", "::1/64", "1.2",     "1:2:3:4:5:6:7:8:9", NULL};
+    static const char *const taken[] = {"::",       "::1",        "FE80::1",     "::ffff:10.0.0.1",
+                                        "10.0.0.1", "2001:db8::", "2001:db8::1", NULL};
     struct format_spec spec = rig_plain(TOKEN_IPV6);
 
     rig_refused(&spec, texts);

@@ -52,8 +52,13 @@ static void check_77(const char *token, const char *value)
 
 Test(format_digits, have_the_shape_of_the_value)
 {
-    static const char *const values[] = {"123-45-6789", "1", "12", "987654", "(12) 34.56/78:90_1+2#3,4",
-                                         "1234567890123456789012345678901234567890123456789012345678901234"};
+    static const char *const values[] = {
+        "123-45-6789",
+        "1",
+        "12",
+        "987654",
+        "(12) 34.56/78:90_1+2#3,4",
+        "1234567890123456789012345678901234567890123456789012345678901234"};
     struct format_spec spec = rig_plain(TOKEN_DIGITS), other;
 
     for (size_t i = 0; i < COUNT_OF(values); i++)
@@ -87,7 +92,8 @@ Test(format_digits, end_exactly)
 Test(format_digits, are_the_same_number_however_they_are_grouped)
 {
     struct format_spec spec = rig_plain(TOKEN_DIGITS);
-    struct format_shape shape = rig_shape(&spec, "123-45-6789"), bare = rig_shape(&spec, "123456789");
+    struct format_shape shape = rig_shape(&spec, "123-45-6789"),
+                        bare = rig_shape(&spec, "123456789");
     struct token_text text;
     char other[40];
 
@@ -106,9 +112,15 @@ Test(format_digits, are_the_same_number_however_they_are_grouped)
 
 Test(format_digits, are_refused_by_what_has_none)
 {
-    static const char *const texts[] = {"", "-", "12a", "1\n2", "\xc2\xb2", "12%",
-                                        "12345678901234567890123456789012345678901234567890123456789012345",
-                                        NULL};
+    static const char *const texts[] = {
+        "",
+        "-",
+        "12a",
+        "1\n2",
+        "\xc2\xb2",
+        "12%",
+        "12345678901234567890123456789012345678901234567890123456789012345",
+        NULL};
     static const char *const owned[] = {"0", "00", "0123", "0-12", "-0", " 01", NULL};
     static const char *const taken[] = {"123", "987", "1-00", "(5) 55", "102", NULL};
     struct format_spec spec = rig_plain(TOKEN_DIGITS), two = rig_spec(TOKEN_DIGITS, NULL, "77", -1);
@@ -172,8 +184,8 @@ static void check_x9(const char *token, const char *value)
 
 Test(format_alnum, has_the_shape_of_the_value)
 {
-    static const char *const values[] = {"C01X00T478", "ab-12-CD-34", "1a2B3c4D5e", "x",    "12",
-                                         "7B",         "b/7-xyz",     "AAAAAAAAAA", "00aA00aA00"};
+    static const char *const values[] = {"C01X00T478", "ab-12-CD-34", "1a2B3c4D5e", "x", "12", "7B",
+                                         "b/7-xyz",    "AAAAAAAAAA",  "00aA00aA00"};
     struct format_spec spec = rig_plain(TOKEN_ALNUM), other = rig_spec(TOKEN_ALNUM, NULL, "x9", -1);
 
     for (size_t i = 0; i + 1 < COUNT_OF(values); i++)
@@ -222,9 +234,11 @@ Test(format_alnum, ends_exactly)
 
 Test(format_alnum, is_refused_by_what_has_none)
 {
-    static const char *const texts[] = {"", "-", "12\n", "a b\xc3\xa4", "a@b",
-                                        "a2345678901234567890123456789012345678901234567890123456789012345",
-                                        NULL};
+    static const char *const texts[] = {
+        "",     "-",
+        "12\n", "a b\xc3\xa4",
+        "a@b",  "a2345678901234567890123456789012345678901234567890123456789012345",
+        NULL};
     static const char *const owned[] = {"ZZ12", "zz12", "0z1", "Z-012", "00", "Z", NULL};
     static const char *const taken[] = {"AB12", "Z-Y12", "Zy-99", "a-a-00", NULL};
     static const char *const misfits[] = {"1234", "A", "AB", "9X12", NULL};
@@ -312,12 +326,18 @@ Test(format_integer, ends_exactly)
 
 Test(format_integer, is_refused_by_what_is_none)
 {
-    static const char *const texts[] = {"",   "-",    "1.5",  "1e3", "007", "-0",
-                                        "+1", "0x10", "12 ",  " 12", "--1", "8000000000000001.0",
+    static const char *const texts[] = {"",   "-",    "1.5", "1e3", "007", "-0",
+                                        "+1", "0x10", "12 ", " 12", "--1", "8000000000000001.0",
                                         NULL};
-    static const char *const taken[] = {
-        "0", "7", "-7", "-8000000000000000", "7999999999999999", "9007199254740992",
-        "80000000000000000", "123456789012345678901234567890", NULL};
+    static const char *const taken[] = {"0",
+                                        "7",
+                                        "-7",
+                                        "-8000000000000000",
+                                        "7999999999999999",
+                                        "9007199254740992",
+                                        "80000000000000000",
+                                        "123456789012345678901234567890",
+                                        NULL};
     static const char *const owned[] = {"8000000000000000", "9007199254740991", NULL};
     struct format_spec spec = rig_plain(TOKEN_INTEGER);
     struct format_shape shape;

@@ -73,8 +73,8 @@ Test(format_options, are_refused_where_a_format_has_none)
                        "range is for formats");
     for (unsigned f = TOKEN_OPAQUE; f <= TOKEN_INTEGER; f++) {
         if (f != TOKEN_DIGITS && f != TOKEN_ALNUM)
-            assert_refused((enum token_format)f, (struct format_options){NULL, "0", -1},
-                           "reserved", "reserved is for formats");
+            assert_refused((enum token_format)f, (struct format_options){NULL, "0", -1}, "reserved",
+                           "reserved is for formats");
         if (f != TOKEN_PAN)
             assert_refused((enum token_format)f, (struct format_options){NULL, NULL, 0},
                            "keep_last", "keep_last is for format");
@@ -83,9 +83,9 @@ Test(format_options, are_refused_where_a_format_has_none)
 
 Test(format_options, are_refused_where_they_are_nonsense)
 {
-    static const char *const ranges[] = {"",      "-",       "1",   "1-",    "-1",   "2-1",
-                                         "1-2-3", "1 - 2",   "a-b", "0x1-2", "1-2 ", "+1-2",
-                                         "us",    "reserved"};
+    static const char *const ranges[] = {"",     "-",     "1",     "1-",      "-1",
+                                         "2-1",  "1-2-3", "1 - 2", "a-b",     "0x1-2",
+                                         "1-2 ", "+1-2",  "us",    "reserved"};
     static const char *const not_digits[] = {"", "A", "0 ", "-", "01234567890123456"};
     static const char *const not_alnum[] = {"", "-", "Z_", "Z ", "\xc3\x84", "ZZZZZZZZZZZZZZZZZ"};
 

@@ -98,8 +98,13 @@ Test(format_date, hides_the_time_behind_it)
 
 Test(format_date, is_the_same_number_with_midnight_behind_it)
 {
-    static const char *const endings[] = {"",       "T00:00",   "T00:00:00Z", "T00:00:00.000Z",
-                                          " 00:00:00", "T00:00:00+00:00", "T00:00:00.000000-00:00"};
+    static const char *const endings[] = {"",
+                                          "T00:00",
+                                          "T00:00:00Z",
+                                          "T00:00:00.000Z",
+                                          " 00:00:00",
+                                          "T00:00:00+00:00",
+                                          "T00:00:00.000000-00:00"};
     struct format_spec spec = rig_plain(TOKEN_DATE);
     struct format_shape shape = rig_shape(&spec, "1985-03-12T13:45Z");
     struct token_text text;
@@ -144,9 +149,9 @@ Test(format_date, is_refused_by_what_is_none)
                                         "3000-02-29",
                                         "99999-01-01",
                                         NULL};
-    static const char *const taken[] = {"1985-03-12", "1984-02-29", "2000-02-29", "0001-01-01",
-                                        "0000-01-01", "2999-12-31", "9999-12-31", "9999-01-01",
-                                        NULL};
+    static const char *const taken[] = {"1985-03-12", "1984-02-29", "2000-02-29",
+                                        "0001-01-01", "0000-01-01", "2999-12-31",
+                                        "9999-12-31", "9999-01-01", NULL};
     static const char *const owned[] = {"3000-01-01", "9998-12-31", "3456-07-08T01:02:03Z", NULL};
     struct format_spec spec = rig_plain(TOKEN_DATE);
 
@@ -210,10 +215,19 @@ Test(format_name, is_two_words_that_can_be_spoken)
 
 Test(format_name, takes_any_name)
 {
-    static const char *const values[] = {"Ada Lovelace", "Li", "", "O'Neil-Smith, Jr.",
-                                         "\xc3\x84nne M\xc3\xbcller", "Zxa", "Xza Zxo",
-                                         "Zxabiluto", "Zxabiluto Lovelace", "Zxabiluto Zxosemarak",
-                                         "Zxabikuto Zxosemara", "Qxabiluto Zxosemara", NULL};
+    static const char *const values[] = {"Ada Lovelace",
+                                         "Li",
+                                         "",
+                                         "O'Neil-Smith, Jr.",
+                                         "\xc3\x84nne M\xc3\xbcller",
+                                         "Zxa",
+                                         "Xza Zxo",
+                                         "Zxabiluto",
+                                         "Zxabiluto Lovelace",
+                                         "Zxabiluto Zxosemarak",
+                                         "Zxabikuto Zxosemara",
+                                         "Qxabiluto Zxosemara",
+                                         NULL};
     struct format_spec spec = rig_plain(TOKEN_NAME);
 
     rig_taken(&spec, values, "*");

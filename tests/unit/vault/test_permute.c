@@ -63,8 +63,8 @@ Test(permute, is_a_bijection_of_larger_sizes)
 
 Test(permute, is_a_bijection_around_squares_and_powers)
 {
-    static const uint64_t sizes[] = {65535,  65536,  65537,  99225, 99226, 99856,
-                                     100000, 131072, 131073, 199999};
+    static const uint64_t sizes[] = {65535, 65536,  65537,  99225,  99226,
+                                     99856, 100000, 131072, 131073, 199999};
 
     for (size_t i = 0; i < COUNT_OF(sizes); i++)
         assert_bijection(sizes[i]);
@@ -174,9 +174,8 @@ static void assert_even(uint64_t size)
 
 Test(permute, spreads_consecutive_numbers_evenly)
 {
-    static const uint64_t sizes[] = {1000000,           2556331,
-                                     268435455,         UINT64_C(1) << 40,
-                                     UINT64_C(1) << 63, UINT64_C(1000000000000)};
+    static const uint64_t sizes[] = {1000000,           2556331,           268435455,
+                                     UINT64_C(1) << 40, UINT64_C(1) << 63, UINT64_C(1000000000000)};
 
     for (size_t i = 0; i < COUNT_OF(sizes); i++)
         assert_even(sizes[i]);
