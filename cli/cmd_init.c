@@ -19,27 +19,36 @@
 #include "cli/example.h"
 #include "cli/output.h"
 #include "cli/settings.h"
+#include "retention/proof.h"
 #include "vault/vault.h"
 
-enum { CALLER_KEY_BYTES = 32 };
+enum { CALLER_KEY_BYTES = 32, PEM_MAX = 1024 };
 
 /* What is made, in this order; undone backwards. The root key and the store are made as the
  * configuration says, and undone by those who make them. */
-enum piece { PIECE_DIR, PIECE_CALLER_KEY, PIECE_CONFIG, PIECE_ROOT_KEY, PIECE_STORE, PIECE_COUNT };
+enum piece {
+    PIECE_DIR,
+    PIECE_CALLER_KEY,
+    PIECE_CONFIG,
+    PIECE_ROOT_KEY,
+    PIECE_STORE,
+    PIECE_RECEIPT_KEY,
+    PIECE_COUNT
+};
 
 struct setup {
     const char *dir;
     char *paths[PIECE_COUNT];
     bool made[PIECE_COUNT];
+    bool whole; /* the store is there */
 };
 
 static void setup_init(struct setup *s, const char *dir)
 {
     static const char *const names[PIECE_COUNT] = {
-        [PIECE_ROOT_KEY] = "root.key",
-        [PIECE_STORE] = "store",
-        [PIECE_CALLER_KEY] = "support.key",
-        [PIECE_CONFIG] = "lethe.yaml",
+        [PIECE_ROOT_KEY] = "root.key",       [PIECE_STORE] = "store",
+        [PIECE_CALLER_KEY] = "support.key",  [PIECE_CONFIG] = "lethe.yaml",
+        [PIECE_RECEIPT_KEY] = "receipt.pub",
     };
 
     *s = (struct setup){.dir = dir};
@@ -117,8 +126,20 @@ static enum err make_file(struct setup *s, enum piece piece, mode_t mode, struct
     return e == ERR_OK ? e : errmsg_set(msg, e, "%s cannot be written", path);
 }
 
+/* What receipts are checked with, as PEM into `pem`. */
+static enum err read_public(const char *dir, const struct root_key *root, struct buf *pem,
+                            struct errmsg *msg)
+{
+    const struct root_keys borrowed = {.at = {*root}, .count = 1};
+    uint8_t key[VAULT_PUBLIC_BYTES];
+    enum err e = vault_read_public(dir, &borrowed, key, msg);
+
+    return e == ERR_OK ? proof_pem_write(key, pem) : e;
+}
+
 /* The root key and the store that a configuration names. */
-static enum err make_store(const char *config, int passphrase_fd, struct errmsg *msg)
+static enum err make_store(const char *config, int passphrase_fd, struct buf *pem,
+                           struct errmsg *msg)
 {
     AUTO(settings_done) struct settings settings = {.conf = NULL};
     AUTO(root_key_done) struct root_key root = {.bytes = NULL};
@@ -134,7 +155,7 @@ static enum err make_store(const char *config, int passphrase_fd, struct errmsg 
     e = vault_create(settings.store_dir, &root, msg);
     if (e != ERR_OK)
         (void)!keys_drop(settings.keys, root.epoch, &ignored);
-    return e;
+    return e == ERR_OK ? read_public(settings.store_dir, &root, pem, msg) : e;
 }
 
 /* The example caller's key: 256 random bits in hexadecimal. */
@@ -152,8 +173,10 @@ static enum err make_caller_key(struct setup *s, struct errmsg *msg)
 
 static enum err make_all(struct setup *s, struct errmsg *msg)
 {
+    AUTO(buf_done) struct buf pem = {.max = 0};
     enum err e = refuse_existing(s, msg);
 
+    buf_init(&pem, PEM_MAX);
     if (e == ERR_OK)
         e = make_dir(s, msg);
     if (e == ERR_OK)
@@ -161,8 +184,17 @@ static enum err make_all(struct setup *s, struct errmsg *msg)
     if (e == ERR_OK)
         e = make_file(s, PIECE_CONFIG, 0644, span_str(EXAMPLE_CONFIGURATION), msg);
     if (e == ERR_OK)
-        e = make_store(s->paths[PIECE_CONFIG], -1, msg);
-    return e;
+        e = make_store(s->paths[PIECE_CONFIG], -1, &pem, msg);
+    if (e != ERR_OK)
+        return e;
+    s->whole = true; /* the store stays, even if this file cannot be written: it can be had again */
+    e = make_file(s, PIECE_RECEIPT_KEY, 0644, buf_span(&pem), msg);
+    return e == ERR_OK
+               ? e
+               : errmsg_set(msg, e,
+                            "%s cannot be written; everything else was made, and `lethe key "
+                            "public` prints what belongs there",
+                            s->paths[PIECE_RECEIPT_KEY]);
 }
 
 static enum cli_exit init_dir(const char *dir)
@@ -175,11 +207,12 @@ static enum cli_exit init_dir(const char *dir)
     setup_init(&s, dir);
     e = make_all(&s, &msg);
     if (e != ERR_OK) {
-        undo(&s);
+        if (!s.whole)
+            undo(&s);
         return cli_fail(e, &msg);
     }
     (void)snprintf(text, sizeof(text),
-                   "made %.200s: lethe.yaml, root.key, support.key, store/\n"
+                   "made %.200s: lethe.yaml, root.key, support.key, receipt.pub, store/\n"
                    "next: lethe serve -c %.200s/lethe.yaml\n",
                    s.dir, s.dir);
     return output_write(span_str(text)) == ERR_OK ? CLI_OK : CLI_FAILED;
@@ -187,6 +220,7 @@ static enum cli_exit init_dir(const char *dir)
 
 enum cli_exit cmd_init(const struct options *o)
 {
+    AUTO(buf_done) struct buf pem = {.max = 0};
     struct errmsg msg = {""};
     enum err e;
 
@@ -194,7 +228,8 @@ enum cli_exit cmd_init(const struct options *o)
         return cli_usage("lethe init takes either DIR or -c FILE");
     if (!o->config_given)
         return init_dir(o->arguments[0]);
-    e = make_store(o->config, o->passphrase_fd, &msg);
+    buf_init(&pem, PEM_MAX);
+    e = make_store(o->config, o->passphrase_fd, &pem, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     return output_write(SPAN_LIT("made the root key and the store\n")) == ERR_OK ? CLI_OK

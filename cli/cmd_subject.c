@@ -50,7 +50,8 @@ static enum cli_exit ask(const struct options *o, const char *operation, struct 
     if (set_text(request, "subject", subject) != CLI_OK ||
         set_text(request, "domain", o->domain) != CLI_OK ||
         set_text(request, "token", o->token) != CLI_OK ||
-        set_text(request, "reason", o->reason) != CLI_OK)
+        set_text(request, "reason", o->reason) != CLI_OK ||
+        set_text(request, "reference", o->reference) != CLI_OK)
         return CLI_USAGE;
     return call(o, request, reply);
 }

@@ -26,7 +26,8 @@ static const char PASSPHRASE_NOTE[] = "Where the root key is behind a passphrase
 
 static const struct command commands[] = {
     {"init", "DIR | -c FILE", "make a store, its root key, and an example configuration",
-     "With DIR: makes DIR/lethe.yaml, DIR/root.key, DIR/support.key and DIR/store. With -c FILE: "
+     "With DIR: makes DIR/lethe.yaml, DIR/root.key, DIR/support.key, DIR/receipt.pub and "
+     "DIR/store. With -c FILE: "
      "makes "
      "the\n"
      "root key and the store as FILE says. Overwrites nothing.\n",
@@ -55,18 +56,22 @@ static const struct command commands[] = {
      "null)\n"
      "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_JSON, 0, 1, cmd_reveal},
-    {"subject erase", "[-c FILE] [--domain D] [--reason TEXT] ID | --token TOKEN",
+    {"subject erase",
+     "[-c FILE] [--domain D] [--reason TEXT] [--reference TEXT] ID | --token TOKEN",
      "destroy a person's key and values; prints the receipt",
      "Without --domain the person is erased in the domain \"default\" only: in every other one "
      "the\n"
      "same identifier is another subject, with other keys, and needs an erasure of its own. The\n"
      "receipt names the domain.\n"
      "A person who shares none of his identifiers is found by a token of his. "
-     "The reason is printed on the receipt and stored nowhere. Exit code 1 when the erasure could "
-     "not\n"
-     "be completed and verified: the receipt says what remains, and the server tries again.\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_REASON | OPTION_JSON, 0, 1,
-     cmd_subject_erase},
+     "Reason and reference (of the request, in your own register) are printed on the receipt, "
+     "which "
+     "is\n"
+     "kept; they must not name the person. Exit code 1 when the erasure could not be completed "
+     "and\n"
+     "verified: the receipt says what remains, and the server tries again.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_REASON | OPTION_REFERENCE | OPTION_JSON,
+     0, 1, cmd_subject_erase},
     {"subject rectify", "[-c FILE] [--subject ID] [--domain D] TOKEN",
      "put the value on standard input behind a token, and destroy the old one",
      "The value is one line. The token stays, and so does the time until which the value is kept.\n"
@@ -78,6 +83,34 @@ static const struct command commands[] = {
      "how many values of which class a person has",
      "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_JSON, 0, 1, cmd_subject_show},
+    {"receipt list", "[-c FILE] [--json]", "erasures in the order of the ledger, open ones too",
+     "Each line: ledger entry, number of the receipt, begin, state.\n", OPTION_CONFIG | OPTION_JSON,
+     0, 0, cmd_receipt_list},
+    {"receipt", "[-c FILE] NUMBER", "print the receipt of a completed erasure again",
+     "Receipts are kept with the store, also those of erasures that were finished after a crash.\n",
+     OPTION_CONFIG, 1, 1, cmd_receipt},
+    {"verify-receipt", "[--key receipt.pub] FILE", "check a receipt with nothing but a public key",
+     "FILE may be - for standard input. Needs no store and no configuration. Without --key the "
+     "signature\n"
+     "is checked with the key that the receipt carries: it is whole then, but anybody may have "
+     "signed "
+     "it.\n"
+     "Exit code 0: genuine, completed and verified; 3: genuine, but unfinished; 1: anything "
+     "else.\n",
+     OPTION_KEY, 1, 1, cmd_verify_receipt},
+    {"verify-erasure",
+     "--store DIR [--key receipt.pub] [-c FILE | --root-key PROVIDER] [--json] RECEIPT",
+     "look whether a copy of a store still gives an erased person away",
+     "DIR is any copy: the live store, a backup put back, a mounted image. Nothing is written "
+     "there; "
+     "where\n"
+     "the database has a log, both are copied to TMPDIR first. With root keys every key that is "
+     "left "
+     "is\n"
+     "tried on the rows. Exit code 0: erased; 3: erased, but rows or an old ledger are left; 1: "
+     "readable,\nnot this store, or nothing can be said.\n",
+     OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_JSON, 1, 1,
+     cmd_verify_erasure},
     {"report retention", "[-c FILE] [--format table|json|csv] [--json]",
      "what is kept, why, until when; exit 3 when something is overdue", NULL,
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON, 0, 0, cmd_report_retention},
@@ -120,6 +153,11 @@ static const struct command commands[] = {
      "may\n"
      "run.\n",
      OPTION_CONFIG, 0, 0, cmd_ledger_mirror},
+    {"key public", "[-c FILE]", "the public key that receipts are checked with",
+     "PEM, as in the receipt.pub that `lethe init` made. Publish it where those who get receipts "
+     "find "
+     "it.\n",
+     OPTION_CONFIG, 0, 0, cmd_key_public},
     {"version", "", "print the version", NULL, 0, 0, 0, cmd_version},
     {"help", "[COMMAND]", "what there is, or more about one command", NULL, 0, 0, 2, cmd_help},
 };

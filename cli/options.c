@@ -31,6 +31,10 @@ static const struct option long_options[] = {
     {"ledger", required_argument, NULL, OPTION_LEDGER},
     {"replace", no_argument, NULL, OPTION_REPLACE},
     {"token", required_argument, NULL, OPTION_TOKEN},
+    {"reference", required_argument, NULL, OPTION_REFERENCE},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"store", required_argument, NULL, OPTION_STORE},
+    {"root-key", required_argument, NULL, OPTION_ROOT_KEY},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -92,6 +96,18 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
         break;
     case OPTION_FORMAT:
         o->format = optarg;
+        break;
+    case OPTION_REFERENCE:
+        o->reference = optarg;
+        break;
+    case OPTION_KEY:
+        o->key = optarg;
+        break;
+    case OPTION_STORE:
+        o->store = optarg;
+        break;
+    case OPTION_ROOT_KEY:
+        o->root_key = optarg;
         break;
     case OPTION_TOKEN:
         o->token = optarg;

@@ -9,20 +9,24 @@
 
 /* Which options a command takes; -h is always one. */
 enum option_bits {
-    OPTION_CONFIG = 1 << 0,   /* -c, --config FILE */
-    OPTION_CLASS = 1 << 1,    /* --class NAME */
-    OPTION_SUBJECT = 1 << 2,  /* --subject ID */
-    OPTION_DOMAIN = 1 << 3,   /* --domain NAME */
-    OPTION_REASON = 1 << 4,   /* --reason TEXT */
-    OPTION_FORMAT = 1 << 5,   /* --format table|json|csv */
-    OPTION_JSON = 1 << 6,     /* --json */
-    OPTION_READY_FD = 1 << 7, /* --ready-fd N */
-    OPTION_TOKEN = 1 << 8,    /* --token TOKEN */
-    OPTION_PROGRESS = 1 << 9, /* --progress */
-    OPTION_DATA = 1 << 10,    /* --data PATH */
-    OPTION_KEYS = 1 << 11,    /* --keys PATH */
-    OPTION_LEDGER = 1 << 12,  /* --ledger FILE */
-    OPTION_REPLACE = 1 << 13, /* --replace */
+    OPTION_CONFIG = 1 << 0,     /* -c, --config FILE */
+    OPTION_CLASS = 1 << 1,      /* --class NAME */
+    OPTION_SUBJECT = 1 << 2,    /* --subject ID */
+    OPTION_DOMAIN = 1 << 3,     /* --domain NAME */
+    OPTION_REASON = 1 << 4,     /* --reason TEXT */
+    OPTION_FORMAT = 1 << 5,     /* --format table|json|csv */
+    OPTION_JSON = 1 << 6,       /* --json */
+    OPTION_READY_FD = 1 << 7,   /* --ready-fd N */
+    OPTION_TOKEN = 1 << 8,      /* --token TOKEN */
+    OPTION_PROGRESS = 1 << 9,   /* --progress */
+    OPTION_DATA = 1 << 10,      /* --data PATH */
+    OPTION_KEYS = 1 << 11,      /* --keys PATH */
+    OPTION_LEDGER = 1 << 12,    /* --ledger FILE */
+    OPTION_REPLACE = 1 << 13,   /* --replace */
+    OPTION_REFERENCE = 1 << 14, /* --reference TEXT */
+    OPTION_KEY = 1 << 15,       /* --key FILE */
+    OPTION_STORE = 1 << 16,     /* --store DIR */
+    OPTION_ROOT_KEY = 1 << 17,  /* --root-key PROVIDER */
 };
 
 struct options {
@@ -31,6 +35,10 @@ struct options {
     const char *subject;
     const char *domain;
     const char *reason;
+    const char *reference;
+    const char *key;
+    const char *store;
+    const char *root_key;
     const char *token;
     const char *format;
     const char *data;

@@ -50,49 +50,6 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
     return ERR_OK;
 }
 
-static void keep_row(struct vault_sample *sample, const struct crypto_row *about,
-                     const struct store_row *row)
-{
-    struct sample_row *kept = &sample->rows[sample->count];
-
-    if (row->sealed.len > SAMPLE_BYTES_MAX)
-        return;
-    kept->bound = *about;
-    kept->bound.row = row->id;
-    kept->bound.revision = row->revision;
-    kept->bound.due_s = row->due_s;
-    kept->bound.created_s = row->created_s;
-    memcpy(kept->bound.salt, row->salt, TOKEN_SALT_BYTES);
-    kept->sealed = mem_alloc(row->sealed.len);
-    memcpy(kept->sealed, row->sealed.at, row->sealed.len);
-    kept->len = row->sealed.len;
-    sample->count++;
-}
-
-/* A few rows, by the subject's index: the same work for a person of ten rows and of a million. */
-static enum err keep_rows(const struct vault *v, struct store *s, uint64_t slot,
-                          struct crypto_row *about, struct vault_sample *sample)
-{
-    enum err e = ERR_OK;
-
-    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
-        const struct store_class *c = vault__class(v, id);
-        struct store_row row;
-
-        if (c == NULL || sample->count == SAMPLE_ROWS)
-            continue;
-        about->class_id = c->id;
-        e = store_rows_of(s, c, slot);
-        for (size_t n = 0; e == ERR_OK && n < SAMPLE_ROWS && sample->count < SAMPLE_ROWS; n++) {
-            e = store_next(s, &row);
-            if (e == ERR_OK)
-                keep_row(sample, about, &row);
-        }
-        e = e == ERR_NOT_FOUND ? ERR_OK : e;
-    }
-    return e;
-}
-
 static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
                                         const struct ledger_record *record)
 {
@@ -102,7 +59,7 @@ static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
 
     memcpy(about.subject, record->subject, VAULT_ID_BYTES);
     if (e == ERR_OK)
-        e = keep_rows(w->v, w->store, record->slot, &about, sample);
+        e = vault__sample_rows(w->store, w->v->table, record->slot, &about, sample);
     if (e != ERR_OK)
         store_rollback(w->store); /* without a sample the erasure goes on: it can be proven less */
     return sample;
@@ -256,17 +213,10 @@ void vault__erase(struct writer *w, struct vault_erase *op)
 
 void vault_erasure_done(struct vault_erasure *erasure)
 {
-    struct vault_sample *sample = TAKE(erasure->sample);
-
     erasure->has_sample = false;
     mem_free(&erasure->note);
     erasure->note_len = 0;
-    if (sample == NULL)
-        return;
-    for (size_t i = 0; i < sample->count; i++)
-        free(sample->rows[i].sealed);
-    secret_wipe(sample, sizeof(*sample));
-    free(sample);
+    vault__sample_free(&erasure->sample);
 }
 
 /* ---- after ---- */
@@ -376,8 +326,9 @@ static void resample(struct vault *v, struct store *s, struct vault_erasure *era
         return;
     memcpy(about.subject, erasure->subject, VAULT_ID_BYTES);
     erasure->sample = mem_alloc(sizeof(*erasure->sample));
-    erasure->has_sample = keep_rows(v, s, erasure->slot, &about, erasure->sample) == ERR_OK &&
-                          erasure->sample->count > 0;
+    erasure->has_sample =
+        vault__sample_rows(s, v->table, erasure->slot, &about, erasure->sample) == ERR_OK &&
+        erasure->sample->count > 0;
 }
 
 static enum err list_open(struct vault *v, struct store *s, struct vault_erasure **ret_list,

@@ -112,6 +112,24 @@ void vault_sign_public(const struct vault *v, uint8_t ret[VAULT_PUBLIC_BYTES])
     memcpy(ret, v->public_key, VAULT_PUBLIC_BYTES);
 }
 
+enum err vault_read_public(const char *dir, const struct root_keys *roots,
+                           uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
+{
+    AUTO(mem_free) char *path = vault__path(dir, VAULT_SLAB);
+    AUTO(secret_free) uint8_t *seed = secret_alloc(CRYPTO_KEY_BYTES);
+    AUTO(secret_free) uint8_t *secret = secret_alloc(CRYPTO_SECRET_KEY_BYTES);
+    AUTO(slab_close) struct slab *slab = NULL;
+    enum err e = slab_open(path, roots, &slab, msg);
+
+    if (e != ERR_OK)
+        return e;
+    e = vault__own_key(slab, SLAB_SLOT_SIGNING, SLAB_SIGNING, seed);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s: the signing key cannot be read", path);
+    vault__key_pair(seed, ret, secret);
+    return ERR_OK;
+}
+
 bool vault_signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
                               const uint8_t signature[VAULT_SIGNATURE_BYTES])
 {

@@ -18,7 +18,8 @@
 
 struct store;
 
-enum store_role { STORE_WRITER, STORE_READER };
+/* SNAPSHOT: a reader of a file that nobody changes and that has no log; nothing is made beside it. */
+enum store_role { STORE_WRITER, STORE_READER, STORE_SNAPSHOT };
 
 /* ---- opening ---- */
 

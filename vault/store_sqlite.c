@@ -219,6 +219,24 @@ static void configure_library(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* "file:PATH?immutable=1", with everything but plain characters escaped. */
+static char *snapshot_uri(const char *path)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-";
+    static const char head[] = "file:", tail[] = "?immutable=1";
+    char *uri = mem_alloc(sizeof(head) + 3 * strlen(path) + sizeof(tail));
+    size_t n = (size_t)snprintf(uri, sizeof(head), "%s", head);
+
+    for (; *path != '\0'; path++) {
+        const bool is_plain = strchr(plain, *path) != NULL;
+
+        n += (size_t)snprintf(uri + n, 4, is_plain ? "%c" : "%%%02X", (unsigned char)*path);
+    }
+    (void)snprintf(uri + n, sizeof(tail), "%s", tail);
+    return uri;
+}
+
 enum err store__connect(const char *path, enum store_role role, struct store **ret_store,
                         struct errmsg *msg)
 {
@@ -229,17 +247,26 @@ enum err store__connect(const char *path, enum store_role role, struct store **r
     int rc;
 
     (void)pthread_once(&once, configure_library);
-    flags |= role == STORE_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+    flags |= role == STORE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    if (role == STORE_SNAPSHOT) {
+        AUTO(mem_free) char *uri = snapshot_uri(path);
+
+        rc = sqlite3_open_v2(uri, &s->db, flags | SQLITE_OPEN_URI, NULL);
+    } else {
+        rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+    }
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(s->db, OPEN_WAIT_MS); /* before the first statement */
     if (rc != SQLITE_OK)
         return errmsg_set(msg, store__error(s, rc), "%s: %s", path, sqlite3_errstr(rc));
-    e = store__exec(s,
-                    "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                    "PRAGMA mmap_size=2000000000; PRAGMA temp_store=MEMORY;"
-                    "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192;",
-                    0);
+    e = store__exec(
+        s,
+        role == STORE_SNAPSHOT
+            ? "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
+            : "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+              "PRAGMA mmap_size=2000000000; PRAGMA temp_store=MEMORY;"
+              "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192;",
+        0);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "%s: %s", path, sqlite3_errmsg(s->db));
     if (role == STORE_WRITER)

@@ -99,6 +99,9 @@ enum err vault_sign(const struct vault *v, struct span message, uint8_t ret[VAUL
     MUST_CHECK;
 /* The public half, the same for the life of a store (also over rotations). */
 void vault_sign_public(const struct vault *v, uint8_t ret[VAULT_PUBLIC_BYTES]);
+/* The public half of a store that is closed, from its keys.slab. Errors as vault_open(). Blocks. */
+enum err vault_read_public(const char *dir, const struct root_keys *roots,
+                           uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg) MUST_CHECK;
 /* Needs no vault. False also for a public key or signature that is no valid encoding. */
 bool vault_signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
                               const uint8_t signature[VAULT_SIGNATURE_BYTES]) MUST_CHECK;
