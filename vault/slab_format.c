@@ -273,7 +273,7 @@ enum err slab_slot_decode(const struct slab_header *h, const uint8_t wrap_key[CR
     enum err e;
 
     if (in[0] != SLOT_VERSION || get_le(in + 2, 2) != 0 || in[1] < SLAB_SUBJECT ||
-        in[1] > SLAB_SEQUENCE ||
+        in[1] > SLAB_SIGNING ||
         !slab_is_zero(in + SLOT_USED_BYTES, SLAB_SLOT_BYTES - SLOT_USED_BYTES))
         return ERR_CORRUPT;
     e = vault__unwrap(wrap_key, &b, in + 32, in + 56, ret->key);

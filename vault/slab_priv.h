@@ -31,9 +31,8 @@ enum slab_kind {
     SLAB_SUBJECT = 1,
     SLAB_LOCATOR = 2,
     SLAB_INDEX = 3,
-    SLAB_LEDGER = 4,  /* chains ledger.log; random, so that it outlives every root key */
-    SLAB_SIGNING = 5, /* seed of the Ed25519 key pair that signs receipts */
-    SLAB_SEQUENCE = 6 /* permutes the numbers of a class of typed tokens */
+    SLAB_LEDGER = 4, /* chains ledger.log; random, so that it outlives every root key */
+    SLAB_SIGNING = 5 /* seed of the Ed25519 key pair that signs receipts */
 };
 /* The keys that every store has, where they stand from its making on. */
 enum {
@@ -48,7 +47,7 @@ struct slab;
 
 struct slab_key {
     enum slab_kind kind;
-    uint64_t owner; /* SUBJECT and INDEX: the domain; SEQUENCE: the class */
+    uint64_t owner; /* SUBJECT and INDEX: the domain */
     uint8_t subject[VAULT_ID_BYTES];
     uint8_t key[CRYPTO_KEY_BYTES];
 };
