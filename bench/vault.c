@@ -5,7 +5,6 @@
  *   vault [--rows N] [--dir DIR]        (200,000 rows under the current directory unless said) */
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <sqlite3.h>
@@ -13,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/secret.h"
+#include "bench/measure.h"
 #include "vault/vault.h"
 
 enum {
@@ -29,7 +28,7 @@ enum {
     PER_SUBJECT = 50,
     ROUNDS = 10,
     BATCH = 50,       /* look-ups in one read transaction */
-    BOUND_BYTES = 52, /* of associated data, as the vault binds its rows */
+    BOUND_BYTES = 56, /* of associated data, as the vault binds its rows */
     LOOK_UPS = 20000,
     ERASURES = 100
 };
@@ -37,66 +36,6 @@ enum {
 static char dir[256] = ".";
 static size_t rows_wanted = 200000;
 static int64_t created_s = 1800000000;
-
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* What the process has cost so far: on a busy machine the steadier figure. */
-static double cpu(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static uint64_t rng = 1;
-
-static uint64_t draw(uint64_t below)
-{
-    rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (rng >> 24) % below;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(values[0]), by_value);
-    return values[count / 2];
-}
-
-/* Of latencies the lower quartile: the rest tells how busy disk and processors were otherwise. */
-static double lower_quartile(double *values, size_t count)
-{
-    qsort(values, count, sizeof(values[0]), by_value);
-    return values[count / 4];
-}
-
-static void verdict(const char *what, double ratio, double bar, bool at_least)
-{
-    (void)printf("  %-58s %6.2f   bar %s %.2f   %s\n", what, ratio, at_least ? ">=" : "<=", bar,
-                 (at_least ? ratio >= bar : ratio <= bar) ? "ok" : "MISSED");
-}
-
-static void must(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    (void)fprintf(stderr, "bench: %s failed\n", what);
-    exit(1);
-}
 
 static char *path_of(const char *name)
 {
