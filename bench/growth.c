@@ -301,7 +301,8 @@ static void *sweep(void *context)
         must(vault_run(s->v, &op.op) == ERR_OK, "a purge");
         s->deleted += op.deleted;
         more = op.more;
-        (void)usleep((useconds_t)((now() - start) * 1e6)); /* as the sweeper does: half of the time */
+        (void)usleep(
+            (useconds_t)((now() - start) * 1e6)); /* as the sweeper does: half of the time */
     }
     return NULL;
 }
@@ -351,8 +352,8 @@ static void compare_sweeping(struct vault *v, uint16_t swept, uint16_t other)
         beside = wait_of_requests(v, other);
         __atomic_store_n(&s.stop, true, __ATOMIC_RELEASE);
         (void)pthread_join(thread, NULL);
-        (void)printf("requests, p99: %.2f ms alone, %.2f ms beside a sweep (%zu rows swept)\n", alone,
-                     beside, s.deleted);
+        (void)printf("requests, p99: %.2f ms alone, %.2f ms beside a sweep (%zu rows swept)\n",
+                     alone, beside, s.deleted);
         ratios[i] = beside / alone;
     }
     verdict("p99 of tokenize beside a sweep / without", median(ratios, COUNT_OF(ratios)), 2, false);
@@ -399,9 +400,14 @@ static void read_arguments(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static char note[] = "note", other[] = "other", domain[] = "tok.invalid";
-    struct class_def defs[2] = {
-        {.name = note, .format = TOKEN_OPAQUE, .email_domain = domain, .retain = {.seconds = PERIOD_S}},
-        {.name = other, .format = TOKEN_OPAQUE, .email_domain = domain, .retain = {.months = 1200}}};
+    struct class_def defs[2] = {{.name = note,
+                                 .format = TOKEN_OPAQUE,
+                                 .email_domain = domain,
+                                 .retain = {.seconds = PERIOD_S}},
+                                {.name = other,
+                                 .format = TOKEN_OPAQUE,
+                                 .email_domain = domain,
+                                 .retain = {.months = 1200}}};
     struct classes classes = {defs, 2};
     struct root_keys roots = {{{1, NULL}}, 1};
     struct vault_options options = {.roots = &roots, .classes = &classes};
