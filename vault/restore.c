@@ -167,6 +167,8 @@ static enum err put_back(const struct restore *j)
     if (e == ERR_OK)
         e = move(j, VAULT_DB RESTORE_ASIDE, VAULT_DB);
     if (e == ERR_OK)
+        e = discard(j, VAULT_DB RESTORE_ASIDE "-shm"); /* of a look into it */
+    if (e == ERR_OK)
         e = move(j, VAULT_SLAB RESTORE_ASIDE, VAULT_SLAB);
     return e == ERR_OK ? clear_staged(j) : e;
 }
@@ -176,6 +178,8 @@ static enum err remove_old(const struct restore *j)
     enum err e = wipe(j, VAULT_SLAB RESTORE_ASIDE);
 
     FAULT_POINT("restore.old_keys_wiped");
+    if (e == ERR_OK)
+        e = discard(j, VAULT_DB RESTORE_ASIDE "-shm");
     if (e == ERR_OK)
         e = discard(j, VAULT_DB RESTORE_ASIDE "-wal");
     return e == ERR_OK ? discard(j, VAULT_DB RESTORE_ASIDE) : e;

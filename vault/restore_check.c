@@ -17,7 +17,7 @@
 
 enum { RUN_BYTES = 1 << 20 };
 
-const char *const vault__restore_targets[RESTORE_TARGETS] = {VAULT_DB, VAULT_DB "-wal", VAULT_SLAB};
+const char *const vault__restore_targets[RESTORE_TARGETS] = {VAULT_DB, VAULT_SLAB};
 
 /* ---- staging ---- */
 

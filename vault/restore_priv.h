@@ -12,7 +12,7 @@
 #define RESTORE_ASIDE  ".replaced"
 
 /* What makes a directory hold a store already. */
-enum { RESTORE_TARGETS = 3 };
+enum { RESTORE_TARGETS = 2 };
 extern const char *const vault__restore_targets[RESTORE_TARGETS];
 
 struct restore {
