@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/housekeeping.h"
+#include "cli/keywatch.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
@@ -34,6 +35,7 @@ struct server {
     struct proxy *proxy;
     struct control *control;
     struct housekeeping *housekeeping;
+    struct keywatch *keywatch;
     bool stopping;
 };
 
@@ -60,6 +62,7 @@ static void begin_stop(struct server *s)
         vault_backup_stop(s->vault);
     control_stop(&s->control, on_part_stopped, NULL);
     housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
+    keywatch_stop(&s->keywatch, on_part_stopped, NULL);
     if (s->proxy != NULL)
         proxy_stop(&s->proxy, DRAIN_MS);
 }
@@ -135,6 +138,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     if (e == ERR_OK) {
         s->housekeeping = housekeeping_start(&housekeeping);
         (void)rotation_start(s->rotation, ROTATION_RESUME);
+        s->keywatch = keywatch_start(&s->loop, watch_new(s->vault, s->settings.keys, s->rotation));
     }
     return e;
 }

@@ -2,7 +2,7 @@
 /* The configured root key.
  * Runs on: any thread. Holds: the providers, one lock over both. Invariant: no version of the root
  * key stays here. Not here: the rotation (rotation.c), any provider. */
-#include "keys/keys.h"
+#include "keys/keys_priv.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -52,14 +52,32 @@ static enum err read_rotation(struct conf_node root, struct keys *keys, struct e
     return ERR_OK;
 }
 
-enum err keys_read(struct conf_node root, struct keys **ret_keys, struct errmsg *msg)
+static struct keys *keys_begin(void)
 {
-    AUTO(keys_free) struct keys *keys = mem_alloc(sizeof(*keys));
-    struct conf_node node, previous = conf_get(root, "root_key_previous");
-    enum err e;
+    struct keys *keys = mem_alloc(sizeof(*keys));
 
     REQUIRE(pthread_mutex_init(&keys->lock, NULL) == 0);
     keys->prompt = prompt_new();
+    return keys;
+}
+
+struct keys *keys__new(struct provider *current, struct provider *previous)
+{
+    struct keys *keys = keys_begin();
+
+    keys->current = current;
+    keys->previous = previous;
+    keys->rotation_text = mem_strdup(ROTATION_DEFAULT);
+    REQUIRE(period_parse(span_str(ROTATION_DEFAULT), &keys->rotation) == ERR_OK);
+    return keys;
+}
+
+enum err keys_read(struct conf_node root, struct keys **ret_keys, struct errmsg *msg)
+{
+    AUTO(keys_free) struct keys *keys = keys_begin();
+    struct conf_node node, previous = conf_get(root, "root_key_previous");
+    enum err e;
+
     e = conf_need(root, "root_key", &node, msg);
     if (e == ERR_OK)
         e = provider_read(node, keys->prompt, &keys->current, msg);
