@@ -232,11 +232,11 @@ static void take_back(struct store_job *job)
     enum err result = job->op->result;
 
     job->loop->jobs--;
-    if (result == ERR_CONFLICT) /* the value is what a token of its class could be */
-        result = ERR_UNPROCESSABLE;
-    if (result == ERR_IO || result == ERR_NO_SPACE || result == ERR_CORRUPT ||
-        result == ERR_EXHAUSTED)
+    if (result == ERR_IO || result == ERR_NO_SPACE || result == ERR_CORRUPT)
         log_event(EV_STORE_FAILED, F_LIT("error", err_name(result)));
+    if (result == ERR_EXHAUSTED)
+        log_event(EV_TOKENS_USED_UP,
+                  F_TEXT("route", x == NULL ? SPAN_LIT("-") : exchange_route_name(x)));
     if (x == NULL) {
         job_free(job);
         return;

@@ -79,11 +79,10 @@ static enum token_format format_of(const struct reveal *r, const struct json_hit
     return def == NULL ? TOKEN_OPAQUE : def->format;
 }
 
-/* How a value is masked goes by its token: an address, or text. */
-static enum token_format mask_format(enum token_format format, struct span token)
+/* How a value is masked goes by its token: an address, or text. Typed ones have no @. */
+static enum token_format mask_format(struct span token)
 {
-    return !format_is_typed(format) && memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL
-                                                                                : TOKEN_OPAQUE;
+    return memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL : TOKEN_OPAQUE;
 }
 
 static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
@@ -108,7 +107,7 @@ static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
         return e;
     if (action == REVEAL_MASK) {
         r->counts.masks++;
-        return put_mask(r, hit, mask_format(format_of(r, hit), token), buf_span(&r->value));
+        return put_mask(r, hit, mask_format(token), buf_span(&r->value));
     }
     r->counts.values++;
     e = begin_replacement(r, hit);

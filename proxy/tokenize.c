@@ -127,7 +127,7 @@ static bool has_own_domain(const struct class_def *def, struct span token)
 {
     const char *at = memchr(token.at, '@', token.len);
 
-    if (at == NULL || format_is_typed(def->format))
+    if (at == NULL)
         return true;
     at++;
     return def->email_domain != NULL &&

@@ -31,10 +31,10 @@ struct tokenize_subject {
  * subject. Errors: as json_read(); UNPROCESSABLE for a token that is dead, another's or of another
  * class, for a token as the subject's name, and for two different values of an identifying class where
  * nobody is known (they may be two people); TOO_LARGE for a value over VALUE_MAX and for more names
- * than VAULT_NAMES_MAX; what the vault says. Whoever submits the operation says UNPROCESSABLE for the
- * CONFLICT of a value that lies where tokens of its class lie. The document is borrowed until tokenize_write(), but the
- * operation reads copies: it needs the tokenize and the subject's names only. Loop thread, inside no
- * read transaction (it makes its own). */
+ * than VAULT_NAMES_MAX; what the vault says. A value that lies where tokens of its class lie is taken
+ * for a dead token. The document is borrowed until tokenize_write(), but the operation reads copies: it
+ * needs the tokenize and the subject's names only. Loop thread, inside no read transaction (it makes its
+ * own). */
 enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
                       const struct fields *fields, struct span document,
                       const struct tokenize_subject *subject, struct tokenize **ret_tokenize)
