@@ -45,9 +45,10 @@ static inline void rig_spawn(struct transit_rig *r, const char *names)
     if (r->pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)unsetenv("LD_PRELOAD");
-        (void)execl("/usr/bin/python3", "python3", "tests/support/transit_stub.py", r->s.dir,
-                    "--port", port, "--names", names == NULL ? "DNS:localhost,IP:127.0.0.1" : names,
-                    (char *)NULL);
+        /* by its whole name: python looks for its library where PATH finds that name */
+        (void)execl("/usr/bin/python3", "/usr/bin/python3", "tests/support/transit_stub.py",
+                    r->s.dir, "--port", port, "--names",
+                    names == NULL ? "DNS:localhost,IP:127.0.0.1" : names, (char *)NULL);
         _exit(127);
     }
     for (int i = 0; access(port_file, R_OK) != 0; i++) {
