@@ -89,6 +89,35 @@ static enum err read_domain(const struct admin *admin, const struct json *reques
     return ERR_OK;
 }
 
+/* The class that a token is of; without the member it is left alone. */
+static enum err read_class(const struct admin *admin, const struct json *request, uint16_t *ret,
+                           struct errmsg *msg)
+{
+    const struct class_def *def;
+    struct span name;
+    enum err e;
+
+    if (json_get(request, "class") == NULL)
+        return ERR_OK;
+    e = need_text(request, "class", &name, msg);
+    if (e != ERR_OK)
+        return e;
+    def = classes_find(admin->classes, name);
+    if (def == NULL)
+        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such class");
+    *ret = vault_class_id(admin->vault, def);
+    return ERR_OK;
+}
+
+/* A typed token says its class to nobody. */
+static enum err which_class(enum err e, struct errmsg *msg)
+{
+    return e == ERR_CONFLICT ? errmsg_set(msg, e,
+                                          "the token stands for values of several classes: say "
+                                          "which is meant (--class)")
+                             : e;
+}
+
 /* ---- ping ---- */
 
 static enum err run_ping(struct admin *admin UNUSED, const struct json *request UNUSED,
@@ -171,6 +200,27 @@ static enum err check_values(const struct class_def *def, const struct json *val
     return ERR_OK;
 }
 
+static enum err cannot_tokenize(enum err e, const struct class_def *def, struct errmsg *msg)
+{
+    const char *format = format_name(def->format);
+
+    switch (e) {
+    case ERR_UNPROCESSABLE:
+        return errmsg_set(msg, e, "class %s: a value is not what the format %s is for", def->name,
+                          format);
+    case ERR_CONFLICT:
+        return errmsg_set(msg, e, "class %s: a value looks like a token of the class", def->name);
+    case ERR_EXHAUSTED:
+        return errmsg_set(msg, e,
+                          "class %s: every token of the format %s that fits the value was given "
+                          "out; tokens never come back, so that new values need a class with a "
+                          "wider format",
+                          def->name, format);
+    default:
+        return e;
+    }
+}
+
 static enum err run_tokenize(struct admin *admin, const struct json *request,
                              struct json **ret_response, struct errmsg *msg)
 {
@@ -199,7 +249,7 @@ static enum err run_tokenize(struct admin *admin, const struct json *request,
         return e;
     e = tokenize_all(admin, domain, def, subject, values, tokens);
     if (e != ERR_OK)
-        return e;
+        return cannot_tokenize(e, def, msg);
     map = json_new_map();
     json_set(map, "tokens", TAKE(tokens));
     *ret_response = map;
@@ -209,15 +259,15 @@ static enum err run_tokenize(struct admin *admin, const struct json *request,
 /* ---- reveal ---- */
 
 /* Append what one token stands for, null when nothing; adds its size to *bytes. */
-static enum err reveal_one(struct vault_reader *reader, uint16_t domain, struct span token,
-                           struct buf *value, struct json *values, size_t *bytes)
+static enum err reveal_one(struct vault_reader *reader, const struct vault_scope *scope,
+                           struct span token, struct buf *value, struct json *values, size_t *bytes)
 {
     struct vault_value meta;
     struct json *text;
     enum err e;
 
     buf_reset(value);
-    e = vault_reveal(reader, domain, token, 0, value, &meta);
+    e = vault_reveal_as(reader, scope, token, value, &meta);
     if (e == ERR_NOT_FOUND) {
         json_add(values, json_new_null());
         return ERR_OK;
@@ -232,8 +282,8 @@ static enum err reveal_one(struct vault_reader *reader, uint16_t domain, struct 
     return ERR_OK;
 }
 
-static enum err reveal_all(struct vault_reader *reader, uint16_t domain, const struct json *tokens,
-                           struct json *values)
+static enum err reveal_all(struct vault_reader *reader, const struct vault_scope *scope,
+                           const struct json *tokens, struct json *values)
 {
     AUTO(buf_done) struct buf value = {.max = 0};
     size_t bytes = 0;
@@ -244,7 +294,7 @@ static enum err reveal_all(struct vault_reader *reader, uint16_t domain, const s
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
-        e = reveal_one(reader, domain, json_text_of(json_at(tokens, i)), &value, values, &bytes);
+        e = reveal_one(reader, scope, json_text_of(json_at(tokens, i)), &value, values, &bytes);
     vault_read_end(reader);
     return e;
 }
@@ -255,21 +305,23 @@ static enum err run_reveal(struct admin *admin, const struct json *request,
     AUTO(json_free) struct json *values = json_new_list();
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     const struct json *tokens = NULL;
-    uint16_t domain = 0; /* any */
+    struct vault_scope scope = {.domain = 0}; /* any, and any class */
     struct json *map;
     enum err e;
 
     e = need_texts(request, "tokens", &tokens, msg);
     if (e == ERR_OK)
-        e = read_domain(admin, request, &domain, msg);
+        e = read_domain(admin, request, &scope.domain, msg);
+    if (e == ERR_OK)
+        e = read_class(admin, request, &scope.class_id, msg);
     if (e != ERR_OK)
         return e;
     e = vault_reader_open(admin->vault, &reader);
     if (e != ERR_OK)
         return e;
-    e = reveal_all(reader, domain, tokens, values);
+    e = reveal_all(reader, &scope, tokens, values);
     if (e != ERR_OK)
-        return e;
+        return which_class(e, msg);
     map = json_new_map();
     json_set(map, "values", TAKE(values));
     *ret_response = map;
@@ -360,15 +412,21 @@ static enum err find_named(const struct admin *admin, struct vault_reader *reade
 static enum err find_person(const struct admin *admin, struct vault_reader *reader,
                             const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
 {
+    uint16_t class_id = 0;
     struct span token;
     enum err e;
 
+    if (json_get(request, "token") == NULL && json_get(request, "class") != NULL)
+        return errmsg_set(msg, ERR_INVALID, "\"class\" says what a token is of: give the token");
     if (json_get(request, "token") == NULL)
         return find_named(admin, reader, request, ret_slot, msg);
     if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL)
         return errmsg_set(msg, ERR_INVALID, "\"token\" says who is meant: no subject, no domain");
     e = need_text(request, "token", &token, msg);
-    return e == ERR_OK ? no_such_owner(vault_read_owner(reader, 0, token, ret_slot), msg) : e;
+    if (e == ERR_OK)
+        e = read_class(admin, request, &class_id, msg);
+    return e == ERR_OK ? no_such_owner(vault_read_owner(reader, class_id, token, ret_slot), msg)
+                       : e;
 }
 
 static enum err find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
@@ -461,8 +519,11 @@ static enum err cannot_rectify(enum err e, struct errmsg *msg)
         return errmsg_set(
             msg, e,
             "equal values must keep equal tokens: the token is shared with another subject, or the "
-            "new value has a token or names somebody already. Tokenize the new value instead, and "
-            "put its token in place of the old one; nothing was changed");
+            "new value has a token, another shape, or names somebody already. Tokenize the new "
+            "value "
+            "instead, and put its token in place of the old one; nothing was changed");
+    case ERR_UNPROCESSABLE:
+        return errmsg_set(msg, e, "the value is not what the format of the class is for");
     case ERR_DENIED:
         return errmsg_set(msg, e, "the token is not this subject's");
     case ERR_NOT_FOUND:
@@ -498,6 +559,7 @@ static enum err find_value(struct admin *admin, const struct json *request,
                            struct vault_rectify *op, struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    struct vault_scope scope = {.class_id = op->class_id};
     struct vault_value value;
     enum err e = vault_reader_open(admin->vault, &reader);
 
@@ -507,10 +569,13 @@ static enum err find_value(struct admin *admin, const struct json *request,
         return e;
     if (json_get(request, "subject") != NULL)
         e = find_named(admin, reader, request, &op->slot, msg);
+    scope.slot = op->slot;
     if (e == ERR_OK)
-        e = cannot_rectify(vault_inspect(reader, 0, op->token, op->slot, &value), msg);
+        e = vault_inspect_as(reader, &scope, op->token, &value);
+    e = e == ERR_CONFLICT ? which_class(e, msg) : cannot_rectify(e, msg);
     vault_read_end(reader);
     if (e == ERR_OK) {
+        op->class_id = value.class_id;
         op->kind = value.kind;
         e = check_kind(op->kind, op->value, msg);
     }
@@ -526,6 +591,8 @@ static enum err run_rectify(struct admin *admin, const struct json *request,
 
     if (e == ERR_OK)
         e = need_text(request, "value", &op.value, msg);
+    if (e == ERR_OK)
+        e = read_class(admin, request, &op.class_id, msg);
     if (e == ERR_OK)
         e = find_value(admin, request, &op, msg);
     if (e != ERR_OK)
@@ -694,18 +761,20 @@ static enum err run_backup(struct admin *admin, const struct json *request,
 
 static const struct operation {
     const char *name;
-    const char *members[6]; /* besides "op" */
+    const char *members[7]; /* besides "op" */
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, run_tokenize},
-    {"reveal", {"tokens", "domain", NULL}, run_reveal},
-    {"rectify", {"token", "value", "subject", "domain", NULL}, run_rectify},
-    {"subject.erase", {"subject", "domain", "token", "reason", "reference", NULL}, run_erase},
+    {"reveal", {"tokens", "domain", "class", NULL}, run_reveal},
+    {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
+    {"subject.erase",
+     {"subject", "domain", "token", "class", "reason", "reference", NULL},
+     run_erase},
     {"receipt.show", {"number", NULL}, run_receipt_show},
     {"receipt.list", {"after", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},
-    {"subject.show", {"subject", "domain", "token", NULL}, run_show},
+    {"subject.show", {"subject", "domain", "token", "class", NULL}, run_show},
     {"backup", {"data", "keys", NULL}, run_backup},
     {"report.retention", {NULL}, run_report_retention},
     {"key.rotate", {NULL}, ops_key_rotate},

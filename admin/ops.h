@@ -32,10 +32,10 @@ enum ops_limits {
  *
  *   ping            {}                                            {"version", "commit"}
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
- *   reveal          {tokens[], domain?}                           {"values": [...]}
- *   rectify         {token, value, subject?, domain?}             {"class"}
- *   subject.erase   {subject, domain? | token, reason?, reference?}  the receipt, signed
- *   subject.show    {subject, domain? | token}                    {"subject", "domain", ...}
+ *   reveal          {tokens[], domain?, class?}                   {"values": [...]}
+ *   rectify         {token, class?, value, subject?, domain?}     {"class"}
+ *   subject.erase   {subject, domain? | token, class?, reason?, reference?}  the receipt, signed
+ *   subject.show    {subject, domain? | token, class?}            {"subject", "domain", ...}
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
@@ -44,7 +44,8 @@ enum ops_limits {
  *   key.rotate      {}                                            {"started"}: false, one runs
  *   key.status      {}                                            admin/ops_keys.c draws it
  *
- * Values are strings; a number or boolean that an application sent comes back as its text. A token
+ * Typed tokens do not say their class: where one would stand for values of several, `class` is wanted
+ * (CONFLICT). Values are strings; a number or boolean that an application sent comes back as its text. A token
  * that stands for nothing reveals null. Without a domain the subject is looked for in "default", and
  * tokens of every domain are revealed; with one, those of others stand for nothing. Reveal may give back fewer values than it was given tokens:
  * ask again for the rest. A member that the operation does not know is refused.

@@ -50,6 +50,7 @@ static enum cli_exit ask(const struct options *o, const char *operation, struct 
     if (set_text(request, "subject", subject) != CLI_OK ||
         set_text(request, "domain", o->domain) != CLI_OK ||
         set_text(request, "token", o->token) != CLI_OK ||
+        set_text(request, "class", o->class_name) != CLI_OK ||
         set_text(request, "reason", o->reason) != CLI_OK ||
         set_text(request, "reference", o->reference) != CLI_OK)
         return CLI_USAGE;
@@ -114,6 +115,7 @@ enum cli_exit cmd_subject_rectify(const struct options *o)
     json_set(request, "value", text);
     if (set_text(request, "token", o->arguments[0]) != CLI_OK ||
         set_text(request, "subject", o->subject) != CLI_OK ||
+        set_text(request, "class", o->class_name) != CLI_OK ||
         set_text(request, "domain", o->domain) != CLI_OK)
         return CLI_USAGE;
     return call(o, request, &reply);

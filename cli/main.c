@@ -50,14 +50,17 @@ static const struct command commands[] = {
      "same identifier in another one is another subject.\n",
      OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
      cmd_tokenize},
-    {"reveal", "[-c FILE] [--domain D] [--json] [TOKEN]",
+    {"reveal", "[-c FILE] [--class CLASS] [--domain D] [--json] [TOKEN]",
      "the value behind a token, or behind each line of standard input",
      "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
      "null)\n"
-     "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_JSON, 0, 1, cmd_reveal},
+     "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n"
+     "Typed tokens (phone, pan, ...) do not say their class: --class is needed where one text is "
+     "a\n"
+     "token of several, and faster.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_JSON, 0, 1, cmd_reveal},
     {"subject erase",
-     "[-c FILE] [--domain D] [--reason TEXT] [--reference TEXT] ID | --token TOKEN",
+     "[-c FILE] [--domain D] [--reason TEXT] [--reference TEXT] ID | --token TOKEN [--class CLASS]",
      "destroy a person's key and values; prints the receipt",
      "Without --domain the person is erased in the domain \"default\" only: in every other one "
      "the\n"
@@ -70,19 +73,21 @@ static const struct command commands[] = {
      "kept; they must not name the person. Exit code 1 when the erasure could not be completed "
      "and\n"
      "verified: the receipt says what remains, and the server tries again.\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_REASON | OPTION_REFERENCE | OPTION_JSON,
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_REASON |
+         OPTION_REFERENCE | OPTION_JSON,
      0, 1, cmd_subject_erase},
-    {"subject rectify", "[-c FILE] [--subject ID] [--domain D] TOKEN",
+    {"subject rectify", "[-c FILE] [--subject ID] [--domain D] [--class CLASS] TOKEN",
      "put the value on standard input behind a token, and destroy the old one",
      "The value is one line. The token stays, and so does the time until which the value is kept.\n"
      "Data backups made before still hold the old value. --domain is where --subject is looked "
      "for;\n"
      "without it in \"default\".\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_SUBJECT, 1, 1, cmd_subject_rectify},
-    {"subject show", "[-c FILE] [--domain D] [--json] ID | --token TOKEN",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_SUBJECT | OPTION_CLASS, 1, 1, cmd_subject_rectify},
+    {"subject show", "[-c FILE] [--domain D] [--json] ID | --token TOKEN [--class CLASS]",
      "how many values of which class a person has",
      "Without --domain the identifier is looked for in \"default\" only.\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_JSON, 0, 1, cmd_subject_show},
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
+     cmd_subject_show},
     {"receipt list", "[-c FILE] [--json]", "erasures in the order of the ledger, open ones too",
      "Each line: ledger entry, number of the receipt, begin, state.\n", OPTION_CONFIG | OPTION_JSON,
      0, 0, cmd_receipt_list},

@@ -57,6 +57,20 @@ static void set_date(struct json *map, const char *name, int64_t at_s)
     json_set_str(map, name, text);
 }
 
+/* How much of a typed class's token space is used up; of other classes it is no matter. */
+static struct json *tokens_map(const struct class_def *def, const struct vault_class_stats *s)
+{
+    struct json *map;
+
+    if (!format_is_typed(def->format))
+        return json_new_null();
+    map = json_new_map();
+    json_set_int(map, "capacity", (int64_t)s->capacity);
+    json_set_int(map, "used", (int64_t)s->used);
+    json_set_int(map, "shapes_used_up", (int64_t)s->exhausted);
+    return map;
+}
+
 static struct json *class_map(const struct class_def *def, const struct vault_class_stats *s)
 {
     struct json *map = json_new_map(), *purposes = json_new_list();
@@ -81,6 +95,7 @@ static struct json *class_map(const struct class_def *def, const struct vault_cl
     json_set_int(map, "created", (int64_t)s->created);
     json_set_int(map, "purged_timer", (int64_t)s->purged_timer);
     json_set_int(map, "purged_erasure", (int64_t)s->purged_erasure);
+    json_set(map, "tokens", tokens_map(def, s));
     json_set_bool(map, "balanced", s->created >= purged && s->created - purged == s->items);
     return map;
 }
@@ -147,6 +162,7 @@ bool report_needs_attention(const struct json *tree)
         const struct json *row = json_at(classes, i);
 
         if (json_int_of(json_get(row, "overdue"), 0) > 0 ||
+            json_int_of(json_get(json_get(row, "tokens"), "shapes_used_up"), 0) > 0 ||
             !json_bool_of(json_get(row, "balanced"), false))
             return true;
     }

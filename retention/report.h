@@ -18,8 +18,8 @@ enum err report_retention(struct vault_reader *reader, const struct vault *vault
                           const struct classes *classes, int64_t now_s, struct json **ret_tree)
     MUST_CHECK;
 
-/* Does the report show something that should have been destroyed by now, or books that do not
- * balance? */
+/* Does the report show something that should have been destroyed by now, books that do not
+ * balance, or values that can get no token any more? */
 bool report_needs_attention(const struct json *tree);
 
 enum report_format { REPORT_TABLE, REPORT_JSON, REPORT_CSV };

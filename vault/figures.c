@@ -38,6 +38,7 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
                           struct vault_class_stats *ret)
 {
     struct sum sum = {.today = now_s / DAY_S, .oldest_day = -1};
+    struct sequence_sum room;
     enum err e;
 
     REQUIRE(r->reading);
@@ -54,7 +55,10 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
         return e;
     if (sum.oldest_day > 0)
         sum.stats.oldest_created_s = sum.oldest_day * DAY_S;
-    sequences_sum(r->v->sequences, class_id, &sum.stats.capacity, &sum.stats.used);
+    room = sequences_sum(r->v->sequences, class_id);
+    sum.stats.capacity = room.room;
+    sum.stats.used = room.used;
+    sum.stats.exhausted = room.exhausted;
     *ret = sum.stats;
     return ERR_OK;
 }

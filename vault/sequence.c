@@ -274,20 +274,21 @@ void sequences_written(struct sequences *q)
 
 /* ---- figures ---- */
 
-void sequences_sum(const struct sequences *q, uint16_t class_id, uint64_t *ret_room,
-                   uint64_t *ret_used)
+struct sequence_sum sequences_sum(const struct sequences *q, uint16_t class_id)
 {
-    uint64_t room = 0, used = 0;
+    struct sequence_sum sum = {0};
 
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const struct sequence *x = atomic_load(&q->buckets[i]); x != NULL;
              x = x->next_in_bucket) {
+            const uint64_t room = atomic_load(&x->room), next = atomic_load(&x->next);
+
             if (atomic_load(&x->index) == 0 || x->class_id != class_id)
                 continue;
-            room += atomic_load(&x->room);
-            used += min_u64(atomic_load(&x->next), atomic_load(&x->room));
+            sum.room += room;
+            sum.used += min_u64(next, room);
+            sum.exhausted += next >= room;
         }
     }
-    *ret_room = room;
-    *ret_used = used;
+    return sum;
 }

@@ -78,6 +78,11 @@ enum err sequences_write(struct sequences *q, struct ledger *l, struct store *s,
 /* That commit is durable: the database knows. */
 void sequences_written(struct sequences *q);
 
+struct sequence_sum {
+    uint64_t room;
+    uint64_t used;
+    uint64_t exhausted; /* sequences that have nothing left */
+};
+
 /* Of a class, over its shapes. Any thread. */
-void sequences_sum(const struct sequences *q, uint16_t class_id, uint64_t *ret_room,
-                   uint64_t *ret_used);
+struct sequence_sum sequences_sum(const struct sequences *q, uint16_t class_id);

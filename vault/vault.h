@@ -416,10 +416,11 @@ struct vault_class_stats {
     uint64_t created;                  /* ever */
     uint64_t purged_timer;             /* ever */
     uint64_t purged_erasure;           /* ever */
-    /* Typed classes, over the shapes of values seen so far: tokens there can be, and those that are
-     * given out, which are never given again. Both 0 for other classes. */
+    /* Typed classes, over the shapes of values seen so far: tokens there can be, those that are given
+     * out, which are never given again, and shapes that have none left. 0 for other classes. */
     uint64_t capacity;
     uint64_t used;
+    uint64_t exhausted;
 };
 
 /* Figures of one class from maintained counters, not from a scan (days are UTC; overdue is exact to

@@ -550,3 +550,116 @@ Test(ops, refuse_domains_that_are_not_there)
     refused(&d, "{\"op\":\"subject.erase\",\"subject\":\"secret\",\"domain\":\"nope\"}",
             ERR_NOT_FOUND);
 }
+
+/* ---- typed tokens ---- */
+
+#define DIGITS_CLASS(name, more)                                                                   \
+    name ": {format: digits, reserved: \"9\"," more " purposes: [x], basis: \"6(1)(b)\", "         \
+         "retain: {period: P1Y}}\n"
+
+static void typed_desk_init(struct desk *d)
+{
+    rig_init_with(&d->rig, DIGITS_CLASS("left", "") DIGITS_CLASS("right", ""));
+    d->erasures = erasures_new(d->rig.vault, NULL);
+    d->admin =
+        (struct admin){.vault = d->rig.vault, .classes = &d->rig.classes, .erasures = d->erasures};
+}
+
+/* Reveal one token; \"\" for null. */
+static const char *revealed(struct desk *d, const char *token, const char *class_name)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    static char value[64];
+    char request[256];
+    const char *text;
+
+    (void)snprintf(request, sizeof(request), "{\"op\":\"reveal\",\"tokens\":[\"%s\"]%s%s%s}", token,
+                   class_name == NULL ? "" : ",\"class\":\"", class_name == NULL ? "" : class_name,
+                   class_name == NULL ? "" : "\"");
+    tree = answer(d, request);
+    text = json_str_of(json_at(json_get(tree, "values"), 0));
+    (void)snprintf(value, sizeof(value), "%s", text == NULL ? "" : text);
+    return value;
+}
+
+Test(ops, a_typed_token_is_revealed_with_its_class_or_without)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    const char *token;
+
+    typed_desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"left\",\"subject\":\"ada\","
+                      "\"values\":[\"00123456789\"]}");
+    token = json_str_of(json_at(json_get(tree, "tokens"), 0));
+    cr_assert_str_eq(revealed(&d, token, NULL), "00123456789", "as it went in");
+    cr_assert_str_eq(revealed(&d, token, "left"), "00123456789");
+    cr_assert_str_eq(revealed(&d, token, "right"), "");
+    refused(&d, "{\"op\":\"reveal\",\"tokens\":[],\"class\":\"none\"}", ERR_NOT_FOUND);
+    refused(&d, "{\"op\":\"reveal\",\"tokens\":[],\"class\":7}", ERR_INVALID);
+    refused(&d, "{\"op\":\"subject.show\",\"subject\":\"ada\",\"class\":\"left\"}", ERR_INVALID);
+}
+
+Test(ops, a_typed_token_of_two_classes_is_not_guessed)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *left = NULL, *right = NULL;
+    const char *both = NULL;
+    char request[512];
+
+    typed_desk_init(&d);
+    left = answer(&d, "{\"op\":\"tokenize\",\"class\":\"left\",\"subject\":\"ada\",\"values\":"
+                      "[\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\",\"18\"]}");
+    right = answer(&d, "{\"op\":\"tokenize\",\"class\":\"right\",\"subject\":\"bert\",\"values\":"
+                       "[\"20\",\"21\",\"22\",\"23\",\"24\",\"25\",\"26\",\"27\",\"28\"]}");
+    for (size_t i = 0; i < 81 && both == NULL; i++) {
+        const char *a = json_str_of(json_at(json_get(left, "tokens"), i / 9));
+
+        if (strcmp(a, json_str_of(json_at(json_get(right, "tokens"), i % 9))) == 0)
+            both = a;
+    }
+    cr_assert_not_null(both, "nine of ten each");
+    (void)snprintf(request, sizeof(request), "{\"op\":\"reveal\",\"tokens\":[\"%s\"]}", both);
+    refused(&d, request, ERR_CONFLICT);
+    cr_assert_not_null(strstr(d.msg.text, "--class"), "%s", d.msg.text);
+    cr_assert_eq(revealed(&d, both, "left")[0], '1');
+    cr_assert_eq(revealed(&d, both, "right")[0], '2');
+    (void)snprintf(request, sizeof(request), "{\"op\":\"subject.show\",\"token\":\"%s\"}", both);
+    refused(&d, request, ERR_CONFLICT);
+    (void)snprintf(request, sizeof(request),
+                   "{\"op\":\"rectify\",\"token\":\"%s\",\"value\":\"33\"}", both);
+    refused(&d, request, ERR_CONFLICT);
+    (void)snprintf(request, sizeof(request),
+                   "{\"op\":\"rectify\",\"token\":\"%s\",\"class\":\"left\",\"value\":\"33\"}",
+                   both);
+    json_free(&left);
+    left = answer(&d, request);
+    cr_assert_str_eq(json_str_of(json_get(left, "class")), "left");
+}
+
+Test(ops, a_value_that_can_have_no_typed_token_is_refused_with_a_reason)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *report = NULL;
+    const struct json *tokens;
+
+    typed_desk_init(&d);
+#define TOKENIZE(values)                                                                           \
+    "{\"op\":\"tokenize\",\"class\":\"left\",\"subject\":\"ada\",\"values\":[" values "]}"
+    refused(&d, TOKENIZE("\"secret\""), ERR_UNPROCESSABLE);
+    cr_assert_not_null(strstr(d.msg.text, "class left"), "%s", d.msg.text);
+    refused(&d, TOKENIZE("\"98765\""), ERR_CONFLICT);
+    refused(&d, TOKENIZE("\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\",\"18\",\"19\""),
+            ERR_EXHAUSTED);
+    cr_assert_not_null(strstr(d.msg.text, "wider"), "%s", d.msg.text);
+    json_free(&report);
+    report = answer(&d, TOKENIZE("\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\",\"18\""));
+    json_free(&report);
+    report = answer(&d, "{\"op\":\"report.retention\"}");
+    tokens = json_get(json_at(json_get(report, "classes"), 0), "tokens");
+    cr_assert_eq(json_int_of(json_get(tokens, "capacity"), 0), 9);
+    cr_assert_eq(json_int_of(json_get(tokens, "used"), 0), 9);
+    cr_assert_eq(json_int_of(json_get(tokens, "shapes_used_up"), 0), 1);
+    cr_assert(json_bool_of(json_get(report, "attention"), false));
+#undef TOKENIZE
+}
