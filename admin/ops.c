@@ -23,101 +23,6 @@
 
 enum { WORD_MAX = 1024, NAME_IN_REASON_MIN = 4 };
 
-/* ---- members ---- */
-
-static enum err need_text(const struct json *request, const char *name, struct span *ret,
-                          struct errmsg *msg)
-{
-    const struct json *value = json_get(request, name);
-
-    if (json_kind(value) != JSON_TEXT)
-        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a string", name);
-    *ret = json_text_of(value);
-    return ERR_OK;
-}
-
-static enum err need_texts(const struct json *request, const char *name, const struct json **ret,
-                           struct errmsg *msg)
-{
-    const struct json *list = json_get(request, name);
-
-    if (json_kind(list) != JSON_LIST)
-        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a list of strings", name);
-    if (json_count(list) > OPS_VALUES_MAX)
-        return errmsg_set(msg, ERR_TOO_LARGE, "\"%s\" holds more than %d entries", name,
-                          OPS_VALUES_MAX);
-    for (size_t i = 0; i < json_count(list); i++) {
-        if (json_kind(json_at(list, i)) != JSON_TEXT)
-            return errmsg_set(msg, ERR_INVALID, "entry %zu of \"%s\" must be a string", i + 1,
-                              name);
-    }
-    *ret = list;
-    return ERR_OK;
-}
-
-static enum err need_subject(const struct json *request, struct span *ret, struct errmsg *msg)
-{
-    enum err e = need_text(request, "subject", ret, msg);
-
-    if (e != ERR_OK)
-        return e;
-    if (ret->len == 0)
-        return errmsg_set(msg, ERR_INVALID, "the subject's identifier is empty");
-    if (ret->len > LIMIT_IDENTIFIER_MAX)
-        return errmsg_set(msg, ERR_TOO_LARGE, "the subject's identifier is longer than %d bytes",
-                          LIMIT_IDENTIFIER_MAX);
-    return ERR_OK;
-}
-
-/* *ret is the domain when none is named: set it before. */
-static enum err read_domain(const struct admin *admin, const struct json *request, uint16_t *ret,
-                            struct errmsg *msg)
-{
-    struct span name;
-    uint16_t domain;
-    enum err e;
-
-    if (json_get(request, "domain") == NULL)
-        return ERR_OK;
-    e = need_text(request, "domain", &name, msg);
-    if (e != ERR_OK)
-        return e;
-    domain = vault_domain_id(admin->vault, name);
-    if (domain == 0)
-        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such domain");
-    *ret = domain;
-    return ERR_OK;
-}
-
-/* The class that a token is of; without the member it is left alone. */
-static enum err read_class(const struct admin *admin, const struct json *request, uint16_t *ret,
-                           struct errmsg *msg)
-{
-    const struct class_def *def;
-    struct span name;
-    enum err e;
-
-    if (json_get(request, "class") == NULL)
-        return ERR_OK;
-    e = need_text(request, "class", &name, msg);
-    if (e != ERR_OK)
-        return e;
-    def = classes_find(admin->classes, name);
-    if (def == NULL)
-        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such class");
-    *ret = vault_class_id(admin->vault, def);
-    return ERR_OK;
-}
-
-/* A typed token says its class to nobody. */
-static enum err which_class(enum err e, struct errmsg *msg)
-{
-    return e == ERR_CONFLICT ? errmsg_set(msg, e,
-                                          "the token stands for values of several classes: say "
-                                          "which is meant (--class)")
-                             : e;
-}
-
 /* ---- ping ---- */
 
 static enum err run_ping(struct admin *admin UNUSED, const struct json *request UNUSED,
@@ -127,203 +32,6 @@ static enum err run_ping(struct admin *admin UNUSED, const struct json *request 
 
     json_set_str(map, "version", LETHE_VERSION);
     json_set_str(map, "commit", LETHE_COMMIT);
-    *ret_response = map;
-    return ERR_OK;
-}
-
-/* ---- tokenize ---- */
-
-/* Values [first, first + count) as one operation of the vault; tokens are appended to the list. */
-static enum err tokenize_group(struct admin *admin, struct vault_tokenize *op,
-                               const struct json *values, size_t first, struct json *tokens)
-{
-    enum err e;
-
-    for (size_t i = 0; i < op->count; i++)
-        op->items[i].value = json_text_of(json_at(values, first + i));
-    e = vault_run(admin->vault, &op->op);
-    if (e != ERR_OK)
-        return e;
-    for (size_t i = 0; i < op->count; i++) {
-        const struct token_text *t = &op->items[i].token;
-
-        json_add(tokens, json_new_text(span_of(t->bytes, t->len)));
-    }
-    return ERR_OK;
-}
-
-/* A value of a class that identifies names the subject as well, as it does on a route; an operation
- * carries few names, so such values go in small groups. */
-static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct class_def *def,
-                             struct span subject, const struct json *values, struct json *tokens)
-{
-    size_t total = json_count(values), step = def->identifies ? VAULT_NAMES_MAX - 1 : total;
-    AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
-    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = domain};
-    uint16_t class_id = vault_class_id(admin->vault, def);
-
-    if (items == NULL)
-        return ERR_NO_SPACE;
-    for (size_t i = 0; i < total; i++) {
-        items[i].class_id = class_id;
-        items[i].kind = VALUE_STRING;
-    }
-    op.names[0] = subject;
-    for (size_t first = 0; first < total; first += op.count) {
-        enum err e;
-
-        op.items = items + first;
-        op.count = total - first < step ? total - first : step;
-        op.name_count = 1;
-        for (size_t i = 0; def->identifies && i < op.count; i++) {
-            struct span value = json_text_of(json_at(values, first + i));
-
-            if (value.len > 0) /* the empty text names nobody */
-                op.names[op.name_count++] = value;
-        }
-        e = tokenize_group(admin, &op, values, first, tokens);
-        if (e != ERR_OK)
-            return e;
-    }
-    return ERR_OK;
-}
-
-static enum err check_values(const struct class_def *def, const struct json *values,
-                             struct errmsg *msg)
-{
-    size_t max = def->identifies ? LIMIT_IDENTIFIER_MAX : LIMIT_VALUE_MAX;
-
-    for (size_t i = 0; i < json_count(values); i++) {
-        if (json_text_of(json_at(values, i)).len > max)
-            return errmsg_set(msg, ERR_TOO_LARGE, "value %zu is longer than %zu bytes", i + 1, max);
-    }
-    return ERR_OK;
-}
-
-static enum err cannot_tokenize(enum err e, const struct class_def *def, struct errmsg *msg)
-{
-    const char *format = format_name(def->format);
-
-    switch (e) {
-    case ERR_UNPROCESSABLE:
-        return errmsg_set(msg, e, "class %s: a value is not what the format %s is for", def->name,
-                          format);
-    case ERR_CONFLICT:
-        return errmsg_set(msg, e, "class %s: a value looks like a token of the class", def->name);
-    case ERR_EXHAUSTED:
-        return errmsg_set(msg, e,
-                          "class %s: every token of the format %s that fits the value was given "
-                          "out; tokens never come back, so that new values need a class with a "
-                          "wider format",
-                          def->name, format);
-    default:
-        return e;
-    }
-}
-
-static enum err run_tokenize(struct admin *admin, const struct json *request,
-                             struct json **ret_response, struct errmsg *msg)
-{
-    AUTO(json_free) struct json *tokens = json_new_list();
-    const struct class_def *def = NULL;
-    const struct json *values = NULL;
-    struct span class_name, subject;
-    struct json *map;
-    uint16_t domain = VAULT_DOMAIN_DEFAULT;
-    enum err e;
-
-    e = need_text(request, "class", &class_name, msg);
-    if (e == ERR_OK)
-        e = need_subject(request, &subject, msg);
-    if (e == ERR_OK)
-        e = read_domain(admin, request, &domain, msg);
-    if (e == ERR_OK)
-        e = need_texts(request, "values", &values, msg);
-    if (e != ERR_OK)
-        return e;
-    def = classes_find(admin->classes, class_name);
-    if (def == NULL)
-        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such class");
-    e = check_values(def, values, msg);
-    if (e != ERR_OK)
-        return e;
-    e = tokenize_all(admin, domain, def, subject, values, tokens);
-    if (e != ERR_OK)
-        return cannot_tokenize(e, def, msg);
-    map = json_new_map();
-    json_set(map, "tokens", TAKE(tokens));
-    *ret_response = map;
-    return ERR_OK;
-}
-
-/* ---- reveal ---- */
-
-/* Append what one token stands for, null when nothing; adds its size to *bytes. */
-static enum err reveal_one(struct vault_reader *reader, const struct vault_scope *scope,
-                           struct span token, struct buf *value, struct json *values, size_t *bytes)
-{
-    struct vault_value meta;
-    struct json *text;
-    enum err e;
-
-    buf_reset(value);
-    e = vault_reveal_as(reader, scope, token, value, &meta);
-    if (e == ERR_NOT_FOUND) {
-        json_add(values, json_new_null());
-        return ERR_OK;
-    }
-    if (e != ERR_OK)
-        return e;
-    text = json_new_text(buf_span(value));
-    if (text == NULL)
-        return ERR_CORRUPT; /* only UTF-8 is ever stored */
-    json_add(values, text);
-    *bytes += value->len;
-    return ERR_OK;
-}
-
-static enum err reveal_all(struct vault_reader *reader, const struct vault_scope *scope,
-                           const struct json *tokens, struct json *values)
-{
-    AUTO(buf_done) struct buf value = {.max = 0};
-    size_t bytes = 0;
-    enum err e;
-
-    buf_init_secret(&value, LIMIT_VALUE_MAX + 1); /* opening a row wants one byte more */
-    e = vault_read_begin(reader);
-    if (e != ERR_OK)
-        return e;
-    for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
-        e = reveal_one(reader, scope, json_text_of(json_at(tokens, i)), &value, values, &bytes);
-    vault_read_end(reader);
-    return e;
-}
-
-static enum err run_reveal(struct admin *admin, const struct json *request,
-                           struct json **ret_response, struct errmsg *msg)
-{
-    AUTO(json_free) struct json *values = json_new_list();
-    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    const struct json *tokens = NULL;
-    struct vault_scope scope = {.domain = 0}; /* any, and any class */
-    struct json *map;
-    enum err e;
-
-    e = need_texts(request, "tokens", &tokens, msg);
-    if (e == ERR_OK)
-        e = read_domain(admin, request, &scope.domain, msg);
-    if (e == ERR_OK)
-        e = read_class(admin, request, &scope.class_id, msg);
-    if (e != ERR_OK)
-        return e;
-    e = vault_reader_open(admin->vault, &reader);
-    if (e != ERR_OK)
-        return e;
-    e = reveal_all(reader, &scope, tokens, values);
-    if (e != ERR_OK)
-        return which_class(e, msg);
-    map = json_new_map();
-    json_set(map, "values", TAKE(values));
     *ret_response = map;
     return ERR_OK;
 }
@@ -367,7 +75,7 @@ static enum err read_word(const struct json *request, const char *name, struct s
     enum err e = ERR_OK;
 
     if (json_get(request, name) != NULL)
-        e = need_text(request, name, &text, msg);
+        e = ops_need_text(request, name, &text, msg);
     if (e != ERR_OK)
         return e;
     if (text.len > WORD_MAX)
@@ -398,10 +106,10 @@ static enum err find_named(const struct admin *admin, struct vault_reader *reade
 {
     struct span subject;
     uint16_t domain = VAULT_DOMAIN_DEFAULT;
-    enum err e = need_subject(request, &subject, msg);
+    enum err e = ops_need_subject(request, &subject, msg);
 
     if (e == ERR_OK)
-        e = read_domain(admin, request, &domain, msg);
+        e = ops_read_domain(admin, request, &domain, msg);
     if (e != ERR_OK)
         return e;
     return no_such_subject(vault_read_subject(reader, domain, subject, ret_slot), msg);
@@ -422,9 +130,9 @@ static enum err find_person(const struct admin *admin, struct vault_reader *read
         return find_named(admin, reader, request, ret_slot, msg);
     if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL)
         return errmsg_set(msg, ERR_INVALID, "\"token\" says who is meant: no subject, no domain");
-    e = need_text(request, "token", &token, msg);
+    e = ops_need_text(request, "token", &token, msg);
     if (e == ERR_OK)
-        e = read_class(admin, request, &class_id, msg);
+        e = ops_read_class(admin, request, &class_id, msg);
     return e == ERR_OK ? no_such_owner(vault_read_owner(reader, class_id, token, ret_slot), msg)
                        : e;
 }
@@ -572,7 +280,7 @@ static enum err find_value(struct admin *admin, const struct json *request,
     scope.slot = op->slot;
     if (e == ERR_OK)
         e = vault_inspect_as(reader, &scope, op->token, &value);
-    e = e == ERR_CONFLICT ? which_class(e, msg) : cannot_rectify(e, msg);
+    e = e == ERR_CONFLICT ? ops_which_class(e, msg) : cannot_rectify(e, msg);
     vault_read_end(reader);
     if (e == ERR_OK) {
         op->class_id = value.class_id;
@@ -587,12 +295,12 @@ static enum err run_rectify(struct admin *admin, const struct json *request,
 {
     struct vault_rectify op = {.op = {.kind = VAULT_RECTIFY}};
     struct json *map;
-    enum err e = need_text(request, "token", &op.token, msg);
+    enum err e = ops_need_text(request, "token", &op.token, msg);
 
     if (e == ERR_OK)
-        e = need_text(request, "value", &op.value, msg);
+        e = ops_need_text(request, "value", &op.value, msg);
     if (e == ERR_OK)
-        e = read_class(admin, request, &op.class_id, msg);
+        e = ops_read_class(admin, request, &op.class_id, msg);
     if (e == ERR_OK)
         e = find_value(admin, request, &op, msg);
     if (e != ERR_OK)
@@ -626,7 +334,7 @@ static enum err run_receipt_show(struct admin *admin, const struct json *request
 {
     uint8_t number[VAULT_ID_BYTES];
     struct span text;
-    enum err e = need_text(request, "number", &text, msg);
+    enum err e = ops_need_text(request, "number", &text, msg);
 
     if (e != ERR_OK)
         return e;
@@ -765,8 +473,8 @@ static const struct operation {
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
-    {"tokenize", {"class", "subject", "domain", "values", NULL}, run_tokenize},
-    {"reveal", {"tokens", "domain", "class", NULL}, run_reveal},
+    {"tokenize", {"class", "subject", "domain", "values", NULL}, ops_tokenize},
+    {"reveal", {"tokens", "domain", "class", NULL}, ops_reveal},
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
      {"subject", "domain", "token", "class", "reason", "reference", NULL},

@@ -12,3 +12,27 @@ enum err ops_key_rotate(struct admin *admin, const struct json *request, struct 
                         struct errmsg *msg) MUST_CHECK;
 enum err ops_key_status(struct admin *admin, const struct json *request, struct json **ret_response,
                         struct errmsg *msg) MUST_CHECK;
+enum err ops_tokenize(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg) MUST_CHECK;
+enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,
+                    struct errmsg *msg) MUST_CHECK;
+
+/* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
+
+enum err ops_need_text(const struct json *request, const char *name, struct span *ret,
+                       struct errmsg *msg) MUST_CHECK;
+/* At most OPS_VALUES_MAX strings. */
+enum err ops_need_texts(const struct json *request, const char *name, const struct json **ret,
+                        struct errmsg *msg) MUST_CHECK;
+/* "subject": an identifier. */
+enum err ops_need_subject(const struct json *request, struct span *ret, struct errmsg *msg)
+    MUST_CHECK;
+/* "domain". *ret is the domain when none is named: set it before. */
+enum err ops_read_domain(const struct admin *admin, const struct json *request, uint16_t *ret,
+                         struct errmsg *msg) MUST_CHECK;
+/* "class": what a token is of. Without the member *ret is left alone. */
+enum err ops_read_class(const struct admin *admin, const struct json *request, uint16_t *ret,
+                        struct errmsg *msg) MUST_CHECK;
+/* What became of looking a token up: a typed one says its class to nobody, so that one of several is a
+ * CONFLICT with a message. */
+enum err ops_which_class(enum err e, struct errmsg *msg) MUST_CHECK;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations on values and tokens: tokenize, reveal.
+ * Runs on: worker threads and the command line; blocks. Holds: nothing; reveal opens the reader it
+ * needs. Invariant: as many answers as were asked for, in their order; reveal may stop early.
+ * Not here: rectification (ops.c). */
+#include "admin/ops_priv.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+/* ---- tokenize ---- */
+
+/* Values [first, first + count) as one operation of the vault; tokens are appended to the list. */
+static enum err tokenize_group(struct admin *admin, struct vault_tokenize *op,
+                               const struct json *values, size_t first, struct json *tokens)
+{
+    enum err e;
+
+    for (size_t i = 0; i < op->count; i++)
+        op->items[i].value = json_text_of(json_at(values, first + i));
+    e = vault_run(admin->vault, &op->op);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < op->count; i++) {
+        const struct token_text *t = &op->items[i].token;
+
+        json_add(tokens, json_new_text(span_of(t->bytes, t->len)));
+    }
+    return ERR_OK;
+}
+
+/* A value of a class that identifies names the subject as well, as it does on a route; an operation
+ * carries few names, so such values go in small groups. */
+static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct class_def *def,
+                             struct span subject, const struct json *values, struct json *tokens)
+{
+    size_t total = json_count(values), step = def->identifies ? VAULT_NAMES_MAX - 1 : total;
+    AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
+    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = domain};
+    uint16_t class_id = vault_class_id(admin->vault, def);
+
+    if (items == NULL)
+        return ERR_NO_SPACE;
+    for (size_t i = 0; i < total; i++) {
+        items[i].class_id = class_id;
+        items[i].kind = VALUE_STRING;
+    }
+    op.names[0] = subject;
+    for (size_t first = 0; first < total; first += op.count) {
+        enum err e;
+
+        op.items = items + first;
+        op.count = total - first < step ? total - first : step;
+        op.name_count = 1;
+        for (size_t i = 0; def->identifies && i < op.count; i++) {
+            struct span value = json_text_of(json_at(values, first + i));
+
+            if (value.len > 0) /* the empty text names nobody */
+                op.names[op.name_count++] = value;
+        }
+        e = tokenize_group(admin, &op, values, first, tokens);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
+}
+
+static enum err check_values(const struct class_def *def, const struct json *values,
+                             struct errmsg *msg)
+{
+    size_t max = def->identifies ? LIMIT_IDENTIFIER_MAX : LIMIT_VALUE_MAX;
+
+    for (size_t i = 0; i < json_count(values); i++) {
+        if (json_text_of(json_at(values, i)).len > max)
+            return errmsg_set(msg, ERR_TOO_LARGE, "value %zu is longer than %zu bytes", i + 1, max);
+    }
+    return ERR_OK;
+}
+
+static enum err cannot_tokenize(enum err e, const struct class_def *def, struct errmsg *msg)
+{
+    const char *format = format_name(def->format);
+
+    switch (e) {
+    case ERR_UNPROCESSABLE:
+        return errmsg_set(msg, e, "class %s: a value is not what the format %s is for", def->name,
+                          format);
+    case ERR_CONFLICT:
+        return errmsg_set(msg, e, "class %s: a value looks like a token of the class", def->name);
+    case ERR_EXHAUSTED:
+        return errmsg_set(msg, e,
+                          "class %s: every token of the format %s that fits the value was given "
+                          "out; tokens never come back, so that new values need a class with a "
+                          "wider format",
+                          def->name, format);
+    default:
+        return e;
+    }
+}
+
+enum err ops_tokenize(struct admin *admin, const struct json *request,
+                             struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *tokens = json_new_list();
+    const struct class_def *def = NULL;
+    const struct json *values = NULL;
+    struct span class_name, subject;
+    struct json *map;
+    uint16_t domain = VAULT_DOMAIN_DEFAULT;
+    enum err e;
+
+    e = ops_need_text(request, "class", &class_name, msg);
+    if (e == ERR_OK)
+        e = ops_need_subject(request, &subject, msg);
+    if (e == ERR_OK)
+        e = ops_read_domain(admin, request, &domain, msg);
+    if (e == ERR_OK)
+        e = ops_need_texts(request, "values", &values, msg);
+    if (e != ERR_OK)
+        return e;
+    def = classes_find(admin->classes, class_name);
+    if (def == NULL)
+        return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such class");
+    e = check_values(def, values, msg);
+    if (e != ERR_OK)
+        return e;
+    e = tokenize_all(admin, domain, def, subject, values, tokens);
+    if (e != ERR_OK)
+        return cannot_tokenize(e, def, msg);
+    map = json_new_map();
+    json_set(map, "tokens", TAKE(tokens));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+/* ---- reveal ---- */
+
+/* Append what one token stands for, null when nothing; adds its size to *bytes. */
+static enum err reveal_one(struct vault_reader *reader, const struct vault_scope *scope,
+                           struct span token, struct buf *value, struct json *values, size_t *bytes)
+{
+    struct vault_value meta;
+    struct json *text;
+    enum err e;
+
+    buf_reset(value);
+    e = vault_reveal_as(reader, scope, token, value, &meta);
+    if (e == ERR_NOT_FOUND) {
+        json_add(values, json_new_null());
+        return ERR_OK;
+    }
+    if (e != ERR_OK)
+        return e;
+    text = json_new_text(buf_span(value));
+    if (text == NULL)
+        return ERR_CORRUPT; /* only UTF-8 is ever stored */
+    json_add(values, text);
+    *bytes += value->len;
+    return ERR_OK;
+}
+
+static enum err reveal_all(struct vault_reader *reader, const struct vault_scope *scope,
+                           const struct json *tokens, struct json *values)
+{
+    AUTO(buf_done) struct buf value = {.max = 0};
+    size_t bytes = 0;
+    enum err e;
+
+    buf_init_secret(&value, LIMIT_VALUE_MAX + 1); /* opening a row wants one byte more */
+    e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
+        e = reveal_one(reader, scope, json_text_of(json_at(tokens, i)), &value, values, &bytes);
+    vault_read_end(reader);
+    return e;
+}
+
+enum err ops_reveal(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *values = json_new_list();
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    const struct json *tokens = NULL;
+    struct vault_scope scope = {.domain = 0}; /* any, and any class */
+    struct json *map;
+    enum err e;
+
+    e = ops_need_texts(request, "tokens", &tokens, msg);
+    if (e == ERR_OK)
+        e = ops_read_domain(admin, request, &scope.domain, msg);
+    if (e == ERR_OK)
+        e = ops_read_class(admin, request, &scope.class_id, msg);
+    if (e != ERR_OK)
+        return e;
+    e = vault_reader_open(admin->vault, &reader);
+    if (e != ERR_OK)
+        return e;
+    e = reveal_all(reader, &scope, tokens, values);
+    if (e != ERR_OK)
+        return ops_which_class(e, msg);
+    map = json_new_map();
+    json_set(map, "values", TAKE(values));
+    *ret_response = map;
+    return ERR_OK;
+}
