@@ -6,13 +6,11 @@
 #include "admin/ops.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "admin/ops_priv.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "retention/proof.h"
