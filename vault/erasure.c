@@ -27,15 +27,32 @@ static enum err find_named(struct writer *w, const struct vault_erase *op, uint6
     return store_name_get(w->store, mac, ret_slot);
 }
 
+/* Whose key it is. A damaged slot does not say, but the database does: who has lost the key to his
+ * values can have them erased all the same. */
+static enum err find_subject(struct writer *w, uint64_t slot, struct store_subject *ret)
+{
+    const struct keycache_entry *entry = NULL;
+    enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
+
+    if (e == ERR_CORRUPT && slot >= SLAB_FIRST_SLOTS &&
+        store_subject_get(w->store, slot, ret) == ERR_OK)
+        return ERR_OK;
+    if (e != ERR_OK)
+        return e;
+    memcpy(ret->id, entry->subject, VAULT_ID_BYTES);
+    ret->domain = (uint16_t)entry->domain;
+    return ERR_OK;
+}
+
 static enum err find(struct writer *w, const struct vault_erase *op, struct ledger_record *ret,
                      uint16_t *ret_domain)
 {
-    const struct keycache_entry *entry = NULL;
+    struct store_subject subject;
     uint64_t slot = op->slot;
     enum err e = slot == 0 ? find_named(w, op, &slot) : ERR_OK;
 
     if (e == ERR_OK)
-        e = subject_key(w->v->slab, w->keys, slot, &entry);
+        e = find_subject(w, slot, &subject);
     if (e != ERR_OK)
         return e;
     *ret = (struct ledger_record){
@@ -45,8 +62,8 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
         .cutoff_ms = clock_now_ms(),
     };
     secret_random(ret->erasure, sizeof(ret->erasure));
-    memcpy(ret->subject, entry->subject, VAULT_ID_BYTES);
-    *ret_domain = (uint16_t)entry->domain;
+    memcpy(ret->subject, subject.id, VAULT_ID_BYTES);
+    *ret_domain = subject.domain;
     return ERR_OK;
 }
 

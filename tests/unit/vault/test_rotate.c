@@ -249,6 +249,39 @@ Test(rotate, that_cannot_enter_the_ledger_does_not_end)
     assert_all();
 }
 
+Test(rotate, ends_when_the_person_whose_key_is_damaged_has_been_erased)
+{
+    struct vault_erasure erasure;
+    struct vault_verification found;
+    uint64_t slot = 0;
+    size_t deleted = 0;
+    bool more = true;
+    enum err e = ERR_OK;
+    char value[16];
+
+    cr_assert_eq(fixture_subject(&f, "p7", &slot), ERR_OK);
+    reopen(); /* no cache has the key */
+    scratch_flip(fixture_path(&f, "keys.slab"), SLAB_HEADER_BYTES + slot * SLAB_SLOT_BYTES + 70,
+                 0x08);
+    cr_assert_eq(fixture_reveal(&f, &tokens[7], value, sizeof(value)), ERR_CORRUPT);
+    cr_assert_eq(begin(), ERR_OK);
+    while (more && e == ERR_OK)
+        e = step(1000, &more);
+    cr_assert(e == ERR_CORRUPT && more);
+    cr_assert_eq(fixture_erase(&f, "p7", &erasure), ERR_OK);
+    cr_assert_eq(erasure.slot, slot);
+    cr_assert_eq(fixture_sweep(&f, slot, &deleted), ERR_OK);
+    cr_assert_eq(deleted, 1);
+    cr_assert_eq(vault_erasure_verify(f.v, &erasure, &found), ERR_OK);
+    cr_assert(found.slot_zero && found.samples_unreadable && found.key_absent);
+    vault_erasure_done(&erasure);
+    finish(1000);
+    drop_old_root();
+    reopen();
+    cr_assert_eq(fixture_reveal(&f, &tokens[7], value, sizeof(value)), ERR_NOT_FOUND);
+    cr_assert(fixture_reveals(&f, &tokens[8], "p8"));
+}
+
 /* ---- crashes ---- */
 
 static const char *const points[] = {
