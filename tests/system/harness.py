@@ -559,8 +559,9 @@ class Lethe:
         fields = dict(headers)
         if caller:
             fields["Lethe-Key"] = self.keys[caller]
-            if len(CALLERS[caller][0]) > 1:
-                fields.setdefault("Lethe-Purpose", CALLERS[caller][0][0])
+            purposes = self.config["callers"][caller]["purposes"]
+            if len(purposes) > 1:
+                fields.setdefault("Lethe-Purpose", purposes[0])
         with self.connect(tls, timeout) as conn:
             return conn.request(method, target, body, fields)
 
