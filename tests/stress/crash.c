@@ -308,8 +308,10 @@ static void finish_open(struct vault *v)
     size_t count = 0;
 
     REQUIRE(vault_erasures_open(v, &list, &count) == ERR_OK);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         finish(v, &list[i]);
+        vault_erasure_done(&list[i]);
+    }
     free(list);
 }
 

@@ -60,6 +60,7 @@ Test(restore, the_erased_stay_erased_and_the_others_read)
     cr_assert_not(reads(&r, &later, "later"), "stored after the backup");
     cr_assert_eq(vault_erasures_open(r.f.v, &open, &count), ERR_OK);
     cr_assert_eq(count, 1, "its rows are there again, to be swept");
+    vault_erasure_done(&open[0]);
     free(open);
 }
 
