@@ -61,6 +61,8 @@ static size_t open_count(void)
     size_t count = 0;
 
     cr_assert_eq(vault_erasures_open(f.v, &list, &count), ERR_OK);
+    for (size_t i = 0; i < count; i++)
+        vault_erasure_done(&list[i]);
     free(list);
     return count;
 }
@@ -378,6 +380,7 @@ Test(erasure, it_stays_open_until_it_is_closed)
     fixture_close(&f);
     cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_eq(open_count(), 0);
+    vault_erasure_done(&list[0]);
     free(list);
     vault_erasure_done(&erasure);
 }
@@ -540,6 +543,7 @@ Test(erasure, killed_at_any_step_it_ends_in_the_same_state)
         cr_assert_eq(fixture_stats(&f, f.note).items, 0);
         cr_assert_eq(fixture_stats(&f, f.email).items, 0);
         cr_assert_eq(fixture_stats(&f, f.phone).items, 1);
+        vault_erasure_done(&list[0]);
         free(list);
     }
 }
