@@ -3,7 +3,7 @@
  *
  *   key.status gives {"epoch", "since", "age_days", "policy", "due", "overdue", "provider",
  *     "previous_provider"?, "versions": [EPOCH, ...] or, when the provider cannot be asked,
- *     "provider_error", "rotation": {"state": "none"|"running"|"interrupted"|"waiting"|"failed",
+ *     "provider_error", "sealed", "rotation": {"state": "none"|"running"|"interrupted"|"waiting"|"failed",
  *     "error"?, "message"?, "from"?, "slots", "rewrapped"}}
  *
  * "since" is when the last rotation ended (before any: when the store was made).
@@ -114,6 +114,7 @@ enum err ops_key_status(struct admin *admin, const struct json *request UNUSED,
     json_set_int(map, "epoch", vault.epoch);
     set_age(map, admin->keys, vault.epoch_began_ms);
     set_provider(map, admin->keys);
+    json_set_bool(map, "sealed", vault_is_sealed(admin->vault));
     json_set(map, "rotation", rotation_map(&rotation, &vault));
     *ret_response = map;
     return ERR_OK;

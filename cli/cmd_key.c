@@ -31,6 +31,7 @@ static bool needs_attention(const struct json *status)
 {
     return json_bool_of(json_get(status, "overdue"), false) ||
            json_get(status, "provider_error") != NULL ||
+           json_bool_of(json_get(status, "sealed"), false) ||
            (!is_state(status, "none") && !is_state(status, "running")) ||
            (is_state(status, "none") && json_count(json_get(status, "versions")) > 1);
 }
@@ -89,6 +90,8 @@ static void append_status(struct buf *out, const struct json *status)
     append_line(out, "previous", text_of(status, "previous_provider"));
     append_line(out, "problem", text_of(status, "provider_error"));
     append_versions(out, json_get(status, "versions"));
+    append_line(out, "sealed",
+                json_bool_of(json_get(status, "sealed"), false) ? "yes: requests get 503" : "");
     (void)snprintf(text, sizeof(text),
                    "%s, %" PRId64 " of %" PRId64 " keys wrapped under this epoch",
                    text_of(rotation, "state"), json_int_of(json_get(rotation, "rewrapped"), 0),

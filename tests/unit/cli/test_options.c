@@ -60,6 +60,27 @@ Test(options, are_all_understood)
     cr_assert(o.json);
 }
 
+Test(options, name_a_descriptor_for_passphrases_wherever_a_configuration_is_named)
+{
+    struct options o;
+    struct errmsg msg;
+
+    cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "--json"), ERR_INVALID);
+    cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "x"), ERR_OK);
+    cr_assert(o.passphrase_fd == -1 && !o.config_given && !o.progress);
+    cr_assert_eq(PARSE(OPTION_CONFIG | OPTION_PROGRESS, &o, &msg, "--passphrase-fd", "5", "-c", "f",
+                       "--progress"),
+                 ERR_OK);
+    cr_assert(o.passphrase_fd == 5 && o.config_given && o.progress);
+    cr_assert_eq(PARSE(OPTION_JSON, &o, &msg, "--passphrase-fd", "5"), ERR_INVALID);
+    cr_assert_not_null(strstr(msg.text, "--passphrase-fd"), "%s", msg.text);
+    cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "--passphrase-fd", "hunter2hunter2"), ERR_INVALID);
+    cr_assert(strstr(msg.text, "--passphrase-fd") != NULL && strstr(msg.text, "hunter") == NULL,
+              "%s", msg.text);
+    cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "--passphrase", "hunter2hunter2"), ERR_INVALID);
+    cr_assert_null(strstr(msg.text, "hunter"), "%s", msg.text);
+}
+
 Test(options, may_stand_before_and_behind_arguments)
 {
     struct options o;

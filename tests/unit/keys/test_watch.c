@@ -158,6 +158,25 @@ Test(watch, seals_when_the_lease_is_over_and_unseals_when_access_is_back)
     cr_assert_eq(b.fake->loads, 1);
 }
 
+Test(watch, counts_the_lease_from_the_last_yes)
+{
+    AUTO(bench_stop) struct bench b;
+    int64_t until_ms;
+
+    bench_start(&b);
+    for (until_ms = clock_mono_ms() + 1100; clock_mono_ms() < until_ms;)
+        continue;
+    (void)watch_pass(b.watch);
+    b.fake->check = ERR_IO;
+    b.fake->health.lease_ms = 1000;
+    (void)watch_pass(b.watch);
+    cr_assert(!vault_is_sealed(b.rig.vault), "it was there a moment ago");
+    for (until_ms = clock_mono_ms() + 1100; clock_mono_ms() < until_ms;)
+        continue;
+    (void)watch_pass(b.watch);
+    cr_assert(vault_is_sealed(b.rig.vault));
+}
+
 Test(watch, stays_sealed_when_another_key_comes_back)
 {
     AUTO(bench_stop) struct bench b;
