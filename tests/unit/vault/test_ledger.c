@@ -560,3 +560,39 @@ Test(ledger, closing_takes_null)
 
     ledger_close(&l);
 }
+
+/* ---- several at once ---- */
+
+Test(ledger, several_records_make_one_chain_with_those_that_come_alone)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    AUTO(ledger_close) struct ledger *l = open_with(&s, 2);
+    struct ledger_record records[11];
+
+    for (uint64_t i = 0; i < COUNT_OF(records); i++)
+        records[i] = erase_record(20 + i);
+    cr_assert_eq(ledger_append_all(l, records, 10), ERR_OK);
+    cr_assert_eq(ledger_append_all(l, records, 0), ERR_OK);
+    for (uint64_t i = 0; i < 10; i++)
+        cr_assert_eq(records[i].seq, 4 + i);
+    cr_assert_eq(ledger_append(l, &records[10]), ERR_OK);
+    cr_assert_eq(records[10].seq, 14);
+    ledger_close(&l);
+    assert_opens(scratch_path(&s, "ledger.log"), 14);
+}
+
+Test(ledger, of_several_records_those_stay_whose_sector_was_written)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    AUTO(ledger_close) struct ledger *l = open_with(&s, 1);
+    struct ledger_record records[6];
+
+    for (uint64_t i = 0; i < COUNT_OF(records); i++)
+        records[i] = erase_record(20 + i);
+    limit_file(5 * LEDGER_RECORD_BYTES); /* two in the first sector, one of the next */
+    cr_assert_neq(ledger_append_all(l, records, COUNT_OF(records)), ERR_OK);
+    limit_file(1 << 20);
+    cr_assert_eq(ledger_seq(l), 4);
+    ledger_close(&l);
+    assert_opens(scratch_path(&s, "ledger.log"), 4);
+}

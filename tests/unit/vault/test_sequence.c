@@ -277,6 +277,16 @@ static void keep(void)
     cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
 }
 
+static uint64_t index_of(const char *value)
+{
+    const struct vault_item item = {
+        .class_id = class_id("long"), .kind = VALUE_STRING, .value = span_str(value)};
+    uint64_t index = 0;
+
+    cr_assert_eq(vault__typed_index(f.v, &item, &index), ERR_OK);
+    return index;
+}
+
 Test(sequence, older_files_put_back_give_no_number_again)
 {
     AUTO(mem_free) struct given *given = mem_alloc(sizeof(*given));
@@ -296,15 +306,42 @@ Test(sequence, older_files_put_back_give_no_number_again)
     restore();
     cr_assert(reveals("long", &given->tokens[0], "12345678"));
     cr_assert_eq(reveal_result("long", &given->tokens[20]), ERR_NOT_FOUND);
-    /* Shapes come in another order now. */
+    /* Shapes come in another order now; an index that rows had is not another shape's. */
     token = store("long", "carl", "1234567");
     must_be_new(given, &token);
+    cr_assert_eq(index_of("1234567"), 3);
     for (size_t n = 0; n < 40; n++) {
         token = store("long", "carl", "123");
         must_be_new(given, &token);
         token = store("long", "carl", "12345678");
         must_be_new(given, &token);
     }
+}
+
+Test(sequence, a_ledger_from_before_a_block_is_refused)
+{
+    (void)store("long", "ada", "12345678");
+    fixture_close(&f);
+    copy_file(fixture_path(&f, "ledger.log"), fixture_path(&f, "ledger.kept"));
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    (void)store("long", "ada", "12345678");
+    fixture_close(&f);
+    copy_file(fixture_path(&f, "ledger.kept"), fixture_path(&f, "ledger.log"));
+    cr_assert_eq(fixture_open(&f), ERR_CORRUPT);
+    cr_assert_not_null(strstr(f.msg.text, "ledger.log"), "%s", f.msg.text);
+}
+
+/* Numbers of typed rows are their own: those of the other classes do not go on behind them. */
+Test(sequence, typed_rows_use_up_no_row_numbers)
+{
+    struct token_text token;
+    struct token_ref ref;
+
+    (void)store("long", "ada", "12345678");
+    typed_restart();
+    token = store("note", "ada", "x");
+    cr_assert_eq(token_read(fixture_span(&token), f.v->locator_key, &ref), ERR_OK);
+    cr_assert_lt(ref.row, UINT64_C(1) << 32);
 }
 
 Test(sequence, a_store_from_before_its_typed_classes_gives_no_number_again)

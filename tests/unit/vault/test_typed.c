@@ -245,17 +245,21 @@ Test(typed, values_are_gone_when_their_time_is_over)
 /* Rows of several sequences do not lie in the order in which they fall due. */
 Test(typed, what_is_due_is_purged_whatever_its_shape)
 {
-    size_t deleted = 0;
+    const int64_t start_ms = INT64_C(1800000000000), day_ms = INT64_C(86400) * 1000;
+    size_t deleted = 0, total = 0;
 
-    clock_test_set_ms(INT64_C(1800000000000));
-    (void)store("pan", "ada", "4111111111111111"); /* the first shape */
-    clock_test_set_ms(INT64_C(1800000000000) + INT64_C(200) * 86400 * 1000);
-    (void)store("pan", "bert", "4111111111111111"); /* its rows come first ... */
-    clock_test_set_ms(INT64_C(1800000000000) + INT64_C(100) * 86400 * 1000);
-    (void)store("pan", "carl", "378282246310005"); /* ... and this one is due before */
-    clock_test_set_ms(INT64_C(1800000000000) + INT64_C(470) * 86400 * 1000);
-    cr_assert_eq(fixture_purge(&f, class_id("pan"), 100, &deleted), ERR_OK);
-    cr_assert_eq(deleted, 2);
+    clock_test_set_ms(start_ms);
+    (void)store("pan", "ada", "4111111111111111");
+    clock_test_set_ms(start_ms + 100 * day_ms);
+    (void)store("pan", "bert", "378282246310005"); /* another shape: behind all of the first */
+    clock_test_set_ms(start_ms + 200 * day_ms);
+    (void)store("pan", "carl", "4111111111111111"); /* between the two, and due last */
+    clock_test_set_ms(start_ms + 470 * day_ms);
+    for (int batch = 0; batch < 3; batch++) {
+        cr_assert_eq(fixture_purge(&f, class_id("pan"), 1, &deleted), ERR_OK);
+        total += deleted;
+    }
+    cr_assert_eq(total, 2);
     cr_assert_eq(stats("pan").items, 1);
 }
 
@@ -407,4 +411,46 @@ Test(ambiguous, a_token_that_lives_under_two_classes_wants_its_class)
     erase("bert");
     (void)snprintf(value, sizeof(value), "1%zu", i);
     cr_assert(reveals("", &a[i], value), "only one is left");
+}
+
+/* ---- rectification ---- */
+
+static enum err rectify(const char *class_name, const struct token_text *token, const char *value)
+{
+    struct vault_rectify op = {.op.kind = VAULT_RECTIFY,
+                               .token = fixture_span(token),
+                               .class_id = class_name[0] == '\0' ? 0 : class_id(class_name),
+                               .kind = VALUE_STRING,
+                               .value = span_str(value)};
+
+    return vault_run(f.v, &op.op);
+}
+
+Test(typed, a_value_is_rectified_behind_its_token)
+{
+    struct token_text random = store("pan", "ada", "4111111111111111");
+    struct token_text equal = store("iban", "ada", "DE89370400440532013000"), found;
+
+    for (int i = 0; i < 3; i++) /* the reader remembers the rows */
+        cr_assert(reveals("pan", &random, "4111111111111111"));
+    cr_assert_eq(rectify("pan", &random, "5500005555555559"), ERR_OK);
+    cr_assert(reveals("pan", &random, "5500005555555559"));
+    cr_assert_eq(rectify("", &equal, "DE75512108001245126199"), ERR_OK, "the class is found");
+    cr_assert(reveals("iban", &equal, "DE75512108001245126199"));
+    cr_assert_eq(find("iban", VALUE_STRING, "DE75512108001245126199", &found), ERR_OK);
+    cr_assert(same(&found, &equal));
+    cr_assert_eq(find("iban", VALUE_STRING, "DE89370400440532013000", &found), ERR_NOT_FOUND);
+}
+
+Test(typed, a_rectified_value_fits_its_class_and_a_deterministic_token_its_value)
+{
+    struct token_text pan = store("pan", "ada", "4111111111111111");
+    struct token_text member = store("member", "ada", "12345678");
+
+    cr_assert_eq(rectify("pan", &pan, "no card"), ERR_UNPROCESSABLE);
+    cr_assert_eq(rectify("iban", &pan, "DE75512108001245126199"), ERR_NOT_FOUND);
+    cr_assert_eq(rectify("member", &member, "123456789"), ERR_CONFLICT, "another shape");
+    cr_assert_eq(rectify("member", &member, "87654321"), ERR_OK);
+    cr_assert(reveals("pan", &pan, "4111111111111111"));
+    cr_assert(reveals("member", &member, "87654321"));
 }
