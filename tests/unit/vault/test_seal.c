@@ -13,7 +13,7 @@
 #include "tests/support/vault_fixture.h"
 #include "vault/vault_priv.h"
 
-enum { PEOPLE = 20, NEEDLE = 16, NEEDLES_MAX = 16, CHUNK = 1 << 20 };
+enum { PEOPLE = 20, NEEDLE = 16, NEEDLES_MAX = 16, CHUNK = 1 << 20, MAPPED_MAX = 1 << 30 };
 
 static struct vault_fixture f;
 static struct token_text tokens[PEOPLE];
@@ -271,9 +271,13 @@ static bool is_here(const uint8_t *at, const struct needle *n)
 
 static void search_window(size_t len)
 {
+    bool begins[256] = {false};
+
+    for (size_t k = 0; k < needle_count; k++)
+        begins[needles[k].masked[0] ^ 0x5a] = true;
     for (size_t i = 0; i + NEEDLE <= len; i++)
-        for (size_t k = 0; k < needle_count; k++)
-            if ((window[i] ^ 0x5a) == needles[k].masked[0] && is_here(window + i, &needles[k]))
+        for (size_t k = 0; begins[window[i]] && k < needle_count; k++)
+            if (is_here(window + i, &needles[k]))
                 needles[k].found++;
 }
 
@@ -290,6 +294,8 @@ static void search_memory(void)
         needles[k].found = 0;
     while (fgets(line, sizeof(line), maps) != NULL) {
         if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || rights[0] != 'r')
+            continue;
+        if (to - from > MAPPED_MAX) /* the shadow of a sanitizer: no copy of anything */
             continue;
         for (unsigned long at = from; at < to; at += CHUNK - NEEDLE) {
             ssize_t got;
