@@ -192,6 +192,45 @@ def test_vault_that_may_not_destroy_leaves_it_to_the_operator(env):
     equal(lethe.stop(), 0, "exit code")
 
 
+def answer(lethe):
+    return lethe.request("GET", "/users/7", caller="officer")
+
+
+def test_vault_seals_when_its_lease_ends_and_opens_when_the_server_is_back(env):
+    stub, app = Transit(env), Recorder(env)
+    lethe = Keeper(env, app.url)
+    lethe.hold(stub.root_key(lease="3s"))
+    lethe.start()
+    equal(lethe.request("PUT", "/users/7", PERSON).status, 200, "PUT")
+    equal(answer(lethe).json(), PERSON, "GET")
+    stub.kill()
+    equal(answer(lethe).json(), PERSON, "GET within the lease")
+    until("the vault to be sealed", 30, lambda: answer(lethe).status == 503)
+    seen = app.count()
+    equal(lethe.request("PUT", "/users/8", PERSON).status, 503, "PUT while sealed")
+    check(PERSON["note"] not in repr(answer(lethe)), "a value while sealed")
+    # a GET holds no value, and its answer is withheld
+    equal([r for r in app.requests[seen:] if r.method != "GET"], [], "forwarded while sealed")
+    stub.start()
+    until("the vault to be open again", 30, lambda: answer(lethe).status == 200)
+    equal(answer(lethe).json(), PERSON, "GET once it is back")
+    equal(lethe.stop(), 0, "exit code")
+
+
+def test_vault_seals_at_once_when_its_access_is_taken_away(env):
+    stub, app = Transit(env), Recorder(env)
+    lethe = Keeper(env, app.url)
+    lethe.hold(stub.root_key(lease="6s"))
+    lethe.start()
+    equal(lethe.request("PUT", "/users/7", PERSON).status, 200, "PUT")
+    stub.order("decrypt status 403")
+    until("the vault to be sealed", 5, lambda: answer(lethe).status == 503)
+    stub.order("")
+    until("the vault to be open again", 30, lambda: answer(lethe).status == 200)
+    equal(answer(lethe).json(), PERSON, "GET")
+    equal(lethe.stop(), 0, "exit code")
+
+
 def test_pkcs11(env):
     extra, root_key = token_of_softhsm(env)
     app = Recorder(env)

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "keys/envelope.h"
+#include "keys/pkcs11_token_priv.h"
 #include "tests/unit/keys/pkcs11_rig.h"
 #include "tests/unit/keys/provider_rig.h"
 
@@ -262,6 +263,34 @@ Test(pkcs11, binds_a_line_to_its_epoch)
     cr_assert_eq(chmod(p.file, 0600), 0);
     scratch_write(p.file, (size_t)(digit + 1 - text), "3", 1);
     expect_no_key(&p, "does not have the key lethe-3");
+}
+
+Test(pkcs11, opens_a_sealing_only_with_what_was_bound_to_it)
+{
+    AUTO(hsm_done) struct hsm_rig hsm = hsm_new();
+    AUTO(pkcs11__token_free) struct pkcs11_token *token = NULL;
+    AUTO(secret_free) uint8_t *clear = secret_alloc(64);
+    AUTO(mem_free) char *source = NULL;
+    const struct pkcs11_name name = {.label = "k-1", .id = {1}};
+    struct pkcs11_sealing how = {.name = &name, .associated = SPAN_LIT("epoch 1")};
+    uint8_t sealed[8 + PKCS11_TAG_BYTES];
+    struct errmsg msg = {""};
+
+    token = pkcs11__token_new("pkcs11:token=box;object=k?module-path=" SOFTHSM
+                              "&pin-source=file:///nowhere",
+                              &source, &msg);
+    cr_assert_not_null(token, "%s", msg.text);
+    cr_expect_str_eq(source, "/nowhere");
+    pkcs11__token_set_pin(token, scratch_path(&hsm.s, "pin"));
+    cr_assert_eq(pkcs11__open(token, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(pkcs11__key_make(token, &name, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(pkcs11__seal(token, &how, (const uint8_t *)"12345678", 8, sealed, &msg), ERR_OK);
+    cr_expect_eq(pkcs11__unseal(token, &how, sealed, sizeof(sealed), clear, &msg), ERR_OK, "%s",
+                 msg.text);
+    cr_expect_eq(memcmp(clear, "12345678", 8), 0);
+    how.associated = SPAN_LIT("epoch 2");
+    cr_expect_neq(pkcs11__unseal(token, &how, sealed, sizeof(sealed), clear, &msg), ERR_OK);
+    pkcs11__close(token);
 }
 
 /* ---- what is missing or wrong ---- */
