@@ -190,18 +190,24 @@ Test(backup, leaves_nothing_when_it_fails)
 /* A page of the database that is not what SQLite wrote: found before the copy gets its name. */
 Test(backup, refuses_to_copy_a_damaged_database)
 {
-    uint8_t junk[256];
-    const char *db = fixture_path(&r.f, VAULT_DB);
+    static uint8_t page[4096];
+    char db[128];
+    size_t hit = 0;
 
-    for (int i = 0; i < 200; i++)
+    (void)snprintf(db, sizeof(db), "%s", fixture_path(&r.f, VAULT_DB));
+    for (int i = 0; i < 400; i++)
         (void)store_person(&r, "ada");
     fixture_close(&r.f);
-    memset(junk, 0xa5, sizeof(junk));
-    for (size_t page = 2; page * 4096 < scratch_size(db); page++)
-        if (page % 3 == 0)
-            scratch_write(db, page * 4096, junk, sizeof(junk));
-    if (fixture_open(&r.f) != ERR_OK)
-        return; /* noticed even earlier */
+    for (size_t at = 4096; at < scratch_size(db) && hit == 0; at += sizeof(page)) {
+        cr_assert_eq(scratch_read(db, at, page, sizeof(page)), sizeof(page));
+        if (page[0] == 13 && page[3] * 256 + page[4] > 20) { /* a leaf full of rows */
+            memset(page + 8, 0xff, 16);                      /* where its first cells are */
+            scratch_write(db, at, page, sizeof(page));
+            hit = at;
+        }
+    }
+    cr_assert_neq(hit, 0);
+    reopen(&r);
     ASSERT_REFUSED(&r, backup_now(&r), ERR_CORRUPT, "is damaged");
     cr_assert_eq(count_files(r.data, "vault*"), 0);
 }

@@ -367,7 +367,7 @@ Test(restore, refuses_keys_older_than_the_data)
     must_backup(&r);
     fixture_close(&r.f);
     ASSERT_REFUSED(&r, restore_from(&r, r.last.data_file, old_slab, NULL, true), ERR_CORRUPT,
-                   "is older than");
+                   "rows would be without their keys");
 }
 
 Test(restore, names_both_epochs_when_the_keys_epoch_has_ended)
@@ -434,4 +434,35 @@ Test(restore, refuses_an_older_ledger_by_what_the_mirror_knows)
     (void)unlink(fixture_path(&r.f, VAULT_LEDGER));
     ASSERT_REFUSED(&r, restore_from(&r, r.last.data_file, r.last.keys_file, old, false),
                    ERR_CORRUPT, "would be undone");
+    cr_assert_not(is_there(r.f.dir, VAULT_LEDGER), "refused before anything was changed");
+}
+
+/* As long as the backup wants, but grown another way since. */
+Test(restore, refuses_a_ledger_that_went_another_way)
+{
+    const struct root_keys roots = {{r.f.root}, 1};
+    AUTO(slab_close) struct slab *slab = NULL;
+    AUTO(ledger_close) struct ledger *l = NULL;
+    uint8_t key[CRYPTO_KEY_BYTES];
+    char fork[128];
+
+    (void)store_person(&r, "ada");
+    copy_of(fixture_path(&r.f, VAULT_LEDGER), "fork.log", fork);
+    erase_person(&r, "ada");
+    must_backup(&r);
+    fixture_close(&r.f);
+    cr_assert_eq(slab_open(fixture_path(&r.f, VAULT_SLAB), &roots, &slab, &r.msg), ERR_OK);
+    cr_assert_eq(vault__own_key(slab, SLAB_SLOT_LEDGER, SLAB_LEDGER, key), ERR_OK);
+    cr_assert_eq(ledger_open(fork, key, slab_store_id(slab), &l, &r.msg), ERR_OK);
+    while (ledger_seq(l) < r.last.ledger_entries + 2) {
+        struct ledger_record record = {.kind = LEDGER_RESERVED, .slot = 100};
+
+        cr_assert_eq(ledger_append(l, &record), ERR_OK);
+    }
+    ledger_close(&l);
+    slab_close(&slab);
+    remove_store();
+    (void)unlink(fixture_path(&r.f, VAULT_LEDGER));
+    ASSERT_REFUSED(&r, restore_from(&r, r.last.data_file, r.last.keys_file, fork, false),
+                   ERR_CORRUPT, "went another way");
 }
