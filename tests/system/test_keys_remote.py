@@ -154,6 +154,29 @@ def test_vault_by_token(env):
     secrets_are_nowhere(lethe, ["s.operator-token-1"])
 
 
+def test_a_server_is_sealed_when_vault_is_gone_for_longer_than_the_lease(env):
+    stub, app = Transit(env), Recorder(env)
+    lethe = Keeper(env, app.url)
+    lethe.hold(stub.root_key(lease="2s", timeout="1s"))
+    lethe.start()
+
+    def fate():
+        return lethe.request("GET", "/users/7", caller="officer").status
+
+    equal(lethe.request("PUT", "/users/7", PERSON).status, 200, "PUT")
+    for order in ("* status 503", "decrypt status 403"):
+        stub.order(order)
+        until("the vault to be sealed", 30, lambda: fate() == 503)
+        equal(lethe.request("PUT", "/users/8", PERSON).status, 503, "PUT into a sealed vault")
+        result = lethe.cli("key", "status")
+        equal(result.returncode, 3, f"key status ({result.stdout} {result.stderr})")
+        check("sealed" in result.stdout, result.stdout)
+        stub.order("")
+        until("the vault to be unsealed", 30, lambda: fate() == 200)
+        equal(lethe.request("GET", "/users/7", caller="officer").json(), PERSON, "GET")
+    check('"event":"sealed"' in lethe.process.output(), "the log does not say so")
+
+
 def test_vault_that_fails_starts_nothing(env):
     stub = Transit(env)
     lethe = Keeper(env)
