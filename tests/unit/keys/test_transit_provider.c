@@ -267,7 +267,8 @@ Test(vault_provider, asks_the_operator_no_more_once_he_destroyed_it_himself)
     must_add(&p, 1, &one);
     rig_order(&p.stub, "/trim status 403");
     cr_expect_eq(rig_drop(&p.r, 1), ERR_UNSUPPORTED);
-    rig_order(&p.stub, "keys/lethe text {\"data\":{\"type\":\"aes256-gcm96\","
+    rig_order(&p.stub, "/trim status 403\n/config status 403\n"
+                       "keys/lethe text {\"data\":{\"type\":\"aes256-gcm96\","
                        "\"latest_version\":3,\"min_available_version\":3}}");
     cr_expect_eq(rig_drop(&p.r, 1), ERR_OK, "%s", p.r.msg.text);
 }
