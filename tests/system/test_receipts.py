@@ -258,6 +258,9 @@ def test_a_copy_whose_log_is_not_empty_is_read_with_it(env):
     text, _ = receipt_of(lethe, "4711")
     receipt = env.write("receipt.json", text)
     equal(verify_erasure(lethe, receipt, old, "-c", lethe.file), (1, "readable"), "the log counts")
+    found = json.loads(lethe.run("verify-erasure", "--store", old, "-c", lethe.file, "--json",
+                                 receipt).stdout)
+    equal((found["rows_left"], found["rows_opened"]), (1, 1), "rows that stand in the log alone")
 
 
 def test_files_of_another_store_and_damaged_ones_are_told_apart(env):
