@@ -6,7 +6,7 @@
 #include "base/limits.h"
 
 enum err ops_need_text(const struct json *request, const char *name, struct span *ret,
-                          struct errmsg *msg)
+                       struct errmsg *msg)
 {
     const struct json *value = json_get(request, name);
 
@@ -17,7 +17,7 @@ enum err ops_need_text(const struct json *request, const char *name, struct span
 }
 
 enum err ops_need_texts(const struct json *request, const char *name, const struct json **ret,
-                           struct errmsg *msg)
+                        struct errmsg *msg)
 {
     const struct json *list = json_get(request, name);
 
@@ -50,7 +50,7 @@ enum err ops_need_subject(const struct json *request, struct span *ret, struct e
 }
 
 enum err ops_read_domain(const struct admin *admin, const struct json *request, uint16_t *ret,
-                            struct errmsg *msg)
+                         struct errmsg *msg)
 {
     struct span name;
     uint16_t domain;
@@ -69,7 +69,7 @@ enum err ops_read_domain(const struct admin *admin, const struct json *request, 
 }
 
 enum err ops_read_class(const struct admin *admin, const struct json *request, uint16_t *ret,
-                           struct errmsg *msg)
+                        struct errmsg *msg)
 {
     const struct class_def *def;
     struct span name;

@@ -98,8 +98,8 @@ static enum err cannot_tokenize(enum err e, const struct class_def *def, struct 
     }
 }
 
-enum err ops_tokenize(struct admin *admin, const struct json *request,
-                             struct json **ret_response, struct errmsg *msg)
+enum err ops_tokenize(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg)
 {
     AUTO(json_free) struct json *tokens = json_new_list();
     const struct class_def *def = NULL;
@@ -176,8 +176,8 @@ static enum err reveal_all(struct vault_reader *reader, const struct vault_scope
     return e;
 }
 
-enum err ops_reveal(struct admin *admin, const struct json *request,
-                           struct json **ret_response, struct errmsg *msg)
+enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,
+                    struct errmsg *msg)
 {
     AUTO(json_free) struct json *values = json_new_list();
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
