@@ -409,7 +409,8 @@ static enum err run_report_retention(struct admin *admin, const struct json *req
 
     if (e != ERR_OK)
         return e;
-    return report_retention(reader, admin->vault, admin->classes, clock_now_s(), ret_response);
+    return report_retention(reader, admin->vault, admin->classes, vault_now_s(admin->vault),
+                            ret_response);
 }
 
 /* ---- backup ---- */
@@ -463,6 +464,34 @@ static enum err run_backup(struct admin *admin, const struct json *request,
     return ERR_OK;
 }
 
+/* ---- the clock ---- */
+
+static enum err run_clock_status(struct admin *admin, const struct json *request UNUSED,
+                                 struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    static const char *const states[] = {
+        [VAULT_CLOCK_RIGHT] = "right",
+        [VAULT_CLOCK_BEHIND] = "behind",
+        [VAULT_CLOCK_AHEAD] = "ahead",
+    };
+    struct json *map = json_new_map();
+
+    json_set_str(map, "state", states[vault_clock(admin->vault)]);
+    receipt_set_instant(map, "time", vault_now_s(admin->vault) * 1000);
+    receipt_set_instant(map, "clock", clock_now_s() * 1000);
+    *ret_response = map;
+    return ERR_OK;
+}
+
+static enum err run_clock_accept(struct admin *admin, const struct json *request,
+                                 struct json **ret_response, struct errmsg *msg)
+{
+    struct vault_clock_accept op = {.op = {.kind = VAULT_CLOCK_ACCEPT}};
+    enum err e = vault_run(admin->vault, &op.op);
+
+    return e == ERR_OK ? run_clock_status(admin, request, ret_response, msg) : e;
+}
+
 /* ---- the table ---- */
 
 static const struct operation {
@@ -482,6 +511,8 @@ static const struct operation {
     {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", "class", NULL}, run_show},
     {"backup", {"data", "keys", NULL}, run_backup},
+    {"clock.status", {NULL}, run_clock_status},
+    {"clock.accept", {NULL}, run_clock_accept},
     {"report.retention", {NULL}, run_report_retention},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},

@@ -40,6 +40,8 @@ enum ops_limits {
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
+ *   clock.status    {}                                            {"state", "time", "clock"}
+ *   clock.accept    {}                                            the same
  *   report.retention {}                                           the report
  *   key.rotate      {}                                            {"started"}: false, one runs
  *   key.status      {}                                            admin/ops_keys.c draws it

@@ -44,3 +44,17 @@ int64_t clock_mono_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC);
 }
+
+int64_t clock_boot_ms(void)
+{
+    return read_ms(CLOCK_BOOTTIME);
+}
+
+bool clock_is_stopped(void)
+{
+#ifdef LETHE_FAULTS
+    return atomic_load(&stopped_at_ms) >= 0;
+#else
+    return false;
+#endif
+}

@@ -28,7 +28,8 @@ struct housekeeping {
     bool working;
     bool timer_open;
     atomic_bool stop;
-    int64_t resume_at_ms; /* worker thread; by the monotonic clock */
+    enum vault_clock_state clock; /* worker thread: as it was told last */
+    int64_t resume_at_ms;         /* worker thread; by the monotonic clock */
     housekeeping_stopped_fn stopped;
     void *context;
 };
@@ -46,6 +47,18 @@ static void resume_erasures(struct housekeeping *h)
     h->resume_at_ms = clock_mono_ms() + RESUME_EVERY_MS;
 }
 
+/* Each change once. */
+static void tell_clock(struct housekeeping *h)
+{
+    const enum vault_clock_state state = vault_clock(h->options.vault);
+
+    if (state != h->clock && state == VAULT_CLOCK_BEHIND)
+        log_event(EV_CLOCK_BEHIND);
+    if (state != h->clock && state == VAULT_CLOCK_AHEAD)
+        log_event(EV_CLOCK_AHEAD);
+    h->clock = state;
+}
+
 /* Worker thread. */
 static void on_work(uv_work_t *work)
 {
@@ -53,11 +66,12 @@ static void on_work(uv_work_t *work)
     struct sweeper_options sweep = {
         .vault = h->options.vault,
         .classes = h->options.classes,
-        .now_s = clock_now_s(),
+        .now_s = vault_now_s(h->options.vault),
         .stop = &h->stop,
     };
     struct sweeper_counts counts;
 
+    tell_clock(h);
     resume_erasures(h);
     if (!atomic_load(&h->stop))
         (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */

@@ -88,6 +88,13 @@ static const struct command commands[] = {
      "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
      cmd_subject_show},
+    {"clock status", "[-c FILE] [--json]", "is the host's clock believed? exit 3 when it is not",
+     "A clock that was set back keeps nothing longer, one that leapt ahead destroys nothing: time\n"
+     "goes on by what has passed. `lethe clock accept` says that the clock is right.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_clock_status},
+    {"clock accept", "[-c FILE] [--json]", "the clock is right: values are due by it from now on",
+     "See `lethe help clock status`. What is due by the clock is destroyed by the next sweep.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_clock_accept},
     {"receipt list", "[-c FILE] [--json]", "erasures in the order of the ledger, open ones too",
      "Each line: ledger entry, number of the receipt, begin, state.\n", OPTION_CONFIG | OPTION_JSON,
      0, 0, cmd_receipt_list},

@@ -57,9 +57,9 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
         return e;
     *ret = (struct ledger_record){
         .kind = LEDGER_ERASE,
-        .time_ms = clock_now_ms(),
+        .time_ms = vault__now_ms(w->v),
         .slot = slot,
-        .cutoff_ms = clock_now_ms(),
+        .cutoff_ms = vault__now_ms(w->v),
     };
     secret_random(ret->erasure, sizeof(ret->erasure));
     memcpy(ret->subject, subject.id, VAULT_ID_BYTES);
@@ -84,8 +84,7 @@ static struct vault_sample *take_sample(struct writer *w, uint16_t domain,
 
 /* ---- the erasure ---- */
 
-static void fill(struct vault_erasure *erasure, const struct vault *v,
-                 const struct ledger_record *record)
+static void fill(struct vault_erasure *erasure, struct vault *v, const struct ledger_record *record)
 {
     ledger_head(v->ledger, erasure->ledger_head); /* the entry is the last: nobody else appends */
     memcpy(erasure->id, record->erasure, VAULT_ID_BYTES);
@@ -93,7 +92,7 @@ static void fill(struct vault_erasure *erasure, const struct vault *v,
     erasure->slot = record->slot;
     erasure->cutoff_ms = record->cutoff_ms;
     erasure->ledger_seq = record->seq;
-    erasure->acknowledged_ms = clock_now_ms();
+    erasure->acknowledged_ms = vault__now_ms(v);
 }
 
 static void remember_untold(struct writer *w, const struct untold *about)
@@ -283,7 +282,7 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close
     const struct vault_erasure *erasure = op->erasure;
     struct ledger_record record = {
         .kind = LEDGER_CLOSED,
-        .time_ms = clock_now_ms(),
+        .time_ms = vault__now_ms(w->v),
         .slot = erasure->slot,
         .cutoff_ms = erasure->cutoff_ms,
     };

@@ -69,7 +69,7 @@ enum err vault_read_subject_info(struct vault_reader *r, uint64_t slot,
     struct vault_subject_info info = {.slot = slot};
     const struct keycache_entry *entry;
     struct store_subject subject;
-    const int64_t now_s = clock_now_s();
+    const int64_t now_s = vault__now_s(r->v);
     enum err e;
 
     REQUIRE(r->reading);

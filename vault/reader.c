@@ -79,7 +79,7 @@ enum err vault_read_begin(struct vault_reader *r)
         r->names_generation = generation;
     }
     r->reading = true;
-    r->now_s = clock_now_s();
+    r->now_s = vault__now_s(r->v);
     store_read_begin(r->store);
     return ERR_OK;
 }

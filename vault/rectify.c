@@ -330,7 +330,7 @@ static enum err look(struct writer *w, struct revision *r, uint64_t *ret_dead_to
 
 enum err vault__rectify(struct writer *w, struct vault_rectify *op)
 {
-    struct revision r = {.op = op, .now_s = clock_now_s()};
+    struct revision r = {.op = op, .now_s = vault__now_s(w->v)};
     uint64_t dead_token = 0;
     enum err e = check(op);
 

@@ -6,6 +6,7 @@
  * and whose sweep is noted; it never passes one that is not. */
 #include "vault/vault_priv.h"
 
+#include "base/clock.h"
 #include "base/secret.h"
 
 struct replay {
@@ -55,6 +56,10 @@ static enum err each(const struct ledger_record *record, void *context)
 {
     struct replay *r = context;
 
+    /* After a restore the ledger knows better than the database how far time had come; what it says
+     * of the future was written by a clock that an operator has put right since. */
+    if (record->time_ms <= clock_now_ms())
+        vault__time_seen(&r->v->time, record->time_ms);
     if (record->kind == LEDGER_OPENED || record->kind == LEDGER_EPOCH)
         atomic_store(&r->v->epoch_began_ms, record->time_ms);
     if (record->kind == LEDGER_EPOCH)

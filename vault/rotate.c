@@ -22,7 +22,7 @@ enum err vault__rotate_begin(struct writer *w, const struct vault_rotate_begin *
 static enum err enter_epoch(struct vault *v)
 {
     struct ledger_record record = {
-        .kind = LEDGER_EPOCH, .time_ms = clock_now_ms(), .slot = slab_epoch(v->slab)};
+        .kind = LEDGER_EPOCH, .time_ms = vault__now_ms(v), .slot = slab_epoch(v->slab)};
     enum err e;
 
     if (v->ledger_epoch == slab_epoch(v->slab))

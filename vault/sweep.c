@@ -43,7 +43,7 @@ static enum err sweep_class(struct writer *w, const struct store_class *c,
     e = store_rows_delete_of(w->store, c, op->slot, bounded(op->limit) - op->deleted, w->gone,
                              &count);
     if (e == ERR_OK)
-        e = follow_up(w, c, count, STORE_PURGED_ERASURE, clock_now_s());
+        e = follow_up(w, c, count, STORE_PURGED_ERASURE, vault__now_s(w->v));
     if (e != ERR_OK)
         return e;
     op->deleted += count;

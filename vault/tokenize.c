@@ -300,7 +300,7 @@ static enum err write_all(struct writer *w, struct request *r)
 
 enum err vault__tokenize(struct writer *w, struct vault_tokenize *op)
 {
-    struct request r = {.op = op, .now_s = clock_now_s()};
+    struct request r = {.op = op, .now_s = vault__now_s(w->v)};
     enum err e = check(w, op);
 
     if (e != ERR_OK)

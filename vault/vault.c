@@ -202,7 +202,7 @@ static enum err reserve(void *context, uint64_t slots, uint64_t rows)
 {
     struct vault *v = context;
     struct ledger_record record = {.kind = LEDGER_RESERVED,
-                                   .time_ms = clock_now_ms(),
+                                   .time_ms = vault__now_ms(v),
                                    .slot = slots,
                                    .cutoff_ms = (int64_t)rows};
 
@@ -222,6 +222,18 @@ static enum err open_db_files(struct vault *v, struct errmsg *msg)
     return ERR_OK;
 }
 
+static enum err read_time(struct vault *v, struct store *s, struct errmsg *msg)
+{
+    int64_t ms = 0;
+    enum err e = store_meta_int(s, STORE_META_TIME, &ms);
+
+    if (e == ERR_OK)
+        vault__time_seen(&v->time, ms);
+    return e == ERR_OK || e == ERR_NOT_FOUND
+               ? ERR_OK
+               : errmsg_set(msg, e, "%s/" VAULT_DB ": does not remember the time", v->dir);
+}
+
 static enum err open_database(struct vault *v, const struct vault_options *options,
                               struct store **ret_store, struct errmsg *msg)
 {
@@ -234,6 +246,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
     e = store_open(path, STORE_WRITER, slab_store_id(v->slab), &s, msg);
     if (e == ERR_OK)
         e = check_slab_age(v, s, msg);
+    if (e == ERR_OK)
+        e = read_time(v, s, msg);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);
@@ -258,6 +272,7 @@ static struct vault *new_vault(const char *dir)
 
     v->dir = mem_strdup(dir);
     v->lock_fd = -1;
+    vault__time_init(&v->time);
     for (size_t i = 0; i < VAULT_DB_FILES; i++)
         v->db_fds[i] = -1;
     v->locator_key = secret_alloc(CRYPTO_KEY_BYTES);
@@ -339,6 +354,7 @@ void vault_close(struct vault **vault)
     (void)pthread_rwlock_destroy(&v->keys_lock);
     (void)pthread_mutex_destroy(&v->readers_lock);
     vault__fd_close(&v->lock_fd);
+    vault__time_done(&v->time);
     free(v->dir);
     free(v);
 }

@@ -72,6 +72,16 @@ const char *vault_domain_name(const struct vault *v, uint16_t domain);
 const uint8_t *vault_store_id(const struct vault *v);
 /* The store's directory. */
 const char *vault_dir(const struct vault *v);
+/* The time that decides what is due, in seconds since 1970: the wall clock, unless that was set back
+ * or far ahead; then what has passed since it was last believed. Any thread. */
+int64_t vault_now_s(struct vault *v);
+enum vault_clock_state {
+    VAULT_CLOCK_RIGHT,
+    VAULT_CLOCK_BEHIND, /* set back: time goes on without it, what is due goes */
+    VAULT_CLOCK_AHEAD   /* leapt: time goes on without it, nothing is destroyed early */
+};
+/* Is the wall clock believed? VAULT_CLOCK_ACCEPT says that it is right. */
+enum vault_clock_state vault_clock(struct vault *v);
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
 const char *vault_medium_risk(const struct vault *v);
 
@@ -120,6 +130,7 @@ enum vault_op_kind {
     VAULT_PURGE_DUE,
     VAULT_TRUNCATE,
     VAULT_RECTIFY,
+    VAULT_CLOCK_ACCEPT,
     VAULT_ERASURE_CLOSE,
     VAULT_ROTATE_BEGIN,
     VAULT_ROTATE_STEP,
@@ -225,6 +236,11 @@ struct vault_purge_due {
 /* Truncating checkpoint of vault.db. BUSY when a read transaction holds it back: try again. */
 struct vault_truncate {
     struct vault_op op; /* kind VAULT_TRUNCATE */
+};
+
+/* From now on time is what the wall clock says, also where that is earlier. */
+struct vault_clock_accept {
+    struct vault_op op; /* kind VAULT_CLOCK_ACCEPT */
 };
 
 /* Put another value behind a token (Art. 16). The token stays, its due time too; the old ciphertext

@@ -20,6 +20,7 @@
 #include "vault/slab_priv.h"
 #include "vault/store_priv.h"
 #include "vault/subjects_priv.h"
+#include "vault/time_priv.h"
 #include "vault/vault.h"
 
 #define VAULT_DB        "vault.db"
@@ -57,6 +58,7 @@ struct vault {
     struct slab *slab;
     struct ledger *ledger;
     struct reserve *reserve; /* writer thread */
+    struct vault_time time;
     struct sequences *sequences;
     /* Over every key below and the domains'. The writer and readers inside a read transaction need not
      * take it: the writer is who wipes, and waits for the others first. */

@@ -8,10 +8,11 @@
  *         -> erase, rectify, truncate, close, rotate, seal    alone, in their place in the queue -> done */
 #include "vault/writer_priv.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/secret.h"
 
-enum { ROW_BLOCK = 65536, WRITER_NAMES = 65536 };
+enum { ROW_BLOCK = 65536, WRITER_NAMES = 65536, SAVE_TIME_MS = 60000 };
 
 /* ---- row numbers ---- */
 
@@ -139,11 +140,27 @@ static enum err execute_all(struct writer *w, struct vault_op *first)
 }
 
 /* Numbers that are given out and keys first, then the rows that need them. */
+/* Once a minute: a restart then knows that it cannot be earlier. */
+static enum err save_time(struct writer *w)
+{
+    const int64_t now_ms = vault__now_ms(w->v);
+    enum err e;
+
+    if (now_ms - w->time_saved_ms < SAVE_TIME_MS)
+        return ERR_OK;
+    e = store_meta_set_int(w->store, STORE_META_TIME, now_ms);
+    if (e == ERR_OK)
+        w->time_saved_ms = now_ms; /* a commit that fails now loses a minute */
+    return e;
+}
+
 static enum err commit(struct writer *w)
 {
     bool appended = false;
     enum err e = tally_write(w->tally, w->store);
 
+    if (e == ERR_OK)
+        e = save_time(w);
     if (e == ERR_OK)
         e = sequences_write(w->v->sequences, w->v->ledger, w->store, &appended);
     /* The database knows how far the ledger goes, so that an older one is noticed; it must not pass an
@@ -249,6 +266,24 @@ static void run_group(struct writer *w, struct vault_op *first)
 
 /* ---- one operation after the other ---- */
 
+static enum err accept_clock(struct writer *w)
+{
+    const int64_t now_ms = clock_now_ms();
+    enum err e = store_begin(w->store);
+
+    if (e == ERR_OK)
+        e = store_meta_set_int(w->store, STORE_META_TIME, now_ms);
+    if (e == ERR_OK)
+        e = store_commit(w->store);
+    if (e != ERR_OK) {
+        store_rollback(w->store);
+        return e;
+    }
+    w->time_saved_ms = now_ms;
+    vault__time_accept(&w->v->time, now_ms, clock_boot_ms());
+    return ERR_OK;
+}
+
 static enum err run_one(struct writer *w, struct vault_op *op)
 {
     enum err e;
@@ -267,6 +302,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         e = store_truncate(w->store);
         FAULT_POINT("truncate.done");
         return e;
+    case VAULT_CLOCK_ACCEPT:
+        return accept_clock(w);
     case VAULT_RECTIFY:
         return vault__rectify(w, (struct vault_rectify *)op);
     case VAULT_ERASURE_CLOSE:

@@ -26,6 +26,7 @@ struct writer {
     struct names *names;
     struct tally *tally;
     uint8_t *key; /* guarded: of the subject being served; cache entries may move meanwhile */
+    int64_t time_saved_ms; /* how far the database knows that time has come */
     uint64_t row_next;
     uint64_t row_end; /* reserved row numbers: [row_next, row_end) */
     int64_t last_due_s[CLASSES_MAX + 1];

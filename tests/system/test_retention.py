@@ -6,6 +6,8 @@ import sqlite3
 import time
 
 from harness import Lethe, check, equal, until
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 from upstreams import Recorder
 
 PERSON = {"email": "short@example.org", "note": "short-lived"}
@@ -160,3 +162,71 @@ def test_the_report_in_its_formats(env):
     lethe.stop()
     direct = json.loads(lethe.cli("report", "retention", "--json").stdout)
     equal(direct["classes"], whole["classes"], "the report without a server")
+
+
+class Clock:
+    """The wall clock of one installation's server; what counts from the machine's start goes on."""
+
+    def __init__(self, env, lethe):
+        self.file = env.path("clock")
+        self.set("+0")
+        lethe.preload = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self.file,
+                         "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set(self, offset):
+        with open(self.file + ".new", "w") as f:
+            f.write(offset + "\n")
+        os.rename(self.file + ".new", self.file)
+
+
+def clocked(env):
+    app = Recorder(env)
+    lethe = Lethe(env, app.url, sweep_interval="1s")
+    lethe.config["classes"]["note"]["retain"] = {"period": "PT5S", "from": "created"}
+    lethe.save()
+    clock = Clock(env, lethe)
+    return app, lethe.start(), clock
+
+
+def clock_state(lethe):
+    result = lethe.cli("clock", "status", "--json")
+    state = json.loads(result.stdout)["state"]
+    equal(result.returncode, 0 if state == "right" else 3, "exit code")
+    return state
+
+
+def test_e48_a_clock_set_back_keeps_nothing_longer(env):
+    """Neither while the server runs nor over a restart."""
+    app, lethe, clock = clocked(env)
+    lethe.request("PUT", "/users/1", PERSON, caller="officer")
+    token = app.last().json()["note"]
+    clock.set("-1y")
+    until("the change to be seen", 5, lambda: clock_state(lethe) == "behind")
+    until("the note to be over all the same", 15, lambda: note(lethe) == token)
+    until("the sweep", 15, lambda: row(lethe)["items"] == 0)
+    lethe.request("PUT", "/users/2", {"note": "later"})
+    equal(lethe.stop(), 0, "exit code")
+    lethe.start()
+    equal(clock_state(lethe), "behind", "after a restart")
+    until("the sweep after the restart", 15, lambda: row(lethe)["items"] == 0)
+    clock.set("+0")
+    until("the clock to be right again", 5, lambda: clock_state(lethe) == "right")
+
+
+def test_e49_a_clock_set_ahead_destroys_nothing(env):
+    """Until an operator says that it is right."""
+    app, lethe, clock = clocked(env)
+    lethe.request("PUT", "/users/1", PERSON, caller="officer")
+    shown = lethe.request("GET", "/users/1", caller="officer").json()
+    for restart in (False, True):
+        clock.set("+10y")
+        if restart:
+            equal(lethe.stop(), 0, "exit code")
+            lethe.start()
+        until("the change to be seen", 5, lambda: clock_state(lethe) == "ahead")
+        time.sleep(2.5)  # two sweeps
+        equal(lethe.request("GET", "/users/1", caller="officer").json()["email"], shown["email"], "GET")
+        equal(row(lethe, "email")["items"], 1, "values that are kept for two years")
+    accepted = lethe.cli("clock", "accept")
+    equal((accepted.returncode, "right" in accepted.stdout), (0, True), f"accept ({accepted})")
+    until("what is due by then to go", 15, lambda: row(lethe, "email")["items"] == 0)
