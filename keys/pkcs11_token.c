@@ -208,7 +208,7 @@ static enum err find_slot(const struct pkcs11_token *t, CK_SLOT_ID *ret_slot, CK
     if (rv != CKR_OK)
         return fail(t, "list its tokens", rv, msg);
     for (CK_ULONG i = 0; i < count; i++) {
-        CK_TOKEN_INFO info;
+        CK_TOKEN_INFO info = {.flags = 0};
 
         /* one that was pulled since, or not set up: another one may be meant */
         if (t->api->C_GetTokenInfo(slots[i], &info) != CKR_OK ||
@@ -260,7 +260,7 @@ static enum err login(struct pkcs11_token *t, struct errmsg *msg)
 enum err pkcs11__open(struct pkcs11_token *t, struct errmsg *msg)
 {
     CK_SLOT_ID slot = 0;
-    CK_TOKEN_INFO info;
+    CK_TOKEN_INFO info = {.flags = 0};
     CK_RV rv;
     enum err e = load_module(t, msg);
 
