@@ -164,6 +164,7 @@ static enum err admit_route(struct exchange *x, uint32_t *ret_allowed)
     if (e == ERR_OK) {
         x->route = &proxy->policy.routes[x->match.id];
         x->upstream = x->route->def->upstream;
+        e = vault_may_serve(proxy->vault); /* else nothing goes on, nor is anything done upstream */
     } else if (e == ERR_NOT_FOUND && proxy->settings->pass_undeclared) {
         x->upstream = proxy->settings->default_upstream;
         e = ERR_OK;

@@ -196,7 +196,7 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     enum err e;
 
     store_read_begin(w->store);
-    e = vault__may_serve(w->v);
+    e = vault_may_serve(w->v);
     if (e == ERR_OK)
         e = find(w, op, record, &domain);
     if (e == ERR_OK && op->note.len > VAULT_NOTE_MAX)

@@ -86,6 +86,13 @@ void vault_key_status(const struct vault *v, struct vault_key_status *ret)
     };
 }
 
+enum err vault_may_serve(const struct vault *v)
+{
+    if (atomic_load(&v->failed))
+        return ERR_IO;
+    return atomic_load(&v->sealed) ? ERR_SEALED : ERR_OK;
+}
+
 bool vault_is_sealed(const struct vault *v)
 {
     return atomic_load(&v->sealed);

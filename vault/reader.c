@@ -68,7 +68,7 @@ enum err vault_read_begin(struct vault_reader *r)
 
     REQUIRE(!r->reading);
     (void)pthread_mutex_lock(&r->lock);
-    e = vault__may_serve(r->v);
+    e = vault_may_serve(r->v);
     if (e != ERR_OK) {
         (void)pthread_mutex_unlock(&r->lock);
         return e;

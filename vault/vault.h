@@ -98,6 +98,9 @@ struct vault_key_status {
 /* Any thread; does not block on storage. Also while sealed. */
 void vault_key_status(const struct vault *v, struct vault_key_status *ret);
 
+/* Can it answer at all? SEALED: its keys are wiped. IO: a sync failed, and only a restart tells what
+ * the files hold. Any thread. */
+enum err vault_may_serve(const struct vault *v) MUST_CHECK;
 /* Are the keys wiped (VAULT_SEAL)? Any thread. */
 bool vault_is_sealed(const struct vault *v);
 

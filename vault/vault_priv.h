@@ -101,14 +101,6 @@ struct vault_reader {
     struct vault_reader *next;
 };
 
-/* IO: keys may be in an unknown state. SEALED: there are none. */
-static inline enum err vault__may_serve(const struct vault *v)
-{
-    if (atomic_load(&v->failed))
-        return ERR_IO;
-    return atomic_load(&v->sealed) ? ERR_SEALED : ERR_OK;
-}
-
 /* The locks are no part of what a caller sees as const. */
 static inline pthread_rwlock_t *vault__keys_lock(const struct vault *v)
 {

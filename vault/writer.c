@@ -230,7 +230,7 @@ static enum err try_group(struct writer *w, struct vault_op *first)
     memset(w->disordered, 0, sizeof(w->disordered));
     for (struct vault_op *op = first; op != NULL; op = op->next)
         prepare(w, op);
-    e = vault__may_serve(w->v);
+    e = vault_may_serve(w->v);
     if (e == ERR_OK)
         e = store_begin(w->store);
     if (e == ERR_OK)
@@ -294,7 +294,7 @@ static enum err run_one(struct writer *w, struct vault_op *op)
     }
     if (op->kind == VAULT_UNSEAL)
         return vault__keys_unseal(w, (const struct vault_unseal *)op);
-    e = vault__may_serve(w->v);
+    e = vault_may_serve(w->v);
     if (e != ERR_OK)
         return e;
     switch (op->kind) {
