@@ -496,7 +496,7 @@ static void make_template(void)
 
 int main(int argc, char **argv)
 {
-    AUTO(scratch_remove) struct scratch scratch = scratch_new();
+    AUTO(scratch_remove) struct scratch scratch = scratch_new_fast();
     uint64_t every = 1, runs = 0;
     bool ok = true;
 
