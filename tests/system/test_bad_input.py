@@ -140,7 +140,7 @@ def test_wrong_usage_exits_2(env):
     lethe, _ = installation(env)
     for arguments in ((), ("nosuch",), ("serve", "--nosuch"), ("init",), ("init", "a", "b"),
                       ("subject",), ("subject", "erase"), ("tokenize",), ("report",),
-                      ("reveal", "--class", "email"), ("report", "retention", "--format", "xml"),
+                      ("reveal", "--reason", "x"), ("report", "retention", "--format", "xml"),
                       ("serve", "--ready-fd", "x"), ("subject", "nosuch", "x")):
         result = lethe.run(*arguments)
         equal(result.returncode, 2, f"lethe {' '.join(arguments)} ({result.stderr})")
