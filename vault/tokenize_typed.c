@@ -145,7 +145,10 @@ enum err vault__typed_plan(struct writer *w, struct request *r)
         w->plans_cap = r->op->count;
         w->plans = mem_alloc(w->plans_cap * sizeof(w->plans[0]));
     }
+    r->plan_count = 0;
     e = look_at_all(w, r, &count);
+    if (e == ERR_OK && count == 0)
+        return ERR_OK; /* most operations: no item of a typed class */
     if (e == ERR_OK)
         e = take_all(w, r, count);
     if (e != ERR_OK)
