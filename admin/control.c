@@ -136,10 +136,12 @@ static void append_answer(struct buf *out, struct json *answer)
 static struct json *failure(enum err e, const char *message)
 {
     struct json *answer = json_new_map();
+    /* A path in it may be no UTF-8, and a long one is cut anywhere. */
+    struct json *text = json_new_text(span_str(message));
 
     json_set_bool(answer, "ok", false);
     json_set_str(answer, "error", err_name(e));
-    json_set_str(answer, "message", message);
+    json_set(answer, "message", text != NULL ? text : json_new_text(span_str(err_text(e))));
     return answer;
 }
 

@@ -185,7 +185,11 @@ def test_nonsense_on_the_control_socket_harms_nobody(env):
                  b'{"op":"ping","x":1}\n', b'{"op":"tokenize"}\n', b"\0" * 1000 + b"\n",
                  b'{"op":"reveal","tokens":"x"}\n', b'{"op":"reveal","tokens":[1]}\n',
                  b'{"op":"tokenize","class":"note","subject":"x","values":[{}]}\n',
-                 b"[" * 100000 + b"\n", b"x" * (5 << 20)):
+                 b"[" * 100000 + b"\n", b"x" * (5 << 20),
+                 # the message with the path in it is cut somewhere: in the middle of a letter
+                 *(json.dumps({"op": "backup", "keys": "/x",
+                               "data": "/" + "y" * n + "\u00e9" * 400}).encode() + b"\n"
+                   for n in range(2))):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10)
             s.connect(path)
