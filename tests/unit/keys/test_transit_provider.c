@@ -135,7 +135,6 @@ Test(vault_provider, kills_every_copy_of_the_old_envelope)
     AUTO(place_done) struct place p = place_new(TOKEN_LOGIN);
     AUTO(root_key_done) struct root_key one = {.bytes = NULL};
     AUTO(root_key_done) struct root_key two = {.bytes = NULL};
-    AUTO(root_keys_done) struct root_keys keys = {.count = 0};
     const char *copy = scratch_path(&p.stub.s, "backup");
 
     must_add(&p, 1, &one);
