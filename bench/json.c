@@ -323,10 +323,10 @@ static double now(void)
 
 static void read_with_lethe(const void *context, struct span document)
 {
-    struct json_hits hits = {0};
+    struct hits hits = {0};
 
     REQUIRE(json_read(context, document, &hits) == ERR_OK);
-    json_hits_done(&hits);
+    hits_done(&hits);
 }
 
 static void read_with_jansson(const void *context, struct span document)
@@ -342,7 +342,7 @@ static void read_and_splice(const void *context, struct span document)
 {
     static const struct span token = SPAN_LIT("\"lt_001A9s8d7f6g5h4j3k2l1z0x9c8vB4nM\"");
     struct buf out;
-    struct json_hits hits = {0};
+    struct hits hits = {0};
     struct splice splices[3];
 
     buf_init(&out, DOCUMENT_MAX);
@@ -350,7 +350,7 @@ static void read_and_splice(const void *context, struct span document)
     for (size_t i = 0; i < 3; i++)
         splices[i] = (struct splice){hits.at[i].start, hits.at[i].end, token};
     REQUIRE(splice_write(document, splices, 3, &out) == ERR_OK);
-    json_hits_done(&hits);
+    hits_done(&hits);
     buf_done(&out);
 }
 

@@ -7,7 +7,6 @@
 #include "proxy/exchange_priv.h"
 
 #include "base/log.h"
-#include "proxy/transform_priv.h"
 
 /* A key slot that no subject has. */
 static const uint64_t NOBODY = UINT64_MAX;
@@ -35,15 +34,15 @@ static bool tells_one_person(const struct vault *vault, uint16_t class_id)
 
 /* Whose a declared value is, if it is a live token that can be only one person's; else NOBODY. Of the
  * tokens none but a typed one has characters that need escapes anywhere. */
-static enum err owner_of_hit(const struct exchange *x, const struct json_hit *hit,
-                             struct span document, struct buf *scratch, uint64_t *ret_slot)
+static enum err owner_of_hit(const struct exchange *x, const struct hit *hit, struct span document,
+                             struct buf *scratch, uint64_t *ret_slot)
 {
     const struct vault_scope scope = {.domain = x->route->domain_id, .class_id = hit->class_id};
     const struct vault *vault = x->loop->proxy->vault;
     const bool typed = format_is_typed(vault_class_def(vault, hit->class_id)->format);
     struct vault_value value;
     struct span token;
-    enum err e = proxy__hit_value(document, hit, scratch, &token);
+    enum err e = hit_read(document, hit, scratch, &token);
 
     *ret_slot = NOBODY;
     if (e != ERR_OK || hit->kind == VALUE_BOOL || (hit->escaped && !typed))
@@ -55,8 +54,8 @@ static enum err owner_of_hit(const struct exchange *x, const struct json_hit *hi
 }
 
 /* The key slot of the first live token that can be only one person's; NOBODY without one. */
-static enum err owner_of(const struct exchange *x, const struct json_hits *hits,
-                         struct span document, uint64_t *ret_slot)
+static enum err owner_of(const struct exchange *x, const struct hits *hits, struct span document,
+                         uint64_t *ret_slot)
 {
     AUTO(buf_done) struct buf scratch = {.max = document.len, .secret = true};
     struct vault_reader *reader = x->loop->reader;
@@ -90,7 +89,7 @@ static enum err known_subject(const struct exchange *x, uint64_t *ret_slot)
  * under it) is whoever the answer's first token belongs to. */
 static enum err find_scope(const struct exchange *x, struct span document, uint64_t *ret_slot)
 {
-    struct json_hits hits = {0};
+    struct hits hits = {0};
     enum err e;
 
     if (x->subject.len == 0)
@@ -101,7 +100,7 @@ static enum err find_scope(const struct exchange *x, struct span document, uint6
     e = json_read(x->route->response, document, &hits);
     if (e == ERR_OK)
         e = owner_of(x, &hits, document, ret_slot);
-    json_hits_done(&hits);
+    hits_done(&hits);
     return e;
 }
 

@@ -20,8 +20,6 @@
 #include "proxy/json_names_priv.h"
 #include "proxy/json_scan_priv.h"
 
-enum { FIRST_HITS = 16 };
-
 struct level {
     struct name_set names;
     uint64_t index;             /* of the element at hand */
@@ -38,7 +36,7 @@ struct reader {
     uint16_t field;      /* the value at hand belongs to this one, or FIELDS_NONE */
     bool followed;       /* the value at hand has states: fields may lie at it or below */
     enum err problem;    /* why a step gave NULL */
-    struct json_hits hits;
+    struct hits hits;
     struct buf decoded; /* a name without its escapes */
     struct json_names names;
     struct level levels[LIMIT_JSON_DEPTH_MAX + 2]; /* from the one around the document */
@@ -50,40 +48,21 @@ static const uint8_t *fail(struct reader *r, enum err e)
     return NULL;
 }
 
-static enum err grow_hits(struct json_hits *hits)
-{
-    const size_t cap = hits->cap == 0 ? FIRST_HITS : hits->cap * 2;
-    struct json_hit *at = realloc(hits->at, cap * sizeof(*at));
-
-    if (at == NULL)
-        return ERR_NO_SPACE;
-    hits->at = at;
-    hits->cap = cap;
-    return ERR_OK;
-}
-
 static const uint8_t *add_hit(struct reader *r, const uint8_t *from, const uint8_t *to,
                               enum value_kind kind, bool escaped)
 {
-    struct json_hits *hits = &r->hits;
-
-    if (hits->count == LIMIT_FIELDS_MAX)
-        return fail(r, ERR_TOO_LARGE);
-    if (hits->count == hits->cap) {
-        const enum err e = grow_hits(hits);
-
-        if (e != ERR_OK)
-            return fail(r, e);
-    }
-    hits->at[hits->count++] = (struct json_hit){
+    const struct hit hit = {
         .start = (size_t)(from - r->start),
         .end = (size_t)(to - r->start),
         .field = r->field,
         .class_id = r->fields->class_ids[r->field],
         .kind = kind,
+        .coding = HIT_JSON,
         .escaped = escaped,
     };
-    return to;
+    const enum err e = hits_add(&r->hits, &hit);
+
+    return e == ERR_OK ? to : fail(r, e);
 }
 
 /* ---- containers ---- */
@@ -295,7 +274,7 @@ static void reader_init(struct reader *r, const struct fields *fields, struct sp
     r->level = r->levels;
     r->level->alive = fields->words > 0;
     r->problem = ERR_INTERNAL;
-    r->hits = (struct json_hits){0};
+    r->hits = (struct hits){0};
     buf_init_secret(&r->decoded, SIZE_MAX);
     proxy__names_init(&r->names, r->start, r->end);
     for (size_t w = 0; w < fields->words; w++)
@@ -310,10 +289,10 @@ static void reader_done(struct reader *r)
         close_container(r);
     proxy__names_done(&r->names);
     buf_done(&r->decoded);
-    json_hits_done(&r->hits);
+    hits_done(&r->hits);
 }
 
-enum err json_read(const struct fields *fields, struct span document, struct json_hits *ret_hits)
+enum err json_read(const struct fields *fields, struct span document, struct hits *ret_hits)
 {
     struct reader r;
     enum err e;
@@ -326,14 +305,8 @@ enum err json_read(const struct fields *fields, struct span document, struct jso
     e = read_document(&r);
     if (e == ERR_OK) {
         *ret_hits = r.hits;
-        r.hits = (struct json_hits){0};
+        r.hits = (struct hits){0};
     }
     reader_done(&r);
     return e;
-}
-
-void json_hits_done(struct json_hits *hits)
-{
-    free(hits->at);
-    *hits = (struct json_hits){0};
 }

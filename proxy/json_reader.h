@@ -11,37 +11,17 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "proxy/fields.h"
+#include "proxy/hit.h"
 #include "vault/vault.h"
-
-/* One value of a declared field. */
-struct json_hit {
-    size_t start;   /* offset of its first byte in the document; quotes included */
-    size_t end;     /* one past its last */
-    uint16_t field; /* index into the field_defs */
-    uint16_t class_id;
-    enum value_kind kind;
-    bool escaped; /* a string with backslashes: json_unescape() it */
-};
-
-struct json_hits {
-    struct json_hit *at;
-    size_t count;
-    size_t cap;
-    /* A value (not null) stood where a path wanted to go on, and has not the shape for it: a text in
-     * `phones` for `$.phones[*]`, a list in `address` for `$.address.city`. What was meant to be
-     * found there was not. The document's root may be a scalar. */
-    bool misplaced;
-};
 
 /* Read one document, all of it. null values of declared fields are no hits. Errors:
  * INVALID        not JSON, not UTF-8, a BOM, a lone surrogate escape, a duplicate member name (compared
  *                after unescaping, at any depth), anything but white space after the document
  * TOO_LARGE      deeper than JSON_DEPTH_MAX, more members than JSON_MEMBERS_MAX, more hits than FIELDS_MAX
  * UNPROCESSABLE  a declared field that holds an object or array and is not `deep`
- * ret_hits: in document order; json_hits_done(). Untouched on an error. */
-enum err json_read(const struct fields *fields, struct span document, struct json_hits *ret_hits)
+ * ret_hits: in document order, HIT_JSON; hits_done(). Untouched on an error. */
+enum err json_read(const struct fields *fields, struct span document, struct hits *ret_hits)
     MUST_CHECK;
-void json_hits_done(struct json_hits *hits);
 
 /* The text of a JSON string (between its quotes) with escapes undone, appended to out (UTF-8). */
 enum err json_unescape(struct span inner, struct buf *out) MUST_CHECK;

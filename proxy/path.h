@@ -35,6 +35,9 @@ bool path_segment_equal(struct span segment, struct span literal) MUST_CHECK;
 /* Undo percent escapes (only those; '+' stays), appended to out. INVALID for an escape that is
  * none. */
 enum err percent_decode(struct span text, struct buf *out) MUST_CHECK;
+/* Undo what a form does to a name or a value: percent escapes, '+' for a space. INVALID for an escape
+ * that is none and for a raw ';', which is a separator to some. */
+enum err form_decode(struct span text, struct buf *out) MUST_CHECK;
 /* Escape everything but unreserved characters (RFC 3986 2.3), appended to out: right in a query
  * value and in a path segment. */
 enum err percent_encode(struct span value, struct buf *out) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "proxy/hit_priv.h"
 #include "proxy/percent_priv.h"
 
 /* The raw parts of one pair. */
@@ -39,7 +40,7 @@ static bool next_piece(struct span query, size_t *at, struct piece *ret)
     return false;
 }
 
-static enum err decode(struct span text, struct buf *out)
+enum err form_decode(struct span text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
         int byte = (uint8_t)text.at[i];
@@ -74,11 +75,11 @@ static enum err read_piece(struct span query, const struct piece *piece, struct 
                     piece->name.len + piece->value.len + 1); /* spans need bytes to point at */
     if (e != ERR_OK)
         return e;
-    e = decode(piece->name, scratch);
+    e = form_decode(piece->name, scratch);
     if (e != ERR_OK)
         return e;
     name_len = scratch->len;
-    e = decode(piece->value, scratch);
+    e = form_decode(piece->value, scratch);
     if (e != ERR_OK)
         return e;
     *ret = (struct query_item){
@@ -109,17 +110,6 @@ enum err query_each(struct span query, struct buf *scratch, query_each_fn each, 
     return ERR_OK;
 }
 
-static bool is_utf8(struct span text)
-{
-    struct utf8 u = {0};
-
-    for (size_t i = 0; i < text.len; i++) {
-        if (!proxy__utf8_step(&u, (uint8_t)text.at[i]))
-            return false;
-    }
-    return proxy__utf8_is_whole(&u);
-}
-
 enum err query_find(struct span query, struct span name, struct buf *scratch,
                     struct query_item *ret)
 {
@@ -144,7 +134,7 @@ enum err query_find(struct span query, struct span name, struct buf *scratch,
     e = read_piece(query, &found, scratch, &item);
     if (e != ERR_OK)
         return e;
-    if (!is_utf8(item.value))
+    if (!hit__is_utf8(item.value))
         return ERR_INVALID;
     *ret = item;
     return ERR_OK;

@@ -16,7 +16,6 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "proxy/transform_priv.h"
 
 enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
 
@@ -34,7 +33,7 @@ struct reveal {
 };
 
 /* Everything up to the hit; the hit itself is replaced by what is appended next. */
-static enum err begin_replacement(struct reveal *r, const struct json_hit *hit)
+static enum err begin_replacement(struct reveal *r, const struct hit *hit)
 {
     const enum err e = buf_append(r->out, r->document.at + r->written, hit->start - r->written);
 
@@ -42,7 +41,7 @@ static enum err begin_replacement(struct reveal *r, const struct json_hit *hit)
     return e;
 }
 
-static enum err put_mask(struct reveal *r, const struct json_hit *hit, enum token_format format,
+static enum err put_mask(struct reveal *r, const struct hit *hit, enum token_format format,
                          struct span value)
 {
     enum err e;
@@ -54,8 +53,8 @@ static enum err put_mask(struct reveal *r, const struct json_hit *hit, enum toke
     return e == ERR_OK ? json_escape(VALUE_STRING, buf_span(&r->mask), r->out) : e;
 }
 
-static enum err reveal_clear(struct reveal *r, const struct json_hit *hit,
-                             enum reveal_action action, struct span value)
+static enum err reveal_clear(struct reveal *r, const struct hit *hit, enum reveal_action action,
+                             struct span value)
 {
     enum err e;
 
@@ -72,7 +71,7 @@ static enum err reveal_clear(struct reveal *r, const struct json_hit *hit,
     return e == ERR_OK ? buf_append_str(r->out, "null") : e;
 }
 
-static enum token_format format_of(const struct reveal *r, const struct json_hit *hit)
+static enum token_format format_of(const struct reveal *r, const struct hit *hit)
 {
     const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
 
@@ -85,8 +84,8 @@ static enum token_format mask_format(struct span token)
     return memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL : TOKEN_OPAQUE;
 }
 
-static enum err reveal_token(struct reveal *r, const struct json_hit *hit,
-                             enum reveal_action action, struct span token)
+static enum err reveal_token(struct reveal *r, const struct hit *hit, enum reveal_action action,
+                             struct span token)
 {
     const struct vault_scope scope = {
         .domain = r->scope->domain, .class_id = hit->class_id, .slot = r->scope->subject_slot};
@@ -123,7 +122,7 @@ static enum err begin_reading(struct reveal *r)
 }
 
 /* A number may be a token of format integer, or of another typed one that lost its quotes. */
-static enum err is_token(struct reveal *r, const struct json_hit *hit, struct span value, bool *ret)
+static enum err is_token(struct reveal *r, const struct hit *hit, struct span value, bool *ret)
 {
     enum err e;
 
@@ -136,12 +135,12 @@ static enum err is_token(struct reveal *r, const struct json_hit *hit, struct sp
     return e;
 }
 
-static enum err reveal_hit(struct reveal *r, const struct json_hit *hit)
+static enum err reveal_hit(struct reveal *r, const struct hit *hit)
 {
     const enum reveal_action action = r->scope->actions[hit->class_id];
     struct span value;
     bool token = false;
-    enum err e = proxy__hit_value(r->document, hit, &r->inner, &value);
+    enum err e = hit_read(r->document, hit, &r->inner, &value);
 
     if (e == ERR_OK)
         e = is_token(r, hit, value, &token);
@@ -157,7 +156,7 @@ static enum err reveal_hit(struct reveal *r, const struct json_hit *hit)
     return e == ERR_OK ? reveal_token(r, hit, action, value) : e;
 }
 
-static enum err reveal_hits(struct reveal *r, const struct json_hits *hits)
+static enum err reveal_hits(struct reveal *r, const struct hits *hits)
 {
     enum err e = buf_reserve(r->out, r->document.len);
 
@@ -174,7 +173,7 @@ enum err reveal_body(struct vault_reader *reader, const struct fields *fields, s
                      const struct reveal_scope *scope, struct buf *out,
                      struct reveal_counts *ret_counts)
 {
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
     struct reveal r = {.reader = reader, .document = document, .scope = scope, .out = out};
     const size_t before = out->len;
     enum err e;

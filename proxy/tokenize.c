@@ -16,14 +16,13 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "proxy/transform_priv.h"
 
 enum { KEPT = UINT32_MAX };
 
 struct tokenize {
     const struct vault *vault; /* its classes */
     struct span document;
-    struct json_hits hits;
+    struct hits hits;
     struct vault_tokenize op;
     struct vault_item *items; /* hits.count of them */
     uint32_t *item_of;        /* by hit: index into items, or KEPT */
@@ -42,7 +41,7 @@ struct settling {
 };
 
 /* A number may be a token of format integer, or of another typed one that lost its quotes. */
-static bool is_token(const struct settling *s, const struct json_hit *hit, struct span value)
+static bool is_token(const struct settling *s, const struct hit *hit, struct span value)
 {
     return hit->kind != VALUE_BOOL && vault_is_token(s->reader, hit->class_id, value);
 }
@@ -87,7 +86,7 @@ static enum err collect_names(struct tokenize *t, struct settling *s, const stru
     for (size_t i = 0; i < s->subject->name_count; i++)
         t->op.names[t->op.name_count++] = s->subject->names[i];
     for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
-        const struct json_hit *hit = &t->hits.at[i];
+        const struct hit *hit = &t->hits.at[i];
         const struct class_def *def = vault_class_def(s->vault, hit->class_id);
 
         if (def == NULL)
@@ -136,7 +135,7 @@ static bool has_own_domain(const struct class_def *def, struct span token)
 }
 
 /* A token that came back: it stays if it is this subject's, alive and of the field's class. */
-static enum err keep_token(const struct settling *s, const struct json_hit *hit, struct span token)
+static enum err keep_token(const struct settling *s, const struct hit *hit, struct span token)
 {
     const struct vault_scope scope = {
         .domain = s->subject->domain, .class_id = hit->class_id, .slot = s->slot};
@@ -149,8 +148,7 @@ static enum err keep_token(const struct settling *s, const struct json_hit *hit,
     return e == ERR_NOT_FOUND || e == ERR_DENIED ? ERR_UNPROCESSABLE : e;
 }
 
-static struct vault_item *fill(struct vault_item *item, const struct json_hit *hit,
-                               struct span value)
+static struct vault_item *fill(struct vault_item *item, const struct hit *hit, struct span value)
 {
     item->class_id = hit->class_id;
     item->kind = hit->kind;
@@ -161,7 +159,7 @@ static struct vault_item *fill(struct vault_item *item, const struct json_hit *h
 static enum err settle(struct tokenize *t, const struct settling *s, size_t number,
                        struct span value)
 {
-    const struct json_hit *hit = &t->hits.at[number];
+    const struct hit *hit = &t->hits.at[number];
     const struct class_def *def = vault_class_def(s->vault, hit->class_id);
     struct vault_item *item = &t->items[t->hits.count - t->found - 1];
     enum err e = ERR_NOT_FOUND;
@@ -213,7 +211,7 @@ static enum err copy_values(struct tokenize *t, struct span *values)
         const size_t start = t->values.len;
         struct span value;
 
-        e = proxy__hit_value(t->document, &t->hits.at[i], &scratch, &value);
+        e = hit_read(t->document, &t->hits.at[i], &scratch, &value);
         if (e == ERR_OK && value.len > LIMIT_VALUE_MAX)
             e = ERR_TOO_LARGE;
         if (e == ERR_OK)
@@ -288,7 +286,7 @@ enum err tokenize_write(struct tokenize *t, struct buf *out)
     size_t from = 0;
 
     for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
-        const struct json_hit *hit = &t->hits.at[i];
+        const struct hit *hit = &t->hits.at[i];
 
         if (t->item_of[i] == KEPT)
             continue;
@@ -311,7 +309,7 @@ void tokenize_free(struct tokenize **tokenize)
     if (t == NULL)
         return;
     buf_done(&t->values);
-    json_hits_done(&t->hits);
+    hits_done(&t->hits);
     free(t->items);
     free(t->item_of);
     free(t);

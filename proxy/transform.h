@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "proxy/fields.h"
+#include "proxy/hit.h"
 #include "proxy/json_reader.h"
 #include "vault/vault.h"
 

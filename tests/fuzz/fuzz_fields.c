@@ -61,8 +61,7 @@ static void write_plainly(const char *path, struct buf *out)
     REQUIRE(buf_append_byte(out, '\0') == ERR_OK);
 }
 
-static enum err read_with(const char *path, bool deep, struct span document,
-                          struct json_hits *ret_hits)
+static enum err read_with(const char *path, bool deep, struct span document, struct hits *ret_hits)
 {
     AUTO(fields_free) struct fields *fields = NULL;
     const struct field_def def = {path, 1, deep};
@@ -74,7 +73,7 @@ static enum err read_with(const char *path, bool deep, struct span document,
 static void compare(const char *path, struct span document, bool deep)
 {
     AUTO(buf_done) struct buf plain = {.max = 8 * PATH_MAX_BYTES};
-    AUTO(json_hits_done) struct json_hits hits = {0}, again = {0}, all = {0};
+    AUTO(hits_done) struct hits hits = {0}, again = {0}, all = {0};
     enum err e = read_with(path, deep, document, &hits);
 
     write_plainly(path, &plain);

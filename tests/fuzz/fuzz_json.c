@@ -44,13 +44,13 @@ static void try_string(struct span inner)
         check_string(inner);
 }
 
-static void check_hits(struct span document, const struct json_hits *hits)
+static void check_hits(struct span document, const struct hits *hits)
 {
     AUTO(buf_done) struct buf literal = {.max = OUT_MAX, .secret = true};
     size_t from = 0;
 
     for (size_t i = 0; i < hits->count; i++) {
-        const struct json_hit *hit = &hits->at[i];
+        const struct hit *hit = &hits->at[i];
         struct span text = span_of(document.at + hit->start, hit->end - hit->start);
 
         REQUIRE(hit->start >= from && hit->start < hit->end && hit->end <= document.len);
@@ -67,10 +67,10 @@ static void check_hits(struct span document, const struct json_hits *hits)
 
 /* Replace every hit, read again: as many hits, all tokens; nothing replaced: the same bytes. */
 static void check_splices(const struct fields *fields, struct span document,
-                          const struct json_hits *hits)
+                          const struct hits *hits)
 {
     AUTO(buf_done) struct buf same = {.max = OUT_MAX}, other = {.max = OUT_MAX};
-    AUTO(json_hits_done) struct json_hits again = {0};
+    AUTO(hits_done) struct hits again = {0};
     struct splice *splices = calloc(hits->count + 1, sizeof(*splices));
 
     REQUIRE(splices != NULL);
@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct field_def everything = {"$", 1, true};
     static struct fields *none, *all;
-    AUTO(json_hits_done) struct json_hits no_hits = {0}, hits = {0};
+    AUTO(hits_done) struct hits no_hits = {0}, hits = {0};
     const struct span document = span_of(data, size);
     enum err plain, deep;
 

@@ -32,7 +32,7 @@ static inline struct fields *rig_fields(const struct rig_field *list, size_t cou
 }
 
 static inline enum err rig_read(const struct rig_field *list, size_t count, struct span document,
-                                struct json_hits *ret_hits)
+                                struct hits *ret_hits)
 {
     AUTO(fields_free) struct fields *fields = rig_fields(list, count);
 
@@ -41,7 +41,7 @@ static inline enum err rig_read(const struct rig_field *list, size_t count, stru
 
 static inline enum err rig_check(struct span document)
 {
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     return rig_read(NULL, 0, document, &hits);
 }

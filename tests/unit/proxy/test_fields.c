@@ -14,14 +14,14 @@ TestSuite(paths, .init = secret_start);
 static void expect_found(const struct rig_field *list, size_t count, const char *document,
                          const char *wanted)
 {
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
     AUTO(buf_done) struct buf found;
     char number[16];
 
     buf_init(&found, 1 << 16);
     cr_assert_eq(rig_read(list, count, span_str(document), &hits), ERR_OK, "%s", document);
     for (size_t i = 0; i < hits.count; i++) {
-        const struct json_hit *hit = &hits.at[i];
+        const struct hit *hit = &hits.at[i];
 
         (void)snprintf(number, sizeof(number), "%s%u:", i == 0 ? "" : " ", hit->field);
         rig_put(&found, number);
@@ -134,7 +134,7 @@ Test(fields, name_what_stands_at_any_depth)
 Test(fields, at_any_depth_refuse_containers_like_others)
 {
     const struct rig_field one = {"$..a", false};
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(&one, 1, SPAN_LIT("{\"b\":{\"a\":{\"a\":1}}}"), &hits),
                  ERR_UNPROCESSABLE);
@@ -153,7 +153,7 @@ Test(fields, decide_about_containers_by_the_first_as_well)
 {
     const struct rig_field refusing[] = {{"$.a.b", false}, {"$.a", true}};
     const struct rig_field accepting[] = {{"$.a", true}, {"$.a.b", false}};
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(refusing, 2, SPAN_LIT("{\"a\":{\"b\":[1]}}"), &hits), ERR_UNPROCESSABLE);
     expect_found(refusing, 2, "{\"a\":{\"b\":1,\"c\":2}}", "0:1 1:2");
@@ -329,7 +329,7 @@ static void oracle_value(struct oracle *o, size_t len)
 
 static void oracle_round(struct oracle *o)
 {
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
     AUTO(buf_done) struct buf found;
     struct rig_field list[ORACLE_FIELDS];
     enum err e;

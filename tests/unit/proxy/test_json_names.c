@@ -219,7 +219,7 @@ Test(json_names, are_let_go_when_the_document_breaks_off)
 static enum err read_with_a_spoilt_key(struct span document)
 {
     AUTO(fields_free) struct fields *none = rig_fields(NULL, 0);
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
     char name[] = "aaaaaaaa";
 
     proxy__hash_key.mix[1] = 0;

@@ -234,7 +234,7 @@ Test(json_reader, agrees_with_jansson_on_a_hundred_thousand_damaged_documents)
 /* ---- byte-exact ---- */
 
 /* The document with every hit replaced, built by hand. */
-static void replace_by_hand(struct span document, const struct json_hits *hits, struct buf *out)
+static void replace_by_hand(struct span document, const struct hits *hits, struct buf *out)
 {
     size_t from = 0;
 
@@ -247,7 +247,7 @@ static void replace_by_hand(struct span document, const struct json_hits *hits, 
 }
 
 /* A hit is what its kind says, by its bytes alone. */
-static void check_hit(struct span document, const struct json_hit *hit)
+static void check_hit(struct span document, const struct hit *hit)
 {
     const char first = document.at[hit->start], last = document.at[hit->end - 1];
 
@@ -272,7 +272,7 @@ Test(json_reader, leaves_every_byte_outside_the_hits_as_it_was)
 
     for (int round = 0; round < 20000; round++) {
         AUTO(buf_done) struct buf document, wanted, got;
-        AUTO(json_hits_done) struct json_hits hits = {0};
+        AUTO(hits_done) struct hits hits = {0};
         struct splice splices[2000];
         struct span text;
 
@@ -307,7 +307,7 @@ Test(json_reader, gives_a_document_back_as_it_was_where_nothing_is_declared)
 
     for (int round = 0; round < 5000; round++) {
         AUTO(buf_done) struct buf document, got;
-        AUTO(json_hits_done) struct json_hits hits = {0};
+        AUTO(hits_done) struct hits hits = {0};
 
         buf_init(&document, 1 << 20);
         buf_init(&got, 1 << 20);
@@ -326,7 +326,7 @@ Test(json_hits, say_where_a_value_stands_and_what_it_is)
     static const struct rig_field fields[] = {
         {"$.s", false}, {"$.n", false}, {"$.b", false}, {"$.e", false}};
     static const char document[] = "{\"s\" : \"ab\" , \"n\":-1.5e3,\"b\":true,\"e\":\"\\n\"}";
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(fields, 4, span_str(document), &hits), ERR_OK);
     cr_assert_eq(hits.count, 4);
@@ -347,7 +347,7 @@ Test(json_hits, say_where_a_value_stands_and_what_it_is)
 Test(json_hits, leave_null_out)
 {
     static const struct rig_field fields[] = {{"$.a", false}, {"$.b", true}};
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(fields, 2, SPAN_LIT("{\"a\":null,\"b\":[null,{\"c\":null}]}"), &hits),
                  ERR_OK);
@@ -359,7 +359,7 @@ Test(json_hits, refuse_containers_in_a_field_that_is_not_deep)
     static const struct rig_field fields[] = {{"$.a", false}};
     static const char *const bad[] = {"{\"a\":{}}", "{\"a\":[]}", "{\"a\":[\"x\"]}",
                                       "{\"b\":1,\"a\":{\"c\":1}}", "{\"\\u0061\":[]}"};
-    struct json_hits hits = {0};
+    struct hits hits = {0};
 
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         cr_assert_eq(rig_read(fields, 1, span_str(bad[i]), &hits), ERR_UNPROCESSABLE, "%s", bad[i]);
@@ -372,7 +372,7 @@ Test(json_hits, come_from_every_scalar_below_a_deep_field)
     static const struct rig_field fields[] = {{"$.a", true}};
     static const char document[] =
         "{\"a\":{\"b\":[1,\"x\",{\"c\":true}],\"d\":null,\"e\":{}},\"f\":2,\"g\":{\"a\":3}}";
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(fields, 1, span_str(document), &hits), ERR_OK);
     cr_assert_eq(hits.count, 3);
@@ -384,7 +384,7 @@ Test(json_hits, come_from_every_scalar_below_a_deep_field)
 Test(json_hits, are_untouched_when_the_document_is_bad_after_them)
 {
     static const struct rig_field fields[] = {{"$.a", false}};
-    struct json_hits hits = {.count = 77};
+    struct hits hits = {.count = 77};
 
     cr_assert_eq(rig_read(fields, 1, SPAN_LIT("{\"a\":1"), &hits), ERR_INVALID);
     cr_assert_eq(hits.count, 77);
@@ -394,7 +394,7 @@ Test(json_hits, are_untouched_when_the_document_is_bad_after_them)
 Test(json_hits, can_be_a_scalar_that_is_the_document)
 {
     static const struct rig_field fields[] = {{"$", false}};
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(fields, 1, SPAN_LIT(" \"x\" "), &hits), ERR_OK);
     cr_assert_eq(hits.count, 1);
@@ -407,7 +407,7 @@ Test(json_hits, cost_no_memory_when_there_are_none)
 {
     static const struct rig_field list[] = {{"$.absent", false}, {"$..nowhere", false}};
     AUTO(fields_free) struct fields *fields = rig_fields(list, 2);
-    struct json_hits hits = {0};
+    struct hits hits = {0};
     const size_t before = mallinfo2().uordblks;
 
     cr_assert_eq(json_read(fields, SPAN_LIT("{\"a\":[1,2,{\"b\":\"c\"}]}"), &hits), ERR_OK);
@@ -453,7 +453,7 @@ Test(json_limits, follow_fields_to_the_last_level)
 {
     static const struct rig_field anywhere[] = {{"$..x", false}};
     AUTO(buf_done) struct buf document;
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     nest(&document, "[", "{\"x\":1}", "]", LIMIT_JSON_DEPTH_MAX - 1);
     cr_assert_eq(rig_read(anywhere, 1, buf_span(&document), &hits), ERR_OK);
@@ -464,7 +464,7 @@ Test(json_limits, stop_at_the_number_of_hits)
 {
     static const struct rig_field fields[] = {{"$[*]", false}};
     AUTO(buf_done) struct buf document;
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     buf_init(&document, 1 << 24);
     rig_put(&document, "[1");
@@ -475,11 +475,11 @@ Test(json_limits, stop_at_the_number_of_hits)
     cr_assert_eq(hits.count, LIMIT_FIELDS_MAX);
     document.len--;
     rig_put(&document, ",null]");
-    json_hits_done(&hits);
+    hits_done(&hits);
     cr_assert_eq(rig_read(fields, 1, buf_span(&document), &hits), ERR_OK);
     document.len--;
     rig_put(&document, ",1]");
-    json_hits_done(&hits);
+    hits_done(&hits);
     cr_assert_eq(rig_read(fields, 1, buf_span(&document), &hits), ERR_TOO_LARGE);
 }
 

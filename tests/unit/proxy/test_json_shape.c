@@ -9,7 +9,7 @@ TestSuite(json_shape, .init = secret_start);
 
 static bool misplaced(const char *path, const char *document)
 {
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
     const struct rig_field field = {path, false};
 
     cr_assert_eq(rig_read(&field, 1, span_str(document), &hits), ERR_OK, "%s in %s", path,
@@ -57,7 +57,7 @@ Test(json_shape, fits_when_one_of_several_paths_fits)
 {
     const struct rig_field fields[] = {
         {"$.a.b", false}, {"$.a[0]", false}, {"$.c", false}, {"$.c.d", false}};
-    AUTO(json_hits_done) struct json_hits hits = {0};
+    AUTO(hits_done) struct hits hits = {0};
 
     cr_assert_eq(rig_read(fields, 4, SPAN_LIT("{\"a\":[\"x\"],\"c\":\"y\"}"), &hits), ERR_OK);
     cr_assert_not(hits.misplaced);

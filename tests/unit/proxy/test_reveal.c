@@ -384,7 +384,7 @@ Test(reveal, undoes_tokenizing)
     for (int round = 0; round < 300; round++) {
         AUTO(buf_done) struct buf document, stored, out, again;
         AUTO(tokenize_free) struct tokenize *t = NULL;
-        AUTO(json_hits_done) struct json_hits hits = {0}, back = {0};
+        AUTO(hits_done) struct hits hits = {0}, back = {0};
 
         buf_init(&document, 1 << 20);
         buf_init(&stored, 1 << 22);
@@ -403,7 +403,7 @@ Test(reveal, undoes_tokenizing)
         cr_assert_eq(json_read(all, buf_span(&out), &back), ERR_OK);
         cr_assert_eq(hits.count, back.count);
         for (size_t i = 0, from = 0, to = 0; i < hits.count; i++) {
-            const struct json_hit *x = &hits.at[i], *y = &back.at[i];
+            const struct hit *x = &hits.at[i], *y = &back.at[i];
             struct span between = span_of(document.bytes + from, x->start - from);
 
             cr_assert(span_equal(between, span_of(out.bytes + to, y->start - to)));

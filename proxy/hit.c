@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values in their places: one table says how each coding is read and written.
+ * Runs on: any thread. Holds: nothing. Invariant: what hit_write() wrote, hit_read() reads back as
+ * the same value, and whoever parses the place sees one value there. Not here: where hits stand (the
+ * readers), the codings themselves (hit_text.c, hit_xml.c, json_string.c, path.c). */
+#include "proxy/hit.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "proxy/hit_priv.h"
+#include "proxy/json_reader.h"
+#include "proxy/path.h"
+
+enum { FIRST_HITS = 16 };
+
+/* ---- lists ---- */
+
+static enum err grow(struct hits *hits)
+{
+    const size_t cap = hits->cap == 0 ? FIRST_HITS : hits->cap * 2;
+    struct hit *at = realloc(hits->at, cap * sizeof(*at));
+
+    if (at == NULL)
+        return ERR_NO_SPACE;
+    hits->at = at;
+    hits->cap = cap;
+    return ERR_OK;
+}
+
+enum err hits_add(struct hits *hits, const struct hit *hit)
+{
+    enum err e = ERR_OK;
+
+    if (hits->count == LIMIT_FIELDS_MAX)
+        return ERR_TOO_LARGE;
+    if (hits->count == hits->cap)
+        e = grow(hits);
+    if (e == ERR_OK)
+        hits->at[hits->count++] = *hit;
+    return e;
+}
+
+void hits_done(struct hits *hits)
+{
+    free(hits->at);
+    *hits = (struct hits){0};
+}
+
+/* ---- codings ---- */
+
+/* How a coding undoes its escapes, and how it writes a string. NULL: there are no escapes. */
+struct coding {
+    enum err (*undo)(struct span text, struct buf *out);
+    enum err (*write)(struct span value, struct buf *out);
+};
+
+static enum err write_json_string(struct span value, struct buf *out)
+{
+    return json_escape(VALUE_STRING, value, out);
+}
+
+static const struct coding codings[] = {
+    [HIT_JSON] = {json_unescape, write_json_string},
+    [HIT_FORM] = {form_decode, percent_encode},
+    [HIT_SEGMENT] = {percent_decode, hit__write_segment},
+    [HIT_HEADER] = {NULL, hit__write_header},
+    [HIT_COOKIE] = {NULL, hit__write_cookie},
+    [HIT_RAW] = {NULL, hit__write_raw},
+    [HIT_QUOTED] = {hit__undo_quoted, hit__write_quoted},
+    [HIT_XML_TEXT] = {hit__undo_xml_text, hit__write_xml_text},
+    [HIT_XML_VALUE] = {hit__undo_xml_value, hit__write_xml_value},
+};
+
+/* A JSON string's text is between its quotes. */
+static struct span inner(const struct hit *hit, struct span text)
+{
+    return hit->coding == HIT_JSON && hit->kind == VALUE_STRING ? span_of(text.at + 1, text.len - 2)
+                                                                : text;
+}
+
+enum err hit_read(struct span text, const struct hit *hit, struct buf *scratch,
+                  struct span *ret_value)
+{
+    struct span value = inner(hit, span_of(text.at + hit->start, hit->end - hit->start));
+    enum err e = ERR_OK;
+
+    if (hit->escaped) {
+        REQUIRE(codings[hit->coding].undo != NULL);
+        buf_reset(scratch);
+        e = codings[hit->coding].undo(value, scratch);
+        value = buf_span(scratch);
+    }
+    if (e == ERR_OK && hit->coding != HIT_JSON && !hit__is_utf8(value)) /* JSON's reader looked */
+        e = ERR_INVALID;
+    if (e == ERR_OK)
+        *ret_value = value;
+    return e;
+}
+
+enum err hit_write(const struct hit *hit, enum value_kind kind, struct span value, struct buf *out)
+{
+    const size_t before = out->len;
+    enum err e;
+
+    if (hit->coding == HIT_JSON)
+        return json_escape(kind, value, out);
+    e = value.len == 0 ? ERR_OK : codings[hit->coding].write(value, out);
+    if (e != ERR_OK)
+        out->len = before;
+    return e;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Declared values where they stand: what the readers of all places (JSON, forms, XML, headers, ...)
+ * report, and how such a value is read and replaced. Everything outside the hits stays the bytes it
+ * was. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "vault/vault.h"
+
+/* How text is written where a hit stands, and so how it is read and what may take its place. */
+enum hit_coding {
+    HIT_JSON,      /* a JSON value, quotes included */
+    HIT_FORM,      /* application/x-www-form-urlencoded: bodies and queries */
+    HIT_SEGMENT,   /* a path segment: percent escapes only */
+    HIT_HEADER,    /* a field value: as it is (RFC 9110 5.5) */
+    HIT_COOKIE,    /* a cookie value (RFC 6265 4.1.1), without its quotes */
+    HIT_RAW,       /* bytes as they are: the content of a multipart part */
+    HIT_QUOTED,    /* between the quotes of a quoted-string: a multipart file name */
+    HIT_XML_TEXT,  /* the text of an element, or a CDATA section with its marks */
+    HIT_XML_VALUE, /* between the quotes of an attribute */
+};
+
+/* One value of a declared field. */
+struct hit {
+    size_t start;   /* offset of its first byte in the text; a JSON string's quotes included */
+    size_t end;     /* one past its last */
+    uint16_t field; /* index into the declarations */
+    uint16_t class_id;
+    enum value_kind kind; /* VALUE_STRING but in JSON */
+    enum hit_coding coding;
+    bool escaped; /* the text is not the value: there are escapes to undo */
+};
+
+struct hits {
+    struct hit *at; /* in the order of the text, not overlapping */
+    size_t count;
+    size_t cap;
+    /* A value (not null) stood where a path wanted to go on, and has not the shape for it: a text in
+     * `phones` for `$.phones[*]`, a list in `address` for `$.address.city`. What was meant to be
+     * found there was not. The document's root may be a scalar. */
+    bool misplaced;
+};
+
+/* Add one. TOO_LARGE beyond LIMIT_FIELDS_MAX. */
+enum err hits_add(struct hits *hits, const struct hit *hit) MUST_CHECK;
+void hits_done(struct hits *hits);
+
+/* The value of a hit as it reads, escapes undone. Borrowed from the text, or from `scratch` (a secret
+ * buf, reset first) where there were escapes. INVALID for an escape that is none, and for what is not
+ * UTF-8. */
+enum err hit_read(struct span text, const struct hit *hit, struct buf *scratch,
+                  struct span *ret_value) MUST_CHECK;
+/* A value of this kind as it is written in the hit's place, appended to out. UNPROCESSABLE: it cannot
+ * stand there (a line end in a header, a semicolon in a cookie): nothing is appended. */
+enum err hit_write(const struct hit *hit, enum value_kind kind, struct span value, struct buf *out)
+    MUST_CHECK;
