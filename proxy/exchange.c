@@ -7,6 +7,7 @@
 #include "proxy/exchange_priv.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -54,7 +55,7 @@ static enum err admit_caller(struct exchange *x)
     enum err e;
 
     if (x->fields.key.at != NULL) {
-        e = callers_find(x->loop->proxy->policy.callers, x->fields.key, &caller);
+        e = callers_find(x->setup->policy->callers, x->fields.key, &caller);
         if (e != ERR_OK)
             return e;
     }
@@ -157,16 +158,16 @@ static enum err admit_subject(struct exchange *x)
 
 static enum err admit_route(struct exchange *x, uint32_t *ret_allowed)
 {
-    const struct proxy *proxy = x->loop->proxy;
-    enum err e = routes_find(proxy->settings->routes, x->path.path, x->facts.host,
+    const struct proxy_settings *settings = x->setup->settings;
+    enum err e = routes_find(settings->routes, x->path.path, x->facts.host,
                              method_bit(x->facts.method), &x->match, ret_allowed);
 
     if (e == ERR_OK) {
-        x->route = &proxy->policy.routes[x->match.id];
+        x->route = &x->setup->policy->routes[x->match.id];
         x->upstream = x->route->def->upstream;
-        e = vault_may_serve(proxy->vault); /* else nothing goes on, nor is anything done upstream */
-    } else if (e == ERR_NOT_FOUND && proxy->settings->pass_undeclared) {
-        x->upstream = proxy->settings->default_upstream;
+        e = vault_may_serve(x->loop->proxy->vault); /* else nothing goes on, nor is anything done upstream */
+    } else if (e == ERR_NOT_FOUND && settings->pass_undeclared) {
+        x->upstream = settings->default_upstream;
         e = ERR_OK;
     }
     return e;
@@ -228,6 +229,7 @@ static void on_disposed(void *memory)
     buf_done(&x->query);
     buf_done(&x->body);
     exchange_answer_done(x);
+    loop_leave_setup(x->loop, x->setup);
 }
 
 /* The next request, or the client's end: neither is looked at before this one is answered. */
@@ -266,6 +268,7 @@ int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
     x->magic = EXCHANGE_MAGIC;
     x->req = req;
     x->loop = loop_of(req);
+    x->setup = loop_use_setup(x->loop);
     x->generator.proceed = exchange_on_written;
     h2o_linklist_insert(&x->loop->exchanges, &x->link);
     write_id(x->id);
@@ -276,6 +279,8 @@ int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
     buf_init_secret(&x->collected, LIMIT_RESPONSE_BODY_MAX);
     buf_init_secret(&x->answer, LIMIT_RESPONSE_BODY_MAX * 2);
     keep_polled(req);
+    if (client_of(req)->leaving)
+        req->http1_is_persistent = 0;
     admit(x);
     return 0;
 }
@@ -299,4 +304,24 @@ void exchanges_abort(struct proxy_loop *loop)
         else
             exchange_refuse_and_close(x, ERR_CANCELED);
     }
+}
+
+/* A connection on which no request has begun reads an end of file and closes itself. */
+static int let_go(h2o_req_t *req, void *context UNUSED)
+{
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    const struct client *client = socket->on_close.data;
+
+    if (!client->leaving)
+        return 0;
+    if (req->version == 0)
+        (void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
+    else
+        req->http1_is_persistent = 0;
+    return 0;
+}
+
+void exchanges_let_go(struct proxy_loop *loop)
+{
+    (void)loop->proxy->config.http1.callbacks.foreach_request(&loop->context, let_go, NULL);
 }

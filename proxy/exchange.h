@@ -13,5 +13,7 @@ int exchange_on_request(h2o_handler_t *self, h2o_req_t *req);
 void exchange_on_stored(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
 /* The drain's time is over: end every exchange of the loop, answered or not. */
 void exchanges_abort(struct proxy_loop *loop);
+/* Some clients are leaving: their connections end with the request under way, idle ones now. */
+void exchanges_let_go(struct proxy_loop *loop);
 /* Free the buffers that this thread kept for later. At its end. */
 void exchange_buffers_free(void);

@@ -10,7 +10,7 @@
 /* Base path, normal path and query in one piece, in the request's pool. */
 static struct span target_of(struct exchange *x)
 {
-    const char *base = x->loop->proxy->settings->upstreams[x->upstream].base_path;
+    const char *base = x->setup->settings->upstreams[x->upstream].base_path;
     size_t base_len = strlen(base),
            query_len = x->path.query.at == NULL ? 0 : x->path.query.len + 1;
     char *text, *at;
@@ -60,5 +60,5 @@ void exchange_forward(struct exchange *x)
 
     x->reveals = forwarding.reveals;
     x->state = EXCHANGE_WAITING;
-    x->call = upstream_send(x->loop->pools[x->upstream], &request, &exchange_answer_events, x);
+    x->call = upstream_send(x->setup->pools[x->upstream], &request, &exchange_answer_events, x);
 }

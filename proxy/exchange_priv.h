@@ -41,6 +41,7 @@ struct exchange {
     enum exchange_state state;
     h2o_req_t *req;
     struct proxy_loop *loop;
+    struct loop_setup *setup;  /* the configuration it began under */
     h2o_linklist_t link;       /* loop->exchanges */
     h2o_generator_t generator; /* what libh2o calls when it has written */
     char id[EXCHANGE_ID_LEN];  /* hexadecimal digits */

@@ -212,7 +212,7 @@ static void on_body(struct upstream_call *call UNUSED, struct span bytes, void *
 
 static void on_failed(struct exchange *x, enum err e)
 {
-    const struct upstream_def *upstream = &x->loop->proxy->settings->upstreams[x->upstream];
+    const struct upstream_def *upstream = &x->setup->settings->upstreams[x->upstream];
 
     log_event(EV_UPSTREAM_FAILED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
               F_TEXT("upstream", span_str(upstream->config.name)), F_LIT("error", err_name(e)));

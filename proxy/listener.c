@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "proxy/exchange.h"
 
 enum {
     BACKLOG = 4096,
@@ -65,7 +66,7 @@ static int bind_one(const struct addrinfo *a)
     return -1;
 }
 
-static char *address_text(int fd)
+char *listener_address(int fd)
 {
     struct sockaddr_storage bound;
     socklen_t len = sizeof(bound);
@@ -79,44 +80,35 @@ static char *address_text(int fd)
     return mem_strdup(text);
 }
 
-/* Bind one listener for every loop; port 0 is settled by the first. */
-static enum err bind_all(struct proxy *proxy, size_t index, struct addrinfo *a, struct errmsg *msg)
+/* Port 0 is settled by the first loop's. */
+static enum err bind_all(const struct listen_def *def, struct addrinfo *a, int *fds, size_t count,
+                         struct errmsg *msg)
 {
-    const char *address = proxy->settings->listens[index].address;
-
-    if (strtoul(proxy->settings->listens[index].port, NULL, 10) != 0 && !is_free(a))
-        return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", address, strerror(errno));
-    for (size_t i = 0; i < proxy->loop_count; i++) {
-        int fd = bind_one(a);
-
-        if (fd < 0)
-            return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", address, strerror(errno));
-        proxy->loops[i].listen_fds[index] = fd;
-        REQUIRE(getsockname(fd, a->ai_addr, &a->ai_addrlen) == 0);
+    if (strtoul(def->port, NULL, 10) != 0 && !is_free(a))
+        return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address, strerror(errno));
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = bind_one(a);
+        if (fds[i] < 0)
+            return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address,
+                              strerror(errno));
+        REQUIRE(getsockname(fds[i], a->ai_addr, &a->ai_addrlen) == 0);
     }
-    proxy->addresses[proxy->address_count++] = address_text(proxy->loops[0].listen_fds[index]);
     return ERR_OK;
 }
 
-enum err listeners_bind(struct proxy *proxy, struct errmsg *msg)
+enum err listener_bind(const struct listen_def *def, int *fds, size_t count, struct errmsg *msg)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *list = NULL;
+    int status = getaddrinfo(def->host, def->port, &hints, &list);
+    enum err e;
 
-    for (size_t i = 0; i < proxy->settings->listen_count; i++) {
-        const struct listen_def *def = &proxy->settings->listens[i];
-        struct addrinfo *list = NULL;
-        int status = getaddrinfo(def->host, def->port, &hints, &list);
-        enum err e;
-
-        if (status != 0)
-            return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address,
-                              gai_strerror(status));
-        e = bind_all(proxy, i, list, msg);
-        freeaddrinfo(list);
-        if (e != ERR_OK)
-            return e;
-    }
-    return ERR_OK;
+    if (status != 0)
+        return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address,
+                          gai_strerror(status));
+    e = bind_all(def, list, fds, count, msg);
+    freeaddrinfo(list);
+    return e;
 }
 
 /* ---- clients ---- */
@@ -126,6 +118,7 @@ static void on_closed(void *data)
     struct client *client = data;
 
     h2o_linklist_unlink(&client->link);
+    client->listener->clients--;
     free(client);
 }
 
@@ -159,6 +152,8 @@ static void take_client(struct proxy_listener *listener, h2o_socket_t *socket)
     struct client *client = mem_alloc(sizeof(*client));
 
     client->socket = socket;
+    client->listener = listener;
+    listener->clients++;
     client->tls = listener->accept.ssl_ctx != NULL;
     h2o_linklist_insert(&listener->loop->clients, &client->link);
     socket->on_close.cb = on_closed;
@@ -202,38 +197,125 @@ static void on_readable(h2o_socket_t *socket, const char *err)
     }
 }
 
-void listeners_start(struct proxy_loop *loop)
+/* ---- starting and stopping ---- */
+
+static struct proxy_listener *find_listener(const struct proxy_loop *loop, uint32_t point)
 {
-    const struct proxy_settings *settings = loop->proxy->settings;
+    h2o_linklist_t *node = loop->listeners.next;
 
-    loop->listeners = mem_alloc(settings->listen_count * sizeof(*loop->listeners));
+    for (; node != &loop->listeners; node = node->next) {
+        struct proxy_listener *listener = CONTAINER_OF(node, struct proxy_listener, link);
+
+        if (listener->point == point)
+            return listener;
+    }
+    return NULL;
+}
+
+static struct proxy_listener *start_listener(struct proxy_loop *loop, uint32_t point, int fd)
+{
+    struct proxy_listener *listener = mem_alloc(sizeof(*listener));
+
+    listener->loop = loop;
+    listener->point = point;
+    listener->accept.ctx = &loop->context;
+    listener->accept.hosts = loop->proxy->config.hosts;
+    listener->retry.cb = on_retry;
+    listener->socket = h2o_evloop_socket_create(loop->evloop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    h2o_linklist_insert(&loop->listeners, &listener->link);
+    return listener;
+}
+
+static void stop_listener(struct proxy_listener *listener)
+{
+    h2o_socket_t *socket = TAKE(listener->socket), *accepted;
+
+    if (socket == NULL)
+        return;
+    /* Who is in the queue has been told that it is connected: serve it. */
+    while ((accepted = h2o_evloop_socket_accept(socket)) != NULL)
+        take_client(listener, accepted);
+    h2o_timeout_unlink(&listener->retry);
+    h2o_socket_close(socket);
+    /* The accept context stays: a TLS handshake may still be using it. */
+}
+
+static void free_listener(struct proxy_listener *listener)
+{
+    h2o_linklist_unlink(&listener->link);
+    free(listener);
+}
+
+static bool has_point(const struct proxy_setup *setup, uint32_t point)
+{
+    for (size_t i = 0; i < setup->settings->listen_count; i++)
+        if (setup->points[i] == point)
+            return true;
+    return false;
+}
+
+/* Nobody waits for a further request of these clients. */
+static void let_clients_go(struct proxy_loop *loop, const struct proxy_listener *listener)
+{
+    h2o_linklist_t *node = loop->clients.next;
+
+    for (; node != &loop->clients; node = node->next) {
+        struct client *client = CONTAINER_OF(node, struct client, link);
+
+        if (client->listener == listener)
+            client->leaving = true;
+    }
+    exchanges_let_go(loop);
+}
+
+static void remove_gone(struct proxy_loop *loop, const struct proxy_setup *setup)
+{
+    h2o_linklist_t *node = loop->listeners.next, *next;
+
+    for (; node != &loop->listeners; node = next) {
+        struct proxy_listener *listener = CONTAINER_OF(node, struct proxy_listener, link);
+
+        next = node->next;
+        if (has_point(setup, listener->point))
+            continue;
+        stop_listener(listener);
+        let_clients_go(loop, listener);
+        if (listener->clients == 0)
+            free_listener(listener);
+    }
+}
+
+void listeners_apply(struct proxy_loop *loop, struct proxy_setup *setup)
+{
+    const struct proxy_settings *settings = setup->settings;
+
+    remove_gone(loop, setup);
     for (size_t i = 0; i < settings->listen_count; i++) {
-        struct proxy_listener *listener = &loop->listeners[i];
+        struct proxy_listener *listener = find_listener(loop, setup->points[i]);
+        int *fd = &setup->fds[i * loop->proxy->loop_count + loop->index];
+        bool is_new = listener == NULL;
 
-        listener->loop = loop;
-        listener->accept.ctx = &loop->context;
-        listener->accept.hosts = loop->proxy->config.hosts;
+        if (is_new) {
+            listener = start_listener(loop, setup->points[i], *fd);
+            *fd = -1;
+        }
         listener->accept.ssl_ctx = settings->listens[i].tls;
-        listener->retry.cb = on_retry;
-        listener->socket =
-            h2o_evloop_socket_create(loop->evloop, loop->listen_fds[i], H2O_SOCKET_FLAG_DONT_READ);
-        loop->listen_fds[i] = -1;
-        listener->socket->data = listener;
-        h2o_socket_read_start(listener->socket, on_readable);
+        if (is_new)
+            h2o_socket_read_start(listener->socket, on_readable);
     }
 }
 
 void listeners_stop(struct proxy_loop *loop)
 {
-    for (size_t i = 0; i < loop->proxy->settings->listen_count; i++) {
-        struct proxy_listener *listener = &loop->listeners[i];
-        h2o_socket_t *accepted;
+    h2o_linklist_t *node = loop->listeners.next;
 
-        /* Who is in the queue has been told that it is connected: serve it. */
-        while ((accepted = h2o_evloop_socket_accept(listener->socket)) != NULL)
-            take_client(listener, accepted);
-        h2o_timeout_unlink(&listener->retry);
-        h2o_socket_close(listener->socket);
-    }
-    /* The accept contexts stay: a TLS handshake may still be using one. */
+    for (; node != &loop->listeners; node = node->next)
+        stop_listener(CONTAINER_OF(node, struct proxy_listener, link));
+}
+
+void listeners_free(struct proxy_loop *loop)
+{
+    while (!h2o_linklist_is_empty(&loop->listeners))
+        free_listener(CONTAINER_OF(loop->listeners.next, struct proxy_listener, link));
 }

@@ -18,21 +18,44 @@ enum { DRAIN_POLL_MS = 20 };
 
 /* ---- set-up and take-down ---- */
 
+/* The control thread has another setup for this loop. */
+static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct proxy_loop *loop = CONTAINER_OF(receiver, struct proxy_loop, orders);
+    struct proxy *proxy = loop->proxy;
+    struct proxy_setup *setup;
+
+    while (!h2o_linklist_is_empty(messages))
+        h2o_linklist_unlink(messages->next);
+    (void)pthread_mutex_lock(&proxy->lock);
+    setup = TAKE(loop->ordered);
+    (void)pthread_mutex_unlock(&proxy->lock);
+    if (setup == NULL) /* only woken */
+        return;
+    loop_take_setup(loop, setup);
+    listeners_apply(loop, setup);
+    (void)pthread_mutex_lock(&proxy->lock);
+    proxy->taken++;
+    (void)pthread_cond_broadcast(&proxy->changed);
+    (void)pthread_mutex_unlock(&proxy->lock);
+}
+
 static enum err set_up(struct proxy_loop *loop)
 {
-    const struct proxy_settings *settings = loop->proxy->settings;
     enum err e = vault_reader_open(loop->proxy->vault, &loop->reader);
 
     if (e != ERR_OK)
         return e;
+    h2o_linklist_init_anchor(&loop->setups);
+    h2o_linklist_init_anchor(&loop->listeners);
     h2o_linklist_init_anchor(&loop->clients);
     h2o_linklist_init_anchor(&loop->exchanges);
     loop->evloop = h2o_evloop_create();
     h2o_context_init(&loop->context, loop->evloop, &loop->proxy->config);
     h2o_multithread_register_receiver(loop->context.queue, &loop->stored, exchange_on_stored);
-    loop->pools = mem_alloc(settings->upstream_count * sizeof(struct upstream_pool *));
-    for (size_t i = 0; i < settings->upstream_count; i++)
-        loop->pools[i] = upstream_pool_new(loop->evloop, &settings->upstreams[i].config);
+    h2o_multithread_register_receiver(loop->context.queue, &loop->orders, on_orders);
+    setup_hold(loop->proxy->setup);
+    loop_take_setup(loop, loop->proxy->setup);
     return ERR_OK;
 }
 
@@ -65,9 +88,9 @@ static void take_down(struct proxy_loop *loop)
 {
     h2o_multithread_queue_t *queue = loop->context.queue;
 
-    for (size_t i = 0; i < loop->proxy->settings->upstream_count; i++)
-        upstream_pool_free(&loop->pools[i]);
-    free(loop->pools);
+    loop_drop_setups(loop);
+    listeners_free(loop);
+    h2o_multithread_unregister_receiver(loop->context.queue, &loop->orders);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->stored);
     h2o_context_dispose(&loop->context);
     (void)h2o_evloop_run(loop->evloop, 0); /* frees the sockets that were just closed */
@@ -97,8 +120,8 @@ static void begin_drain(struct proxy_loop *loop)
     /* All that h2o_context_request_shutdown() does beside this is start a timer for HTTP/2, which
      * would outlive the context. */
     loop->context.shutdown_requested = 1;
-    for (size_t i = 0; i < loop->proxy->settings->upstream_count; i++)
-        upstream_pool_drain(loop->pools[i]);
+    for (size_t i = 0; i < loop->setup->settings->upstream_count; i++)
+        upstream_pool_drain(loop->setup->pools[i]);
 }
 
 static void abort_clients(struct proxy_loop *loop)
@@ -167,7 +190,7 @@ void *loop_main(void *argument)
     report(loop, e);
     if (e != ERR_OK)
         return NULL;
-    listeners_start(loop);
+    listeners_apply(loop, loop->setup->shared);
     while (stop_at_ms == 0 || !is_empty(loop)) {
         (void)h2o_evloop_run(loop->evloop, stop_at_ms == 0 ? INT32_MAX : DRAIN_POLL_MS);
         stop_at_ms = atomic_load(&loop->proxy->stop_at_ms);

@@ -21,10 +21,21 @@ enum err proxy_settings_read(struct conf_node root, const struct classes *classe
                              struct errmsg *msg) MUST_CHECK;
 void proxy_settings_free(struct proxy_settings **settings);
 
-/* Bind the listeners and start the loop threads. Settings and vault must outlive the proxy. IO with a
- * message that names the address when one cannot be bound; nothing runs then. */
+/* Bind the listeners and start the loop threads. Vault and settings must outlive the proxy, or the
+ * settings until they were given back (proxy_on_released()). IO with a message that names the address when one cannot be bound; nothing runs then. */
 enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
                      struct proxy **ret_proxy, struct errmsg *msg) MUST_CHECK;
+/* Settings that nobody uses any more, given back for freeing. Any thread; must not block. */
+typedef void (*proxy_released_fn)(const struct proxy_settings *settings, void *context);
+/* Ask to be told. Before the first proxy_reload(). */
+void proxy_on_released(struct proxy *p, proxy_released_fn released, void *context);
+/* Put other settings in force without dropping a connection: requests that come from now on see the new
+ * ones, those under way end under the old ones. Listening addresses that stay keep their sockets (and
+ * get the new certificates), new ones are bound, those that went are closed and their connections end
+ * after the request under way. The number of threads stays. Errors with a message; the old settings
+ * stay in force then, and the new ones are not held. One at a time; blocks shortly. */
+enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, struct errmsg *msg)
+    MUST_CHECK;
 /* The bound addresses ("127.0.0.1:8080"), for the ready line; port 0 is filled in. */
 size_t proxy_address_count(const struct proxy *p);
 const char *proxy_address(const struct proxy *p, size_t index);

@@ -26,7 +26,7 @@ struct proxy_route {
     uint16_t *lookup_ids;    /* class ids, as def->lookups */
 };
 
-/* What the loops share; nothing of it changes while they run. */
+/* The settings, compiled; nothing of it changes while anybody uses it. */
 struct proxy_policy {
     struct proxy_route *routes; /* as settings->route_defs */
     size_t route_count;
@@ -39,18 +39,68 @@ enum err policy_init(const struct proxy_settings *settings, const struct vault *
                      struct proxy_policy *ret, struct errmsg *msg) MUST_CHECK;
 void policy_done(struct proxy_policy *policy);
 
+/* ---- setup.c ---- */
+
+struct proxy_loop;
+
+/* One configuration, in force or still in use by requests that began under it. Shared by the loops,
+ * read only; freed when the last of them has let go. */
+struct proxy_setup {
+    struct proxy *proxy;
+    const struct proxy_settings *settings;
+    struct proxy_policy policy;
+    uint32_t *points; /* as settings->listens: the listening points' numbers */
+    int *fds;         /* of new points, one a loop: [listen * loop_count + loop]; -1: none */
+    _Atomic size_t holders;
+};
+
+/* The same on one loop, with what a loop has of its own. Loop thread. */
+struct loop_setup {
+    struct proxy_setup *shared;
+    const struct proxy_settings *settings;
+    const struct proxy_policy *policy;
+    struct upstream_pool **pools; /* as settings->upstreams */
+    size_t users;                 /* exchanges */
+    bool retired;                 /* another one is in force */
+    h2o_linklist_t link;          /* loop->setups */
+};
+
+/* Compile settings and bind the listening points that `before` (NULL: none) does not have. One holder;
+ * errors with a message, and nothing is left behind. Control thread. */
+enum err setup_new(struct proxy *proxy, const struct proxy_settings *settings,
+                   const struct proxy_setup *before, struct proxy_setup **ret_setup,
+                   struct errmsg *msg) MUST_CHECK;
+/* Any thread. Drop: the last holder frees it, and its settings are given back. */
+void setup_hold(struct proxy_setup *setup);
+void setup_drop(struct proxy_setup **setup);
+
+/* Put a setup in force on a loop, which holds it from now on (the hold is the caller's gift). */
+void loop_take_setup(struct proxy_loop *loop, struct proxy_setup *setup);
+/* An exchange uses what is in force now, until it leaves it. */
+struct loop_setup *loop_use_setup(struct proxy_loop *loop);
+void loop_leave_setup(struct proxy_loop *loop, struct loop_setup *setup);
+/* Free all of them: no exchange is left. */
+void loop_drop_setups(struct proxy_loop *loop);
+
+/* ---- loop.c, listener.c ---- */
+
 enum loop_state { LOOP_SERVING, LOOP_DRAINING, LOOP_ABORTING };
 
+/* A listening point on one loop. It outlives its socket while clients are left that came by it. */
 struct proxy_listener {
     struct proxy_loop *loop;
-    h2o_socket_t *socket;
+    uint32_t point;
+    h2o_socket_t *socket; /* NULL: closed */
     h2o_accept_ctx_t accept;
     h2o_timeout_entry_t retry; /* when no file descriptor is left */
+    size_t clients;
+    h2o_linklist_t link; /* loop->listeners */
 };
 
 /* One event-loop thread. Everything here belongs to that thread. */
 struct proxy_loop {
     struct proxy *proxy;
+    size_t index;
     pthread_t thread;
     bool created; /* the thread is there to be joined */
     bool up;      /* under the proxy's lock: it came up, and can be woken */
@@ -61,26 +111,34 @@ struct proxy_loop {
     pthread_mutex_t storing;           /* held by the writer thread while it sends to `stored` */
     size_t jobs;                       /* operations the vault has not given back */
     struct vault_reader *reader;
-    struct upstream_pool **pools; /* as settings->upstreams */
-    int *listen_fds;              /* as settings->listens; taken over by listeners */
-    struct proxy_listener *listeners;
-    h2o_linklist_t clients;   /* struct client */
-    h2o_linklist_t exchanges; /* struct exchange */
+    h2o_multithread_receiver_t orders; /* `order`, when there is a new setup */
+    h2o_multithread_message_t order;
+    struct proxy_setup *ordered; /* under the proxy's lock; its hold is the loop's */
+    struct loop_setup *setup;    /* in force */
+    h2o_linklist_t setups;       /* struct loop_setup */
+    h2o_timeout_entry_t cleanup; /* of retired setups that nobody uses, at the loop's next turn */
+    h2o_linklist_t listeners;    /* struct proxy_listener */
+    h2o_linklist_t clients;      /* struct client */
+    h2o_linklist_t exchanges;    /* struct exchange */
 };
 
 /* One accepted connection; freed when its socket is closed. */
 struct client {
     h2o_linklist_t link;
     h2o_socket_t *socket;
+    struct proxy_listener *listener;
     bool tls;
+    bool leaving; /* its listening point is gone: no further request after this one */
     uint8_t peer_len;
     char peer[46]; /* the address, once it was asked for */
 };
 
 struct proxy {
-    const struct proxy_settings *settings;
     struct vault *vault;
-    struct proxy_policy policy;
+    struct proxy_setup *setup; /* in force; the control thread's hold */
+    uint32_t last_point;
+    proxy_released_fn released;
+    void *released_context;
     h2o_globalconf_t config;
     struct proxy_loop *loops;
     size_t loop_count;
@@ -90,6 +148,7 @@ struct proxy {
     pthread_mutex_t lock;       /* of what follows */
     pthread_cond_t changed;
     size_t started;   /* loops that are up, or have failed */
+    size_t taken;     /* loops that have put the ordered setup in force */
     enum err failure; /* the first loop's that could not come up */
     bool may_leave;   /* all loops have been told to stop: queues may go */
 };
@@ -104,11 +163,19 @@ static inline struct proxy_loop *loop_of(h2o_req_t *req)
 void *loop_main(void *loop);
 /* Free what a recycling allocator of this thread holds. */
 void loop_free_recycled(h2o_mem_recycle_t *allocator);
-/* Bind every listener once for each loop. IO with a message that names the address. */
-enum err listeners_bind(struct proxy *proxy, struct errmsg *msg) MUST_CHECK;
-/* Start and stop accepting on a loop. Loop thread. */
-void listeners_start(struct proxy_loop *loop);
+/* Bind a listening point once for each loop. IO with a message that names the address; descriptors
+ * bound by then are in `fds`. */
+enum err listener_bind(const struct listen_def *def, int *fds, size_t count, struct errmsg *msg)
+    MUST_CHECK;
+/* What a socket is bound to ("127.0.0.1:8080"); caller frees. */
+char *listener_address(int fd);
+/* Make a loop listen on the points of a setup and no others: sockets of points that stay stay, with
+ * the setup's TLS; clients of those that went may end what they have begun. Loop thread. */
+void listeners_apply(struct proxy_loop *loop, struct proxy_setup *setup);
+/* Stop accepting. Loop thread. */
 void listeners_stop(struct proxy_loop *loop);
+/* Free what listeners_stop() left: no client is there any more. */
+void listeners_free(struct proxy_loop *loop);
 /* The client of a request, and the text of its address. */
 struct client *client_of(h2o_req_t *req);
 struct span client_peer(struct client *client);

@@ -6,7 +6,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -89,20 +88,17 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
 {
     struct proxy *proxy = mem_alloc(sizeof(*proxy));
 
-    proxy->settings = settings;
     proxy->vault = vault;
     (void)pthread_mutex_init(&proxy->lock, NULL);
     (void)pthread_cond_init(&proxy->changed, NULL);
-    proxy->addresses = mem_alloc(settings->listen_count * sizeof(*proxy->addresses));
     proxy->loops = mem_alloc(settings->threads * sizeof(*proxy->loops));
     proxy->loop_count = settings->threads;
     for (size_t i = 0; i < proxy->loop_count; i++) {
         struct proxy_loop *loop = &proxy->loops[i];
 
         loop->proxy = proxy;
+        loop->index = i;
         (void)pthread_mutex_init(&loop->storing, NULL);
-        loop->listen_fds = mem_alloc(settings->listen_count * sizeof(int));
-        memset(loop->listen_fds, 0xff, settings->listen_count * sizeof(int)); /* all -1 */
     }
     configure(&proxy->config);
     return proxy;
@@ -110,22 +106,14 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
 
 static void proxy_free(struct proxy *proxy)
 {
-    for (size_t i = 0; i < proxy->loop_count; i++) {
-        struct proxy_loop *loop = &proxy->loops[i];
-
-        for (size_t j = 0; j < proxy->settings->listen_count; j++)
-            if (loop->listen_fds[j] >= 0)
-                (void)close(loop->listen_fds[j]);
-        free(loop->listen_fds);
-        free(loop->listeners);
-        (void)pthread_mutex_destroy(&loop->storing);
-    }
+    setup_drop(&proxy->setup);
+    for (size_t i = 0; i < proxy->loop_count; i++)
+        (void)pthread_mutex_destroy(&proxy->loops[i].storing);
     free(proxy->loops);
     for (size_t i = 0; i < proxy->address_count; i++)
         free(proxy->addresses[i]);
     free(proxy->addresses);
     h2o_config_dispose(&proxy->config);
-    policy_done(&proxy->policy);
     (void)pthread_cond_destroy(&proxy->changed);
     (void)pthread_mutex_destroy(&proxy->lock);
     free(proxy);
@@ -135,10 +123,8 @@ enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
                      struct proxy **ret_proxy, struct errmsg *msg)
 {
     struct proxy *proxy = proxy_new(settings, vault);
-    enum err e = policy_init(settings, vault, &proxy->policy, msg);
+    enum err e = setup_new(proxy, settings, NULL, &proxy->setup, msg);
 
-    if (e == ERR_OK)
-        e = listeners_bind(proxy, msg);
     if (e == ERR_OK)
         e = start_threads(proxy, msg);
     if (e != ERR_OK) {
@@ -147,6 +133,40 @@ enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
         return e;
     }
     *ret_proxy = proxy;
+    return ERR_OK;
+}
+
+void proxy_on_released(struct proxy *p, proxy_released_fn released, void *context)
+{
+    p->released = released;
+    p->released_context = context;
+}
+
+/* Every loop takes it, and says so. */
+static void order(struct proxy *p, struct proxy_setup *setup)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->taken = 0;
+    for (size_t i = 0; i < p->loop_count; i++) {
+        setup_hold(setup);
+        p->loops[i].ordered = setup;
+        h2o_multithread_send_message(&p->loops[i].orders, &p->loops[i].order);
+    }
+    while (p->taken < p->loop_count)
+        (void)pthread_cond_wait(&p->changed, &p->lock);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, struct errmsg *msg)
+{
+    struct proxy_setup *setup = NULL;
+    enum err e = setup_new(p, settings, p->setup, &setup, msg);
+
+    if (e != ERR_OK)
+        return e;
+    order(p, setup);
+    setup_drop(&p->setup);
+    p->setup = setup;
     return ERR_OK;
 }
 
