@@ -165,7 +165,8 @@ static enum err admit_route(struct exchange *x, uint32_t *ret_allowed)
     if (e == ERR_OK) {
         x->route = &x->setup->policy->routes[x->match.id];
         x->upstream = x->route->def->upstream;
-        e = vault_may_serve(x->loop->proxy->vault); /* else nothing goes on, nor is anything done upstream */
+        e = vault_may_serve(
+            x->loop->proxy->vault); /* else nothing goes on, nor is anything done upstream */
     } else if (e == ERR_NOT_FOUND && settings->pass_undeclared) {
         x->upstream = settings->default_upstream;
         e = ERR_OK;
