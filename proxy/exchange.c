@@ -51,7 +51,7 @@ static enum err admit_caller(struct exchange *x)
 {
     const struct caller *caller = caller_anonymous();
     const size_t domain = x->route == NULL ? 0 : x->route->def->domain;
-    bool reveals = x->route != NULL && x->route->response != NULL;
+    const bool reveals = x->route != NULL && x->route->response != NULL;
     enum err e;
 
     if (x->fields.key.at != NULL) {
@@ -78,7 +78,7 @@ static bool is_bodiless(struct span method)
     return (method_bit(method) & (METHOD_GET | METHOD_HEAD | METHOD_DELETE)) != 0;
 }
 
-static enum err admit_body(const struct exchange *x)
+static enum err admit_body(struct exchange *x)
 {
     size_t len = x->req->entity.len;
 
@@ -86,12 +86,11 @@ static enum err admit_body(const struct exchange *x)
         return ERR_OK;
     if (x->route != NULL && len > x->route->def->body_max)
         return ERR_TOO_LARGE;
-    if (x->route == NULL || x->route->request == NULL)
+    if (x->route == NULL || !places_have_body(x->route->request))
         return len > 0 && is_bodiless(x->facts.method) ? ERR_INVALID : ERR_OK;
-    if (x->fields.content_type.at == NULL || !media_type_is_json(x->fields.content_type) ||
-        !media_coding_is_identity(x->fields.content_encoding))
+    if (!media_coding_is_identity(x->fields.content_encoding))
         return ERR_UNSUPPORTED;
-    return ERR_OK;
+    return places_body_kind(x->route->request, x->fields.content_type, &x->kind);
 }
 
 /* ---- the subject ---- */
@@ -195,8 +194,6 @@ static void admit(struct exchange *x)
         e = admit_body(x);
     if (e == ERR_OK)
         e = admit_subject(x);
-    if (e == ERR_OK)
-        e = exchange_lookup(x);
     if (e != ERR_OK)
         refuse(x, e, allowed, false);
     else
@@ -208,7 +205,7 @@ static void admit(struct exchange *x)
 /* The input buffer holds the request; libh2o would hold it longer than it is needed. */
 static void wipe_entity(struct exchange *x)
 {
-    if (x->route != NULL && x->route->request != NULL && x->req->entity.len > 0)
+    if (x->kind != BODY_NONE && x->req->entity.len > 0)
         secret_wipe(x->req->entity.base, x->req->entity.len);
 }
 
@@ -225,10 +222,12 @@ static void on_disposed(void *memory)
     exchange_leave_job(x);
     tokenize_free(&x->tokenize);
     wipe_entity(x);
+    parts_done(x->parts.at, x->parts.count);
+    for (size_t i = 0; i < x->parts.count; i++)
+        buf_done(&x->written[i]);
     buf_done(&x->path_text);
     buf_done(&x->subject);
-    buf_done(&x->query);
-    buf_done(&x->body);
+    buf_done(&x->target);
     exchange_answer_done(x);
     loop_leave_setup(x->loop, x->setup);
 }
@@ -275,8 +274,7 @@ int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
     write_id(x->id);
     buf_init_secret(&x->path_text, LIMIT_REQUEST_HEAD_MAX * 3);
     buf_init_secret(&x->subject, LIMIT_IDENTIFIER_MAX);
-    buf_init_secret(&x->query, LIMIT_REQUEST_HEAD_MAX * 4);
-    buf_init_secret(&x->body, LIMIT_REQUEST_BODY_MAX * 2);
+    buf_init(&x->target, LIMIT_REQUEST_HEAD_MAX * 4);
     buf_init_secret(&x->collected, LIMIT_RESPONSE_BODY_MAX);
     buf_init_secret(&x->answer, LIMIT_RESPONSE_BODY_MAX * 2);
     keep_polled(req);

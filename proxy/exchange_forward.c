@@ -32,7 +32,7 @@ static struct span target_of(struct exchange *x)
 
 static struct span body_of(const struct exchange *x)
 {
-    return x->body_changed ? buf_span(&x->body) : span_of(x->req->entity.base, x->req->entity.len);
+    return x->body.at != NULL ? x->body : span_of(x->req->entity.base, x->req->entity.len);
 }
 
 void exchange_forward(struct exchange *x)
@@ -47,7 +47,7 @@ void exchange_forward(struct exchange *x)
         .request_id = span_of(x->id, EXCHANGE_ID_LEN),
         .has_request_id = x->fields.request_id.at != NULL,
         .reveals = x->route != NULL && x->route->response != NULL,
-        .changed = x->body_changed,
+        .changed = x->body.at != NULL,
     };
     const struct upstream_request request = {
         .method = x->facts.method,

@@ -59,21 +59,24 @@ struct exchange {
     bool subject_missing;   /* the route names one and the request does not */
 
     /* What goes up. */
+    enum body_kind kind; /* of the body that is read */
+    struct parts parts;  /* of the request: where declared values stand */
+    struct buf *written; /* by part: with tokens in place; secret */
+    struct buf target;   /* a path with tokens in place */
+    struct tokenize_subject whose;
     struct tokenize *tokenize;
     struct store_job *job; /* in the writer's hands */
-    struct buf query;      /* with look-ups done */
-    struct buf body;       /* with tokens in place; secret */
-    bool body_changed;
+    struct span body;      /* at is NULL: as it came */
     struct upstream_call *call;
 
     /* What comes back. */
-    bool reveals;           /* the answer's fields are to be read */
-    bool is_json;           /* they can be */
-    bool shown;             /* `answer` is the answer */
-    int64_t whole_len;      /* of the body that is collected; -1: not known */
-    struct buf collected;   /* secret */
-    struct buf answer;      /* as the caller may see it; secret */
-    h2o_buffer_t *arriving; /* pass-through: filled while `leaving` is written */
+    bool reveals;               /* fields of the answer are declared */
+    enum body_kind answer_kind; /* BODY_NONE: its body holds none that can be read */
+    bool shown;                 /* `answer` is the answer */
+    int64_t whole_len;          /* of the body that is collected; -1: not known */
+    struct buf collected;       /* secret */
+    struct buf answer;          /* as the caller may see it; secret */
+    h2o_buffer_t *arriving;     /* pass-through: filled while `leaving` is written */
     h2o_doublebuffer_t leaving;
     h2o_timeout_entry_t flush; /* at the end of this turn of the loop */
     char chunk[24];
@@ -93,18 +96,19 @@ void exchange_refuse_and_close(struct exchange *x, enum err e);
 /* The route as the operator wrote it, for logs. */
 struct span exchange_route_name(const struct exchange *x);
 
-/* Tokenize the body; goes on to exchange_forward() now or when the vault is done. */
+/* Tokenize the request; goes on to exchange_forward() now or when the vault is done. */
 void exchange_store(struct exchange *x);
 /* The exchange ends with an operation in the vault's hands. */
 void exchange_leave_job(struct exchange *x);
 /* Send it up. */
 void exchange_forward(struct exchange *x);
-/* Replace looked-up query values. */
-enum err exchange_lookup(struct exchange *x) MUST_CHECK;
 /* The calls of an upstream's answer; context is the exchange. */
 extern const struct upstream_events exchange_answer_events;
-/* Is an answer JSON that can be read? */
-bool exchange_is_json(const struct upstream_head *head);
+/* What an answer's body is, as far as fields are declared in such bodies. */
+enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head);
+/* Show the answer's header fields, which stand in the response already, as the caller may see them. Before
+ * the response begins. */
+enum err exchange_show_headers(struct exchange *x) MUST_CHECK;
 /* Hold an answer until it is whole, then show it as the caller may see it. */
 void exchange_collect_head(struct exchange *x, const struct upstream_head *head);
 void exchange_collect_body(struct exchange *x, struct span bytes);

@@ -126,6 +126,7 @@ static void flush_soon(struct exchange *x)
 static void pass_head(struct exchange *x, const struct upstream_head *head)
 {
     h2o_req_t *req = x->req;
+    enum err e;
 
     h2o_buffer_init(&x->arriving, &buffers);
     h2o_doublebuffer_init(&x->leaving, &buffers);
@@ -134,6 +135,12 @@ static void pass_head(struct exchange *x, const struct upstream_head *head)
     req->res.status = head->status;
     req->res.reason = headers_reason(head->status);
     headers_for_client(req, head, x->reveals, span_of(x->id, EXCHANGE_ID_LEN));
+    e = exchange_show_headers(x);
+    if (e != ERR_OK) {
+        upstream_detach(TAKE(x->call));
+        exchange_refuse(x, e);
+        return;
+    }
     frame(x, head);
     flush_soon(x);
 }
@@ -192,9 +199,11 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
     struct exchange *x = context;
     bool success = head->status >= 200 && head->status <= 299;
 
-    /* What is no JSON can hold no declared field. An error page may be that, an answer may not: the
-     * declaration says what it is (an empty one is found out by its first byte). */
-    if (x->reveals && head->has_body && (success || exchange_is_json(head)))
+    /* What is of another kind than declared can hold no declared field. An error page may be that, an
+     * answer may not (an empty one is found out by its first byte). */
+    x->answer_kind = exchange_answer_kind(x, head);
+    if (x->reveals && head->has_body && places_have_body(x->route->response) &&
+        (success || x->answer_kind != BODY_NONE))
         exchange_collect_head(x, head);
     else
         pass_head(x, head);

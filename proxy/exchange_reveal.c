@@ -6,19 +6,23 @@
  * how a value is revealed (reveal.c). */
 #include "proxy/exchange_priv.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 
 /* A key slot that no subject has. */
 static const uint64_t NOBODY = UINT64_MAX;
 
-bool exchange_is_json(const struct upstream_head *head)
+enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head)
 {
     bool several_types, several_codings;
     struct span type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
     struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
+    enum body_kind kind = BODY_NONE;
 
-    return type.at != NULL && !several_types && !several_codings && media_type_is_json(type) &&
-           media_coding_is_identity(coding);
+    if (!x->reveals || several_types || several_codings || !media_coding_is_identity(coding) ||
+        places_body_kind(x->route->response, type, &kind) != ERR_OK)
+        return BODY_NONE;
+    return kind;
 }
 
 /* ---- whose values ---- */
@@ -34,74 +38,54 @@ static bool tells_one_person(const struct vault *vault, uint16_t class_id)
 
 /* Whose a declared value is, if it is a live token that can be only one person's; else NOBODY. Of the
  * tokens none but a typed one has characters that need escapes anywhere. */
-static enum err owner_of_hit(const struct exchange *x, const struct hit *hit, struct span document,
-                             struct buf *scratch, uint64_t *ret_slot)
+static enum err owner_of_hit(const struct exchange *x, const struct part *part,
+                             const struct hit *hit, struct buf *scratch, uint64_t *ret_slot)
 {
     const struct vault_scope scope = {.domain = x->route->domain_id, .class_id = hit->class_id};
     const struct vault *vault = x->loop->proxy->vault;
-    const bool typed = format_is_typed(vault_class_def(vault, hit->class_id)->format);
+    const struct class_def *def = vault_class_def(vault, hit->class_id);
+    const bool typed = def != NULL && format_is_typed(def->format);
     struct vault_value value;
     struct span token;
-    enum err e = hit_read(document, hit, scratch, &token);
+    enum err e = hit_read(part->text, hit, scratch, &token);
 
     *ret_slot = NOBODY;
-    if (e != ERR_OK || hit->kind == VALUE_BOOL || (hit->escaped && !typed))
+    if (e != ERR_OK || hit->kind == VALUE_BOOL ||
+        (hit->coding == HIT_JSON && hit->escaped && !typed))
         return e;
     e = vault_inspect_as(x->loop->reader, &scope, token, &value);
     if (e == ERR_OK && tells_one_person(vault, value.class_id))
         *ret_slot = value.slot;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return e == ERR_NOT_FOUND || e == ERR_CONFLICT ? ERR_OK : e;
 }
 
 /* The key slot of the first live token that can be only one person's; NOBODY without one. */
-static enum err owner_of(const struct exchange *x, const struct hits *hits, struct span document,
+static enum err owner_of(const struct exchange *x, const struct part *parts, size_t count,
                          uint64_t *ret_slot)
 {
-    AUTO(buf_done) struct buf scratch = {.max = document.len, .secret = true};
-    struct vault_reader *reader = x->loop->reader;
-    uint64_t slot = NOBODY;
-    enum err e = vault_read_begin(reader);
+    AUTO(buf_done) struct buf scratch = {.max = parts_count_bytes(parts, count), .secret = true};
+    enum err e = ERR_OK;
 
-    if (e != ERR_OK)
-        return e;
-    for (size_t i = 0; e == ERR_OK && slot == NOBODY && i < hits->count; i++)
-        e = owner_of_hit(x, &hits->at[i], document, &scratch, &slot);
-    vault_read_end(reader);
-    if (e == ERR_OK)
-        *ret_slot = slot;
-    return e;
-}
-
-static enum err known_subject(const struct exchange *x, uint64_t *ret_slot)
-{
-    struct vault_reader *reader = x->loop->reader;
-    enum err e = vault_read_begin(reader);
-
-    if (e != ERR_OK)
-        return e;
-    e = vault_read_subject(reader, x->route->domain_id, buf_span(&x->subject), ret_slot);
-    vault_read_end(reader);
+    *ret_slot = NOBODY;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; e == ERR_OK && *ret_slot == NOBODY && j < parts[i].hits.count; j++)
+            e = owner_of_hit(x, &parts[i], &parts[i].hits.at[j], &scratch, ret_slot);
     return e;
 }
 
 /* Whose values the answer may show. A route that names a subject answers about one person; one
  * whose name is not known to the vault (the application's own number, before anything was stored
- * under it) is whoever the answer's first token belongs to. */
-static enum err find_scope(const struct exchange *x, struct span document, uint64_t *ret_slot)
+ * under it) is whoever the answer's first token belongs to. 0: anybody's. */
+static enum err find_owner(const struct exchange *x, const struct part *parts, size_t count,
+                           uint64_t *ret_slot)
 {
-    struct hits hits = {0};
     enum err e;
 
+    *ret_slot = 0;
     if (x->subject.len == 0)
-        return ERR_OK; /* 0, anybody: the route names no subject */
-    e = known_subject(x, ret_slot);
-    if (e != ERR_NOT_FOUND)
-        return e;
-    e = json_read(x->route->response, document, &hits);
-    if (e == ERR_OK)
-        e = owner_of(x, &hits, document, ret_slot);
-    hits_done(&hits);
-    return e;
+        return ERR_OK; /* the route names no subject */
+    e = vault_read_subject(x->loop->reader, x->route->domain_id, buf_span(&x->subject), ret_slot);
+    return e == ERR_NOT_FOUND ? owner_of(x, parts, count, ret_slot) : e;
 }
 
 /* ---- showing ---- */
@@ -116,24 +100,92 @@ static void log_reveal(const struct exchange *x, const struct reveal_counts *cou
     if (counts->clear > 0)
         log_event(EV_CLEAR_VALUE, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
                   F_NUM("count", counts->clear));
+    if (counts->unfit > 0)
+        log_event(EV_UNFIT_VALUE, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
+                  F_NUM("count", counts->unfit));
+}
+
+/* The declared header fields of the response, each as it is shown. Inside a read transaction. */
+static enum err show_fields(struct exchange *x, const struct parts *fields,
+                            const struct reveal_scope *scope, struct reveal_counts *counts)
+{
+    h2o_headers_t *headers = &x->req->res.headers;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < fields->count; i++) {
+        struct buf shown;
+        h2o_iovec_t copy;
+
+        buf_init_secret(&shown, LIMIT_RESPONSE_HEAD_MAX);
+        e = reveal_part(x->loop->reader, &fields->at[i], scope, &shown, counts);
+        copy = h2o_strdup(&x->req->pool, (const char *)shown.bytes, shown.len);
+        headers->entries[fields->origins[i].index].value = copy;
+        buf_done(&shown);
+    }
+    return e;
+}
+
+/* The answer's parts, all under one read transaction: `body` may be NULL. */
+static enum err show_parts(struct exchange *x, const struct part *body, const struct parts *fields)
+{
+    uint64_t slot = 0;
+    const struct reveal_scope scope = {.vault = x->loop->proxy->vault,
+                                       .actions = x->actions,
+                                       .domain = x->route->domain_id,
+                                       .slots = &slot};
+    struct reveal_counts counts = {0};
+    enum err e = vault_read_begin(x->loop->reader);
+
+    if (e != ERR_OK)
+        return e;
+    e = find_owner(x, body, body != NULL, &slot);
+    if (e == ERR_OK && slot == NOBODY)
+        e = owner_of(x, fields->at, fields->count, &slot);
+    if (e == ERR_OK && body != NULL)
+        e = reveal_part(x->loop->reader, body, &scope, &x->answer, &counts);
+    if (e == ERR_OK)
+        e = show_fields(x, fields, &scope, &counts);
+    vault_read_end(x->loop->reader);
+    if (e == ERR_OK)
+        log_reveal(x, &counts);
+    return e;
+}
+
+/* What the upstream sent is not what it was declared to send. */
+static enum err blame_upstream(enum err e)
+{
+    return e == ERR_INVALID || e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE ? ERR_UPSTREAM : e;
+}
+
+static enum err show_with(struct exchange *x, const struct part *body)
+{
+    struct parts fields = {0};
+    enum err e = ERR_OK;
+
+    if (places_have_headers(x->route->response))
+        e = places_read_headers(x->route->response, &x->req->res.headers, &x->req->pool, &fields);
+    if (e == ERR_OK && (body != NULL || fields.count > 0))
+        e = show_parts(x, body, &fields);
+    parts_done(fields.at, fields.count);
+    return blame_upstream(e);
+}
+
+enum err exchange_show_headers(struct exchange *x)
+{
+    return x->reveals && places_have_headers(x->route->response) ? show_with(x, NULL) : ERR_OK;
 }
 
 static enum err show(struct exchange *x, struct span document)
 {
-    struct reveal_scope scope = {
-        .vault = x->loop->proxy->vault, .actions = x->actions, .domain = x->route->domain_id};
-    struct reveal_counts counts = {0};
-    enum err e = find_scope(x, document, &scope.subject_slot);
+    struct part body = {.text = document};
+    enum err e =
+        blame_upstream(places_read_body(x->route->response, x->answer_kind, document, &body));
 
     if (e == ERR_OK)
-        e = reveal_body(x->loop->reader, x->route->response, document, &scope, &x->answer, &counts);
-    if (e == ERR_INVALID || e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE)
-        return ERR_UPSTREAM; /* what it sent is not what it was declared to send */
-    if (e != ERR_OK)
-        return e;
-    x->shown = true;
-    log_reveal(x, &counts);
-    return ERR_OK;
+        e = show_with(x, &body);
+    parts_done(&body, 1);
+    x->shown = e == ERR_OK;
+    return e;
 }
 
 /* ---- collecting ---- */
@@ -141,7 +193,6 @@ static enum err show(struct exchange *x, struct span document)
 void exchange_collect_head(struct exchange *x, const struct upstream_head *head)
 {
     x->state = EXCHANGE_COLLECTING;
-    x->is_json = exchange_is_json(head);
     x->whole_len = head->content_length;
     x->req->res.status = head->status;
     x->req->res.reason = headers_reason(head->status);
@@ -151,7 +202,7 @@ void exchange_collect_head(struct exchange *x, const struct upstream_head *head)
 /* Most answers come in one piece, and need not be copied to be read. */
 static enum err take(struct exchange *x, struct span bytes)
 {
-    if (!x->is_json)
+    if (x->answer_kind == BODY_NONE)
         return ERR_UPSTREAM;
     if (x->collected.len == 0 && x->whole_len == (int64_t)bytes.len)
         return show(x, bytes);
@@ -174,8 +225,8 @@ void exchange_send_collected(struct exchange *x)
     h2o_iovec_t body;
     enum err e = ERR_OK;
 
-    if (!x->shown && x->collected.len > 0)
-        e = show(x, buf_span(&x->collected));
+    if (!x->shown)
+        e = x->collected.len > 0 ? show(x, buf_span(&x->collected)) : exchange_show_headers(x);
     if (e != ERR_OK) {
         exchange_refuse(x, e);
         return;

@@ -19,90 +19,6 @@ struct store_job {
     struct buf subject;        /* the identifier that the operation names */
 };
 
-/* ---- look-ups in the query ---- */
-
-struct lookup_walk {
-    struct exchange *x;
-    size_t copied; /* of the query, into x->query */
-};
-
-/* Equality counts what a value was in JSON, which a query does not tell. */
-static enum err find_or_invent(struct exchange *x, struct vault_item *item)
-{
-    struct vault_reader *reader = x->loop->reader;
-    const uint16_t domain = x->route->domain_id;
-    enum err e = vault_find(reader, domain, 0, item);
-
-    if (e == ERR_NOT_FOUND && json_spells_number(item->value)) {
-        item->kind = VALUE_NUMBER;
-        e = vault_find(reader, domain, 0, item);
-    }
-    return e == ERR_NOT_FOUND ? vault_decoy(reader, item) : e;
-}
-
-/* The token that stands for a value in search: the one there is, or one that matches nothing. A value
- * that its class cannot hold is UNPROCESSABLE: it is neither looked for nor passed on. */
-static enum err search_token(struct exchange *x, uint16_t class_id, struct span value,
-                             struct token_text *ret)
-{
-    struct vault_item item = {.class_id = class_id, .kind = VALUE_STRING, .value = value};
-    struct vault_reader *reader = x->loop->reader;
-    enum err e = vault_read_begin(reader);
-
-    if (e != ERR_OK)
-        return e;
-    if (vault_is_token(reader, class_id, value))
-        e = ERR_CONFLICT;
-    else
-        e = find_or_invent(x, &item);
-    vault_read_end(reader);
-    *ret = item.token;
-    return e;
-}
-
-static enum err replace_value(const struct query_item *item, void *context)
-{
-    struct lookup_walk *walk = context;
-    struct exchange *x = walk->x;
-    const struct route_def *def = x->route->def;
-    struct token_text token;
-    size_t i = 0;
-    enum err e;
-
-    while (i < def->lookup_count && !span_equal(span_str(def->lookups[i].name), item->name))
-        i++;
-    if (i == def->lookup_count || item->value.len == 0) /* empty: it asks for nobody */
-        return ERR_OK;
-    e = search_token(x, x->route->lookup_ids[i], item->value, &token);
-    if (e == ERR_CONFLICT) /* a caller that sees tokens searches by them */
-        return ERR_OK;
-    if (e == ERR_OK)
-        e = buf_append(&x->query, x->path.query.at + walk->copied,
-                       item->value_start - walk->copied);
-    if (e == ERR_OK)
-        e = percent_encode(span_of(token.bytes, token.len), &x->query);
-    walk->copied = item->value_end;
-    return e;
-}
-
-enum err exchange_lookup(struct exchange *x)
-{
-    struct lookup_walk walk = {.x = x};
-    struct buf scratch;
-    enum err e;
-
-    if (x->route == NULL || x->route->def->lookup_count == 0 || x->path.query.at == NULL)
-        return ERR_OK;
-    buf_init_secret(&scratch, x->path.query.len + 1);
-    e = query_each(x->path.query, &scratch, replace_value, &walk);
-    buf_done(&scratch);
-    if (e == ERR_OK)
-        e = buf_append(&x->query, x->path.query.at + walk.copied, x->path.query.len - walk.copied);
-    if (e == ERR_OK)
-        x->path.query = buf_span(&x->query);
-    return e;
-}
-
 /* ---- storing ---- */
 
 static void job_free(struct store_job *job)
@@ -150,45 +66,111 @@ static enum err submit(struct exchange *x, struct vault_op *op)
     return ERR_OK;
 }
 
-/* All tokens are there: write the body that goes up, and wipe the clear one. */
-static enum err write_body(struct exchange *x)
+/* ---- the request with tokens in place ---- */
+
+/* The path, of which declared parameters are segments. */
+static enum err write_path(struct exchange *x, const struct buf *written)
+{
+    enum err e = buf_append_span(&x->target, buf_span(written));
+
+    if (e == ERR_OK)
+        x->path.path = buf_span(&x->target);
+    return e;
+}
+
+/* A part goes where it came from. */
+static enum err put_back(struct exchange *x, size_t number)
+{
+    const struct part_origin *origin = &x->parts.origins[number];
+    const struct buf *written = &x->written[number];
+    h2o_header_t *header;
+
+    switch (origin->place) {
+    case PLACE_JSON:
+        x->body = buf_span(written);
+        secret_wipe(x->req->entity.base, x->req->entity.len);
+        return ERR_OK;
+    case PLACE_QUERY:
+        x->path.query = buf_span(written);
+        return ERR_OK;
+    case PLACE_SEGMENT:
+        return write_path(x, written);
+    case PLACE_HEADER:
+        header = &x->req->headers.entries[origin->index];
+        secret_wipe(header->value.base, header->value.len);
+        header->value = h2o_iovec_init(written->bytes, written->len);
+        return ERR_OK;
+    case PLACE_COUNT:
+        break;
+    }
+    return ERR_INTERNAL;
+}
+
+/* All tokens are there: write what goes up, and wipe the clear values. What is not changed goes up as
+ * it came. */
+static enum err write_parts(struct exchange *x)
 {
     enum err e = ERR_OK;
 
-    if (tokenize_count(x->tokenize) == 0) {
-        tokenize_free(&x->tokenize);
-        return ERR_OK; /* it goes up as it came */
+    for (size_t i = 0; e == ERR_OK && i < x->parts.count; i++) {
+        if (tokenize_changes(x->tokenize, i) == 0)
+            continue;
+        e = tokenize_write(x->tokenize, i, &x->written[i]);
+        if (e == ERR_OK)
+            e = put_back(x, i);
     }
-    e = tokenize_write(x->tokenize, &x->body);
     tokenize_free(&x->tokenize);
-    if (e != ERR_OK)
-        return e;
-    x->body_changed = true;
-    secret_wipe(x->req->entity.base, x->req->entity.len);
-    return ERR_OK;
+    return e;
 }
 
 static void go_on(struct exchange *x, enum err e)
 {
     if (e == ERR_OK)
-        e = write_body(x);
+        e = write_parts(x);
     if (e == ERR_OK)
         exchange_forward(x);
     else
         exchange_refuse(x, e);
 }
 
+/* ---- beginning ---- */
+
+static enum err read_parts(struct exchange *x)
+{
+    const struct request_text text = {
+        .kind = x->kind,
+        .body = span_of(x->req->entity.base, x->req->entity.len),
+        .path = x->path.path,
+        .match = &x->match,
+        .query = x->path.query,
+        .headers = &x->req->headers,
+    };
+    enum err e = places_read_request(x->route->request, &text, &x->req->pool, &x->parts);
+
+    if (e != ERR_OK)
+        return e;
+    x->written = h2o_mem_alloc_pool(&x->req->pool, (x->parts.count + 1) * sizeof(*x->written));
+    for (size_t i = 0; i < x->parts.count; i++)
+        buf_init_secret(&x->written[i], LIMIT_REQUEST_BODY_MAX * 2);
+    return ERR_OK;
+}
+
 static enum err begin(struct exchange *x, struct vault_op **ret_op)
 {
-    struct tokenize_subject subject = {.domain = x->route->domain_id};
-    struct proxy *proxy = x->loop->proxy;
-    struct span document = span_of(x->req->entity.base, x->req->entity.len);
+    const struct tokenize_input input = {
+        .reader = x->loop->reader,
+        .vault = x->loop->proxy->vault,
+        .domain = x->route->domain_id,
+        .parts = x->parts.at,
+        .part_count = x->parts.count,
+        .subjects = &x->whose,
+        .subject_count = 1,
+    };
     enum err e;
 
     if (x->subject.len > 0)
-        subject.names[subject.name_count++] = buf_span(&x->subject);
-    e = tokenize_new(x->loop->reader, proxy->vault, x->route->request, document, &subject,
-                     &x->tokenize);
+        x->whose.names[x->whose.name_count++] = buf_span(&x->subject);
+    e = tokenize_new(&input, &x->tokenize);
     if (e != ERR_OK)
         return e;
     *ret_op = tokenize_op(x->tokenize);
@@ -202,12 +184,13 @@ void exchange_store(struct exchange *x)
     struct vault_op *op = NULL;
     enum err e;
 
-    if (x->route == NULL || x->route->request == NULL || x->req->entity.base == NULL ||
-        !x->facts.has_body) {
+    if (x->route == NULL || x->route->request == NULL) {
         exchange_forward(x);
         return;
     }
-    e = begin(x, &op);
+    e = read_parts(x);
+    if (e == ERR_OK)
+        e = begin(x, &op);
     if (e == ERR_OK && op != NULL)
         e = submit(x, op);
     if (e != ERR_OK)

@@ -42,6 +42,11 @@ static bool is(struct span name, struct span wanted)
     return name.len == wanted.len && starts_with(name, wanted);
 }
 
+bool headers_is(struct span name, struct span wanted)
+{
+    return is(name, wanted);
+}
+
 struct named_kind {
     struct span name;
     enum header_kind kind;

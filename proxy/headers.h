@@ -26,6 +26,9 @@ struct request_fields {
 
 /* INVALID when one of them came twice. Values are borrowed from the headers. */
 enum err headers_scan(const h2o_headers_t *headers, struct request_fields *ret) MUST_CHECK;
+/* Is a field's name this lower-case one? Case is folded, and `_` is taken for `-`: applications that see
+ * CGI variables cannot tell them apart. */
+bool headers_is(struct span name, struct span wanted);
 /* The one field of this (lower-case) name. NOT_FOUND; INVALID: several. */
 enum err headers_find(const h2o_headers_t *headers, struct span name, struct span *ret_value)
     MUST_CHECK;

@@ -9,24 +9,6 @@ static uint16_t vault_number(const struct class_def *def, const void *context)
     return vault_class_id(context, def);
 }
 
-static enum err compile(const struct field_decl *decls, size_t count, const struct vault *vault,
-                        struct fields **ret_fields, struct errmsg *msg)
-{
-    AUTO(mem_free) struct field_def *defs = mem_alloc((count + 1) * sizeof(*defs));
-
-    if (count == 0)
-        return ERR_OK;
-    for (size_t i = 0; i < count; i++) {
-        defs[i] = (struct field_def){.path = decls[i].path,
-                                     .class_id = vault_class_id(vault, decls[i].class),
-                                     .deep = decls[i].deep};
-        if (defs[i].class_id == 0)
-            return errmsg_set(msg, ERR_INTERNAL, "the store does not know the class \"%s\"",
-                              decls[i].class->name);
-    }
-    return fields_new(defs, count, ret_fields, msg);
-}
-
 static enum err route_init(struct proxy_route *route, const struct route_def *def,
                            const char *domain, const struct vault *vault, struct errmsg *msg)
 {
@@ -36,15 +18,14 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
     route->domain_id = vault_domain_id(vault, span_str(domain));
     if (route->domain_id == 0)
         return errmsg_set(msg, ERR_INTERNAL, "the store does not know the domain \"%s\"", domain);
-    e = compile(def->request, def->request_count, vault, &route->request, msg);
+    e = places_new(def->request, def->request_count, span_str(def->pattern), vault, &route->request,
+                   msg);
     if (e == ERR_OK)
-        e = compile(def->response, def->response_count, vault, &route->response, msg);
+        e = places_new(def->response, def->response_count, span_str(def->pattern), vault,
+                       &route->response, msg);
     if (e == ERR_OK && def->subject_from == SUBJECT_JSON)
         e = fields_new(&(struct field_def){.path = def->subject, .class_id = 1}, 1, &route->subject,
                        msg);
-    route->lookup_ids = mem_alloc((def->lookup_count + 1) * sizeof(*route->lookup_ids));
-    for (size_t i = 0; i < def->lookup_count; i++)
-        route->lookup_ids[i] = vault_class_id(vault, def->lookups[i].class);
     return e;
 }
 
@@ -73,10 +54,9 @@ enum err policy_init(const struct proxy_settings *settings, const struct vault *
 void policy_done(struct proxy_policy *policy)
 {
     for (size_t i = 0; i < policy->route_count; i++) {
-        fields_free(&policy->routes[i].request);
-        fields_free(&policy->routes[i].response);
+        places_free(&policy->routes[i].request);
+        places_free(&policy->routes[i].response);
         fields_free(&policy->routes[i].subject);
-        free(policy->routes[i].lookup_ids);
     }
     free(policy->routes);
     callers_free(&policy->callers);

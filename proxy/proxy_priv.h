@@ -11,6 +11,7 @@
 
 #include "proxy/caller.h"
 #include "proxy/fields.h"
+#include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/settings_priv.h"
 #include "proxy/upstream.h"
@@ -20,10 +21,9 @@
 struct proxy_route {
     const struct route_def *def;
     uint16_t domain_id;      /* the vault's number */
-    struct fields *request;  /* NULL: bodies are not read */
-    struct fields *response; /* NULL: answers are not read */
+    struct places *request;  /* NULL: nothing is declared */
+    struct places *response; /* NULL: nothing is declared */
     struct fields *subject;  /* SUBJECT_JSON only */
-    uint16_t *lookup_ids;    /* class ids, as def->lookups */
 };
 
 /* The settings, compiled; nothing of it changes while anybody uses it. */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A response as its caller may see it: tokens in declared fields become values or masks, or stay.
+/* A text as its reader may see it: tokens in declared fields become values or masks, or stay.
  *
  *                    token, alive    token, dead or foreign    no token
- *   REVEAL_VALUE     the value       stays                     stays
- *   REVEAL_MASK      its mask        stays                     its mask
- *   REVEAL_TOKEN     stays           stays                     null
+ *   REVEAL_VALUE     the value       stays *                   stays
+ *   REVEAL_MASK      its mask        stays *                   its mask
+ *   REVEAL_TOKEN     stays           stays                     null, or nothing
+ *
+ *   * or what the field's `gone` says
  *
  * Runs on: a loop thread, inline. Holds: one value at a time, wiped.
- * Invariant: what is written is the whole body or nothing; a token of another class than the field's
- * is left alone, so that a field cannot be used to see what is declared to be something else.
+ * Invariant: what is written is the whole part or nothing; a token of another class than the field's
+ * is left alone, so that a field cannot be used to see what is declared to be something else; a value
+ * that could break out of its place is not written (E37).
  * Not here: who the caller is (caller.c). */
 #include "proxy/transform.h"
 
@@ -21,61 +24,54 @@ enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
 
 struct reveal {
     struct vault_reader *reader;
-    struct span document;
+    const struct part *part;
     const struct reveal_scope *scope;
     struct buf *out;
-    size_t written; /* bytes of the document that are in out, or replaced */
-    bool reading;   /* the one read transaction has begun */
-    struct reveal_counts counts;
+    size_t written; /* bytes of the text that are in out, or replaced */
+    struct reveal_counts *counts;
     struct buf inner; /* a hit's value without escapes */
     struct buf value; /* what a token stands for */
     struct buf mask;
 };
 
-/* Everything up to the hit; the hit itself is replaced by what is appended next. */
-static enum err begin_replacement(struct reveal *r, const struct hit *hit)
-{
-    const enum err e = buf_append(r->out, r->document.at + r->written, hit->start - r->written);
+/* What takes a hit's place, if anything. */
+struct shown {
+    bool replaced;
+    bool is_null; /* no value at all */
+    enum value_kind kind;
+    struct span value;
+};
 
-    r->written = hit->end;
-    return e;
-}
+static const struct shown STAYS = {.replaced = false};
 
-static enum err put_mask(struct reveal *r, const struct hit *hit, enum token_format format,
-                         struct span value)
+/* ---- what is shown ---- */
+
+static enum err show_mask(struct reveal *r, enum token_format format, struct span value,
+                          struct shown *ret)
 {
     enum err e;
 
     buf_reset(&r->mask);
     e = mask_write(format, value, &r->mask);
-    if (e == ERR_OK)
-        e = begin_replacement(r, hit);
-    return e == ERR_OK ? json_escape(VALUE_STRING, buf_span(&r->mask), r->out) : e;
+    *ret = (struct shown){.replaced = true, .kind = VALUE_STRING, .value = buf_span(&r->mask)};
+    return e;
 }
 
-static enum err reveal_clear(struct reveal *r, const struct hit *hit, enum reveal_action action,
-                             struct span value)
+static enum err show_clear(struct reveal *r, enum reveal_action action, struct span value,
+                           struct shown *ret)
 {
-    enum err e;
-
-    r->counts.clear++;
+    r->counts->clear++;
     switch (action) {
     case REVEAL_VALUE:
+        *ret = STAYS;
         return ERR_OK;
     case REVEAL_MASK:
-        return put_mask(r, hit, TOKEN_OPAQUE, value);
+        return show_mask(r, TOKEN_OPAQUE, value, ret);
     case REVEAL_TOKEN:
         break;
     }
-    e = begin_replacement(r, hit);
-    return e == ERR_OK ? buf_append_str(r->out, "null") : e;
-}
-
-static enum token_format format_of(const struct reveal *r, const struct hit *hit)
-{
-    const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
-
-    return def == NULL ? TOKEN_OPAQUE : def->format;
+    *ret = (struct shown){.replaced = true, .is_null = true};
+    return ERR_OK;
 }
 
 /* How a value is masked goes by its token: an address, or text. Typed ones have no @. */
@@ -84,111 +80,163 @@ static enum token_format mask_format(struct span token)
     return memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL : TOKEN_OPAQUE;
 }
 
-static enum err reveal_token(struct reveal *r, const struct hit *hit, enum reveal_action action,
-                             struct span token)
+static void show_gone(const struct field_rule *rule, struct shown *ret)
 {
-    const struct vault_scope scope = {
-        .domain = r->scope->domain, .class_id = hit->class_id, .slot = r->scope->subject_slot};
+    switch (rule->gone) {
+    case GONE_TOKEN:
+        *ret = STAYS;
+        break;
+    case GONE_NULL:
+        *ret = (struct shown){.replaced = true, .is_null = true};
+        break;
+    case GONE_TEXT:
+        *ret = (struct shown){.replaced = true, .kind = VALUE_STRING, .value = rule->gone_text};
+        break;
+    }
+}
+
+static uint64_t slot_of(const struct reveal *r, size_t number)
+{
+    const uint32_t *of = r->part->subject_of;
+
+    return r->scope->slots == NULL ? 0 : r->scope->slots[of == NULL ? 0 : of[number]];
+}
+
+/* A token that the caller may not see the inside of. */
+static void keep_closed(struct reveal *r, const struct field_rule *rule, enum err why,
+                        struct shown *ret)
+{
+    if (why == ERR_DENIED)
+        r->counts->foreign++;
+    else
+        r->counts->tokens++;
+    show_gone(rule, ret);
+}
+
+static enum err show_token(struct reveal *r, const struct vault_scope *scope,
+                           const struct field_rule *rule, struct span token, struct shown *ret)
+{
     struct vault_value found;
+    enum reveal_action action;
     enum err e;
 
     buf_reset(&r->value);
-    e = vault_reveal_as(r->reader, &scope, token, &r->value, &found);
-    if (e == ERR_DENIED) {
-        r->counts.foreign++;
-        return ERR_OK;
-    }
-    if (e == ERR_NOT_FOUND) {
-        r->counts.tokens++;
+    e = vault_reveal_as(r->reader, scope, token, &r->value, &found);
+    if (e == ERR_DENIED || e == ERR_NOT_FOUND) {
+        keep_closed(r, rule, e, ret);
         return ERR_OK;
     }
     if (e != ERR_OK)
         return e;
-    if (action == REVEAL_MASK) {
-        r->counts.masks++;
-        return put_mask(r, hit, mask_format(token), buf_span(&r->value));
-    }
-    r->counts.values++;
-    e = begin_replacement(r, hit);
-    return e == ERR_OK ? json_escape(found.kind, buf_span(&r->value), r->out) : e;
-}
-
-static enum err begin_reading(struct reveal *r)
-{
-    const enum err e = r->reading ? ERR_OK : vault_read_begin(r->reader);
-
-    r->reading = r->reading || e == ERR_OK;
-    return e;
-}
-
-/* A number may be a token of format integer, or of another typed one that lost its quotes. */
-static enum err is_token(struct reveal *r, const struct hit *hit, struct span value, bool *ret)
-{
-    enum err e;
-
-    *ret = hit->kind == VALUE_STRING && token_is(value);
-    if (*ret || hit->kind == VALUE_BOOL || !format_is_typed(format_of(r, hit)))
+    action = r->scope->actions[found.class_id];
+    switch (action) {
+    case REVEAL_TOKEN: /* in a scanned text, whose classes are not known before */
+        r->counts->tokens++;
+        *ret = STAYS;
         return ERR_OK;
-    e = begin_reading(r);
-    if (e == ERR_OK)
-        *ret = vault_is_token(r->reader, hit->class_id, value);
-    return e;
+    case REVEAL_MASK:
+        r->counts->masks++;
+        return show_mask(r, mask_format(token), buf_span(&r->value), ret);
+    case REVEAL_VALUE:
+        break;
+    }
+    r->counts->values++;
+    *ret = (struct shown){.replaced = true, .kind = found.kind, .value = buf_span(&r->value)};
+    return ERR_OK;
 }
 
-static enum err reveal_hit(struct reveal *r, const struct hit *hit)
+static bool is_token(const struct reveal *r, const struct hit *hit, struct span value)
 {
+    const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
+
+    if (hit->kind == VALUE_STRING && token_is(value))
+        return true;
+    /* A number may be a token of format integer, or of another typed one that lost its quotes. */
+    return hit->kind != VALUE_BOOL && def != NULL && format_is_typed(def->format) &&
+           vault_is_token(r->reader, hit->class_id, value);
+}
+
+static enum err show(struct reveal *r, size_t number, struct span value, struct shown *ret)
+{
+    const struct hit *hit = &r->part->hits.at[number];
     const enum reveal_action action = r->scope->actions[hit->class_id];
-    struct span value;
-    bool token = false;
-    enum err e = hit_read(r->document, hit, &r->inner, &value);
+    const struct vault_scope scope = {
+        .domain = r->scope->domain, .class_id = hit->class_id, .slot = slot_of(r, number)};
 
-    if (e == ERR_OK)
-        e = is_token(r, hit, value, &token);
-    if (e != ERR_OK)
-        return e;
-    if (!token)
-        return reveal_clear(r, hit, action, value);
-    if (action == REVEAL_TOKEN) {
-        r->counts.tokens++;
-        return ERR_OK;
-    }
-    e = begin_reading(r);
-    return e == ERR_OK ? reveal_token(r, hit, action, value) : e;
+    if (!is_token(r, hit, value))
+        return show_clear(r, action, value, ret);
+    if (action != REVEAL_TOKEN)
+        return show_token(r, &scope, part_rule(r->part, hit), value, ret);
+    r->counts->tokens++;
+    *ret = STAYS;
+    return ERR_OK;
 }
 
-static enum err reveal_hits(struct reveal *r, const struct hits *hits)
-{
-    enum err e = buf_reserve(r->out, r->document.len);
+/* ---- writing ---- */
 
-    for (size_t i = 0; e == ERR_OK && i < hits->count; i++)
-        e = reveal_hit(r, &hits->at[i]);
-    if (r->reading)
-        vault_read_end(r->reader);
+static enum err put_null(const struct hit *hit, struct buf *out)
+{
+    return hit->coding == HIT_JSON ? buf_append_str(out, "null") : ERR_OK;
+}
+
+/* What stands before the hit, then what takes its place; a value that cannot stand there leaves the
+ * token where it was. */
+static enum err replace(struct reveal *r, const struct hit *hit, const struct shown *shown)
+{
+    const size_t before = r->out->len;
+    enum err e = buf_append(r->out, r->part->text.at + r->written, hit->start - r->written);
+
     if (e == ERR_OK)
-        e = buf_append(r->out, r->document.at + r->written, r->document.len - r->written);
+        e = shown->is_null ? put_null(hit, r->out)
+                           : hit_write(hit, shown->kind, shown->value, r->out);
+    if (e == ERR_UNPROCESSABLE) {
+        r->counts->unfit++;
+        r->out->len = before;
+        return ERR_OK;
+    }
+    if (e == ERR_OK)
+        r->written = hit->end;
     return e;
 }
 
-enum err reveal_body(struct vault_reader *reader, const struct fields *fields, struct span document,
-                     const struct reveal_scope *scope, struct buf *out,
-                     struct reveal_counts *ret_counts)
+static enum err reveal_hit(struct reveal *r, size_t number)
 {
-    AUTO(hits_done) struct hits hits = {0};
-    struct reveal r = {.reader = reader, .document = document, .scope = scope, .out = out};
+    const struct hit *hit = &r->part->hits.at[number];
+    struct shown shown = STAYS;
+    struct span value;
+    enum err e = hit_read(r->part->text, hit, &r->inner, &value);
+
+    if (e == ERR_OK)
+        e = show(r, number, value, &shown);
+    return e == ERR_OK && shown.replaced ? replace(r, hit, &shown) : e;
+}
+
+static enum err reveal_hits(struct reveal *r)
+{
+    enum err e = buf_reserve(r->out, r->part->text.len);
+
+    for (size_t i = 0; e == ERR_OK && i < r->part->hits.count; i++)
+        e = reveal_hit(r, i);
+    return e == ERR_OK
+               ? buf_append(r->out, r->part->text.at + r->written, r->part->text.len - r->written)
+               : e;
+}
+
+enum err reveal_part(struct vault_reader *reader, const struct part *part,
+                     const struct reveal_scope *scope, struct buf *out,
+                     struct reveal_counts *counts)
+{
+    struct reveal r = {
+        .reader = reader, .part = part, .scope = scope, .out = out, .counts = counts};
     const size_t before = out->len;
     enum err e;
 
     REQUIRE(scope->vault != NULL && scope->domain != 0); /* that would be any */
-    e = json_read(fields, document, &hits);
-    if (e != ERR_OK)
-        return e;
-    buf_init_secret(&r.inner, document.len);
+    buf_init_secret(&r.inner, part->text.len);
     buf_init_secret(&r.value, LIMIT_VALUE_MAX);
     buf_init_secret(&r.mask, LIMIT_VALUE_MAX + MASK_STARS);
-    e = reveal_hits(&r, &hits);
-    if (e == ERR_OK)
-        *ret_counts = r.counts;
-    else
+    e = reveal_hits(&r);
+    if (e != ERR_OK)
         out->len = before;
     buf_done(&r.inner);
     buf_done(&r.value);

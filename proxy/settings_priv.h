@@ -9,6 +9,7 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "proxy/caller.h"
+#include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/route.h"
 #include "proxy/upstream.h"
@@ -36,17 +37,6 @@ struct upstream_def {
 
 enum subject_from { SUBJECT_NONE, SUBJECT_PATH, SUBJECT_QUERY, SUBJECT_HEADER, SUBJECT_JSON };
 
-struct field_decl {
-    char *path; /* JSONPath */
-    const struct class_def *class;
-    bool deep;
-};
-
-struct lookup_decl {
-    char *name; /* of the query parameter, decoded */
-    const struct class_def *class;
-};
-
 struct route_def {
     char *pattern;
     char *host; /* lower case; NULL: any */
@@ -57,8 +47,6 @@ struct route_def {
     size_t subject_param; /* SUBJECT_PATH: which parameter of the pattern */
     struct field_decl *request;
     size_t request_count;
-    struct lookup_decl *lookups;
-    size_t lookup_count;
     struct field_decl *response;
     size_t response_count;
     size_t body_max;
@@ -97,6 +85,21 @@ void settings_free_listens(struct proxy_settings *settings);
 void settings_free_upstreams(struct proxy_settings *settings);
 void settings_free_callers(struct proxy_settings *settings);
 void settings_free_routes(struct proxy_settings *settings);
+
+/* The `request` and `response` of a route, whose pattern is read already. CONFIG with a message. */
+enum err settings_read_fields(struct conf_node map, const struct classes *classes,
+                              struct route_def *route, struct errmsg *msg) MUST_CHECK;
+void settings_free_fields(struct route_def *route);
+/* Does a request of it hold values that are stored, so that somebody must be named? In its body? */
+bool settings_store_values(const struct route_def *route);
+bool settings_have_body_fields(const struct route_def *route);
+/* CONFIG with a message unless a JSONPath compiles. */
+enum err settings_json_path(struct conf_node node, const char *path, bool deep, struct errmsg *msg)
+    MUST_CHECK;
+/* Is it a header that may name a subject? */
+bool settings_is_header_name(const char *name);
+/* A copy in lower case (ASCII); never NULL. */
+char *settings_lower_case(const char *text);
 
 /* CONFIG unless the node, when there, is a list (ret_count: its length, 0 when absent). */
 enum err settings_list(struct conf_node node, size_t *ret_count, struct errmsg *msg) MUST_CHECK;

@@ -2,157 +2,14 @@
 /* `routes`: templates, methods, subjects and declared fields.
  * Runs on: the control thread, at start. Holds: the declarations and the tree of templates.
  * Invariant: what passes here compiles again when the proxy starts; only class numbers differ.
- * Not here: matching (proxy/route.c), fields in bodies (proxy/fields.c). */
+ * Not here: matching (proxy/route.c), declared fields (settings_fields.c). */
 #include "proxy/settings_priv.h"
 
 #include <string.h>
 
 #include "base/limits.h"
-#include "proxy/fields.h"
-
-/* ---- fields ---- */
-
-static enum err read_class(struct conf_node entry, const struct classes *classes,
-                           const struct class_def **ret_class, struct errmsg *msg)
-{
-    const char *name = NULL;
-    enum err e = settings_text(entry, "class", &name, msg);
-
-    if (e != ERR_OK)
-        return e;
-    *ret_class = classes_find(classes, span_str(name));
-    return *ret_class != NULL ? ERR_OK
-                              : conf_fail(conf_get(entry, "class"), msg,
-                                          "there is no class \"%s\" under `classes`", name);
-}
-
-/* A JSONPath must compile; the class number does not matter for that. */
-static enum err check_path(struct conf_node node, const char *path, bool deep, struct errmsg *msg)
-{
-    const struct field_def def = {.path = path, .class_id = 1, .deep = deep};
-    AUTO(fields_free) struct fields *fields = NULL;
-    struct errmsg why = {""};
-
-    return fields_new(&def, 1, &fields, &why) == ERR_OK ? ERR_OK
-                                                        : conf_fail(node, msg, "%s", why.text);
-}
-
-static enum err read_field(struct conf_node entry, const struct classes *classes,
-                           const struct field_decl *before, struct field_decl *decl,
-                           struct errmsg *msg)
-{
-    static const char *const keys[] = {"json", "class", "deep", NULL};
-    struct conf_node json = conf_get(entry, "json");
-    const char *path = NULL;
-    enum err e = conf_only(entry, keys, msg);
-
-    if (e == ERR_OK)
-        e = settings_text(entry, "json", &path, msg);
-    if (e == ERR_OK)
-        e = conf_bool(conf_get(entry, "deep"), &decl->deep, msg);
-    if (e == ERR_OK)
-        e = check_path(json, path, decl->deep, msg);
-    if (e == ERR_OK)
-        e = read_class(entry, classes, &decl->class, msg);
-    for (; e == ERR_OK && before < decl; before++)
-        if (strcmp(before->path, path) == 0)
-            e = conf_fail(json, msg, "the field \"%s\" is there twice", path);
-    if (e == ERR_OK)
-        decl->path = mem_strdup(path);
-    return e;
-}
-
-static enum err read_lookup(struct conf_node entry, const struct classes *classes,
-                            const struct lookup_decl *before, struct lookup_decl *decl,
-                            struct errmsg *msg)
-{
-    static const char *const keys[] = {"query", "class", "mode", NULL};
-    struct conf_node query = conf_get(entry, "query"), mode_node;
-    const char *name = NULL, *mode = NULL;
-    enum err e = conf_only(entry, keys, msg);
-
-    if (e == ERR_OK)
-        e = settings_text(entry, "query", &name, msg);
-    if (e == ERR_OK && name[0] == '\0')
-        e = conf_fail(query, msg, "a query parameter has a name");
-    if (e == ERR_OK)
-        e = conf_need(entry, "mode", &mode_node, msg);
-    if (e == ERR_OK)
-        e = conf_str(mode_node, &mode, msg);
-    if (e == ERR_OK && strcmp(mode, "lookup") != 0)
-        e = conf_fail(mode_node, msg, "the mode of a query parameter is \"lookup\"");
-    if (e == ERR_OK)
-        e = read_class(entry, classes, &decl->class, msg);
-    if (e == ERR_OK && !decl->class->deterministic)
-        e = conf_fail(conf_get(entry, "class"), msg,
-                      "only a deterministic class can be looked up; \"%s\" is not",
-                      decl->class->name);
-    for (; e == ERR_OK && before < decl; before++)
-        if (strcmp(before->name, name) == 0)
-            e = conf_fail(query, msg, "the query parameter \"%s\" is there twice", name);
-    if (e == ERR_OK)
-        decl->name = mem_strdup(name);
-    return e;
-}
-
-static enum err read_request(struct conf_node list, const struct classes *classes,
-                             struct route_def *route, struct errmsg *msg)
-{
-    size_t count;
-    enum err e = settings_list(list, &count, msg);
-
-    if (e != ERR_OK)
-        return e;
-    route->request = mem_alloc((count + 1) * sizeof(*route->request));
-    route->lookups = mem_alloc((count + 1) * sizeof(*route->lookups));
-    for (size_t i = 0; e == ERR_OK && i < count; i++) {
-        struct conf_node entry = conf_at(list, i);
-
-        if (json_kind(entry.value) == JSON_MAP && conf_has(conf_get(entry, "query")))
-            e = read_lookup(entry, classes, route->lookups, &route->lookups[route->lookup_count++],
-                            msg);
-        else
-            e = read_field(entry, classes, route->request, &route->request[route->request_count++],
-                           msg);
-    }
-    return e;
-}
-
-static enum err read_response(struct conf_node list, const struct classes *classes,
-                              struct route_def *route, struct errmsg *msg)
-{
-    size_t count;
-    enum err e = settings_list(list, &count, msg);
-
-    if (e != ERR_OK)
-        return e;
-    route->response = mem_alloc((count + 1) * sizeof(*route->response));
-    for (size_t i = 0; e == ERR_OK && i < count; i++)
-        e = read_field(conf_at(list, i), classes, route->response,
-                       &route->response[route->response_count++], msg);
-    return e;
-}
-
-static char *lower_case(const char *text)
-{
-    char *copy = mem_strdup(text);
-
-    for (char *c = copy; *c != '\0'; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c | 0x20);
-    return copy;
-}
 
 /* ---- the subject ---- */
-
-static bool is_header_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len > 0 && len <= 64 &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == len &&
-           strncasecmp(name, "lethe-", 6) != 0;
-}
 
 static enum err subject_from_path(struct conf_node node, const char *name, struct route_def *route,
                                   struct errmsg *msg)
@@ -166,21 +23,21 @@ static enum err subject_from_path(struct conf_node node, const char *name, struc
 static enum err subject_from_header(struct conf_node node, const char *name,
                                     struct route_def *route, struct errmsg *msg)
 {
-    if (!is_header_name(name))
+    if (!settings_is_header_name(name))
         return conf_fail(node, msg, "\"%s\" is no header that can name a subject", name);
     route->subject_from = SUBJECT_HEADER;
-    route->subject = lower_case(name);
+    route->subject = settings_lower_case(name);
     return ERR_OK;
 }
 
 static enum err subject_from_json(struct conf_node node, const char *path, struct route_def *route,
                                   struct errmsg *msg)
 {
-    if (route->request_count == 0)
-        return conf_fail(node, msg, "a subject from the body needs `request` fields");
+    if (!settings_have_body_fields(route))
+        return conf_fail(node, msg, "a subject from the body needs `request` fields there");
     route->subject_from = SUBJECT_JSON;
     route->subject = mem_strdup(path);
-    return check_path(node, path, false, msg);
+    return settings_json_path(node, path, false, msg);
 }
 
 static enum err read_subject(struct conf_node map, struct route_def *route, struct errmsg *msg)
@@ -191,7 +48,7 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
 
     if (e != ERR_OK)
         return e;
-    if (text == NULL && route->request_count > 0)
+    if (text == NULL && settings_store_values(route))
         return conf_fail(map, msg,
                          "`subject` is missing: whose are the values? (path.NAME, query.NAME, "
                          "header.NAME, \"$.json.path\", or none)");
@@ -253,7 +110,7 @@ static enum err read_host(struct conf_node node, struct route_def *route, struct
     if (text[0] == '\0' || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                         "0123456789.-:[]") != strlen(text))
         return conf_fail(node, msg, "a host is a name or an address, without a port");
-    route->host = lower_case(text);
+    route->host = settings_lower_case(text);
     return ERR_OK;
 }
 
@@ -314,9 +171,7 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
     if (e == ERR_OK)
         e = settings_domain(domain, domain_name, settings, &route->domain, msg);
     if (e == ERR_OK)
-        e = read_request(conf_get(entry, "request"), settings->classes, route, msg);
-    if (e == ERR_OK)
-        e = read_response(conf_get(entry, "response"), settings->classes, route, msg);
+        e = settings_read_fields(entry, settings->classes, route, msg);
     if (e == ERR_OK)
         e = read_subject(entry, route, msg);
     if (e == ERR_OK)
@@ -343,23 +198,12 @@ enum err settings_read_routes(struct conf_node root, struct proxy_settings *sett
     return e;
 }
 
-static void free_fields(struct field_decl *fields, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(fields[i].path);
-    free(fields);
-}
-
 void settings_free_routes(struct proxy_settings *settings)
 {
     for (size_t i = 0; i < settings->route_count; i++) {
         struct route_def *route = &settings->route_defs[i];
 
-        free_fields(route->request, route->request_count);
-        free_fields(route->response, route->response_count);
-        for (size_t j = 0; j < route->lookup_count; j++)
-            free(route->lookups[j].name);
-        free(route->lookups);
+        settings_free_fields(route);
         free(route->subject);
         free(route->host);
         free(route->pattern);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request's declared values become tokens: what the store knows is settled here, by reading; the
- * rest is one operation for the vault's writer.
+/* Declared values become tokens: what the store knows is settled here, by reading; the rest is one
+ * operation for the vault's writer (a chain of them where the values belong to several people, all or
+ * nothing).
  *
- * Every value is in the end KEPT (it was the subject's token already), or stands in `items`: from
- * the front those the writer is asked for, from the back those whose token was found.
+ * Every value is in the end KEPT (it was its subject's token already), FOUND (its item has the token),
+ * or ASKED: copied into its subject's operation.
  *
- * Runs on: a loop thread. Holds: copies of the values, so that the writer never reads the document.
- * Invariant: nothing is forwarded of a document in which one value could not be settled.
+ * Runs on: a loop thread. Holds: copies of the values, so that the writer never reads the texts.
+ * Invariant: nothing is forwarded of a message in which one value could not be settled.
  * Not here: when the operation is submitted and what comes of its errors (exchange_store.c). */
 #include "proxy/transform.h"
 
@@ -17,105 +18,169 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-enum { KEPT = UINT32_MAX };
+enum { KEPT = UINT32_MAX, FOUND = UINT32_MAX - 1 };
 
-struct tokenize {
-    const struct vault *vault; /* its classes */
-    struct span document;
-    struct hits hits;
+/* One subject's share. */
+struct person {
     struct vault_tokenize op;
-    struct vault_item *items; /* hits.count of them */
-    uint32_t *item_of;        /* by hit: index into items, or KEPT */
-    size_t found;             /* items at the back, settled by reading */
-    struct buf values;        /* what the items' values borrow; never moved */
-    bool name_missing;        /* the subject is known, but not by all of its names */
-};
-
-/* What settling looks at besides. */
-struct settling {
-    struct vault_reader *reader;
-    const struct vault *vault;
     const struct tokenize_subject *subject;
     uint16_t name_class[VAULT_NAMES_MAX]; /* where a name came from; 0: from the route */
+    bool name_missing;                    /* the subject is known, but not by all of its names */
     uint64_t slot;                        /* the subject's; 0 when it is not known yet */
 };
 
-/* A number may be a token of format integer, or of another typed one that lost its quotes. */
-static bool is_token(const struct settling *s, const struct hit *hit, struct span value)
+struct tokenize {
+    struct tokenize_input in;
+    struct person *people; /* in.subject_count of them */
+    size_t hit_count;
+    struct vault_item *items; /* by hit */
+    struct vault_item *asked; /* of all people, one's after the other's; NULL: none */
+    uint32_t *state;          /* by hit: KEPT, FOUND, or index into asked */
+    size_t asked_count;
+    size_t found;
+    struct buf values; /* what the items' values borrow; never moved */
+};
+
+/* ---- walking over all hits ---- */
+
+struct cursor {
+    size_t part;
+    size_t hit; /* of the part */
+    size_t number;
+};
+
+/* The hit at the cursor, which moves on; NULL at the end. */
+static const struct hit *next_hit(const struct tokenize *t, struct cursor *c,
+                                  const struct part **ret_part)
 {
-    return hit->kind != VALUE_BOOL && vault_is_token(s->reader, hit->class_id, value);
+    while (c->part < t->in.part_count && c->hit == t->in.parts[c->part].hits.count) {
+        c->part++;
+        c->hit = 0;
+    }
+    if (c->part == t->in.part_count)
+        return NULL;
+    *ret_part = &t->in.parts[c->part];
+    c->number++;
+    return &(*ret_part)->hits.at[c->hit++];
+}
+
+/* Of the hit that next_hit() just gave. */
+static struct person *person_of(const struct tokenize *t, const struct cursor *c)
+{
+    const uint32_t *of = t->in.parts[c->part].subject_of;
+
+    return &t->people[of == NULL ? 0 : of[c->hit - 1]];
+}
+
+static const struct class_def *class_of(const struct tokenize *t, const struct hit *hit)
+{
+    return vault_class_def(t->in.vault, hit->class_id);
+}
+
+/* A number may be a token of format integer, or of another typed one that lost its quotes. */
+static bool is_token(const struct tokenize *t, const struct hit *hit, struct span value)
+{
+    return hit->kind != VALUE_BOOL && vault_is_token(t->in.reader, hit->class_id, value);
 }
 
 /* ---- names ---- */
 
 /* Values that identify become names of the subject. Where the route names nobody, two different
  * ones of one class may be two people: keeping them under one key would be beyond repair. */
-static enum err add_name(struct tokenize *t, struct settling *s, uint16_t class_id,
-                         struct span value)
+static enum err add_name(struct person *p, uint16_t class_id, struct span value)
 {
+    struct vault_tokenize *op = &p->op;
+
     if (value.len == 0)
         return ERR_OK;
     if (value.len > LIMIT_IDENTIFIER_MAX)
         return ERR_TOO_LARGE;
-    for (size_t i = 0; i < t->op.name_count; i++) {
-        if (span_equal(t->op.names[i], value))
+    for (size_t i = 0; i < op->name_count; i++) {
+        if (span_equal(op->names[i], value))
             return ERR_OK;
-        if (s->subject->name_count == 0 && s->name_class[i] == class_id)
+        if (p->subject->name_count == 0 && p->slot == 0 && p->name_class[i] == class_id)
             return ERR_UNPROCESSABLE;
     }
-    if (t->op.name_count == VAULT_NAMES_MAX)
+    if (op->name_count == VAULT_NAMES_MAX)
         return ERR_TOO_LARGE;
-    s->name_class[t->op.name_count] = class_id;
-    t->op.names[t->op.name_count++] = value;
+    p->name_class[op->name_count] = class_id;
+    op->names[op->name_count++] = value;
     return ERR_OK;
 }
 
 /* A token as the subject's name would become a name of somebody new. Class 0: of any opaque one. */
-static bool names_a_token(const struct settling *s, uint16_t class_id)
+static bool names_a_token(const struct tokenize *t, const struct person *p, uint16_t class_id)
 {
-    for (size_t i = 0; i < s->subject->name_count; i++)
-        if (vault_is_token(s->reader, class_id, s->subject->names[i]))
+    for (size_t i = 0; i < p->subject->name_count; i++)
+        if (vault_is_token(t->in.reader, class_id, p->subject->names[i]))
             return true;
     return false;
 }
 
-static enum err collect_names(struct tokenize *t, struct settling *s, const struct span *values)
+static enum err begin_people(struct tokenize *t)
 {
-    enum err e = names_a_token(s, 0) ? ERR_UNPROCESSABLE : ERR_OK;
+    for (size_t i = 0; i < t->in.subject_count; i++) {
+        struct person *p = &t->people[i];
 
-    for (size_t i = 0; i < s->subject->name_count; i++)
-        t->op.names[t->op.name_count++] = s->subject->names[i];
-    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
-        const struct hit *hit = &t->hits.at[i];
-        const struct class_def *def = vault_class_def(s->vault, hit->class_id);
-
-        if (def == NULL)
-            return ERR_INTERNAL;
-        if (def->identifies && names_a_token(s, hit->class_id))
+        p->op.op.kind = VAULT_TOKENIZE;
+        p->op.domain = t->in.domain;
+        p->subject = &t->in.subjects[i];
+        p->slot = p->op.slot = p->subject->slot;
+        REQUIRE(p->subject->name_count <= VAULT_NAMES_MAX);
+        if (names_a_token(t, p, 0))
             return ERR_UNPROCESSABLE;
-        if (def->identifies && !is_token(s, hit, values[i]))
-            e = add_name(t, s, hit->class_id, values[i]);
+        for (size_t n = 0; n < p->subject->name_count; n++)
+            p->op.names[p->op.name_count++] = p->subject->names[n];
     }
-    return e;
+    return ERR_OK;
+}
+
+static enum err collect_name(struct tokenize *t, struct person *p, const struct hit *hit,
+                             const struct field_rule *rule, struct span value)
+{
+    const struct class_def *def = class_of(t, hit);
+
+    if (def == NULL)
+        return ERR_INTERNAL;
+    if (!def->identifies || rule->mode == FIELD_LOOKUP)
+        return ERR_OK;
+    if (names_a_token(t, p, hit->class_id))
+        return ERR_UNPROCESSABLE;
+    return is_token(t, hit, value) ? ERR_OK : add_name(p, hit->class_id, value);
 }
 
 /* The first name that is known leads to the subject. */
-static enum err find_subject(struct tokenize *t, struct settling *s)
+static enum err find_subject(struct tokenize *t, struct person *p)
 {
     bool missing = false;
 
-    for (size_t i = 0; i < t->op.name_count; i++) {
+    for (size_t i = 0; i < p->op.name_count; i++) {
         uint64_t slot = 0;
-        const enum err e = vault_read_subject(s->reader, t->op.domain, t->op.names[i], &slot);
+        const enum err e = vault_read_subject(t->in.reader, p->op.domain, p->op.names[i], &slot);
 
         if (e != ERR_OK && e != ERR_NOT_FOUND)
             return e;
         missing = missing || e == ERR_NOT_FOUND;
-        if (s->slot == 0)
-            s->slot = slot;
+        if (p->slot == 0)
+            p->slot = slot;
     }
-    t->name_missing = missing && s->slot != 0;
+    p->name_missing = missing && p->slot != 0;
     return ERR_OK;
+}
+
+static enum err find_people(struct tokenize *t)
+{
+    struct cursor c = {0};
+    const struct part *part;
+    const struct hit *hit;
+    enum err e = begin_people(t);
+
+    while (e == ERR_OK && (hit = next_hit(t, &c, &part)) != NULL)
+        e = collect_name(t, person_of(t, &c), hit, part_rule(part, hit),
+                         t->items[c.number - 1].value);
+    for (size_t i = 0; e == ERR_OK && i < t->in.subject_count; i++)
+        e = find_subject(t, &t->people[i]);
+    return e;
 }
 
 /* ---- values ---- */
@@ -135,168 +200,269 @@ static bool has_own_domain(const struct class_def *def, struct span token)
 }
 
 /* A token that came back: it stays if it is this subject's, alive and of the field's class. */
-static enum err keep_token(const struct settling *s, const struct hit *hit, struct span token)
+static enum err keep_token(const struct tokenize *t, const struct person *p, const struct hit *hit,
+                           struct span token)
 {
     const struct vault_scope scope = {
-        .domain = s->subject->domain, .class_id = hit->class_id, .slot = s->slot};
+        .domain = t->in.domain, .class_id = hit->class_id, .slot = p->slot};
     struct vault_value value;
     enum err e;
 
-    if (s->slot == 0 || !has_own_domain(vault_class_def(s->vault, hit->class_id), token))
+    if (p->slot == 0 || !has_own_domain(class_of(t, hit), token))
         return ERR_UNPROCESSABLE;
-    e = vault_inspect_as(s->reader, &scope, token, &value);
+    e = vault_inspect_as(t->in.reader, &scope, token, &value);
     return e == ERR_NOT_FOUND || e == ERR_DENIED ? ERR_UNPROCESSABLE : e;
 }
 
-static struct vault_item *fill(struct vault_item *item, const struct hit *hit, struct span value)
+/* The token that stands for a value in search: the one there is, whoever's, or one that matches nothing.
+ * Equality counts what a value was in JSON, which other places do not tell. */
+static enum err look_up(const struct tokenize *t, struct vault_item *item)
 {
-    item->class_id = hit->class_id;
-    item->kind = hit->kind;
-    item->value = value;
-    return item;
+    enum err e = vault_find(t->in.reader, t->in.domain, 0, item);
+
+    if (e == ERR_NOT_FOUND && item->kind == VALUE_STRING && json_spells_number(item->value)) {
+        item->kind = VALUE_NUMBER;
+        e = vault_find(t->in.reader, t->in.domain, 0, item);
+    }
+    return e == ERR_NOT_FOUND ? vault_decoy(t->in.reader, item) : e;
 }
 
-static enum err settle(struct tokenize *t, const struct settling *s, size_t number,
-                       struct span value)
+/* Empty: it asks for nobody. A caller that sees tokens searches by them. */
+static enum err settle_lookup(struct tokenize *t, size_t number, const struct hit *hit)
 {
-    const struct hit *hit = &t->hits.at[number];
-    const struct class_def *def = vault_class_def(s->vault, hit->class_id);
-    struct vault_item *item = &t->items[t->hits.count - t->found - 1];
+    struct vault_item *item = &t->items[number];
+
+    t->state[number] = KEPT;
+    if (item->value.len == 0 || is_token(t, hit, item->value))
+        return ERR_OK;
+    t->state[number] = FOUND;
+    return look_up(t, item);
+}
+
+static enum err settle(struct tokenize *t, size_t number, const struct hit *hit,
+                       const struct person *p)
+{
+    struct vault_item *item = &t->items[number];
     enum err e = ERR_NOT_FOUND;
 
-    t->item_of[number] = KEPT;
-    if (is_token(s, hit, value))
-        return keep_token(s, hit, value);
-    if (def->deterministic && s->slot != 0)
-        e = vault_find(s->reader, t->op.domain, s->slot, fill(item, hit, value));
-    if (e == ERR_OK)
-        t->found++;
-    else if (e == ERR_NOT_FOUND)
-        item = fill(&t->items[t->op.count++], hit, value);
-    else
+    t->state[number] = KEPT;
+    if (is_token(t, hit, item->value))
+        return keep_token(t, p, hit, item->value);
+    if (class_of(t, hit)->deterministic && p->slot != 0)
+        e = vault_find(t->in.reader, t->in.domain, p->slot, item);
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
-    t->item_of[number] = (uint32_t)(item - t->items);
+    t->state[number] = e == ERR_OK ? FOUND : 0;
+    t->found += e == ERR_OK;
+    t->asked_count += e != ERR_OK;
     return ERR_OK;
 }
 
-static enum err settle_all(struct tokenize *t, struct settling *s, const struct span *values)
+static enum err settle_all(struct tokenize *t)
 {
-    enum err e = vault_read_begin(s->reader);
+    struct cursor c = {0};
+    const struct part *part;
+    const struct hit *hit;
+    enum err e = vault_read_begin(t->in.reader);
 
     if (e != ERR_OK)
         return e;
-    e = collect_names(t, s, values);
-    if (e == ERR_OK)
-        e = find_subject(t, s);
-    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++)
-        e = settle(t, s, i, values[i]);
-    vault_read_end(s->reader);
+    e = find_people(t);
+    while (e == ERR_OK && (hit = next_hit(t, &c, &part)) != NULL) {
+        if (part_rule(part, hit)->mode == FIELD_LOOKUP)
+            e = settle_lookup(t, c.number - 1, hit);
+        else
+            e = settle(t, c.number - 1, hit, person_of(t, &c));
+    }
+    vault_read_end(t->in.reader);
     return e;
 }
 
-/* ---- reading the document ---- */
+/* ---- the operation ---- */
 
-/* Copy what the hits say, without escapes. Their text in the document is never shorter, so the
- * copies fit what is reserved first and stay where they are. */
-static enum err copy_values(struct tokenize *t, struct span *values)
+/* Give each person the place in `asked` where its items begin. */
+static void share_out(struct tokenize *t)
 {
-    AUTO(buf_done) struct buf scratch = {.max = t->document.len, .secret = true};
-    size_t total = 0;
+    struct cursor c = {0};
+    const struct part *part;
+    struct vault_item *at = t->asked;
+
+    while (next_hit(t, &c, &part) != NULL)
+        if (t->state[c.number - 1] < FOUND)
+            person_of(t, &c)->op.count++;
+    for (size_t i = 0; i < t->in.subject_count; i++) {
+        t->people[i].op.items = at;
+        at += t->people[i].op.count;
+        t->people[i].op.count = 0;
+    }
+}
+
+/* What is not known is asked of the writer, person by person. */
+static enum err ask(struct tokenize *t)
+{
+    struct cursor c = {0};
+    const struct part *part;
+
+    if (t->asked_count == 0)
+        return ERR_OK;
+    t->asked = mem_try_alloc(t->asked_count, sizeof(*t->asked));
+    if (t->asked == NULL)
+        return ERR_NO_SPACE;
+    share_out(t);
+    while (next_hit(t, &c, &part) != NULL) {
+        struct vault_tokenize *op = &person_of(t, &c)->op;
+
+        if (t->state[c.number - 1] >= FOUND)
+            continue;
+        t->state[c.number - 1] = (uint32_t)(op->items + op->count - t->asked);
+        op->items[op->count++] = t->items[c.number - 1];
+    }
+    return ERR_OK;
+}
+
+static bool has_work(const struct person *p)
+{
+    return p->op.count > 0 || p->name_missing;
+}
+
+struct vault_op *tokenize_op(struct tokenize *t)
+{
+    struct vault_tokenize *first = NULL;
+
+    for (size_t i = t->in.subject_count; i > 0; i--) {
+        struct person *p = &t->people[i - 1];
+
+        if (!has_work(p))
+            continue;
+        p->op.also = first;
+        first = &p->op;
+    }
+    return first == NULL ? NULL : &first->op;
+}
+
+/* ---- reading ---- */
+
+/* Copy what the hits say, without escapes. Their text is never shorter, so the copies fit what is
+ * reserved first and stay where they are. */
+static enum err copy_values(struct tokenize *t)
+{
+    const size_t total = parts_count_bytes(t->in.parts, t->in.part_count);
+    AUTO(buf_done) struct buf scratch = {.max = total, .secret = true};
+    struct cursor c = {0};
+    const struct part *part;
+    const struct hit *hit;
     enum err e;
 
-    for (size_t i = 0; i < t->hits.count; i++)
-        total += t->hits.at[i].end - t->hits.at[i].start;
+    buf_init_secret(&t->values, total);
     e = buf_reserve(&t->values, total);
-    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
+    while (e == ERR_OK && (hit = next_hit(t, &c, &part)) != NULL) {
+        struct vault_item *item = &t->items[c.number - 1];
         const size_t start = t->values.len;
         struct span value;
 
-        e = hit_read(t->document, &t->hits.at[i], &scratch, &value);
+        e = hit_read(part->text, hit, &scratch, &value);
         if (e == ERR_OK && value.len > LIMIT_VALUE_MAX)
             e = ERR_TOO_LARGE;
         if (e == ERR_OK)
             e = buf_append_span(&t->values, value);
         if (e == ERR_OK)
-            values[i] = span_of(t->values.bytes + start, value.len);
+            *item = (struct vault_item){.class_id = hit->class_id,
+                                        .kind = hit->kind,
+                                        .value = span_of(t->values.bytes + start, value.len)};
     }
     return e;
 }
 
-static enum err read_values(struct tokenize *t, struct settling *s)
+static enum err read_values(struct tokenize *t)
 {
-    AUTO(mem_free) struct span *values = mem_try_alloc(t->hits.count, sizeof(*values));
     enum err e;
 
-    t->items = mem_try_alloc(t->hits.count, sizeof(*t->items));
-    t->item_of = mem_try_alloc(t->hits.count, sizeof(*t->item_of));
-    if (values == NULL || t->items == NULL || t->item_of == NULL)
+    t->items = mem_try_alloc(t->hit_count, sizeof(*t->items));
+    t->state = mem_try_alloc(t->hit_count, sizeof(*t->state));
+    t->people = mem_try_alloc(t->in.subject_count, sizeof(*t->people));
+    if (t->items == NULL || t->state == NULL || t->people == NULL)
         return ERR_NO_SPACE;
-    t->op.items = t->items;
-    e = copy_values(t, values);
-    return e == ERR_OK ? settle_all(t, s, values) : e;
+    e = copy_values(t);
+    if (e == ERR_OK)
+        e = settle_all(t);
+    return e == ERR_OK ? ask(t) : e;
 }
 
-enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
-                      const struct fields *fields, struct span document,
-                      const struct tokenize_subject *subject, struct tokenize **ret_tokenize)
+enum err tokenize_new(const struct tokenize_input *input, struct tokenize **ret_tokenize)
 {
     AUTO(tokenize_free) struct tokenize *t = mem_alloc(sizeof(*t));
-    struct settling s = {.reader = reader, .vault = vault, .subject = subject};
-    enum err e;
+    enum err e = ERR_OK;
 
-    REQUIRE(subject->name_count <= VAULT_NAMES_MAX);
-    t->vault = vault;
-    t->document = document;
-    t->op.op.kind = VAULT_TOKENIZE;
-    t->op.domain = subject->domain;
-    buf_init_secret(&t->values, document.len);
-    e = json_read(fields, document, &t->hits);
-    if (e == ERR_OK && t->hits.misplaced)
-        e = ERR_UNPROCESSABLE; /* what was declared may stand there in another shape, in clear */
-    if (e == ERR_OK && t->hits.count > 0)
-        e = read_values(t, &s);
+    REQUIRE(input->subject_count > 0);
+    t->in = *input;
+    for (size_t i = 0; i < input->part_count; i++)
+        if (input->parts[i].hits.misplaced)
+            return ERR_UNPROCESSABLE; /* what was declared may stand in another shape, in clear */
+    t->hit_count = parts_count_hits(input->parts, input->part_count);
+    if (t->hit_count > LIMIT_FIELDS_MAX)
+        return ERR_TOO_LARGE;
+    if (t->hit_count > 0)
+        e = read_values(t);
+    else
+        t->in.subject_count = 0; /* nobody is asked for */
     if (e == ERR_OK)
         *ret_tokenize = TAKE(t);
     return e;
 }
 
-struct vault_op *tokenize_op(struct tokenize *t)
-{
-    return t->op.count > 0 || t->name_missing ? &t->op.op : NULL;
-}
+/* ---- writing ---- */
 
 size_t tokenize_count(const struct tokenize *t)
 {
-    return t->op.count + t->found;
+    return t->asked_count + t->found;
 }
 
-static enum err write_token(const struct tokenize *t, const struct vault_item *item,
+static size_t first_of(const struct tokenize *t, size_t part)
+{
+    return parts_count_hits(t->in.parts, part);
+}
+
+size_t tokenize_changes(const struct tokenize *t, size_t part)
+{
+    const size_t first = first_of(t, part);
+    size_t changes = 0;
+
+    for (size_t i = 0; i < t->in.parts[part].hits.count; i++)
+        changes += t->state[first + i] != KEPT;
+    return changes;
+}
+
+static enum err write_token(const struct tokenize *t, const struct hit *hit, size_t number,
                             struct buf *out)
 {
-    const bool bare = format_is_bare(vault_class_def(t->vault, item->class_id)->format, item->kind);
+    const uint32_t state = t->state[number];
+    const struct vault_item *item = state == FOUND ? &t->items[number] : &t->asked[state];
+    const bool bare =
+        hit->coding == HIT_JSON && format_is_bare(class_of(t, hit)->format, item->kind);
 
-    return json_escape(bare ? VALUE_NUMBER : VALUE_STRING,
-                       span_of(item->token.bytes, item->token.len), out);
+    return hit_write(hit, bare ? VALUE_NUMBER : VALUE_STRING,
+                     span_of(item->token.bytes, item->token.len), out);
 }
 
-enum err tokenize_write(struct tokenize *t, struct buf *out)
+enum err tokenize_write(const struct tokenize *t, size_t number, struct buf *out)
 {
-    const size_t before = out->len;
-    enum err e = buf_reserve(out, t->document.len);
+    const struct part *part = &t->in.parts[number];
+    const size_t before = out->len, first = first_of(t, number);
+    enum err e = buf_reserve(out, part->text.len);
     size_t from = 0;
 
-    for (size_t i = 0; e == ERR_OK && i < t->hits.count; i++) {
-        const struct hit *hit = &t->hits.at[i];
+    for (size_t i = 0; e == ERR_OK && i < part->hits.count; i++) {
+        const struct hit *hit = &part->hits.at[i];
 
-        if (t->item_of[i] == KEPT)
+        if (t->state[first + i] == KEPT)
             continue;
-        e = buf_append(out, t->document.at + from, hit->start - from);
+        e = buf_append(out, part->text.at + from, hit->start - from);
         if (e == ERR_OK)
-            e = write_token(t, &t->items[t->item_of[i]], out);
+            e = write_token(t, hit, first + i, out);
         from = hit->end;
     }
     if (e == ERR_OK)
-        e = buf_append(out, t->document.at + from, t->document.len - from);
+        e = buf_append(out, part->text.at + from, part->text.len - from);
     if (e != ERR_OK)
         out->len = before;
     return e;
@@ -309,8 +475,9 @@ void tokenize_free(struct tokenize **tokenize)
     if (t == NULL)
         return;
     buf_done(&t->values);
-    hits_done(&t->hits);
     free(t->items);
-    free(t->item_of);
+    free(t->asked);
+    free(t->state);
+    free(t->people);
     free(t);
 }

@@ -10,43 +10,54 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "proxy/fields.h"
-#include "proxy/hit.h"
 #include "proxy/json_reader.h"
+#include "proxy/part.h"
 #include "vault/vault.h"
 
 enum reveal_action { REVEAL_TOKEN, REVEAL_MASK, REVEAL_VALUE };
 
-/* ---- request: tokenize ---- */
+/* ---- tokenize ---- */
 
 struct tokenize;
 
+/* Whose values they are. */
 struct tokenize_subject {
-    uint16_t domain;
     struct span names[VAULT_NAMES_MAX]; /* decoded; borrowed for the life of the tokenize */
-    size_t name_count;                  /* 0: nobody known */
+    size_t name_count;                  /* 0: nobody known, unless there is a slot */
+    uint64_t slot;                      /* the subject itself, where it is known; else 0 */
 };
 
-/* Read the document and settle what can be settled without writing: a value of a deterministic class
- * that this subject already has, and a value that is already this subject's live token of the field's
- * class (sent back by a caller who saw tokens). Values of classes that identify become names of the
- * subject. Errors: as json_read(); UNPROCESSABLE for a token that is dead, another's or of another
- * class, for a token as the subject's name, and for two different values of an identifying class where
- * nobody is known (they may be two people); TOO_LARGE for a value over VALUE_MAX and for more names
- * than VAULT_NAMES_MAX; what the vault says. A value that lies where tokens of its class lie is taken
- * for a dead token. The document is borrowed until tokenize_write(), but the operation reads copies: it
- * needs the tokenize and the subject's names only. Loop thread, inside no read transaction (it makes its
- * own). */
-enum err tokenize_new(struct vault_reader *reader, const struct vault *vault,
-                      const struct fields *fields, struct span document,
-                      const struct tokenize_subject *subject, struct tokenize **ret_tokenize)
+struct tokenize_input {
+    struct vault_reader *reader;
+    const struct vault *vault;
+    uint16_t domain;
+    const struct part *parts; /* borrowed until the last tokenize_write(), like their texts */
+    size_t part_count;
+    const struct tokenize_subject *subjects; /* at least one; borrowed like their names */
+    size_t subject_count;
+};
+
+/* Settle what can be settled without writing: look-ups, a value of a deterministic class that its
+ * subject already has, and a value that is already its subject's live token of the field's class (sent
+ * back by a caller who saw tokens). Values of classes that identify become names of their subject.
+ * Errors: UNPROCESSABLE for a token that is dead, another's or of another class, for a token as a
+ * subject's name, for two different values of an identifying class where nobody is known (they may be
+ * two people), for a value that its class cannot hold in a look-up, and for a text of another shape than
+ * its declaration; TOO_LARGE for a value over VALUE_MAX and for more names than VAULT_NAMES_MAX; INVALID
+ * for a value that is not UTF-8; what the vault says. A value that lies where tokens of its class lie is
+ * taken for a dead token; in a look-up it stays. The operation reads copies: it needs the tokenize and
+ * the subjects' names only. Loop thread, inside no read transaction (it makes its own). */
+enum err tokenize_new(const struct tokenize_input *input, struct tokenize **ret_tokenize)
     MUST_CHECK;
 /* The operation to submit to the vault; NULL when nothing is missing. The tokenize must live until its
  * done came; op->done is the caller's to set. */
 struct vault_op *tokenize_op(struct tokenize *t);
-/* The body with tokens in place, appended to out: as strings, but for the token of a number in a class of
- * format integer, which is a number. After the operation came back OK. */
-enum err tokenize_write(struct tokenize *t, struct buf *out) MUST_CHECK;
-/* How many values were replaced. */
+/* A part with tokens in place, appended to out: as its place writes text, but for the token of a number
+ * in a class of format integer, which is a number in JSON. After the operation came back OK. */
+enum err tokenize_write(const struct tokenize *t, size_t part, struct buf *out) MUST_CHECK;
+/* How many values of a part are replaced. */
+size_t tokenize_changes(const struct tokenize *t, size_t part);
+/* How many values get a token that somebody could be erased with: all but look-ups. */
 size_t tokenize_count(const struct tokenize *t);
 void tokenize_free(struct tokenize **t); /* wipes what it copied */
 
@@ -54,28 +65,33 @@ void tokenize_free(struct tokenize **t); /* wipes what it copied */
  * out: exactly one scalar. NOT_FOUND: absent or null; UNPROCESSABLE: several, or not a scalar. */
 enum err json_pick(const struct fields *one_path, struct span document, struct buf *out) MUST_CHECK;
 
-/* ---- response: reveal ---- */
+/* ---- reveal ---- */
 
 struct reveal_scope {
     const struct vault *vault; /* its classes */
     const uint8_t *actions;    /* enum reveal_action by class id, CLASSES_MAX + 1 of them */
     uint16_t domain;           /* whose tokens are known here: another's stay as they are */
-    uint64_t subject_slot;     /* 0: not bound to one subject */
+    /* By subject of a part's hits (part->subject_of): the only key slot whose values may be shown; 0:
+     * anybody's. NULL: anybody's for all. */
+    const uint64_t *slots;
 };
 
 struct reveal_counts {
     size_t values, masks, tokens; /* what the caller got for tokens */
     size_t foreign;               /* tokens of another subject, left as they were */
     size_t clear;                 /* declared fields that held no token, whatever became of them */
+    size_t unfit;                 /* values that their place cannot hold: their tokens stayed */
 };
 
-/* The body as this caller may see it, appended to out (a secret buf). A dead token stays as it is: to
- * a client "erased" and "never existed" look the same. A clear value in a declared field passes only
- * where the caller may see values; else it is masked, or becomes null. Errors: as json_read(); CORRUPT
- * and IO from the vault. Loop thread, inside no read transaction. */
-enum err reveal_body(struct vault_reader *reader, const struct fields *fields, struct span document,
+/* A part as this caller may see it, appended to out (a secret buf). A dead token stays as it is, or as
+ * the field's rule says: to a client "erased" and "never existed" look the same. A clear value in a
+ * declared field passes only where the caller may see values; else it is masked, or goes (null in JSON).
+ * A field that is scanned is text with tokens in it, of any class; what is no token passes. Errors:
+ * CORRUPT and IO from the vault, INVALID for text that is not UTF-8. Counts are added to. Loop thread,
+ * inside one read transaction. */
+enum err reveal_part(struct vault_reader *reader, const struct part *part,
                      const struct reveal_scope *scope, struct buf *out,
-                     struct reveal_counts *ret_counts) MUST_CHECK;
+                     struct reveal_counts *counts) MUST_CHECK;
 
 /* The mask of a value, appended to out as plain text: for format email the first character and the
  * domain ("a***@example.org"), otherwise "***" with the last two characters when there are eight or

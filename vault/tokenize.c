@@ -57,8 +57,27 @@ static enum err look_up(struct writer *w, const uint8_t mac[CRYPTO_MAC_BYTES], u
     return ERR_OK;
 }
 
+/* Whose the values are. */
+static void take_subject(struct writer *w, struct request *r, uint64_t slot,
+                         const struct keycache_entry *entry)
+{
+    r->slot = slot;
+    memcpy(r->subject, entry->subject, VAULT_ID_BYTES);
+    memcpy(w->key, entry->key, CRYPTO_KEY_BYTES);
+}
+
 static enum err find_subject(struct writer *w, struct request *r)
 {
+    if (r->op->slot != 0) {
+        const struct keycache_entry *entry = NULL;
+        const enum err e = subject_key(w->v->slab, w->keys, r->op->slot, &entry);
+
+        if (e != ERR_OK)
+            return e;
+        if (entry->domain != r->op->domain)
+            return ERR_NOT_FOUND;
+        take_subject(w, r, r->op->slot, entry);
+    }
     for (size_t i = 0; i < r->op->name_count; i++) {
         const struct keycache_entry *entry = NULL;
         uint64_t slot = 0;
@@ -73,9 +92,7 @@ static enum err find_subject(struct writer *w, struct request *r)
         r->known[i] = true;
         if (r->slot != 0)
             continue; /* the first that is known wins */
-        r->slot = slot;
-        memcpy(r->subject, entry->subject, VAULT_ID_BYTES);
-        memcpy(w->key, entry->key, CRYPTO_KEY_BYTES);
+        take_subject(w, r, slot, entry);
     }
     return ERR_OK;
 }
@@ -298,7 +315,7 @@ static enum err write_all(struct writer *w, struct request *r)
     return e;
 }
 
-enum err vault__tokenize(struct writer *w, struct vault_tokenize *op)
+static enum err tokenize_one(struct writer *w, struct vault_tokenize *op)
 {
     struct request r = {.op = op, .now_s = vault__now_s(w->v)};
     enum err e = check(w, op);
@@ -316,5 +333,19 @@ enum err vault__tokenize(struct writer *w, struct vault_tokenize *op)
         w->broken = e;
     }
     vault__typed_forget(w, &r);
+    return e;
+}
+
+enum err vault__tokenize(struct writer *w, struct vault_tokenize *op)
+{
+    enum err e = tokenize_one(w, op);
+
+    for (struct vault_tokenize *t = op->also; e == ERR_OK && t != NULL; t = t->also) {
+        e = tokenize_one(w, t);
+        if (e != ERR_OK && w->broken == ERR_OK) { /* what the first ones wrote has to go again */
+            w->spoilt = &op->op;
+            w->spoilt_result = e;
+        }
+    }
     return e;
 }

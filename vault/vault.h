@@ -168,9 +168,10 @@ struct vault_item {
 
 /* Tokenize values of one subject. names: identifiers of the subject, the route's first; any that is
  * known leads to the subject, the others become its names too (where two lead to different subjects
- * the first that is known wins and no name moves). No names: a new anonymous subject.
- * Done with OK after all rows and the subject's key are durable; on an error no row was stored.
- * Errors: NOT_FOUND (class, domain), TOO_LARGE, IO, NO_SPACE, CANCELED (closing); of typed classes
+ * the first that is known wins and no name moves). No names and no slot: a new anonymous subject.
+ * also: values of further subjects, stored with these or not at all; the result is the first one's.
+ * Done with OK after all rows and the subjects' keys are durable; on an error no row was stored.
+ * Errors: NOT_FOUND (class, domain; a slot without a key, as after an erasure), TOO_LARGE, IO, NO_SPACE, CANCELED (closing); of typed classes
  * UNPROCESSABLE (a value that the format is not for), CONFLICT (a value that looks like a token of its
  * class) and EXHAUSTED (no token is left for values of its shape: an operator must act). */
 struct vault_tokenize {
@@ -178,8 +179,10 @@ struct vault_tokenize {
     uint16_t domain;
     struct span names[VAULT_NAMES_MAX];
     size_t name_count;
+    uint64_t slot; /* whose they are, before any name; 0: the names say */
     struct vault_item *items;
     size_t count;
+    struct vault_tokenize *also; /* NULL: nobody else */
 };
 
 /* Erase a subject, by name or by slot, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's

@@ -91,9 +91,14 @@ static bool joins_group(const struct vault_op *op)
 
 static size_t rows_of(const struct vault_op *op)
 {
+    size_t rows = 0;
+
     switch (op->kind) {
     case VAULT_TOKENIZE:
-        return 1 + ((const struct vault_tokenize *)op)->count;
+        for (const struct vault_tokenize *t = (const struct vault_tokenize *)op; t != NULL;
+             t = t->also)
+            rows += 1 + t->count;
+        return rows;
     case VAULT_SWEEP_SUBJECT:
         return ((const struct vault_sweep_subject *)op)->limit;
     case VAULT_PURGE_DUE:
@@ -133,6 +138,8 @@ static enum err execute_all(struct writer *w, struct vault_op *first)
         op->result = execute(w, op);
         if (w->broken != ERR_OK)
             return w->broken;
+        if (w->spoilt != NULL)
+            return ERR_CANCELED;
         if (store_failed(w->store))
             return op->result != ERR_OK ? op->result : ERR_IO;
     }
@@ -250,14 +257,40 @@ static enum err try_group(struct writer *w, struct vault_op *first)
     return e;
 }
 
+/* The group without the operation that spoilt it, which has failed. */
+static struct vault_op *leave_out(struct writer *w, struct vault_op *first)
+{
+    struct vault_op *spoilt = TAKE(w->spoilt), **at = &first;
+
+    while (*at != spoilt)
+        at = &(*at)->next;
+    *at = spoilt->next;
+    spoilt->next = NULL;
+    spoilt->result = w->spoilt_result;
+    acknowledge(spoilt);
+    return first;
+}
+
+/* What can be committed of a group; *first becomes what it then consists of. */
+static enum err commit_group(struct writer *w, struct vault_op **first)
+{
+    enum err e = try_group(w, *first);
+
+    while (w->spoilt != NULL) {
+        *first = leave_out(w, *first);
+        e = try_group(w, *first);
+    }
+    return e;
+}
+
 static void run_group(struct writer *w, struct vault_op *first)
 {
-    enum err e = try_group(w, first);
+    enum err e = commit_group(w, &first);
 
     if (FAULT_MUTANT("tokenize.ack_before_commit"))
         first = NULL; /* they are gone */
     if (any_destroys(first) && writer_make_room(w, e))
-        e = try_group(w, first); /* without new values: the reserve is not for them */
+        e = commit_group(w, &first); /* without new values: the reserve is not for them */
     if (e == ERR_OK)
         FAULT_POINT("tokenize.committed");
     acknowledge(first);

@@ -38,6 +38,9 @@ struct writer {
     size_t ended_count;
     size_t ended_cap;
     enum err broken; /* something was written by halves: the group cannot be committed */
+    /* The same, but only this operation is to blame: the group is tried again without it. */
+    struct vault_op *spoilt;
+    enum err spoilt_result;
     struct buf sealed;
     struct typed_plan *plans; /* of the operation being served, one an item */
     size_t plans_cap;

@@ -129,9 +129,10 @@ Test(settings, of_a_whole_proxy_are_understood)
     cr_expect_eq(s->route_defs[0].methods, METHOD_GET | METHOD_HEAD | METHOD_PUT);
     cr_expect_eq(s->route_defs[0].upstream, 1);
     cr_expect_eq(s->route_defs[0].subject_from, SUBJECT_PATH);
-    cr_expect_eq(s->route_defs[0].request_count, 2);
+    cr_expect_eq(s->route_defs[0].request_count, 3);
     cr_expect(s->route_defs[0].request[1].deep);
-    cr_expect_eq(s->route_defs[0].lookup_count, 1);
+    cr_expect_eq(s->route_defs[0].request[2].place, PLACE_QUERY);
+    cr_expect_eq(s->route_defs[0].request[2].mode, FIELD_LOOKUP);
     cr_expect_eq(s->route_defs[0].response_count, 1);
     cr_expect_str_eq(s->route_defs[0].host, "api.test");
     cr_expect_eq(s->route_defs[0].body_max, 1000);
@@ -430,16 +431,21 @@ Test(settings, refuse_wrong_fields)
         {REQUEST("json: \"$.a[?(@.b)]\", class: email"), "3:68", ""},
         {REQUEST("json: \"$.a\", class: mail"), "3:82", "mail"},
         {REQUEST("json: \"$.a\", class: email, deep: 1"), "3:95", "deep"},
-        {REQUEST("json: \"$.a\", class: email, mode: lookup"), "3:89", "mode"},
+        {REQUEST("json: \"$.a\", class: email, mode: guess"), "3:95", "lookup"},
+        {REQUEST("json: \"$.a\", query: a, class: email"), "3:82", "not both"},
+        {REQUEST("query: a, class: email, deep: true"), "3:92", "deep"},
+        {REQUEST("path: nobody, class: email"), "3:68", "nobody"},
+        {REQUEST("header: Content-Type, class: email"), "3:70", "header"},
+        {REQUEST("header: \"a b\", class: email"), "3:70", "header"},
         {REQUEST("json: \"$.a\", class: email}, {json: \"$.a\", class: note"), "3:97", "twice"},
-        {REQUEST("query: q, class: email"), "3:61", "mode"},
         {REQUEST("query: q, class: email, mode: store"), "3:92", "lookup"},
         {REQUEST("query: q, class: note, mode: lookup"), "3:79", "deterministic"},
         {REQUEST("query: \"\", class: email, mode: lookup"), "3:69", "name"},
         {REQUEST("query: q, class: email, mode: lookup}, {query: q, class: email, mode: lookup"),
          "3:109", "twice"},
         {RESPONSE("json: \"$.a\", class: mail"), "3:68", "mail"},
-        {RESPONSE("query: q, class: email, mode: lookup"), "3:48", "query"},
+        {RESPONSE("query: q, class: email"), "3:48", "query"},
+        {RESPONSE("json: \"$.a\", class: email, mode: lookup"), "3:75", "mode"},
         {SMALLEST "routes: [{path: /a, upstream: app, response: 5}]\n", "3:46", "list"},
     };
 

@@ -115,7 +115,7 @@ Test(tokenize, has_nothing_to_do_where_nothing_is_declared)
         cr_assert_eq(body_begin(&b, span_str(documents[i]), &t), ERR_OK);
         cr_assert_null(tokenize_op(t));
         cr_assert_eq(tokenize_count(t), 0);
-        cr_assert_eq(tokenize_write(t, &out), ERR_OK);
+        cr_assert_eq(tokenize_write(t, 0, &out), ERR_OK);
         body_expect(&out, documents[i]);
     }
 }
@@ -161,7 +161,7 @@ Test(tokenize, asks_the_writer_once_for_a_deterministic_value)
     cr_assert_null(tokenize_op(t));
     cr_assert_eq(tokenize_count(t), 2);
     buf_init(&again, 1000);
-    cr_assert_eq(tokenize_write(t, &again), ERR_OK);
+    cr_assert_eq(tokenize_write(t, 0, &again), ERR_OK);
     cr_assert(span_equal(buf_span(&first), buf_span(&again)));
 }
 
@@ -237,7 +237,7 @@ Test(tokenize, keeps_the_subject_s_own_tokens)
     cr_assert_null(tokenize_op(t));
     cr_assert_eq(tokenize_count(t), 0);
     buf_init(&again, 1000);
-    cr_assert_eq(tokenize_write(t, &again), ERR_OK);
+    cr_assert_eq(tokenize_write(t, 0, &again), ERR_OK);
     cr_assert(span_equal(buf_span(&first), buf_span(&again)));
 }
 
@@ -482,7 +482,7 @@ Test(tokenize, lets_the_writer_read_copies_only)
     cr_assert_eq(vault_run(b.f.v, tokenize_op(t)), ERR_OK);
     memcpy(document, text, sizeof(text));
     buf_init(&out, 1000);
-    cr_assert_eq(tokenize_write(t, &out), ERR_OK);
+    cr_assert_eq(tokenize_write(t, 0, &out), ERR_OK);
     free(document);
     expect_value(token_at(&out, "note"), VALUE_STRING, "plain");
     expect_value(token_at(&out, "phone"), VALUE_STRING, "escaped");
@@ -498,6 +498,6 @@ Test(tokenize, writes_all_or_nothing)
     cr_assert_eq(body_begin(&b, SPAN_LIT("{\"note\":\"x\",\"id\":1}"), &t), ERR_OK);
     cr_assert_eq(vault_run(b.f.v, tokenize_op(t)), ERR_OK);
     buf_init(&out, 47);
-    cr_assert_eq(tokenize_write(t, &out), ERR_TOO_LARGE);
+    cr_assert_eq(tokenize_write(t, 0, &out), ERR_TOO_LARGE);
     cr_assert_eq(out.len, 0);
 }

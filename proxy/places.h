@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where personal data stands in a message: the declared fields of one direction of a route, compiled,
+ * and the reading of a request or an answer by them. Pure, apart from allocating. */
+#pragma once
+
+#include <h2o.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/span.h"
+#include "proxy/part.h"
+#include "proxy/route.h"
+#include "vault/vault.h"
+
+enum place {
+    PLACE_JSON,    /* a JSON body, by JSONPath */
+    PLACE_QUERY,   /* the query of the target, by parameter name */
+    PLACE_SEGMENT, /* a parameter of the route's path */
+    PLACE_HEADER,  /* a header field, all of its value */
+    PLACE_COUNT
+};
+
+/* A declared field. */
+struct field_decl {
+    enum place place;
+    char *name; /* a JSONPath, a parameter's or header's (lower case) name, as the place has it */
+    const struct class_def *class; /* NULL: any, with FIELD_SCAN */
+    bool deep;
+    enum field_mode mode;
+    enum field_gone gone;
+    char *gone_text;
+};
+
+struct places;
+
+/* Compile. `template`: of the route, for path parameters. Declarations must outlive the places. INTERNAL
+ * with a message for a class that the vault does not know; CONFIG for a path that does not compile. No
+ * declarations: NULL. Free with places_free(). */
+enum err places_new(const struct field_decl *decls, size_t count, struct span template,
+                    const struct vault *vault, struct places **ret_places, struct errmsg *msg)
+    MUST_CHECK;
+void places_free(struct places **places);
+/* Is anything declared in bodies? NULL inside: no. */
+bool places_have_body(const struct places *places);
+/* Is anything declared in header fields? */
+bool places_have_headers(const struct places *places);
+
+/* ---- a message's parts ---- */
+
+/* Of which place a part is, and which of several. */
+struct part_origin {
+    enum place place;
+    size_t index; /* PLACE_HEADER: of the field in its headers */
+};
+
+struct parts {
+    struct part *at;
+    struct part_origin *origins;
+    size_t count;
+};
+
+/* How a body's kind is told. */
+enum body_kind { BODY_NONE, BODY_JSON };
+
+/* What a body with this Content-Type is, if anything is declared in such bodies. UNSUPPORTED: nothing
+ * is, or it is not told, or told twice. */
+enum err places_body_kind(const struct places *places, struct span content_type,
+                          enum body_kind *ret) MUST_CHECK;
+
+/* A request, as far as it may hold declared values. */
+struct request_text {
+    enum body_kind kind; /* BODY_NONE: the body is not read */
+    struct span body;
+    struct span path; /* in its normal form */
+    const struct route_match *match;
+    struct span query; /* at is NULL without one */
+    const h2o_headers_t *headers;
+};
+
+/* Find the declared values. Memory is the pool's, but for hits: parts_done(). The body's part, if any,
+ * is the first. Errors of the readers; TOO_LARGE also for a declared header that comes too often. */
+enum err places_read_request(const struct places *places, const struct request_text *text,
+                             h2o_mem_pool_t *pool, struct parts *ret) MUST_CHECK;
+/* The same for the body of an answer. */
+enum err places_read_body(const struct places *places, enum body_kind kind, struct span body,
+                          struct part *ret) MUST_CHECK;
+/* The same for the header fields of an answer, which may come several times. */
+enum err places_read_headers(const struct places *places, const h2o_headers_t *headers,
+                             h2o_mem_pool_t *pool, struct parts *ret) MUST_CHECK;
