@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guarded memory and randomness on libsodium.
  * Runs on: any thread. Holds: a pool of random bytes a thread. Invariant: a pooled byte is handed
- * out once and wiped. Not here: what keys mean (vault/). */
+ * out once and wiped; a child and a renewed pool begin with fresh ones. Not here: what keys mean (vault/). */
 #include "base/secret.h"
 
 #include <pthread.h>
@@ -12,12 +12,13 @@
 
 #include "base/assert.h"
 
-enum { POOL_BYTES = 4096 };
+enum { POOL_BYTES = 4096, FIRST_BYTES = 256, POOLED_MAX = 512 };
 
 static __thread struct {
     uint8_t bytes[POOL_BYTES];
     size_t left;
     unsigned fork_generation;
+    bool renewed; /* since the last filling: little is wanted perhaps */
 } pool;
 
 static unsigned fork_generation;
@@ -64,23 +65,35 @@ void secret_free(uint8_t **bytes)
     *bytes = NULL;
 }
 
+/* What is left is at the end of the pool. */
+static void fill_pool(size_t len)
+{
+    randombytes_buf(pool.bytes + POOL_BYTES - len, len);
+    pool.left = len;
+    pool.fork_generation = fork_generation;
+    pool.renewed = false;
+}
+
 void secret_random(void *bytes, size_t len)
 {
     uint8_t *from;
 
-    if (len > POOL_BYTES / 8) {
+    if (len > POOLED_MAX) {
         randombytes_buf(bytes, len);
         return;
     }
-    if (pool.left < len || pool.fork_generation != fork_generation) {
-        randombytes_buf(pool.bytes, POOL_BYTES);
-        pool.left = POOL_BYTES;
-        pool.fork_generation = fork_generation;
-    }
+    if (pool.left < len || pool.fork_generation != fork_generation)
+        fill_pool(pool.renewed && len <= FIRST_BYTES ? FIRST_BYTES : POOL_BYTES);
     from = pool.bytes + POOL_BYTES - pool.left;
     memcpy(bytes, from, len);
     explicit_bzero(from, len);
     pool.left -= len;
+}
+
+void secret_random_renew(void)
+{
+    pool.left = 0;
+    pool.renewed = true;
 }
 
 void secret_hash(const void *bytes, size_t len, uint8_t ret[SECRET_HASH_BYTES])

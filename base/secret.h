@@ -24,6 +24,10 @@ void secret_free(uint8_t **bytes);
  * each small request would cost more than sealing does); pooled bytes are wiped as they are handed
  * out, and a forked child starts with an empty pool. Aborts when the kernel has none. */
 void secret_random(void *bytes, size_t len);
+/* Give out nothing more of what this thread's pool holds: the next bytes come from the kernel then.
+ * Whoever makes nonces calls it before each piece of work: a virtual machine can be copied or set
+ * back while it runs, and each of its copies would go on with the same pool. */
+void secret_random_renew(void);
 enum { SECRET_HASH_BYTES = 32 };
 /* BLAKE2b-256 of a high-entropy secret, so that the secret itself need not be kept. Not for
  * passwords: it is fast. */

@@ -31,8 +31,9 @@ _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator ke
 enum { AD_VERSION = 1, ROW_AD_BYTES = 64, SLOT_AD_BYTES = 55 };
 
 /* Nonce of a row: 0 salt 10 | 10 u64 number | 18 u32 1 if the number is a revision's, 0 if it is
- * the row's | 22 u16 class. Numbers of rows are unique within a class, those of revisions in the
- * store; neither is ever given out twice. */
+ * the row's | 22 u16 class. A row's number is given out once within a class, and goes with a salt
+ * that was drawn for it; a revision goes with the salt of before and is random itself. So two copies
+ * of a store that are both written to repeat no nonce either. */
 static void row_nonce(const struct crypto_row *row, uint8_t nonce[CRYPTO_NONCE_BYTES])
 {
     const bool revised = row->revision != 0;

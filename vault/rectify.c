@@ -2,7 +2,7 @@
 /* Rectification (Art. 16): another value behind the same token; the old ciphertext is overwritten.
  * Runs on: the writer thread, in a transaction of its own. Holds: the old value while its blind
  * index is made, in wiped memory. Invariant: everything is looked at before anything is written; a
- * revision seals under a number that no row and no revision ever had, so that no nonce repeats even
+ * revision seals under a random number, so that no nonce repeats in any copy of the store nor
  * after an older database is put back; whoever reads after the acknowledgement reads the new value.
  * Not here: cutting the log, which still holds the old ciphertext (retention/rectification.c).
  *
@@ -271,12 +271,10 @@ static enum err move_name(struct writer *w, const struct revision *r)
 static enum err put_value(struct writer *w, struct revision *r)
 {
     struct span sealed = {.len = 1 + r->op->value.len + CRYPTO_TAG_BYTES};
+    const uint64_t number = writer_new_revision();
     struct crypto_row bound;
-    uint64_t number = 0;
-    enum err e = writer_next_row(w, &number);
+    enum err e;
 
-    if (e != ERR_OK)
-        return e;
     w->sealed.len = 0;
     e = buf_reserve(&w->sealed, sealed.len);
     if (e != ERR_OK)

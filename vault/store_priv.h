@@ -172,7 +172,7 @@ struct store_row {
     uint64_t slot;      /* whose it is */
     int64_t created_s;
     int64_t due_s;
-    uint64_t revision; /* 0: as first stored */
+    uint64_t revision; /* 0: sealed under the row's own number. Random classes: written as 0 */
     uint8_t salt[TOKEN_SALT_BYTES];
     struct span sealed; /* read: borrowed until the next call on this store */
 };

@@ -60,7 +60,7 @@
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
     X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?2,?3,?4,?5,?6)",         \
-               "INSERT INTO val_$(id,tok,subj,created,due,ct) VALUES(?1,?2,?3,?4,?5,?6)")          \
+               "INSERT INTO val_$(id,tok,subj,created,due,ct,rev) VALUES(?1,?2,?3,?4,?5,?6,?7)")   \
     X(ROW_GET, "SELECT subj,created,due,salt,ct,rev FROM val_$ WHERE id=?1", NULL)                 \
     X(ROWS_OF, "SELECT subj,created,due,salt,ct,rev,id,0 FROM val_$ WHERE subj=?1",                \
                "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                        \

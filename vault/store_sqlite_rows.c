@@ -34,6 +34,7 @@ static enum err insert(struct store *s, const struct store_class *c, const struc
     bind_int(stmt, 4, row->created_s);
     bind_int(stmt, 5, row->due_s);
     bind_blob(stmt, 6, row->sealed.at, row->sealed.len);
+    bind_int(stmt, 7, (int64_t)row->revision);
     return store__run(s, stmt);
 }
 

@@ -175,6 +175,7 @@ enum err vault__put_row(struct writer *w, struct request *r, const struct vault_
     row->due_s = r->due_s;
     memcpy(bound.subject, r->subject, VAULT_ID_BYTES);
     bound.row = row->id;
+    bound.revision = row->revision;
     bound.due_s = row->due_s;
     bound.created_s = row->created_s;
     memcpy(bound.salt, row->salt, TOKEN_SALT_BYTES);
@@ -279,6 +280,8 @@ static enum err put_deterministic(struct writer *w, struct request *r, struct va
 
     vault__fingerprint(r->index_key, r->op->domain, c->id, item->kind, item->value, fingerprint);
     e = reuse_shared(w, r, c, fingerprint, &row, &own);
+    if (e == ERR_OK && !own)
+        row.revision = writer_new_revision();
     if (e == ERR_NOT_FOUND) {
         secret_random(row.salt, sizeof(row.salt));
         e = writer_next_row(w, &row.token_row);

@@ -30,7 +30,8 @@ struct shared {
 enum err vault__find_shared(struct writer *w, const struct request *r, const struct store_class *c,
                             const uint8_t fingerprint[CRYPTO_MAC_BYTES], struct shared *ret)
     MUST_CHECK;
-/* Seal a value and store its row; row->id and row->salt are set. */
+/* Seal a value and store its row; row->id and row->salt are set, and row->revision when the salt is
+ * that of a token that was there before. */
 enum err vault__put_row(struct writer *w, struct request *r, const struct vault_item *item,
                         struct store_row *row) MUST_CHECK;
 

@@ -186,6 +186,8 @@ enum err vault__typed_put(struct writer *w, struct request *r, size_t number)
             e = store_shared_delete(w->store, c, p->dead);
         if (e == ERR_OK && p->fresh)
             e = store_shared_add(w->store, c, p->number, p->salt, p->fingerprint);
+        if (!p->fresh)
+            row.revision = writer_new_revision();
         if (e == ERR_OK)
             e = writer_next_row(w, &row.id);
     }

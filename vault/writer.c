@@ -39,6 +39,14 @@ enum err writer_next_row(struct writer *w, uint64_t *ret_row)
     return e;
 }
 
+uint64_t writer_new_revision(void)
+{
+    uint64_t number;
+
+    secret_random(&number, sizeof(number));
+    return number >> 1 | 1; /* never 0, and a positive column */
+}
+
 /* The first block must lie past every row of the database, whatever slab was put beside it. */
 static enum err skip_rows(struct writer *w)
 {
@@ -146,7 +154,6 @@ static enum err execute_all(struct writer *w, struct vault_op *first)
     return ERR_OK;
 }
 
-/* Numbers that are given out and keys first, then the rows that need them. */
 /* Once a minute: a restart then knows that it cannot be earlier. */
 static enum err save_time(struct writer *w)
 {
@@ -161,6 +168,7 @@ static enum err save_time(struct writer *w)
     return e;
 }
 
+/* Numbers that are given out and keys first, then the rows that need them. */
 static enum err commit(struct writer *w)
 {
     bool appended = false;
@@ -381,6 +389,7 @@ static void serve(struct writer *w, struct vault_op *list)
             }
         list = last->next;
         last->next = NULL;
+        secret_random_renew(); /* no copy of this machine seals other values under the same nonces */
         if (joins_group(first))
             run_group(w, first);
         else

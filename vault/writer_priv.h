@@ -89,6 +89,11 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close
 /* Tell the database of acknowledged erasures: names deleted, sweeps noted. */
 enum err vault__erasures_tell(struct writer *w) MUST_CHECK;
 
+/* What a value is sealed under when its salt was there before: in a revised row, or one more under a
+ * shared token. Random, since every copy of the store has the same salt and key and counts on from
+ * the same row number, but draws another revision. */
+uint64_t writer_new_revision(void);
+
 /* What destroys failed with `e`: did giving the reserve away make room for another try? */
 bool writer_make_room(struct writer *w, enum err e) MUST_CHECK;
 

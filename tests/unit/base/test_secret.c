@@ -2,10 +2,15 @@
 #include "base/secret.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +147,65 @@ Test(secret, random_bytes_of_a_forked_child_are_its_own)
     cr_assert_eq(status, 0);
     cr_assert_eq(read(ends[0], theirs, sizeof(theirs)), sizeof(theirs));
     cr_assert_neq(memcmp(ours, theirs, sizeof(ours)), 0);
+}
+
+/* What a copy of the whole machine would draw: no fork handler runs for it. */
+static void draw_in_a_copy(uint8_t out[32], bool renew)
+{
+    int ends[2], status;
+    long child;
+
+    cr_assert_eq(pipe(ends), 0);
+    child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) {
+        if (renew)
+            secret_random_renew();
+        secret_random(out, 32);
+        _exit(write(ends[1], out, 32) == 32 ? 0 : 1);
+    }
+    cr_assert_eq(waitpid((pid_t)child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    cr_assert_eq(read(ends[0], out, 32), 32);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+Test(secret, random_bytes_of_a_copied_machine_are_its_own_once_renewed)
+{
+    uint8_t ours[32], theirs[32];
+
+    secret_random(ours, 16);
+    draw_in_a_copy(theirs, false);
+    secret_random(ours, sizeof(ours));
+    cr_assert_eq(memcmp(ours, theirs, sizeof(ours)), 0, "the pool was copied: that is the danger");
+    draw_in_a_copy(theirs, true);
+    secret_random_renew();
+    secret_random(ours, sizeof(ours));
+    cr_assert_neq(memcmp(ours, theirs, sizeof(ours)), 0);
+}
+
+/* From now on the kernel has no random bytes for this process. */
+static void take_randomness_away(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {COUNT_OF(filter), filter};
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+Test(secret, without_random_bytes_the_process_ends, .signal = SIGABRT)
+{
+    uint8_t drawn[16] = {0};
+
+    take_randomness_away();
+    secret_random_renew();
+    secret_random(drawn, sizeof(drawn)); /* sealing with what was there before must not happen */
 }
 
 Test(secret, random_bytes_are_wiped_from_the_pool_as_they_are_handed_out)
