@@ -93,66 +93,6 @@ static enum err admit_body(struct exchange *x)
     return places_body_kind(x->route->request, x->fields.content_type, &x->kind);
 }
 
-/* ---- the subject ---- */
-
-static enum err subject_of_query(struct exchange *x)
-{
-    struct buf scratch;
-    struct query_item item;
-    enum err e;
-
-    if (x->path.query.at == NULL)
-        return ERR_NOT_FOUND;
-    buf_init_secret(&scratch, x->path.query.len + 1);
-    e = query_find(x->path.query, span_str(x->route->def->subject), &scratch, &item);
-    if (e == ERR_OK)
-        e = buf_append_span(&x->subject, item.value);
-    buf_done(&scratch);
-    return e;
-}
-
-static enum err read_subject(struct exchange *x)
-{
-    const struct route_def *def = x->route->def;
-    struct span value;
-    enum err e;
-
-    switch (def->subject_from) {
-    case SUBJECT_PATH:
-        return percent_decode(x->match.params[def->subject_param], &x->subject);
-    case SUBJECT_QUERY:
-        return subject_of_query(x);
-    case SUBJECT_HEADER:
-        e = headers_find(&x->req->headers, span_str(def->subject), &value);
-        return e == ERR_OK ? buf_append_span(&x->subject, value) : e;
-    case SUBJECT_JSON:
-        if (x->req->entity.len == 0)
-            return ERR_NOT_FOUND;
-        return json_pick(x->route->subject, span_of(x->req->entity.base, x->req->entity.len),
-                         &x->subject);
-    case SUBJECT_NONE:
-        break;
-    }
-    return ERR_OK;
-}
-
-static enum err admit_subject(struct exchange *x)
-{
-    enum err e;
-
-    if (x->route == NULL || x->route->def->subject_from == SUBJECT_NONE)
-        return ERR_OK;
-    e = read_subject(x);
-    if (e == ERR_TOO_LARGE)
-        return ERR_UNPROCESSABLE;
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
-        return e;
-    x->subject_missing = e == ERR_NOT_FOUND || x->subject.len == 0;
-    if (x->subject_missing) /* of whom the answer would be is not known: no value leaves */
-        x->actions = caller_no_actions();
-    return ERR_OK;
-}
-
 /* ---- in order ---- */
 
 static enum err admit_route(struct exchange *x, uint32_t *ret_allowed)
@@ -193,7 +133,7 @@ static void admit(struct exchange *x)
     if (e == ERR_OK)
         e = admit_body(x);
     if (e == ERR_OK)
-        e = admit_subject(x);
+        e = exchange_find_subject(x);
     if (e != ERR_OK)
         refuse(x, e, allowed, false);
     else

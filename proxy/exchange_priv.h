@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The exchange, shared by the files that drive it:
  *
- *   exchange.c           admission: guard, path, route, caller, body, subject
+ *   exchange.c           admission: guard, path, route, caller, body
+ *   exchange_subject.c   whose the values are
  *   exchange_store.c     tokenizing, and the vault's writer if something is new
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
@@ -56,14 +57,14 @@ struct exchange {
     size_t upstream;        /* index */
     const uint8_t *actions; /* what the caller sees: enum reveal_action by class id */
     struct buf subject;     /* the identifier, decoded; secret */
-    bool subject_missing;   /* the route names one and the request does not */
+    struct tokenize_subject whose;
+    bool subject_missing; /* the route names one and the request does not */
 
     /* What goes up. */
     enum body_kind kind; /* of the body that is read */
     struct parts parts;  /* of the request: where declared values stand */
     struct buf *written; /* by part: with tokens in place; secret */
     struct buf target;   /* a path with tokens in place */
-    struct tokenize_subject whose;
     struct tokenize *tokenize;
     struct store_job *job; /* in the writer's hands */
     struct span body;      /* at is NULL: as it came */
@@ -96,6 +97,11 @@ void exchange_refuse_and_close(struct exchange *x, enum err e);
 /* The route as the operator wrote it, for logs. */
 struct span exchange_route_name(const struct exchange *x);
 
+/* Find out whose the values are: x->whose, x->subject_missing. */
+enum err exchange_find_subject(struct exchange *x) MUST_CHECK;
+/* Can a token of this class be only one person's? Two may share a deterministic one, and after the erasure
+ * of the one it would pass for the other's; but for what identifies: that is one name. */
+bool exchange_tells_one_person(const struct exchange *x, uint16_t class_id);
 /* Tokenize the request; goes on to exchange_forward() now or when the vault is done. */
 void exchange_store(struct exchange *x);
 /* The exchange ends with an operation in the vault's hands. */

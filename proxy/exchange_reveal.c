@@ -27,15 +27,6 @@ enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstr
 
 /* ---- whose values ---- */
 
-/* Can a token of this class be only one person's? Two may share a deterministic one, and after the
- * erasure of the one it would pass for the other's; but for what identifies: that is one name. */
-static bool tells_one_person(const struct vault *vault, uint16_t class_id)
-{
-    const struct class_def *def = vault_class_def(vault, class_id);
-
-    return def != NULL && (!def->deterministic || def->identifies);
-}
-
 /* Whose a declared value is, if it is a live token that can be only one person's; else NOBODY. Of the
  * tokens none but a typed one has characters that need escapes anywhere. */
 static enum err owner_of_hit(const struct exchange *x, const struct part *part,
@@ -54,7 +45,7 @@ static enum err owner_of_hit(const struct exchange *x, const struct part *part,
         (hit->coding == HIT_JSON && hit->escaped && !typed))
         return e;
     e = vault_inspect_as(x->loop->reader, &scope, token, &value);
-    if (e == ERR_OK && tells_one_person(vault, value.class_id))
+    if (e == ERR_OK && exchange_tells_one_person(x, value.class_id))
         *ret_slot = value.slot;
     return e == ERR_NOT_FOUND || e == ERR_CONFLICT ? ERR_OK : e;
 }
@@ -81,11 +72,14 @@ static enum err find_owner(const struct exchange *x, const struct part *parts, s
 {
     enum err e;
 
-    *ret_slot = 0;
-    if (x->subject.len == 0)
-        return ERR_OK; /* the route names no subject */
-    e = vault_read_subject(x->loop->reader, x->route->domain_id, buf_span(&x->subject), ret_slot);
-    return e == ERR_NOT_FOUND ? owner_of(x, parts, count, ret_slot) : e;
+    *ret_slot = x->whose.slot;
+    if (x->whose.slot != 0 || x->whose.name_count == 0)
+        return ERR_OK; /* it is known, or the route names nobody */
+    e = vault_read_subject(x->loop->reader, x->route->domain_id, x->whose.names[0], ret_slot);
+    if (e != ERR_NOT_FOUND)
+        return e;
+    *ret_slot = NOBODY;
+    return x->route->def->strict ? ERR_OK : owner_of(x, parts, count, ret_slot);
 }
 
 /* ---- showing ---- */
@@ -139,7 +133,7 @@ static enum err show_parts(struct exchange *x, const struct part *body, const st
     if (e != ERR_OK)
         return e;
     e = find_owner(x, body, body != NULL, &slot);
-    if (e == ERR_OK && slot == NOBODY)
+    if (e == ERR_OK && slot == NOBODY && !x->route->def->strict)
         e = owner_of(x, fields->at, fields->count, &slot);
     if (e == ERR_OK && body != NULL)
         e = reveal_part(x->loop->reader, body, &scope, &x->answer, &counts);

@@ -168,8 +168,6 @@ static enum err begin(struct exchange *x, struct vault_op **ret_op)
     };
     enum err e;
 
-    if (x->subject.len > 0)
-        x->whose.names[x->whose.name_count++] = buf_span(&x->subject);
     e = tokenize_new(&input, &x->tokenize);
     if (e != ERR_OK)
         return e;

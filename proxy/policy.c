@@ -4,9 +4,34 @@
  * (exchange.c, caller.c). */
 #include "proxy/proxy_priv.h"
 
+#include <string.h>
+
 static uint16_t vault_number(const struct class_def *def, const void *context)
 {
     return vault_class_id(context, def);
+}
+
+/* The place that a subject stands in; PLACE_COUNT where no field can. */
+static enum place subject_place(enum subject_from from)
+{
+    static const enum place places[] = {[SUBJECT_NONE] = PLACE_COUNT,
+                                        [SUBJECT_PATH] = PLACE_SEGMENT,
+                                        [SUBJECT_QUERY] = PLACE_QUERY,
+                                        [SUBJECT_HEADER] = PLACE_HEADER,
+                                        [SUBJECT_JSON] = PLACE_JSON};
+
+    return (size_t)from < COUNT_OF(places) ? places[from] : PLACE_COUNT;
+}
+
+/* Where the subject is a declared field, too, a token of the field's class names it as well. */
+static uint16_t subject_class(const struct route_def *def, const struct vault *vault)
+{
+    const enum place place = subject_place(def->subject_from);
+
+    for (size_t i = 0; i < def->request_count; i++)
+        if (def->request[i].place == place && strcmp(def->request[i].name, def->subject) == 0)
+            return vault_class_id(vault, def->request[i].class);
+    return 0;
 }
 
 static enum err route_init(struct proxy_route *route, const struct route_def *def,
@@ -18,6 +43,7 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
     route->domain_id = vault_domain_id(vault, span_str(domain));
     if (route->domain_id == 0)
         return errmsg_set(msg, ERR_INTERNAL, "the store does not know the domain \"%s\"", domain);
+    route->subject_class = subject_class(def, vault);
     e = places_new(def->request, def->request_count, span_str(def->pattern), vault, &route->request,
                    msg);
     if (e == ERR_OK)

@@ -24,6 +24,7 @@ struct proxy_route {
     struct places *request;  /* NULL: nothing is declared */
     struct places *response; /* NULL: nothing is declared */
     struct fields *subject;  /* SUBJECT_JSON only */
+    uint16_t subject_class;  /* of the field that the subject is as well; 0: of none */
 };
 
 /* The settings, compiled; nothing of it changes while anybody uses it. */

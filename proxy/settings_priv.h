@@ -51,6 +51,7 @@ struct route_def {
     size_t response_count;
     size_t body_max;
     size_t domain; /* index into the settings' domains */
+    bool strict;   /* an answer shows nobody's values where the subject's name is unknown */
 };
 
 struct proxy_settings {

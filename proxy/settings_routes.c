@@ -15,6 +15,7 @@ static enum err subject_from_path(struct conf_node node, const char *name, struc
                                   struct errmsg *msg)
 {
     route->subject_from = SUBJECT_PATH;
+    route->subject = mem_strdup(name);
     if (route_param(span_str(route->pattern), span_str(name), &route->subject_param) != ERR_OK)
         return conf_fail(node, msg, "the path has no parameter {%s}", name);
     return ERR_OK;
@@ -141,11 +142,26 @@ static enum err add_route(struct conf_node entry, struct proxy_settings *setting
     return e == ERR_OK ? e : conf_fail(conf_get(entry, "path"), msg, "%s", why.text);
 }
 
+/* Whose values an answer may show where the vault does not know the subject's name. */
+static enum err read_binding(struct conf_node node, struct route_def *route, struct errmsg *msg)
+{
+    const char *text = "answer";
+    enum err e = conf_str(node, &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    route->strict = strcmp(text, "strict") == 0;
+    return route->strict || strcmp(text, "answer") == 0
+               ? ERR_OK
+               : conf_fail(node, msg, "a binding is \"answer\" or \"strict\"");
+}
+
 static enum err read_route(struct conf_node entry, struct proxy_settings *settings, size_t index,
                            struct errmsg *msg)
 {
-    static const char *const keys[] = {"path",     "methods", "upstream", "subject", "request",
-                                       "response", "host",    "body_max", "domain",  NULL};
+    static const char *const keys[] = {"path",    "methods",  "upstream", "subject",
+                                       "request", "response", "host",     "body_max",
+                                       "domain",  "binding",  NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t body_max = LIMIT_REQUEST_BODY_MAX;
     struct conf_node upstream, domain = conf_get(entry, "domain");
@@ -174,6 +190,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = settings_read_fields(entry, settings->classes, route, msg);
     if (e == ERR_OK)
         e = read_subject(entry, route, msg);
+    if (e == ERR_OK)
+        e = read_binding(conf_get(entry, "binding"), route, msg);
     if (e == ERR_OK)
         e = conf_int(conf_get(entry, "body_max"), 0, LIMIT_REQUEST_BODY_MAX, &body_max, msg);
     route->body_max = (size_t)body_max;
