@@ -53,10 +53,88 @@ static bool split_email(struct span value, struct span *ret_first, struct span *
     return true;
 }
 
-enum err mask_write(enum token_format format, struct span value, struct buf *out)
+/* Letters and digits behind stars, all but the first `head` and the last `tail` of them (of values with
+ * `from` or more); what separates them stays, so that the mask has the value's shape. */
+struct stars {
+    size_t head, tail, from;
+};
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_ascii_text(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if ((uint8_t)value.at[i] >= 0x80)
+            return false;
+    return value.len > 0;
+}
+
+static enum err put_stars(const struct stars *stars, struct span value, struct buf *out)
+{
+    size_t total = 0, seen = 0;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < value.len; i++)
+        total += is_alnum(value.at[i]);
+    for (size_t i = 0; e == ERR_OK && i < value.len; i++) {
+        const bool counts = is_alnum(value.at[i]);
+        const bool shown = !counts || (total >= stars->from &&
+                                       (seen < stars->head || seen >= total - stars->tail));
+
+        e = buf_append_byte(out, shown ? (uint8_t)value.at[i] : '*');
+        seen += counts;
+    }
+    return e;
+}
+
+/* The network: everything before the `groups`-th separator. */
+static enum err put_network(struct span value, char separator, int groups, struct buf *out)
+{
+    size_t end = 0;
+
+    for (; end < value.len && groups > 0; end++) {
+        if (value.at[end] == separator && (end == 0 || value.at[end - 1] == separator))
+            return buf_append_str(out, "***"); /* "2001::1" would say too much in too few groups */
+        groups -= value.at[end] == separator;
+    }
+    if (groups > 0)
+        return buf_append_str(out, "***");
+    if (buf_append(out, value.at, end) != ERR_OK)
+        return ERR_TOO_LARGE;
+    return buf_append_str(out, separator == '.' ? "*.*" : "*");
+}
+
+/* Initials: the first character of each of the first words. */
+static enum err put_initials(struct span value, struct buf *out)
+{
+    enum { WORDS = 4 };
+    enum err e = ERR_OK;
+    int words = 0;
+
+    for (size_t i = 0; e == ERR_OK && i < value.len && words < WORDS; i++) {
+        size_t end = i + 1;
+
+        if (value.at[i] == ' ' || (i > 0 && value.at[i - 1] != ' '))
+            continue;
+        while (end < value.len && continues(value.at[end]))
+            end++;
+        if (words++ > 0)
+            e = buf_append_byte(out, ' ');
+        if (e == ERR_OK)
+            e = buf_append(out, value.at + i, end - i);
+        if (e == ERR_OK)
+            e = buf_append_str(out, "***");
+    }
+    return e;
+}
+
+/* Text of no format, or that its format is not for. */
+static enum err put_plain(enum token_format format, struct span value, struct buf *out)
 {
     struct span first = SPAN_NONE, rest = SPAN_NONE;
-    const size_t before = out->len;
     enum err e;
 
     if (is_utf8(value) && (format != TOKEN_EMAIL || !split_email(value, &first, &rest)))
@@ -64,8 +142,36 @@ enum err mask_write(enum token_format format, struct span value, struct buf *out
     e = buf_append_span(out, first);
     if (e == ERR_OK)
         e = buf_append_str(out, "***");
-    if (e == ERR_OK)
-        e = buf_append_span(out, rest);
+    return e == ERR_OK ? buf_append_span(out, rest) : e;
+}
+
+static enum err put_mask(enum token_format format, struct span value, struct buf *out)
+{
+    static const struct stars shapes[] = {
+        [TOKEN_PHONE] = {0, 4, 8}, [TOKEN_PAN] = {0, 4, 12}, [TOKEN_IBAN] = {2, 4, 15},
+        [TOKEN_UUID] = {0, 4, 16}, [TOKEN_DATE] = {4, 0, 8}, [TOKEN_DIGITS] = {0, 2, 8},
+        [TOKEN_ALNUM] = {0, 2, 8},
+    };
+
+    if (format == TOKEN_NAME && is_utf8(value) && value.len > 0 && value.at[0] != ' ')
+        return put_initials(value, out);
+    if (format == TOKEN_INTEGER)
+        return buf_append_str(out, "***");
+    if (!is_ascii_text(value) || format == TOKEN_OPAQUE || format == TOKEN_EMAIL ||
+        format == TOKEN_NAME)
+        return put_plain(format, value, out);
+    if (format == TOKEN_IPV4)
+        return put_network(value, '.', 2, out);
+    if (format == TOKEN_IPV6)
+        return put_network(value, ':', 2, out);
+    return put_stars(&shapes[format], value, out);
+}
+
+enum err mask_write(enum token_format format, struct span value, struct buf *out)
+{
+    const size_t before = out->len;
+    const enum err e = put_mask(format, value, out);
+
     if (e != ERR_OK)
         out->len = before;
     return e;

@@ -74,10 +74,19 @@ static enum err show_clear(struct reveal *r, enum reveal_action action, struct s
     return ERR_OK;
 }
 
-/* How a value is masked goes by its token: an address, or text. Typed ones have no @. */
-static enum token_format mask_format(struct span token)
+/* A number that is masked is none any more: in JSON the mask of one would be a text where its reader
+ * expects a number. */
+static enum err show_token_mask(struct reveal *r, const struct vault_value *found,
+                                struct shown *ret)
 {
-    return memchr(token.at, '@', token.len) != NULL ? TOKEN_EMAIL : TOKEN_OPAQUE;
+    const struct class_def *def = vault_class_def(r->scope->vault, found->class_id);
+
+    r->counts->masks++;
+    if (def != NULL && format_is_bare(def->format, found->kind)) {
+        *ret = (struct shown){.replaced = true, .is_null = true};
+        return ERR_OK;
+    }
+    return show_mask(r, def == NULL ? TOKEN_OPAQUE : def->format, buf_span(&r->value), ret);
 }
 
 static void show_gone(const struct field_rule *rule, struct shown *ret)
@@ -135,8 +144,7 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope,
         *ret = STAYS;
         return ERR_OK;
     case REVEAL_MASK:
-        r->counts->masks++;
-        return show_mask(r, mask_format(token), buf_span(&r->value), ret);
+        return show_token_mask(r, &found, ret);
     case REVEAL_VALUE:
         break;
     }

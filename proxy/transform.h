@@ -93,7 +93,7 @@ enum err reveal_part(struct vault_reader *reader, const struct part *part,
                      const struct reveal_scope *scope, struct buf *out,
                      struct reveal_counts *counts) MUST_CHECK;
 
-/* The mask of a value, appended to out as plain text: for format email the first character and the
- * domain ("a***@example.org"), otherwise "***" with the last two characters when there are eight or
- * more (UTF-8 characters, never half of one). */
+/* The mask of a value, appended to out as plain text: as much as docs/CONFIGURATION.md says of each format,
+ * in the value's own shape; "***", with the last two characters where there are eight or more, of text and
+ * of what its format is not for. UTF-8, never half of a character. */
 enum err mask_write(enum token_format format, struct span value, struct buf *out) MUST_CHECK;

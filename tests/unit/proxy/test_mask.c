@@ -66,3 +66,34 @@ Test(mask, is_written_whole_or_not_at_all)
     cr_assert_eq(mask_write(TOKEN_EMAIL, SPAN_LIT("ada@example.org"), &out), ERR_TOO_LARGE);
     cr_assert_eq(out.len, 0);
 }
+
+Test(mask, of_a_typed_value_has_its_shape)
+{
+    expect_mask(TOKEN_PHONE, SPAN_LIT("+44 1632 960001"), "+** **** **0001");
+    expect_mask(TOKEN_PHONE, SPAN_LIT("110"), "***");
+    expect_mask(TOKEN_PAN, SPAN_LIT("4111 1111 1111 1234"), "**** **** **** 1234");
+    expect_mask(TOKEN_PAN, SPAN_LIT("41111234"), "********");
+    expect_mask(TOKEN_IBAN, SPAN_LIT("DE89 3704 0044 0532 0130 00"), "DE** **** **** **** **30 00");
+    expect_mask(TOKEN_UUID, SPAN_LIT("6b1f0c92-7ae3-4d40-9c5b-21f7e08a4d36"),
+                "********-****-****-****-********4d36");
+    expect_mask(TOKEN_DATE, SPAN_LIT("1980-02-29"), "1980-**-**");
+    expect_mask(TOKEN_DATE, SPAN_LIT("1980-02-29T10:00:00Z"), "1980-**-*****:**:***");
+    expect_mask(TOKEN_DIGITS, SPAN_LIT("123-45-6789"), "***-**-**89");
+    expect_mask(TOKEN_ALNUM, SPAN_LIT("C01X00"), "******");
+    expect_mask(TOKEN_IPV4, SPAN_LIT("192.168.1.77"), "192.168.*.*");
+    expect_mask(TOKEN_IPV6, SPAN_LIT("2a02:8106:1:2::3"), "2a02:8106:*");
+    expect_mask(TOKEN_IPV6, SPAN_LIT("2a02::3"), "***");
+    expect_mask(TOKEN_IPV6, SPAN_LIT("::1"), "***");
+    expect_mask(TOKEN_NAME, SPAN_LIT("Ada Lovelace"), "A*** L***");
+    expect_mask(TOKEN_NAME, SPAN_LIT("Émilie"), "É***");
+    expect_mask(TOKEN_INTEGER, SPAN_LIT("123456789"), "***");
+}
+
+Test(mask, of_a_typed_value_never_shows_what_its_format_is_not_for)
+{
+    expect_mask(TOKEN_PHONE, SPAN_LIT("ääääääää"), "***ää");
+    expect_mask(TOKEN_DATE, SPAN_LIT(""), "***");
+    expect_mask(TOKEN_NAME, SPAN_LIT(" x"), "***");
+    expect_mask(TOKEN_NAME, SPAN_LIT("\xff\xff"), "***");
+    expect_mask(TOKEN_NAME, SPAN_LIT("a b c d e f"), "a*** b*** c*** d***");
+}
