@@ -492,6 +492,21 @@ static enum err run_clock_accept(struct admin *admin, const struct json *request
     return e == ERR_OK ? run_clock_status(admin, request, ret_response, msg) : e;
 }
 
+/* ---- the configuration ---- */
+
+static enum err run_reload(struct admin *admin, const struct json *request UNUSED,
+                           struct json **ret_response, struct errmsg *msg)
+{
+    enum err e;
+
+    if (admin->reload == NULL)
+        return errmsg_set(msg, ERR_NOT_FOUND, "no server runs on this store");
+    e = admin->reload(admin->reload_context, msg);
+    if (e == ERR_OK)
+        *ret_response = json_new_map();
+    return e;
+}
+
 /* ---- the table ---- */
 
 static const struct operation {
@@ -514,6 +529,7 @@ static const struct operation {
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
     {"report.retention", {NULL}, run_report_retention},
+    {"reload", {NULL}, run_reload},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},
 };
@@ -548,17 +564,19 @@ static enum err check_members(const struct operation *o, const struct json *requ
 enum err ops_run(struct admin *admin, const struct json *request, struct json **ret_response,
                  struct errmsg *msg)
 {
+    struct admin now = *admin;
     const struct operation *o;
     enum err e;
 
     REQUIRE(admin->vault != NULL && admin->erasures != NULL);
+    now.classes = vault_classes(admin->vault);
     (void)errmsg_set(msg, ERR_OK, "%s", "");
     o = find(json_text_of(json_get(request, "op")));
     if (o == NULL)
         return errmsg_set(msg, ERR_INVALID, "there is no such operation");
     e = check_members(o, request, msg);
     if (e == ERR_OK)
-        e = o->run(admin, request, ret_response, msg);
+        e = o->run(&now, request, ret_response, msg);
     if (e != ERR_OK && msg != NULL && msg->text[0] == '\0')
         (void)errmsg_set(msg, e, "%s", err_text(e));
     return e;

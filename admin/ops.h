@@ -16,11 +16,14 @@
 /* What the operations work on; borrowed, must outlive every run. */
 struct admin {
     struct vault *vault;
-    const struct classes *classes;
+    const struct classes *classes; /* what ops_run() finds in force */
     struct erasures *erasures;
     const char *executed_by; /* who asks, for receipts; NULL: "cli" */
     struct keys *keys;       /* these two: for key.* only */
     struct rotation *rotation;
+    /* Read the configuration again; NULL: no server runs. As reload_run(). */
+    enum err (*reload)(void *context, struct errmsg *msg);
+    void *reload_context;
 };
 
 enum ops_limits {
@@ -44,6 +47,7 @@ enum ops_limits {
  *   clock.accept    {}                                            the same
  *   report.retention {}                                           the report
  *   key.rotate      {}                                            {"started"}: false, one runs
+ *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it
  *
  * Typed tokens do not say their class: where one would stand for values of several, `class` is wanted

@@ -16,6 +16,7 @@
 #include "cli/housekeeping.h"
 #include "cli/keywatch.h"
 #include "cli/output.h"
+#include "cli/reload.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
 #include "vault/backup.h"
@@ -27,7 +28,8 @@ enum { DRAIN_MS = 10000, READY_LINE_MAX = 64 << 10 };
 struct server {
     struct settings settings;
     uv_loop_t loop;
-    uv_signal_t signals[2];
+    const char *config_path;
+    uv_signal_t signals[3];
     struct vault *vault;
     struct erasures *erasures;
     struct rotation *rotation;
@@ -36,6 +38,7 @@ struct server {
     struct control *control;
     struct housekeeping *housekeeping;
     struct keywatch *keywatch;
+    struct reload *reload;
     bool stopping;
 };
 
@@ -60,6 +63,7 @@ static void begin_stop(struct server *s)
     rotation_stop(s->rotation);
     if (s->vault != NULL)
         vault_backup_stop(s->vault);
+    reload_stop(s->reload);
     control_stop(&s->control, on_part_stopped, NULL);
     housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
     keywatch_stop(&s->keywatch, on_part_stopped, NULL);
@@ -71,6 +75,34 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     log_event(EV_STOPPING, F_NUM("signal", number));
     begin_stop(handle->data);
+}
+
+/* ---- reload ---- */
+
+static void on_hangup(uv_signal_t *handle, int number UNUSED)
+{
+    struct server *s = handle->data;
+
+    if (s->reload != NULL)
+        reload_start(s->reload);
+}
+
+static enum err run_reload(void *context, struct errmsg *msg)
+{
+    return reload_run(context, msg);
+}
+
+static void start_reload(struct server *s)
+{
+    const struct reload_parts parts = {.loop = &s->loop,
+                                       .path = s->config_path,
+                                       .first = &s->settings,
+                                       .vault = s->vault,
+                                       .proxy = s->proxy};
+
+    s->reload = reload_new(&parts);
+    s->admin.reload_context = s->reload;
+    s->admin.reload = run_reload;
 }
 
 /* ---- start ---- */
@@ -108,14 +140,16 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
 
 static void start_signals(struct server *s)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const struct {
+        int number;
+        uv_signal_cb run;
+    } wanted[] = {{SIGTERM, on_signal}, {SIGINT, on_signal}, {SIGHUP, on_hangup}};
 
     REQUIRE(signal(SIGPIPE, SIG_IGN) != SIG_ERR); /* a peer that went is an error code here */
-    REQUIRE(signal(SIGHUP, SIG_IGN) != SIG_ERR);
-    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+    for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         REQUIRE(uv_signal_init(&s->loop, &s->signals[i]) == 0);
         s->signals[i].data = s;
-        REQUIRE(uv_signal_start(&s->signals[i], on_signal, numbers[i]) == 0);
+        REQUIRE(uv_signal_start(&s->signals[i], wanted[i].run, wanted[i].number) == 0);
     }
 }
 
@@ -124,7 +158,6 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     const struct housekeeping_options housekeeping = {
         .loop = &s->loop,
         .vault = s->vault,
-        .classes = &s->settings.classes,
         .erasures = s->erasures,
         .interval_ms = s->settings.sweep_ms,
     };
@@ -133,6 +166,8 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     enum err e;
 
     e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
+    if (e == ERR_OK)
+        start_reload(s);
     if (e == ERR_OK)
         e = control_start(&control, &s->control, msg);
     if (e == ERR_OK) {
@@ -197,6 +232,7 @@ enum cli_exit cmd_serve(const struct options *o)
     struct errmsg msg = {""};
     enum err e;
 
+    s.config_path = o->config;
     log_set_level(LOG_INFO);
     if (geteuid() == 0)
         log_event(EV_RUNS_AS_ROOT);
@@ -207,6 +243,7 @@ enum cli_exit cmd_serve(const struct options *o)
     }
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
+    reload_free(&s.reload);
     rotation_free(&s.rotation);
     erasures_free(&s.erasures);
     vault_close(&s.vault);

@@ -65,7 +65,7 @@ static void on_work(uv_work_t *work)
     struct housekeeping *h = CONTAINER_OF(work, struct housekeeping, work);
     struct sweeper_options sweep = {
         .vault = h->options.vault,
-        .classes = h->options.classes,
+        .classes = vault_classes(h->options.vault),
         .now_s = vault_now_s(h->options.vault),
         .stop = &h->stop,
     };

@@ -6,7 +6,6 @@
 #include <uv.h>
 
 #include "retention/erasure.h"
-#include "vault/classes.h"
 #include "vault/vault.h"
 
 struct housekeeping;
@@ -16,7 +15,6 @@ typedef void (*housekeeping_stopped_fn)(void *context);
 struct housekeeping_options {
     uv_loop_t *loop;
     struct vault *vault; /* all of these must live until stopped came */
-    const struct classes *classes;
     struct erasures *erasures;
     int64_t interval_ms; /* from the start of one pass to the next; a pass that takes longer delays
                             it */

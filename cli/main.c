@@ -39,6 +39,12 @@ static const struct command commands[] = {
      "Prints one line \"ready ADDRESS...\" when it serves, to descriptor N if one is given.\n"
      "Logs JSON lines to standard error.\n",
      OPTION_CONFIG | OPTION_READY_FD, 0, 0, cmd_serve},
+    {"reload", "[-c FILE]",
+     "have the server read its configuration again; exit 78 when it is wrong",
+     "As SIGHUP does. No connection is dropped: requests under way end under the configuration "
+     "they\n"
+     "began under. A wrong one is not taken over: the server keeps what it has and says why.\n",
+     OPTION_CONFIG, 0, 0, cmd_reload},
     {"tokenize", "[-c FILE] --class CLASS --subject ID [--domain D] [--json] [VALUE]",
      "a token for a value, or for each line of standard input",
      "A value on the command line can be seen by other users of the host while the command runs, "

@@ -66,7 +66,7 @@ enum err vault__keys_unseal(struct writer *w, const struct vault_unseal *op)
     if (e == ERR_OK)
         e = vault__keys_load(v, op->msg);
     if (e == ERR_OK)
-        e = vault__domains_load(v, op->msg);
+        e = vault__domains_load(v, false, op->msg);
     if (e == ERR_OK)
         atomic_store(&v->sealed, false);
     (void)pthread_rwlock_unlock(&v->keys_lock);

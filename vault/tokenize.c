@@ -27,7 +27,8 @@ static enum err check(const struct writer *w, const struct vault_tokenize *op)
     for (size_t i = 0; i < op->count; i++) {
         const struct vault_item *item = &op->items[i];
 
-        if (vault__class(w->v, item->class_id) == NULL || w->v->defs[item->class_id] == NULL)
+        if (vault__class(w->v, item->class_id) == NULL || w->v->defs[item->class_id] == NULL ||
+            w->v->closed[item->class_id])
             return ERR_NOT_FOUND;
         if (item->value.len > LIMIT_VALUE_MAX)
             return ERR_TOO_LARGE;
@@ -326,7 +327,7 @@ static enum err tokenize_one(struct writer *w, struct vault_tokenize *op)
     if (e != ERR_OK)
         return e;
     r.index_key = vault__domain_key(w->v, op->domain);
-    if (r.index_key == NULL)
+    if (r.index_key == NULL || vault__domain_is_closed(w->v, op->domain))
         return ERR_NOT_FOUND;
     e = find_subject(w, &r);
     if (e == ERR_OK)

@@ -252,11 +252,7 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);
     if (e == ERR_OK)
-        e = vault__domains_register(v, s, options->domains, msg);
-    if (e == ERR_OK)
-        e = vault__domains_load(v, msg);
-    if (e == ERR_OK)
-        e = vault__classes_register(v, s, options->classes, msg);
+        e = vault__configure(v, s, false, options->classes, options->domains, msg);
     if (e == ERR_OK)
         e = vault__typed_open(v, s, msg);
     if (e == ERR_OK)

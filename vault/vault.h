@@ -61,6 +61,8 @@ enum err vault_open(const struct vault_options *options, struct vault **ret_vaul
 void vault_close(struct vault **vault);
 /* The id of a configured class in this store; 0 when unknown. */
 uint16_t vault_class_id(const struct vault *v, const struct class_def *def);
+/* The classes as they were configured last. */
+const struct classes *vault_classes(const struct vault *v);
 /* The class behind an id; NULL when the configuration does not have it. */
 const struct class_def *vault_class_def(const struct vault *v, uint16_t class_id);
 /* The id of a configured domain in this store; 0 when unknown. Ids are never given to another name. */
@@ -138,7 +140,8 @@ enum vault_op_kind {
     VAULT_ROTATE_BEGIN,
     VAULT_ROTATE_STEP,
     VAULT_SEAL,
-    VAULT_UNSEAL
+    VAULT_UNSEAL,
+    VAULT_CONFIGURE
 };
 
 /* First member of every operation below. The caller owns it and keeps it alive until done. */
@@ -314,6 +317,17 @@ struct vault_unseal {
     struct vault_op op; /* kind VAULT_UNSEAL */
     const struct root_keys *roots;
     struct errmsg *msg; /* out; may be NULL */
+};
+
+/* Other classes and domains from now on, for a store that serves: new ones are registered, periods
+ * change for values to come. CONFIG with a message, and nothing changed: as vault_open(), and a class
+ * that changed what its tokens look like, or comes back with a typed format. No value is stored from
+ * here on under what left. Classes must outlive the vault, those of before too; domains need not. */
+struct vault_configure {
+    struct vault_op op; /* kind VAULT_CONFIGURE */
+    const struct classes *classes;
+    const struct domains *domains;
+    struct errmsg *msg; /* out */
 };
 
 /* ---- erasures ---- */

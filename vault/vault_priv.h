@@ -36,6 +36,7 @@ enum { VAULT_DB_FILES = 3 };
 /* The keys that a domain's blind indexes are made with; a list that only grows. */
 struct domain_key {
     uint16_t domain;
+    bool closed;  /* writer thread: it left the configuration; nothing is stored in it */
     uint8_t *key; /* CRYPTO_KEY_BYTES in guarded memory; wiped while sealed */
     struct domain_key *next;
 };
@@ -44,6 +45,14 @@ struct domain_key {
 struct domain {
     struct store_domain stored;
     bool configured; /* no: nothing is stored in it, nor will be */
+};
+
+/* All of them, by id. Never changed once it is published: a new one takes its place, and the old one
+ * stays until the vault closes, since any thread may be reading it. */
+struct domain_table {
+    struct domain_table *older;
+    size_t count;
+    struct domain at[];
 };
 
 struct writer;
@@ -70,10 +79,13 @@ struct vault {
     uint32_t ledger_epoch;           /* the last that the ledger says has begun; 0: none */
     _Atomic(int64_t) epoch_began_ms; /* by the ledger */
     char risk[160];
-    struct store_class table[CLASSES_MAX + 1]; /* the store's classes at their ids */
-    const struct class_def *defs[CLASSES_MAX + 1];
-    struct domain *domain_table; /* by id; only read once the vault is open */
-    size_t domain_count;
+    /* The store's classes at their ids. Entries are added by the writer, their id last; read the id
+     * through vault__class() on other threads. */
+    struct store_class table[CLASSES_MAX + 1];
+    _Atomic(const struct class_def *) defs[CLASSES_MAX + 1];
+    bool closed[CLASSES_MAX + 1]; /* writer thread: left the configuration; no new values */
+    _Atomic(const struct classes *) classes; /* as configured last */
+    _Atomic(struct domain_table *) domain_table;
     _Atomic(struct domain_key *) domains;
     /* Keys may be in an unknown state (a sync of the slab failed): nothing is served any more. */
     atomic_bool failed;
@@ -121,23 +133,51 @@ enum err vault__open_locked(const struct vault_options *options, int lock_fd,
 /* A class of this store by id; NULL when there is none. */
 static inline const struct store_class *vault__class(const struct vault *v, uint64_t id)
 {
-    return id > 0 && id <= CLASSES_MAX && v->table[id].id != 0 ? &v->table[id] : NULL;
+    if (id == 0 || id > CLASSES_MAX || __atomic_load_n(&v->table[id].id, __ATOMIC_ACQUIRE) == 0)
+        return NULL;
+    return &v->table[id];
 }
 
 /* ---- registry.c ---- */
 
-/* Match the configured classes with the store's, adding new ones. */
-enum err vault__classes_register(struct vault *v, struct store *s, const struct classes *classes,
-                                 struct errmsg *msg) MUST_CHECK;
-/* Match the configured domains with the store's, adding new ones with a key each. */
-enum err vault__domains_register(struct vault *v, struct store *s, const struct domains *domains,
-                                 struct errmsg *msg) MUST_CHECK;
-/* Load the key of every configured domain. */
-enum err vault__domains_load(struct vault *v, struct errmsg *msg) MUST_CHECK;
+/* What a configuration makes of a store's classes and domains, before it counts. */
+struct registry {
+    struct vault *v;
+    struct store *store;
+    bool live; /* requests are being served: what classes mean does not change now */
+    struct store_class table[CLASSES_MAX + 1];
+    const struct class_def *defs[CLASSES_MAX + 1];
+    struct domain_table *domains; /* owned until published */
+};
+
+/* Match the configured classes and domains (NULL: the default one) with the store's, adding new ones
+ * (domains with a key each, which is durable then), inside the caller's transaction. CONFIG with a
+ * message. registry_free() in any case. */
+struct registry *registry_new(struct vault *v, struct store *s, bool live);
+void registry_free(struct registry **r);
+enum err registry_match_domains(struct registry *r, const struct domains *domains,
+                                struct errmsg *msg) MUST_CHECK;
+enum err registry_match_classes(struct registry *r, const struct classes *classes,
+                                struct errmsg *msg) MUST_CHECK;
+/* After the commit: from now on it counts. The writer, or before there is one. */
+void registry_publish(struct registry *r, const struct classes *classes);
+/* Load the key of every configured domain; `missing`: only keys that are not there yet. */
+enum err vault__domains_load(struct vault *v, bool missing, struct errmsg *msg) MUST_CHECK;
 /* NULL when the domain is not configured. Any thread. */
 const uint8_t *vault__domain_key(const struct vault *v, uint16_t domain);
+/* Has the domain left the configuration, so that nothing new is stored in it? Writer thread. */
+bool vault__domain_is_closed(const struct vault *v, uint16_t domain);
 void vault__domains_wipe(struct vault *v); /* the keys, under keys_lock */
 void vault__domains_free(struct vault *v);
+
+/* ---- configure.c ---- */
+
+/* Put classes and domains in force: CONFIG with a message for what the store cannot have, and nothing
+ * is changed. Classes must stay where they are as long as the vault is open. The writer, or before
+ * there is one. */
+enum err vault__configure(struct vault *v, struct store *s, bool live,
+                          const struct classes *classes, const struct domains *domains,
+                          struct errmsg *msg) MUST_CHECK;
 
 /* ---- keys.c ---- */
 

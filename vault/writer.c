@@ -325,6 +325,14 @@ static enum err accept_clock(struct writer *w)
     return ERR_OK;
 }
 
+static enum err configure(struct writer *w, const struct vault_configure *op)
+{
+    enum err e = w->untold_count > 0 ? vault__erasures_tell(w) : ERR_OK;
+
+    return e == ERR_OK ? vault__configure(w->v, w->store, true, op->classes, op->domains, op->msg)
+                       : e;
+}
+
 static enum err run_one(struct writer *w, struct vault_op *op)
 {
     enum err e;
@@ -353,6 +361,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return vault__rotate_begin(w, (const struct vault_rotate_begin *)op);
     case VAULT_ROTATE_STEP:
         return vault__rotate_step(w, (struct vault_rotate_step *)op);
+    case VAULT_CONFIGURE:
+        return configure(w, (const struct vault_configure *)op);
     default:
         return ERR_INTERNAL;
     }

@@ -33,7 +33,6 @@ static void bench_start(struct bench *b, int64_t interval_ms)
     REQUIRE(uv_loop_init(&b->loop) == 0);
     options = (struct housekeeping_options){.loop = &b->loop,
                                             .vault = b->rig.vault,
-                                            .classes = &b->rig.classes,
                                             .erasures = b->erasures,
                                             .interval_ms = interval_ms};
     b->housekeeping = housekeeping_start(&options);

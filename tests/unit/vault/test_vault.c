@@ -155,7 +155,7 @@ Test(vault, a_database_that_cannot_be_written_is_named)
     fault_test_set("commit.fail!io", NULL);
     cr_assert_eq(fixture_open(&f), ERR_IO);
     fault_test_set(NULL, NULL);
-    cr_assert_not_null(strstr(f.msg.text, "vault.db: the domains cannot be"), "said: %s",
+    cr_assert_not_null(strstr(f.msg.text, "vault.db: classes and domains cannot be"), "said: %s",
                        f.msg.text);
     cr_assert_eq(fixture_open(&f), ERR_OK);
 }
