@@ -406,10 +406,12 @@ static const char small_document[] =
 
 int main(int argc, char **argv)
 {
-    static const struct field_def three[] = {
-        {"$.email", 1, false}, {"$.name", 2, false}, {"$.phone", 3, false}};
-    static const struct field_def nested[] = {{"$.statuses[*].user.screen_name", 1, false},
-                                              {"$..user_mentions[*].name", 2, false}};
+    static const struct field_def three[] = {{.path = "$.email", .class_id = 1},
+                                             {.path = "$.name", .class_id = 2},
+                                             {.path = "$.phone", .class_id = 3}};
+    static const struct field_def nested[] = {
+        {.path = "$.statuses[*].user.screen_name", .class_id = 1},
+        {.path = "$..user_mentions[*].name", .class_id = 2}};
     const double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
     const struct span small = span_str(small_document);
     struct fields *none = NULL, *of_small = NULL, *of_large = NULL;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "proxy/jsonpath_priv.h"
 
@@ -70,43 +71,75 @@ static enum err wait_for_name(struct fields *f, struct span name, size_t state)
     return ERR_OK;
 }
 
-static enum err wait_for_index(struct fields *f, uint64_t index, size_t state)
+/* ---- elements ---- */
+
+static struct field_elements elements_of(const struct jsonpath_step *step)
 {
+    struct field_elements e = {.has_start = step->has_start,
+                               .has_end = step->has_end,
+                               .start = step->start,
+                               .end = step->end,
+                               .step = step->step};
+
+    if (step->kind == JSONPATH_INDEX) {
+        e.has_start = true;
+        e.has_end = step->start != -1;
+        e.end = step->start + 1;
+        e.step = 1;
+    }
+    e.counted = e.start < 0 || e.end < 0 || e.step < 0;
+    return e;
+}
+
+static bool are_same(const struct field_elements *a, const struct field_elements *b)
+{
+    return a->has_start == b->has_start && a->has_end == b->has_end && a->start == b->start &&
+           a->end == b->end && a->step == b->step;
+}
+
+static enum err wait_for_elements(struct fields *f, const struct jsonpath_step *step, size_t state)
+{
+    const struct field_elements wanted = elements_of(step);
     size_t i = 0;
 
-    while (i < f->index_count && f->indexes[i].index != index)
+    while (i < f->element_count && !are_same(&f->elements[i], &wanted))
         i++;
-    if (i == f->index_count) {
-        struct field_index *larger = realloc(f->indexes, (i + 1) * sizeof(*larger));
+    if (i == f->element_count) {
+        struct field_elements *larger = realloc(f->elements, (i + 1) * sizeof(*larger));
 
         if (larger == NULL)
             return ERR_NO_SPACE;
-        larger[i] = (struct field_index){.index = index};
-        f->indexes = larger;
-        f->index_count++;
+        larger[i] = wanted;
+        f->elements = larger;
+        f->element_count++;
     }
-    set_add(&f->indexes[i].waiting, state);
+    set_add(&f->elements[i].waiting, state);
+    if (wanted.counted)
+        set_add(&f->counted, state);
     return ERR_OK;
 }
 
-/* One step of a path, taken from `state`. */
-static enum err add_step(struct fields *f, const struct jsonpath_step *step,
-                         const struct buf *names, size_t state)
+/* ---- paths ---- */
+
+/* One selector of the step that is taken from `state`. */
+static enum err add_selector(struct fields *f, const struct jsonpath_step *step,
+                             const struct buf *names, size_t state)
 {
     set_add(&f->moves, state);
     if (step->descend)
         set_add(&f->stay, state);
     else
-        set_add(step->kind == JSONPATH_NAME    ? &f->on_name
-                : step->kind == JSONPATH_INDEX ? &f->on_index
-                                               : &f->on_any,
+        set_add(step->kind == JSONPATH_NAME  ? &f->on_name
+                : step->kind == JSONPATH_ANY ? &f->on_any
+                                             : &f->on_index,
                 state);
     switch (step->kind) {
     case JSONPATH_NAME:
         return wait_for_name(
             f, span_of((const char *)names->bytes + step->name_start, step->name_len), state);
     case JSONPATH_INDEX:
-        return wait_for_index(f, step->index, state);
+    case JSONPATH_SLICE:
+        return wait_for_elements(f, step, state);
     case JSONPATH_ANY:
         set_add(&f->any, state);
         break;
@@ -114,63 +147,195 @@ static enum err add_step(struct fields *f, const struct jsonpath_step *step,
     return ERR_OK;
 }
 
-/* The steps of a path, read before its states are placed: they must fit into one word. */
-static enum err read_steps(struct jsonpath_reader *r, const char *path,
-                           struct jsonpath_step steps[PATH_STEPS_MAX], size_t *ret_count,
-                           struct errmsg *msg)
+/* What is known of a path before its states are placed. */
+struct outline {
+    size_t segments;
+    size_t element;     /* segments that lead to the `@` of its values */
+    size_t element_len; /* the text of those */
+    bool descends;      /* there is a `..` behind that */
+};
+
+static enum err outline_path(const char *path, struct outline *ret, struct errmsg *msg)
 {
-    enum err e = proxy__jsonpath_start(r, path, msg);
-    size_t count = 0;
+    AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
+    struct outline o = {.element_len = 1};
+    bool chooses = false, at_end = false; /* chooses: the segment at hand, among elements */
+    enum err e = proxy__jsonpath_start(&r, '$', path, msg);
+
+    while (e == ERR_OK) {
+        const size_t before = (size_t)(r.at - r.path);
+        struct jsonpath_step step;
+
+        e = proxy__jsonpath_next(&r, &step, &at_end, msg);
+        if (e != ERR_OK || at_end)
+            break;
+        if (step.first && chooses) {
+            o.element = o.segments;
+            o.element_len = before;
+            o.descends = false;
+        }
+        if (step.first) {
+            o.segments++;
+            chooses = false;
+        }
+        o.descends = o.descends || step.descend;
+        chooses = chooses || step.kind != JSONPATH_NAME;
+    }
+    if (e != ERR_OK)
+        return e;
+    if (o.segments > PATH_STEPS_MAX)
+        return errmsg_set(msg, ERR_CONFIG, "path \"%s\": more than %d steps", path, PATH_STEPS_MAX);
+    *ret = o;
+    return ERR_OK;
+}
+
+/* The first state of a path of so many segments: all of them in one word. */
+static enum err place_path(size_t *next, size_t segments, const char *path, struct errmsg *msg)
+{
+    if (*next % 64 + segments > 63)
+        *next = (*next / 64 + 1) * 64;
+    if (*next + segments >= FIELDS_STATES)
+        return errmsg_set(msg, ERR_CONFIG, "path \"%s\": too many fields (%d steps of all of them)",
+                          path, FIELDS_STATES);
+    return ERR_OK;
+}
+
+/* The states of a path from *next on, which is left on the last of them. */
+static enum err add_path(struct fields *f, const char *path, size_t *next, struct errmsg *msg)
+{
+    AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
+    enum err e = proxy__jsonpath_start(&r, '$', path, msg);
     bool at_end = false;
+    size_t state = *next;
+
+    set_add(&f->start, state);
+    while (e == ERR_OK) {
+        struct jsonpath_step step;
+
+        e = proxy__jsonpath_next(&r, &step, &at_end, msg);
+        if (e != ERR_OK || at_end)
+            break;
+        if (step.first)
+            state++;
+        e = add_selector(f, &step, &r.names, state - 1);
+        if (e != ERR_OK)
+            return errmsg_set(msg, e, "path \"%s\": %s", path, err_text(e));
+    }
+    *next = state;
+    return e;
+}
+
+/* ---- whose an element is ---- */
+
+/* `@` and then names and indexes, at least one: a single value. */
+static enum err check_subject(const char *subject, size_t *ret_steps, struct errmsg *msg)
+{
+    AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
+    enum err e = proxy__jsonpath_start(&r, '@', subject, msg);
+    bool at_end = false;
+    size_t steps = 0;
 
     while (e == ERR_OK) {
         struct jsonpath_step step;
 
-        e = proxy__jsonpath_next(r, &step, &at_end, msg);
+        e = proxy__jsonpath_next(&r, &step, &at_end, msg);
         if (e != ERR_OK || at_end)
             break;
-        if (count == PATH_STEPS_MAX)
-            return errmsg_set(msg, ERR_CONFIG, "path \"%s\": more than %d steps", path,
-                              PATH_STEPS_MAX);
-        steps[count++] = step;
+        if (step.descend || !step.first ||
+            (step.kind != JSONPATH_NAME && step.kind != JSONPATH_INDEX))
+            return proxy__jsonpath_refuse(&r, msg,
+                                          "a subject is one value: names and indexes only");
+        steps++;
     }
+    if (e == ERR_OK && steps == 0)
+        return proxy__jsonpath_refuse(&r, msg, "a subject is a value of the element: \"@.id\"");
     if (e == ERR_OK)
-        *ret_count = count;
+        *ret_steps = steps;
     return e;
 }
+
+static enum err new_owner(struct fields *f, const char *path, size_t up, size_t *next,
+                          struct errmsg *msg)
+{
+    struct field_owner *larger =
+        realloc(f->owners, (f->owner_count + 1) * sizeof(*larger)); // NOLINT
+    struct outline o = {0};
+    enum err e;
+
+    if (larger == NULL)
+        return ERR_NO_SPACE;
+    f->owners = larger;
+    f->owners[f->owner_count++] =
+        (struct field_owner){.path = mem_strdup(path), .up = (uint16_t)up};
+    e = outline_path(path, &o, msg);
+    if (e == ERR_OK)
+        e = place_path(next, o.segments, path, msg);
+    if (e == ERR_OK)
+        e = add_path(f, path, next, msg);
+    if (e != ERR_OK)
+        return e;
+    set_add(&f->subject, *next);
+    f->number_of[*next] = (uint16_t)(f->owner_count - 1);
+    *next += 1;
+    return ERR_OK;
+}
+
+/* Have the elements of a field tell their subjects: the path to them is the field's as far as the
+ * element, and then the subject's. */
+static enum err add_owner(struct fields *f, const struct field_def *def, const struct outline *o,
+                          struct field_info *info, size_t *next, struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf path = {.max = LIMIT_CONFIG_FILE_MAX};
+    size_t steps = 0, i = 0;
+    enum err e = check_subject(def->subject, &steps, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (o->segments == 0 || o->descends)
+        return errmsg_set(msg, ERR_CONFIG,
+                          "path \"%s\": with the subject \"%s\" it must lead through one element, "
+                          "with no .. behind it",
+                          def->path, def->subject);
+    e = buf_append(&path, def->path, o->element_len);
+    if (e == ERR_OK)
+        e = buf_append(&path, def->subject + 1, strlen(def->subject)); /* with its NUL */
+    while (i < f->owner_count && strcmp(f->owners[i].path, (const char *)path.bytes) != 0)
+        i++;
+    if (e == ERR_OK && i == f->owner_count)
+        e = new_owner(f, (const char *)path.bytes, steps, next, msg);
+    info->owner = (uint16_t)i;
+    info->up = (uint16_t)(o->segments - o->element);
+    return e;
+}
+
+/* ---- the whole ---- */
 
 /* One field; *next is the first free state. */
 static enum err add_field(struct fields *f, const struct field_def *def, uint16_t number,
                           size_t *next, struct errmsg *msg)
 {
-    AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
-    struct jsonpath_step steps[PATH_STEPS_MAX];
-    size_t count = 0, state = *next;
-    enum err e = read_steps(&r, def->path, steps, &count, msg);
+    struct field_info *info = &f->info[number];
+    struct outline o = {0};
+    enum err e = outline_path(def->path, &o, msg);
 
+    if (e == ERR_OK)
+        e = place_path(next, o.segments, def->path, msg);
+    if (e == ERR_OK)
+        e = add_path(f, def->path, next, msg);
     if (e != ERR_OK)
         return e;
-    if (state % 64 + count > 63)
-        state = (state / 64 + 1) * 64;
-    if (state + count >= FIELDS_STATES)
-        return errmsg_set(msg, ERR_CONFIG, "path \"%s\": too many fields (%d steps of all of them)",
-                          def->path, FIELDS_STATES);
-    set_add(&f->start, state);
-    for (size_t i = 0; i < count; i++, state++) {
-        e = add_step(f, &steps[i], &r.names, state);
-        if (e != ERR_OK)
-            return errmsg_set(msg, e, "path \"%s\": %s", def->path, err_text(e));
-    }
-    set_add(&f->last, state);
-    f->field_of[state] = number;
-    f->class_ids[number] = def->class_id;
-    f->deep[number] = def->deep;
+    *info = (struct field_info){.class_id = def->class_id,
+                                .last = (uint16_t)*next,
+                                .owner = FIELDS_NONE,
+                                .deep = def->deep};
+    set_add(&f->last, *next);
+    f->number_of[*next] = number;
     if (def->deep) {
-        set_add(&f->stay, state);
-        set_add(&f->moves, state);
+        set_add(&f->stay, *next);
+        set_add(&f->moves, *next);
     }
-    *next = state + 1;
-    return ERR_OK;
+    *next += 1;
+    return def->subject == NULL ? ERR_OK : add_owner(f, def, &o, info, next, msg);
 }
 
 enum err fields_new(const struct field_def *defs, size_t count, struct fields **ret_fields,
@@ -183,8 +348,7 @@ enum err fields_new(const struct field_def *defs, size_t count, struct fields **
     if (count >= FIELDS_STATES)
         return errmsg_set(msg, ERR_CONFIG, "%zu fields are too many for one body", count);
     grow_names(f);
-    f->class_ids = mem_alloc((count + 1) * sizeof(*f->class_ids));
-    f->deep = mem_alloc((count + 1) * sizeof(*f->deep));
+    f->info = mem_alloc((count + 1) * sizeof(*f->info));
     for (size_t i = 0; i < count; i++) {
         const enum err e = add_field(f, &defs[i], (uint16_t)i, &next, msg);
 
@@ -205,10 +369,12 @@ void fields_free(struct fields **fields)
         return;
     for (size_t i = 0; f->names != NULL && i <= f->name_mask; i++)
         free((char *)f->names[i].name.at);
+    for (size_t i = 0; i < f->owner_count; i++)
+        free(f->owners[i].path);
     free(f->names);
-    free(f->indexes);
-    free(f->class_ids);
-    free(f->deep);
+    free(f->elements);
+    free(f->owners);
+    free(f->info);
     free(f);
 }
 

@@ -17,34 +17,51 @@ enum { FIRST_HITS = 16 };
 
 /* ---- lists ---- */
 
-static enum err grow(struct hits *hits)
+/* A list with room for one entry more: itself, or a larger one; NULL when there is no memory. */
+static void *grown(void *list, size_t count, size_t *cap, size_t size)
 {
-    const size_t cap = hits->cap == 0 ? FIRST_HITS : hits->cap * 2;
-    struct hit *at = realloc(hits->at, cap * sizeof(*at));
+    const size_t larger = *cap == 0 ? FIRST_HITS : *cap * 2;
+    void *moved = count < *cap ? list : realloc(list, larger * size);
 
-    if (at == NULL)
-        return ERR_NO_SPACE;
-    hits->at = at;
-    hits->cap = cap;
-    return ERR_OK;
+    if (moved != NULL && count == *cap)
+        *cap = larger;
+    return moved;
 }
 
 enum err hits_add(struct hits *hits, const struct hit *hit)
 {
-    enum err e = ERR_OK;
+    struct hit *at;
 
     if (hits->count == LIMIT_FIELDS_MAX)
         return ERR_TOO_LARGE;
-    if (hits->count == hits->cap)
-        e = grow(hits);
-    if (e == ERR_OK)
-        hits->at[hits->count++] = *hit;
-    return e;
+    at = grown(hits->at, hits->count, &hits->cap, sizeof(*at));
+    if (at == NULL)
+        return ERR_NO_SPACE;
+    hits->at = at;
+    hits->at[hits->count++] = *hit;
+    return ERR_OK;
+}
+
+enum err hits_add_element(struct hits *hits, const struct hit_element *element,
+                          uint32_t *ret_element)
+{
+    struct hit_element *elements;
+
+    if (hits->element_count == LIMIT_FIELDS_MAX)
+        return ERR_TOO_LARGE;
+    elements = grown(hits->elements, hits->element_count, &hits->element_cap, sizeof(*elements));
+    if (elements == NULL)
+        return ERR_NO_SPACE;
+    hits->elements = elements;
+    hits->elements[hits->element_count++] = *element;
+    *ret_element = (uint32_t)hits->element_count;
+    return ERR_OK;
 }
 
 void hits_done(struct hits *hits)
 {
     free(hits->at);
+    free(hits->elements);
     *hits = (struct hits){0};
 }
 

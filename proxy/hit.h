@@ -35,6 +35,28 @@ struct hit {
     enum value_kind kind; /* VALUE_STRING but in JSON */
     enum hit_coding coding;
     bool escaped; /* the text is not the value: there are escapes to undo */
+    uint32_t
+        element;   /* 1 + index into the elements, where each says whose its values are; else 0 */
+    uint32_t line; /* of a body of lines (NDJSON), from 1; else 0 */
+};
+
+/* What stands where an element names its subject (field_def.subject). */
+enum element_subject {
+    ELEMENT_UNNAMED,   /* nothing */
+    ELEMENT_NULL,      /* null */
+    ELEMENT_NOT_PLAIN, /* an object or array */
+    ELEMENT_NAMED
+};
+
+/* One element with declared values, and whose they are. Refuse the body unless it is named: its values
+ * could not be found again to be erased. A name that stands there twice is refused by the reader. */
+struct hit_element {
+    enum element_subject state;
+    struct hit
+        subject; /* ELEMENT_NAMED: where; for hit_read(). A scalar, which may be an empty string */
+    size_t hits; /* values found in it; an element without any may be listed, too */
+    uint16_t owner; /* which of the fields' paths to subjects */
+    uint32_t next;  /* used by the reader: another one for the same element, as hit.element */
 };
 
 struct hits {
@@ -45,10 +67,16 @@ struct hits {
      * `phones` for `$.phones[*]`, a list in `address` for `$.address.city`. What was meant to be
      * found there was not. The document's root may be a scalar. */
     bool misplaced;
+    struct hit_element *elements;
+    size_t element_count;
+    size_t element_cap;
 };
 
 /* Add one. TOO_LARGE beyond LIMIT_FIELDS_MAX. */
 enum err hits_add(struct hits *hits, const struct hit *hit) MUST_CHECK;
+/* Add an element; ret_element: as hit.element. TOO_LARGE beyond LIMIT_FIELDS_MAX. */
+enum err hits_add_element(struct hits *hits, const struct hit_element *element,
+                          uint32_t *ret_element) MUST_CHECK;
 void hits_done(struct hits *hits);
 
 /* The value of a hit as it reads, escapes undone. Borrowed from the text, or from `scratch` (a secret

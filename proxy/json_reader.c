@@ -8,24 +8,29 @@
  *
  * Runs on: any thread. Holds: levels and names on the stack, hits on the heap from the first one.
  * Invariant: a level has the states of its container; the one above it those of the value at hand.
- * Not here: characters and numbers (json_scan_priv.h, json_string.c), duplicates (json_names.c). */
+ * Not here: characters and numbers (json_scan_priv.h, json_string.c), duplicates (json_names.c), the
+ * lengths of arrays (json_count.c). */
 #include "proxy/json_reader.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proxy/fields_priv.h"
+#include "proxy/json_count_priv.h"
 #include "proxy/json_hash_priv.h"
 #include "proxy/json_names_priv.h"
 #include "proxy/json_scan_priv.h"
 
 struct level {
     struct name_set names;
-    uint64_t index;             /* of the element at hand */
+    int64_t index;              /* of the element at hand */
+    int64_t length;             /* of an array that is alive; FIELDS_UNCOUNTED unless a path asks */
+    uint32_t element;           /* the newest of its hits->elements, as hit.element */
     uint8_t closer;             /* the bracket that ends it */
     bool alive;                 /* fields may lie below */
-    struct field_states states; /* of the container */
+    struct field_states states; /* of the container, if it is followed */
 };
 
 struct reader {
@@ -33,11 +38,12 @@ struct reader {
     const struct fields *fields;
     struct level *level; /* the innermost; levels itself when none is open */
     bool opened;         /* a container has been entered and nothing of it read */
-    uint16_t field;      /* the value at hand belongs to this one, or FIELDS_NONE */
     bool followed;       /* the value at hand has states: fields may lie at it or below */
+    uint32_t line;       /* of NDJSON; 0: one document */
     enum err problem;    /* why a step gave NULL */
     struct hits hits;
     struct buf decoded; /* a name without its escapes */
+    struct json_counts counts;
     struct json_names names;
     struct level levels[LIMIT_JSON_DEPTH_MAX + 2]; /* from the one around the document */
 };
@@ -48,60 +54,158 @@ static const uint8_t *fail(struct reader *r, enum err e)
     return NULL;
 }
 
-static const uint8_t *add_hit(struct reader *r, const uint8_t *from, const uint8_t *to,
-                              enum value_kind kind, bool escaped)
+/* ---- whose values are ---- */
+
+/* The entry of the container at `level` for one of the ways to name subjects, made when it is not
+ * there yet. */
+static enum err element_at(struct reader *r, struct level *level, uint16_t owner,
+                           uint32_t *ret_element)
 {
-    const struct hit hit = {
+    enum err e = ERR_OK;
+    uint32_t element = level->element;
+
+    while (element != 0 && r->hits.elements[element - 1].owner != owner)
+        element = r->hits.elements[element - 1].next;
+    if (element == 0) {
+        e = hits_add_element(
+            &r->hits, &(struct hit_element){.owner = owner, .next = level->element}, &element);
+        if (e == ERR_OK)
+            level->element = element;
+    }
+    if (e == ERR_OK)
+        *ret_element = element;
+    return e;
+}
+
+/* The value at hand names the subject of one element, or of several. */
+static enum err note_subject(struct reader *r, enum element_subject state,
+                             const struct hit *subject)
+{
+    const struct fields *f = r->fields;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < f->words * 64; i++) {
+        uint32_t element = 0;
+        uint16_t owner;
+
+        if (!fields_has_state(&f->subject, i) || !fields_has_state(&r->level[1].states, i))
+            continue;
+        owner = f->number_of[i];
+        e = element_at(r, r->level + 1 - f->owners[owner].up, owner, &element);
+        if (e == ERR_OK) {
+            r->hits.elements[element - 1].state = state;
+            r->hits.elements[element - 1].subject = *subject;
+        }
+    }
+    return e;
+}
+
+static inline bool is_subject(const struct reader *r)
+{
+    return r->fields->owner_count > 0 &&
+           fields_meet(r->fields, &r->fields->subject, &r->level[1].states);
+}
+
+/* The element that a hit belongs to: so many levels above the value that the path led to, which a
+ * deep field's hit may lie far below. */
+static enum err find_element(struct reader *r, const struct field_info *info, struct hit *hit)
+{
+    struct level *level = r->level + 1;
+    enum err e;
+
+    while (info->deep && level > r->levels + 1 && fields_has_state(&level[-1].states, info->last))
+        level--;
+    e = element_at(r, level - info->up, info->owner, &hit->element);
+    if (e == ERR_OK)
+        r->hits.elements[hit->element - 1].hits++;
+    return e;
+}
+
+/* A container closes. What was noted of its elements is worth keeping only with values in them. */
+static void leave_elements(struct reader *r, const struct level *level)
+{
+    uint32_t element = level->element;
+
+    while (element != 0 && element == r->hits.element_count &&
+           r->hits.elements[element - 1].hits == 0) {
+        element = r->hits.elements[element - 1].next;
+        r->hits.element_count--;
+    }
+}
+
+/* ---- values that fields may lie at ---- */
+
+/* A scalar, not null, with states. */
+static const uint8_t *found_scalar(struct reader *r, const uint8_t *from, const uint8_t *to,
+                                   enum value_kind kind, bool escaped)
+{
+    const uint16_t field = fields_match(r->fields, &r->level[1].states);
+    struct hit hit = {
         .start = (size_t)(from - r->start),
         .end = (size_t)(to - r->start),
-        .field = r->field,
-        .class_id = r->fields->class_ids[r->field],
+        .field = field,
         .kind = kind,
         .coding = HIT_JSON,
         .escaped = escaped,
+        .line = r->line,
     };
-    const enum err e = hits_add(&r->hits, &hit);
+    enum err e = is_subject(r) ? note_subject(r, ELEMENT_NAMED, &hit) : ERR_OK;
+
+    if (field == FIELDS_NONE) { /* the document's root may be a scalar */
+        if (r->level > r->levels && fields_misplaced(r->fields, &r->level[1].states, FIELD_SCALAR))
+            r->hits.misplaced = true;
+        return e == ERR_OK ? to : fail(r, e);
+    }
+    hit.class_id = r->fields->info[field].class_id;
+    if (e == ERR_OK && r->fields->info[field].owner != FIELDS_NONE)
+        e = find_element(r, &r->fields->info[field], &hit);
+    if (e == ERR_OK)
+        e = hits_add(&r->hits, &hit);
+    return e == ERR_OK ? to : fail(r, e);
+}
+
+static const uint8_t *found_null(struct reader *r, const uint8_t *to)
+{
+    const enum err e = is_subject(r) ? note_subject(r, ELEMENT_NULL, &(struct hit){0}) : ERR_OK;
 
     return e == ERR_OK ? to : fail(r, e);
 }
 
-/* ---- containers ---- */
-
-/* A value is at hand below `level`, which takes these states there: what it is for the fields. */
-static inline void enter_value(struct reader *r, struct level *level,
-                               const struct field_states *waiting)
+/* A container with states, at p, on the new level. */
+static enum err found_container(struct reader *r, struct level *level, const uint8_t *p)
 {
-    struct level *below = level + 1;
+    const struct fields *f = r->fields;
+    const uint16_t field = fields_match(f, &level->states);
+    enum err e = ERR_OK;
 
-    fields_step(r->fields, &level->states, waiting, &below->states);
-    r->field = fields_match(r->fields, &below->states);
-    r->followed = true;
-}
-
-/* The value at hand turns out to have this shape: is it one that the paths could go into? */
-static inline void judge_shape(struct reader *r, enum field_shape shape)
-{
-    if (LIKELY(!r->followed) || (shape == FIELD_SCALAR && r->level == r->levels))
-        return;
-    if (fields_misplaced(r->fields, &r->level[1].states, shape))
+    if (field != FIELDS_NONE && !f->info[field].deep)
+        return ERR_UNPROCESSABLE;
+    if (is_subject(r))
+        e = note_subject(r, ELEMENT_NOT_PLAIN, &(struct hit){0});
+    if (fields_misplaced(f, &level->states, *p == '{' ? FIELD_OBJECT : FIELD_ARRAY))
         r->hits.misplaced = true;
+    level->alive = fields_meet(f, &f->moves, &level->states);
+    level->length = FIELDS_UNCOUNTED;
+    if (e == ERR_OK && *p == '[' && fields_meet(f, &f->counted, &level->states))
+        e = proxy__count_elements(&r->counts, r->start, p, r->end, &level->length);
+    return e;
 }
+
+/* ---- containers ---- */
 
 static inline void enter_element(struct reader *r, struct level *level)
 {
-    r->field = FIELDS_NONE;
-    r->followed = false;
-    if (UNLIKELY(level->alive))
-        enter_value(r, level, fields_index(r->fields, level->index));
+    r->followed =
+        UNLIKELY(level->alive) && fields_step_element(r->fields, &level->states, level->index,
+                                                      level->length, &level[1].states);
 }
 
 static inline void enter_member(struct reader *r, struct level *level, struct span name,
                                 uint32_t hash)
 {
-    r->field = FIELDS_NONE;
-    r->followed = false;
-    if (UNLIKELY(level->alive))
-        enter_value(r, level, fields_name(r->fields, name, hash));
+    r->followed =
+        UNLIKELY(level->alive) && fields_step(r->fields, &level->states,
+                                              fields_name(r->fields, name, hash), &level[1].states);
 }
 
 /* p stands on a bracket: into the container. */
@@ -109,14 +213,18 @@ static inline const uint8_t *open_container(struct reader *r, const uint8_t *p)
 {
     struct level *level = r->level + 1;
 
-    if (UNLIKELY(r->field != FIELDS_NONE && !r->fields->deep[r->field]))
-        return fail(r, ERR_UNPROCESSABLE);
     if (UNLIKELY(level > r->levels + LIMIT_JSON_DEPTH_MAX))
         return fail(r, ERR_TOO_LARGE);
-    judge_shape(r, *p == '{' ? FIELD_OBJECT : FIELD_ARRAY);
+    level->alive = false;
+    if (UNLIKELY(r->followed)) {
+        const enum err e = found_container(r, level, p);
+
+        if (e != ERR_OK)
+            return fail(r, e);
+    }
+    level->element = 0;
     level->closer = *p == '{' ? '}' : ']';
     level->index = 0;
-    level->alive = r->level->alive && fields_alive(r->fields, &level->states);
     names_open(&r->names, &level->names);
     r->level = level;
     r->opened = true;
@@ -125,6 +233,8 @@ static inline const uint8_t *open_container(struct reader *r, const uint8_t *p)
 
 static inline void close_container(struct reader *r)
 {
+    if (UNLIKELY(r->level->element != 0))
+        leave_elements(r, r->level);
     names_close(&r->names, &r->level->names);
     r->level--;
 }
@@ -185,9 +295,8 @@ static inline const uint8_t *read_string(struct reader *r, const uint8_t *p)
 
     if (UNLIKELY(close == NULL))
         return fail(r, ERR_INVALID);
-    if (UNLIKELY(r->field != FIELDS_NONE))
-        return add_hit(r, p, close + 1, VALUE_STRING, escaped);
-    judge_shape(r, FIELD_SCALAR);
+    if (UNLIKELY(r->followed))
+        return found_scalar(r, p, close + 1, VALUE_STRING, escaped);
     return close + 1;
 }
 
@@ -198,12 +307,11 @@ static inline const uint8_t *read_plain(struct reader *r, const uint8_t *p)
 
     if (UNLIKELY(to == NULL))
         return fail(r, ERR_INVALID);
-    if (*p == 'n')
+    if (LIKELY(!r->followed))
         return to;
-    if (UNLIKELY(r->field != FIELDS_NONE))
-        return add_hit(r, p, to, number ? VALUE_NUMBER : VALUE_BOOL, false);
-    judge_shape(r, FIELD_SCALAR);
-    return to;
+    if (*p == 'n')
+        return found_null(r, to);
+    return found_scalar(r, p, to, number ? VALUE_NUMBER : VALUE_BOOL, false);
 }
 
 /* p stands where a value must begin: past it, or into it when it is a container. */
@@ -249,10 +357,29 @@ static inline const uint8_t *next_value(struct reader *r, const uint8_t *p)
     return p;
 }
 
-static enum err read_document(struct reader *r)
-{
-    const uint8_t *p = scan_space(r->start, r->end);
+/* ---- the whole ---- */
 
+static void reader_init(struct reader *r, const struct fields *fields, struct span text)
+{
+    r->start = (const uint8_t *)text.at;
+    r->end = r->start + text.len;
+    r->fields = fields;
+    r->level = r->levels;
+    r->line = 0;
+    r->problem = ERR_INTERNAL;
+    r->hits = (struct hits){0};
+    buf_init_secret(&r->decoded, SIZE_MAX);
+    proxy__counts_init(&r->counts);
+    proxy__names_init(&r->names, r->start, r->end);
+}
+
+/* The document from p to the reader's end. */
+static enum err read_document(struct reader *r, const uint8_t *p)
+{
+    r->followed = r->fields->words > 0;
+    for (size_t w = 0; w < r->fields->words; w++)
+        r->levels[1].states.word[w] = r->fields->start.word[w];
+    p = scan_space(p, r->end);
     do {
         r->opened = false;
         p = read_value(r, p);
@@ -264,49 +391,68 @@ static enum err read_document(struct reader *r)
     return scan_space(p, r->end) == r->end ? ERR_OK : ERR_INVALID;
 }
 
-/* ---- the whole ---- */
-
-static void reader_init(struct reader *r, const struct fields *fields, struct span document)
+/* A carriage return is white space to JSON; in a line, to some readers, it is the end of it. */
+static enum err read_line(struct reader *r, const uint8_t *p, const uint8_t *end)
 {
-    r->start = (const uint8_t *)document.at;
-    r->end = r->start + document.len;
-    r->fields = fields;
-    r->level = r->levels;
-    r->level->alive = fields->words > 0;
-    r->problem = ERR_INTERNAL;
-    r->hits = (struct hits){0};
-    buf_init_secret(&r->decoded, SIZE_MAX);
-    proxy__names_init(&r->names, r->start, r->end);
-    for (size_t w = 0; w < fields->words; w++)
-        r->levels[1].states.word[w] = fields->start.word[w];
-    r->field = fields_match(fields, &r->levels[1].states);
-    r->followed = r->level->alive;
+    if (end > p && end[-1] == '\r')
+        end--;
+    if (memchr(p, '\r', (size_t)(end - p)) != NULL)
+        return ERR_INVALID;
+    r->line++;
+    r->end = end;
+    r->names.end = end;
+    return read_document(r, p);
 }
 
-static void reader_done(struct reader *r)
+static enum err read_lines(struct reader *r)
 {
+    const uint8_t *p = r->start, *const end = r->end;
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && p < end) {
+        const uint8_t *stop = memchr(p, '\n', (size_t)(end - p));
+
+        if (stop == NULL)
+            stop = end;
+        e = read_line(r, p, stop);
+        p = stop + 1;
+    }
+    return e;
+}
+
+static enum err reader_done(struct reader *r, enum err e, struct hits *ret_hits)
+{
+    if (e == ERR_OK) {
+        *ret_hits = r->hits;
+        r->hits = (struct hits){0};
+    }
     while (r->level > r->levels)
         close_container(r);
     proxy__names_done(&r->names);
+    proxy__counts_done(&r->counts);
     buf_done(&r->decoded);
     hits_done(&r->hits);
+    return e;
 }
 
 enum err json_read(const struct fields *fields, struct span document, struct hits *ret_hits)
 {
     struct reader r;
-    enum err e;
 
     if (document.len > UINT32_MAX)
         return ERR_TOO_LARGE;
     if (document.len == 0)
         return ERR_INVALID;
     reader_init(&r, fields, document);
-    e = read_document(&r);
-    if (e == ERR_OK) {
-        *ret_hits = r.hits;
-        r.hits = (struct hits){0};
-    }
-    reader_done(&r);
-    return e;
+    return reader_done(&r, read_document(&r, r.start), ret_hits);
+}
+
+enum err json_lines_read(const struct fields *fields, struct span body, struct hits *ret_hits)
+{
+    struct reader r;
+
+    if (body.len > UINT32_MAX)
+        return ERR_TOO_LARGE;
+    reader_init(&r, fields, body);
+    return reader_done(&r, body.len == 0 ? ERR_OK : read_lines(&r), ret_hits);
 }

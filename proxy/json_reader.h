@@ -14,13 +14,21 @@
 #include "proxy/hit.h"
 #include "vault/vault.h"
 
-/* Read one document, all of it. null values of declared fields are no hits. Errors:
+/* Read one document, all of it. null values of declared fields are no hits; where fields ask for the
+ * subjects of their elements, hits->elements has them. Errors:
  * INVALID        not JSON, not UTF-8, a BOM, a lone surrogate escape, a duplicate member name (compared
  *                after unescaping, at any depth), anything but white space after the document
  * TOO_LARGE      deeper than JSON_DEPTH_MAX, more members than JSON_MEMBERS_MAX, more hits than FIELDS_MAX
  * UNPROCESSABLE  a declared field that holds an object or array and is not `deep`
  * ret_hits: in document order, HIT_JSON; hits_done(). Untouched on an error. */
 enum err json_read(const struct fields *fields, struct span document, struct hits *ret_hits)
+    MUST_CHECK;
+
+/* The same for a body of lines (NDJSON, JSON Lines: application/x-ndjson, application/jsonl): each is
+ * one document for the same fields. A line ends with LF or CRLF, the last one may have none; an empty
+ * line, or a carriage return elsewhere, is INVALID. A body without a byte has no line. Limits are a
+ * document's for each line, but FIELDS_MAX is for all of them. Offsets are of the whole body. */
+enum err json_lines_read(const struct fields *fields, struct span body, struct hits *ret_hits)
     MUST_CHECK;
 
 /* The text of a JSON string (between its quotes) with escapes undone, appended to out (UTF-8). */

@@ -3,11 +3,11 @@
  *
  *   path      = "$" *( [space] segment )
  *   segment   = "." ( name / "*" ) / ".." ( name / "*" / bracket ) / bracket
- *   bracket   = "[" [space] selector [space] "]"
- *   selector  = "'" text "'" / DQUOTE text DQUOTE / index / "*"
+ *   bracket   = "[" [space] selector *( [space] "," [space] selector ) [space] "]"
+ *   selector  = "'" text "'" / DQUOTE text DQUOTE / index / slice / "*"
+ *   slice     = [index [space]] ":" [space] [index [space]] [":" [[space] index]]
  *
- * where ".." means any depth. What RFC 9535 has beyond this (filters,
- * slices, lists of selectors, negative indexes) is refused by its name.
+ * where ".." means any depth. Filters, which RFC 9535 has besides, are refused by their name.
  * Runs on: any thread. Holds: the names of one path. Not here: what steps do (fields.c). */
 #include "proxy/jsonpath_priv.h"
 
@@ -24,13 +24,21 @@ static enum err refuse(const struct jsonpath_reader *r, const char *at, struct e
                       (size_t)(at - r->path) + 1, what);
 }
 
-enum err proxy__jsonpath_start(struct jsonpath_reader *r, const char *path, struct errmsg *msg)
+enum err proxy__jsonpath_refuse(const struct jsonpath_reader *r, struct errmsg *msg,
+                                const char *what)
+{
+    return refuse(r, r->at, msg, what);
+}
+
+enum err proxy__jsonpath_start(struct jsonpath_reader *r, char root, const char *path,
+                               struct errmsg *msg)
 {
     r->path = path;
     r->at = path;
     buf_init(&r->names, LIMIT_CONFIG_FILE_MAX);
-    if (*path != '$')
-        return refuse(r, path, msg, "a path begins with \"$\"");
+    if (*path != root)
+        return refuse(r, path, msg,
+                      root == '$' ? "a path begins with \"$\"" : "this path begins with \"@\"");
     r->at++;
     return buf_reserve(&r->names, 1); /* an empty name stands somewhere too */
 }
@@ -125,73 +133,126 @@ static enum err read_quoted_name(struct jsonpath_reader *r, struct jsonpath_step
     return e;
 }
 
-static enum err read_index(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
-                           struct errmsg *msg)
-{
-    static const uint64_t largest = (UINT64_C(1) << 53) - 1; /* RFC 9535 2.1 */
-    const char *start = r->at;
-    uint64_t index = 0;
+/* ---- numbers ---- */
 
-    if (*start == '-')
-        return refuse(r, start, msg, "an index counts from the beginning");
-    for (; is_digit(*r->at) && index <= largest; r->at++)
-        index = index * 10 + (uint64_t)(*r->at - '0');
-    if (r->at == start)
-        return refuse(r, start, msg, "a quoted name, an index or * is expected here");
-    if (index > largest || (*start == '0' && r->at > start + 1))
-        return refuse(r, start, msg, "an index is a number without leading zeros, below 2^53");
-    ret_step->kind = JSONPATH_INDEX;
-    ret_step->index = index;
+static bool begins_number(char c)
+{
+    return c == '-' || is_digit(c);
+}
+
+/* An index, a bound or a step: RFC 9535 2.1 has them exact in a double. */
+static enum err read_number(struct jsonpath_reader *r, int64_t *ret, struct errmsg *msg)
+{
+    static const int64_t largest = (INT64_C(1) << 53) - 1;
+    const char *start = r->at, *digits = start + (*start == '-' ? 1 : 0);
+    int64_t number = 0;
+
+    for (r->at = digits; is_digit(*r->at) && number <= largest; r->at++)
+        number = number * 10 + (*r->at - '0');
+    if (r->at == digits || number > largest || (*digits == '0' && r->at > start + 1))
+        return refuse(r, start, msg,
+                      "a number has no leading zeros, is below 2^53, and zero has no sign");
+    *ret = *start == '-' ? -number : number;
     return ERR_OK;
 }
 
-/* What stands between brackets, from the opening one. */
-static enum err read_bracket(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
-                             struct errmsg *msg)
+/* What follows a colon, if anything. */
+static enum err read_bound(struct jsonpath_reader *r, int64_t *ret, bool *ret_has,
+                           struct errmsg *msg)
+{
+    skip_space(r);
+    *ret_has = begins_number(*r->at);
+    return *ret_has ? read_number(r, ret, msg) : ERR_OK;
+}
+
+/* From the first colon; the start was read. */
+static enum err read_slice(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                           struct errmsg *msg)
+{
+    const char *after;
+    bool has_step = false;
+    enum err e;
+
+    r->at++;
+    ret_step->kind = JSONPATH_SLICE;
+    ret_step->step = 1;
+    e = read_bound(r, &ret_step->end, &ret_step->has_end, msg);
+    if (e != ERR_OK)
+        return e;
+    after = r->at;
+    skip_space(r);
+    if (*r->at == ':') {
+        r->at++;
+        return read_bound(r, &ret_step->step, &has_step, msg);
+    }
+    r->at = after;
+    return ERR_OK;
+}
+
+static enum err read_index_or_slice(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                                    struct errmsg *msg)
+{
+    const char *after;
+    enum err e;
+
+    if (*r->at == ':')
+        return read_slice(r, ret_step, msg);
+    if (!begins_number(*r->at))
+        return refuse(r, r->at, msg, "a quoted name, an index, a slice or * is expected here");
+    e = read_number(r, &ret_step->start, msg);
+    if (e != ERR_OK)
+        return e;
+    after = r->at;
+    skip_space(r);
+    ret_step->has_start = *r->at == ':';
+    if (ret_step->has_start)
+        return read_slice(r, ret_step, msg);
+    r->at = after;
+    ret_step->kind = JSONPATH_INDEX;
+    return ERR_OK;
+}
+
+/* ---- segments ---- */
+
+/* One selector between brackets, from after the bracket or comma before it. */
+static enum err read_selector(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                              struct errmsg *msg)
 {
     enum err e = ERR_OK;
 
-    r->at++;
     skip_space(r);
     if (*r->at == '*') {
         ret_step->kind = JSONPATH_ANY;
         r->at++;
     } else if (*r->at == '\'' || *r->at == '"') {
         e = read_quoted_name(r, ret_step, msg);
-    } else if (*r->at == '?' || *r->at == ':') {
-        return refuse(r, r->at, msg, "filters and slices are not supported");
+    } else if (*r->at == '?') {
+        return refuse(r, r->at, msg, "filters are not supported");
     } else {
-        e = read_index(r, ret_step, msg);
+        e = read_index_or_slice(r, ret_step, msg);
     }
     if (e != ERR_OK)
         return e;
     skip_space(r);
-    if (*r->at == ',' || *r->at == ':')
-        return refuse(r, r->at, msg, "lists of selectors and slices are not supported");
-    if (*r->at != ']')
-        return refuse(r, r->at, msg, "a ] is expected here");
+    r->listing = *r->at == ',';
+    if (!r->listing && *r->at != ']')
+        return refuse(r, r->at, msg, "a , or a ] is expected here");
     r->at++;
     return ERR_OK;
 }
 
-enum err proxy__jsonpath_next(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
-                              bool *ret_end, struct errmsg *msg)
+static enum err read_bracket(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                             struct errmsg *msg)
 {
-    const char *before = r->at;
+    r->at++;
+    r->descending = ret_step->descend;
+    return read_selector(r, ret_step, msg);
+}
 
-    *ret_step = (struct jsonpath_step){0};
-    *ret_end = false;
-    skip_space(r);
-    if (*r->at == '\0') {
-        if (r->at != before)
-            return refuse(r, before, msg, "a path does not end with white space");
-        *ret_end = true;
-        return ERR_OK;
-    }
-    if (*r->at == '[')
-        return read_bracket(r, ret_step, msg);
-    if (*r->at != '.')
-        return refuse(r, r->at, msg, "a step begins with . or [");
+/* `.name`, `.*`, `..name`, `..*` or `..[`, from the point. */
+static enum err read_point(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                           struct errmsg *msg)
+{
     r->at++;
     if (*r->at == '.') {
         ret_step->descend = true;
@@ -205,4 +266,28 @@ enum err proxy__jsonpath_next(struct jsonpath_reader *r, struct jsonpath_step *r
         return ERR_OK;
     }
     return read_short_name(r, ret_step, msg);
+}
+
+enum err proxy__jsonpath_next(struct jsonpath_reader *r, struct jsonpath_step *ret_step,
+                              bool *ret_end, struct errmsg *msg)
+{
+    const char *before = r->at;
+
+    *ret_step =
+        (struct jsonpath_step){.first = !r->listing, .descend = r->listing && r->descending};
+    *ret_end = false;
+    if (r->listing)
+        return read_selector(r, ret_step, msg);
+    skip_space(r);
+    if (*r->at == '\0') {
+        if (r->at != before)
+            return refuse(r, before, msg, "a path does not end with white space");
+        *ret_end = true;
+        return ERR_OK;
+    }
+    if (*r->at == '[')
+        return read_bracket(r, ret_step, msg);
+    if (*r->at != '.')
+        return refuse(r, r->at, msg, "a step begins with . or [");
+    return read_point(r, ret_step, msg);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A path, a line break, a document: a path that compiles finds the same values when it is written
- * in its plainest form, `$['name'][0]..[*]`, and never more than `$..*` and `$` together. */
+ * in its plainest form, `$["name"][0,1:2:1]..[*]`, and never more than `$..*` and `$` together. */
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,12 +20,17 @@ static void put(struct buf *out, const char *text)
     REQUIRE(buf_append_str(out, text) == ERR_OK);
 }
 
-static void write_step(const struct jsonpath_reader *r, const struct jsonpath_step *step,
-                       struct buf *out)
+static void put_number(struct buf *out, int64_t number)
 {
-    char number[32];
+    char text[32];
 
-    put(out, step->descend ? "..[" : "[");
+    (void)snprintf(text, sizeof(text), "%" PRId64, number);
+    put(out, text);
+}
+
+static void write_selector(const struct jsonpath_reader *r, const struct jsonpath_step *step,
+                           struct buf *out)
+{
     switch (step->kind) {
     case JSONPATH_NAME:
         REQUIRE(
@@ -33,14 +39,21 @@ static void write_step(const struct jsonpath_reader *r, const struct jsonpath_st
                         out) == ERR_OK);
         break;
     case JSONPATH_INDEX:
-        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)step->index);
-        put(out, number);
+        put_number(out, step->start);
+        break;
+    case JSONPATH_SLICE:
+        if (step->has_start)
+            put_number(out, step->start);
+        put(out, ":");
+        if (step->has_end)
+            put_number(out, step->end);
+        put(out, ":");
+        put_number(out, step->step);
         break;
     case JSONPATH_ANY:
         put(out, "*");
         break;
     }
-    put(out, "]");
 }
 
 /* The plainest form of a path that was accepted. */
@@ -51,12 +64,15 @@ static void write_plainly(const char *path, struct buf *out)
     bool at_end = false;
 
     put(out, "$");
-    REQUIRE(proxy__jsonpath_start(&r, path, NULL) == ERR_OK);
-    for (;;) {
+    REQUIRE(proxy__jsonpath_start(&r, '$', path, NULL) == ERR_OK);
+    for (size_t count = 0;; count++) {
         REQUIRE(proxy__jsonpath_next(&r, &step, &at_end, NULL) == ERR_OK);
+        if ((at_end || step.first) && count > 0)
+            put(out, "]");
         if (at_end)
             break;
-        write_step(&r, &step, out);
+        put(out, !step.first ? "," : step.descend ? "..[" : "[");
+        write_selector(&r, &step, out);
     }
     REQUIRE(buf_append_byte(out, '\0') == ERR_OK);
 }
@@ -64,7 +80,7 @@ static void write_plainly(const char *path, struct buf *out)
 static enum err read_with(const char *path, bool deep, struct span document, struct hits *ret_hits)
 {
     AUTO(fields_free) struct fields *fields = NULL;
-    const struct field_def def = {path, 1, deep};
+    const struct field_def def = {.path = path, .class_id = 1, .deep = deep};
 
     REQUIRE(fields_new(&def, 1, &fields, NULL) == ERR_OK);
     return json_read(fields, document, ret_hits);
@@ -91,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(buf_done) struct buf path = {.max = PATH_MAX_BYTES};
     const uint8_t *line = size == 0 ? NULL : memchr(data, '\n', size);
     const size_t path_len = line == NULL ? size : (size_t)(line - data);
-    struct field_def def = {NULL, 1, false};
+    struct field_def def = {.class_id = 1};
     struct errmsg msg = {""};
     enum err e;
 

@@ -108,7 +108,7 @@ static void compare_with_jansson(struct span document, enum err ours)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct field_def everything = {"$", 1, true};
+    static const struct field_def everything = {.path = "$", .class_id = 1, .deep = true};
     static struct fields *none, *all;
     AUTO(hits_done) struct hits no_hits = {0}, hits = {0};
     const struct span document = span_of(data, size);

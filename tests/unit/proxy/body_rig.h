@@ -21,10 +21,14 @@ struct body_rig {
 /* $.email, $.phone, $.note, $.brief and the same below $.list[*]. */
 static inline void body_start(struct body_rig *b)
 {
-    struct field_def defs[] = {{"$.email", 0, false},         {"$.phone", 0, false},
-                               {"$.note", 0, true},           {"$.brief", 0, false},
-                               {"$.list[*].email", 0, false}, {"$.list[*].phone", 0, false},
-                               {"$.list[*].note", 0, true},   {"$.notes[*]", 0, false}};
+    struct field_def defs[] = {{.path = "$.email"},
+                               {.path = "$.phone", .class_id = 0},
+                               {.path = "$.note", .deep = true},
+                               {.path = "$.brief", .class_id = 0},
+                               {.path = "$.list[*].email"},
+                               {.path = "$.list[*].phone", .class_id = 0},
+                               {.path = "$.list[*].note", .deep = true},
+                               {.path = "$.notes[*]", .class_id = 0}};
     struct errmsg msg = {""};
 
     *b = (struct body_rig){.request = {.text = SPAN_NONE}};

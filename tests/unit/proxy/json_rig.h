@@ -26,7 +26,8 @@ static inline struct fields *rig_fields(const struct rig_field *list, size_t cou
 
     REQUIRE(count <= COUNT_OF(defs));
     for (size_t i = 0; i < count; i++)
-        defs[i] = (struct field_def){list[i].path, (uint16_t)(100 + i), list[i].deep};
+        defs[i] = (struct field_def){
+            .path = list[i].path, .class_id = (uint16_t)(100 + i), .deep = list[i].deep};
     cr_assert_eq(fields_new(defs, count, &fields, &msg), ERR_OK, "%s", msg.text);
     return fields;
 }

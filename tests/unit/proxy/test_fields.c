@@ -117,6 +117,68 @@ Test(fields, name_any_member_or_element)
     expect("$.*.*", "{\"a\":[1],\"b\":{\"c\":2},\"d\":3}", "0:1 0:2");
 }
 
+Test(fields, name_elements_from_the_end)
+{
+    expect("$[-1]", "[1,2,3]", "0:3");
+    expect("$[-3]", "[1,2,3]", "0:1");
+    expect("$[-4]", "[1,2,3]", "");
+    expect("$[-1]", "[]", "");
+    expect("$[-1]", "{\"a\":1}", "");
+    expect("$.a[-2].b", "{\"a\":[{\"b\":1},{\"b\":2},{\"b\":3}]}", "0:2");
+    expect("$[-1][-1]", "[[1,2],[3,[4],5]]", "0:5");
+    expect("$..a[-1]", "[{\"a\":[1,2]},{\"b\":[[],{\"a\":[3]}]},{\"a\":[]}]", "0:2 0:3");
+    expect("$[-1]", "[ \"]\" , \"a,b\" , { \"x\" : [ 1 , 2 ] , \"y\" : 3 } , 9 ]", "0:9");
+    expect("$.a[-1]", "{\"z\":[1,2],\"a\":[\"\\\"],[\",2]}", "0:2");
+}
+
+Test(fields, name_slices_of_arrays)
+{
+    const char *ten = "[0,1,2,3,4,5,6,7,8,9]";
+
+    expect("$[1:3]", ten, "0:1 0:2");
+    expect("$[8:]", ten, "0:8 0:9");
+    expect("$[:2]", ten, "0:0 0:1");
+    expect("$[:]", "[1,2]", "0:1 0:2");
+    expect("$[::]", "[1,2]", "0:1 0:2");
+    expect("$[1:8:3]", ten, "0:1 0:4 0:7");
+    expect("$[-2:]", ten, "0:8 0:9");
+    expect("$[:-8]", ten, "0:0 0:1");
+    expect("$[-100:2]", ten, "0:0 0:1");
+    expect("$[8:100]", ten, "0:8 0:9");
+    expect("$[5:3]", ten, "");
+    expect("$[-3:-1:2]", ten, "0:7");
+    expect("$[-3::2]", ten, "0:7 0:9");
+    expect("$[::0]", ten, "");
+    expect("$[::-3]", ten, "0:0 0:3 0:6 0:9");
+    expect("$[7:2:-2]", ten, "0:3 0:5 0:7");
+    expect("$[100::-4]", ten, "0:1 0:5 0:9");
+    expect("$[:6:-2]", ten, "0:7 0:9");
+    expect("$[2:-100:-1]", ten, "0:0 0:1 0:2");
+    expect("$[-100::-1]", ten, "");
+    expect("$[9007199254740991:]", ten, "");
+    expect("$[:-9007199254740991]", ten, "");
+    expect("$[1:3]", "{\"1\":1}", "");
+    expect("$[1:].a", "[{\"a\":1},{\"a\":2},{\"a\":3}]", "0:2 0:3");
+}
+
+Test(fields, name_several_things_in_one_segment)
+{
+    expect("$['a','b']", "{\"b\":1,\"c\":2,\"a\":3}", "0:1 0:3");
+    expect("$[0,2:4]", "[0,1,2,3,4]", "0:0 0:2 0:3");
+    expect("$[-1,0,0]", "[0,1,2]", "0:0 0:2");
+}
+
+Test(fields, name_several_things_wherever_they_stand)
+{
+    const struct rig_field deep = {"$['a',1]", true};
+
+    expect_found(&deep, 1, "{\"a\":[5,6]}", "0:5 0:6");
+    expect_found(&deep, 1, "[5,6]", "0:6");
+    expect("$..['a',0]", "[1,{\"a\":2,\"b\":[3,4]}]", "0:1 0:2 0:3");
+    expect("$['a','b'].c", "{\"b\":{\"c\":1},\"a\":{\"c\":2,\"d\":3},\"e\":{\"c\":4}}", "0:1 0:2");
+    expect("$[*,'a']", "{\"a\":1,\"b\":2}", "0:1 0:2");
+}
+
 Test(fields, name_what_stands_at_any_depth)
 {
     expect("$..a", "{\"a\":1,\"b\":{\"a\":2,\"c\":[{\"a\":3}]}}", "0:1 0:2 0:3");
@@ -226,11 +288,42 @@ Test(fields, are_counted)
 
 /* ---- against a slow and simple reading of RFC 9535 ---- */
 
+enum oracle_kind { ORACLE_NAME, ORACLE_INDEX, ORACLE_ANY, ORACLE_LAST, ORACLE_SLICE, ORACLE_LIST };
+
 struct oracle_step {
-    int kind; /* 0: name n<number>, 1: index, 2: any */
+    enum oracle_kind kind;
     bool descend;
-    uint32_t number;
+    uint32_t number; /* of a name or element, or of the slice in the table */
 };
+
+/* Containers have three values. Which of them a slice has, as bits. */
+static const struct {
+    const char *text;
+    unsigned elements;
+} oracle_slices[] = {{":", 7},    {"1:", 6},    {":-1", 3},   {"::2", 5},   {"-2:", 6},
+                     {"::-2", 5}, {"1::-1", 3}, {"-2:-1", 2}, {":0:-1", 6}, {"5:", 0}};
+
+/* way: a member's number, or -1 - index of an element. */
+static bool oracle_takes(const struct oracle_step *step, int way)
+{
+    const int number = (int)step->number;
+
+    switch (step->kind) {
+    case ORACLE_NAME:
+        return way == number;
+    case ORACLE_INDEX:
+        return way == -1 - number;
+    case ORACLE_LAST: /* [-1], [-2], [-3] */
+        return way == -3 + number;
+    case ORACLE_SLICE:
+        return way < 0 && (oracle_slices[step->number].elements >> (-1 - way) & 1) != 0;
+    case ORACLE_LIST: /* a name and an index */
+        return way == number || way == -1 - number;
+    case ORACLE_ANY:
+        break;
+    }
+    return true;
+}
 
 /* Does a path's steps from `step` match the last of the nodes on the way from `at`? */
 static bool oracle_matches(const struct oracle_step *steps, size_t count, const int *way,
@@ -242,9 +335,7 @@ static bool oracle_matches(const struct oracle_step *steps, size_t count, const 
         return false;
     if (steps[0].descend && oracle_matches(steps, count, way + 1, len - 1))
         return true;
-    /* way: a member's number, or -1 - index of an element */
-    if ((steps[0].kind == 0 && way[0] == (int)steps[0].number) ||
-        (steps[0].kind == 1 && way[0] == -1 - (int)steps[0].number) || steps[0].kind == 2)
+    if (oracle_takes(&steps[0], way[0]))
         return oracle_matches(steps + 1, count - 1, way + 1, len - 1);
     return false;
 }
@@ -262,6 +353,32 @@ struct oracle {
     bool refused;
 };
 
+static void oracle_write(const struct oracle_step *step, char *out, size_t size)
+{
+    const char *dots = step->descend ? ".." : "";
+
+    switch (step->kind) {
+    case ORACLE_NAME:
+        (void)snprintf(out, size, "%s['n%u']", dots, step->number);
+        break;
+    case ORACLE_INDEX:
+        (void)snprintf(out, size, "%s[%u]", dots, step->number);
+        break;
+    case ORACLE_LAST:
+        (void)snprintf(out, size, "%s[-%u]", dots, step->number + 1);
+        break;
+    case ORACLE_SLICE:
+        (void)snprintf(out, size, "%s[%s]", dots, oracle_slices[step->number].text);
+        break;
+    case ORACLE_LIST:
+        (void)snprintf(out, size, "%s['n%u',%u]", dots, step->number, step->number);
+        break;
+    case ORACLE_ANY:
+        (void)snprintf(out, size, "%s[*]", dots);
+        break;
+    }
+}
+
 static void oracle_paths(struct oracle *o)
 {
     for (size_t f = 0; f < ORACLE_FIELDS; f++) {
@@ -271,18 +388,15 @@ static void oracle_paths(struct oracle *o)
         o->step_count[f] = 1 + rig_draw(&o->random, ORACLE_STEPS);
         o->deep[f] = rig_draw(&o->random, 2) == 0;
         for (size_t i = 0; i < o->step_count[f]; i++) {
-            static const char *const forms[2][3] = {{".n%u", "[%u]", "[*]"},
-                                                    {"..n%u", "..[%u]", "..*"}};
-            struct oracle_step *s = &o->steps[f][i];
-            char text[32];
+            struct oracle_step *step = &o->steps[f][i];
+            char text[48];
 
-            *s = (struct oracle_step){.kind = (int)rig_draw(&o->random, 3),
-                                      .descend = rig_draw(&o->random, 4) == 0,
-                                      .number = rig_draw(&o->random, 3)};
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-            (void)snprintf(text, sizeof(text), forms[s->descend][s->kind], s->number);
-#pragma GCC diagnostic pop
+            *step = (struct oracle_step){.kind = (enum oracle_kind)rig_draw(&o->random, 6),
+                                         .descend = rig_draw(&o->random, 4) == 0,
+                                         .number = rig_draw(&o->random, 3)};
+            if (step->kind == ORACLE_SLICE)
+                step->number = rig_draw(&o->random, COUNT_OF(oracle_slices));
+            oracle_write(step, text, sizeof(text));
             (void)strncat(path, text, sizeof(o->paths[f]) - strlen(path) - 1);
         }
     }
@@ -375,7 +489,7 @@ Test(fields, find_what_a_slow_reading_of_the_rfc_finds)
 
 static void expect_refused(const char *path, size_t character, const char *hint)
 {
-    const struct field_def def = {path, 1, false};
+    const struct field_def def = {.path = path, .class_id = 1};
     struct fields *fields = NULL;
     struct errmsg msg = {""};
     char place[64];
@@ -404,9 +518,9 @@ Test(paths, are_refused_where_they_go_wrong)
     expect_refused("$. a", 3, "a name or *");
     expect_refused("$.a-b", 4, "['like-this']");
     expect_refused("$.a ", 4, "white space");
-    expect_refused("$[", 3, "an index or *");
-    expect_refused("$[]", 3, "an index or *");
-    expect_refused("$[a]", 3, "an index or *");
+    expect_refused("$[", 3, "an index, a slice or *");
+    expect_refused("$[]", 3, "an index, a slice or *");
+    expect_refused("$[a]", 3, "an index, a slice or *");
     expect_refused("$['a", 3, "not closed");
     expect_refused("$['a\\']", 3, "not closed");
     expect_refused("$['a'", 6, "]");
@@ -426,13 +540,28 @@ Test(paths, are_refused_where_they_go_wrong)
 
 Test(paths, name_what_is_not_supported)
 {
-    expect_refused("$[-1]", 3, "from the beginning");
-    expect_refused("$[?@.a]", 3, "filters and slices");
-    expect_refused("$[?(@.a == 1)]", 3, "filters and slices");
-    expect_refused("$[:2]", 3, "filters and slices");
-    expect_refused("$[0:2]", 4, "slices");
-    expect_refused("$['a','b']", 6, "lists of selectors");
-    expect_refused("$[0, 1]", 4, "lists of selectors");
+    expect_refused("$[?@.a]", 3, "filters are not supported");
+    expect_refused("$[?(@.a == 1)]", 3, "filters are not supported");
+    expect_refused("$..['a', ?@.a]", 10, "filters are not supported");
+}
+
+Test(paths, with_wrong_numbers_and_lists_are_refused)
+{
+    expect_refused("$[-0]", 3, "zero has no sign");
+    expect_refused("$[-]", 3, "leading zeros");
+    expect_refused("$[-01]", 3, "leading zeros");
+    expect_refused("$[-9007199254740992]", 3, "2^53");
+    expect_refused("$[1:01]", 5, "leading zeros");
+    expect_refused("$[1:2:-0]", 7, "zero has no sign");
+    expect_refused("$[1:2:3:4]", 8, "]");
+    expect_refused("$[1 2:3]", 5, "]");
+    expect_refused("$[1:a]", 5, "]");
+    expect_refused("$[- 1]", 3, "leading zeros");
+    expect_refused("$['a',]", 7, "a quoted name");
+    expect_refused("$[,1]", 3, "a quoted name");
+    expect_refused("$[1,,2]", 5, "a quoted name");
+    expect_refused("$['a' 'b']", 7, "]");
+    expect_refused("$[a,b]", 3, "a quoted name");
 }
 
 Test(paths, may_have_white_space_where_rfc_9535_has_it)
@@ -440,12 +569,16 @@ Test(paths, may_have_white_space_where_rfc_9535_has_it)
     expect("$ .a", "{\"a\":1}", "0:1");
     expect("$\n.a\t[ 0 ] [ 'b' ]", "{\"a\":[{\"b\":1}]}", "0:1");
     expect("$..[ * ]", "[1]", "0:1");
+    expect("$[ 0 , 2 : 4 : 1 ]", "[0,1,2,3,4]", "0:0 0:2 0:3");
+    expect("$[ 1\n:\t3 ]", "[0,1,2,3,4]", "0:1 0:2");
+    expect("$[ : : 2 ]", "[0,1,2]", "0:0 0:2");
+    expect("$[1::\r\n]", "[0,1,2]", "0:1 0:2");
 }
 
 Test(paths, have_a_bounded_number_of_steps)
 {
     char path[256] = "$";
-    const struct field_def def = {path, 1, false};
+    const struct field_def def = {.path = path, .class_id = 1};
     struct fields *fields = NULL;
     struct errmsg msg = {""};
 
@@ -462,7 +595,7 @@ Test(paths, together_have_a_bounded_number_of_steps)
     struct errmsg msg = {""};
 
     for (size_t i = 0; i < COUNT_OF(defs); i++)
-        defs[i] = (struct field_def){"$.a", 1, false};
+        defs[i] = (struct field_def){.path = "$.a", .class_id = 1};
     cr_assert_eq(fields_new(defs, FIELDS_STATES / 2, &fields, &msg), ERR_OK, "%s", msg.text);
     fields_free(&fields);
     cr_assert_eq(fields_new(defs, FIELDS_STATES / 2 + 1, &fields, &msg), ERR_CONFIG);
@@ -475,7 +608,7 @@ Test(paths, together_have_a_bounded_number_of_steps)
 
 Test(paths, need_no_place_for_their_message)
 {
-    const struct field_def def = {"nothing", 1, false};
+    const struct field_def def = {.path = "nothing"};
     struct fields *fields = NULL;
 
     cr_assert_eq(fields_new(&def, 1, &fields, NULL), ERR_CONFIG);

@@ -369,7 +369,7 @@ Test(reveal, takes_one_token_many_times)
 /* Random documents there and back: what was declared comes back, all else never changed. */
 Test(reveal, undoes_tokenizing)
 {
-    const struct field_def everything = {"$", b.f.note, true};
+    const struct field_def everything = {.path = "$", .class_id = b.f.note, .deep = true};
     struct rig_random r = {0xDA942042E4DD58B5U};
     AUTO(fields_free) struct fields *all = NULL;
 
