@@ -87,6 +87,19 @@ static enum err read_word(const struct json *request, const char *name, struct s
     return ERR_OK;
 }
 
+static enum err read_ground(const struct json *request, struct span *ret, struct errmsg *msg)
+{
+    struct span text = SPAN_NONE;
+    enum err e = ERR_OK;
+
+    if (json_get(request, "ground") != NULL)
+        e = ops_need_text(request, "ground", &text, msg);
+    if (e != ERR_OK || text.len == 0 || receipt_ground(text, ret))
+        return e;
+    return errmsg_set(msg, ERR_INVALID,
+                      "the ground must be a letter from a to f, as in Art. 17(1)(b)");
+}
+
 static enum err read_words(const struct admin *admin, const struct json *request,
                            struct receipt_words *ret, struct errmsg *msg)
 {
@@ -95,6 +108,8 @@ static enum err read_words(const struct admin *admin, const struct json *request
 
     if (e == ERR_OK)
         e = read_word(request, "reference", subject, &ret->reference, msg);
+    if (e == ERR_OK)
+        e = read_ground(request, &ret->ground, msg);
     ret->executed_by = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by);
     return e;
 }
@@ -153,7 +168,7 @@ static enum err find_person_now(struct admin *admin, const struct json *request,
 static enum err run_erase(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg)
 {
-    struct receipt_words words;
+    struct receipt_words words = {.ground = SPAN_NONE};
     struct receipt receipt;
     uint64_t slot;
     enum err e = read_words(admin, request, &words, msg);
@@ -511,7 +526,7 @@ static enum err run_reload(struct admin *admin, const struct json *request UNUSE
 
 static const struct operation {
     const char *name;
-    const char *members[7]; /* besides "op" */
+    const char *members[8]; /* besides "op" */
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
@@ -519,7 +534,7 @@ static const struct operation {
     {"reveal", {"tokens", "domain", "class", NULL}, ops_reveal},
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
-     {"subject", "domain", "token", "class", "reason", "reference", NULL},
+     {"subject", "domain", "token", "class", "ground", "reason", "reference", NULL},
      run_erase},
     {"receipt.show", {"number", NULL}, run_receipt_show},
     {"receipt.list", {"after", NULL}, run_receipt_list},

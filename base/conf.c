@@ -16,6 +16,9 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/secret.h"
+
+_Static_assert((int)CONF_DIGEST_BYTES == (int)SECRET_HASH_BYTES, "digest size");
 
 /* No timeout or interval is longer; far from overflow when added to a clock. */
 static const int64_t DURATION_MAX_MS = INT64_C(36500) * 86400 * 1000;
@@ -48,6 +51,7 @@ enum err conf_parse(const char *name, struct span text, struct conf **ret_conf, 
     c->folder = folder_of(name);
     if (c->folder == NULL)
         return errmsg_set(msg, ERR_CONFIG, "%s: the working directory is gone", name);
+    secret_hash(text.at, text.len, c->digest);
     e = conf__load_yaml(c, text, msg);
     if (e != ERR_OK)
         return e;
@@ -114,6 +118,11 @@ void conf_free(struct conf **conf)
     free(c->name);
     free(c->folder);
     free(c);
+}
+
+const uint8_t *conf_digest(const struct conf *conf)
+{
+    return conf->digest;
 }
 
 struct conf_node conf_root(const struct conf *conf)

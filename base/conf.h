@@ -21,6 +21,9 @@ enum err conf_load(const char *path, struct conf **ret_conf, struct errmsg *msg)
 enum err conf_parse(const char *name, struct span text, struct conf **ret_conf, struct errmsg *msg)
     MUST_CHECK;
 void conf_free(struct conf **conf);
+/* BLAKE2b-256 of the file's bytes, as `b2sum -l 256` prints it: which configuration it was. */
+enum { CONF_DIGEST_BYTES = 32 };
+const uint8_t *conf_digest(const struct conf *conf);
 
 /* A place in the file: a value and the member it came from. Passed by value; borrowed from conf. */
 struct conf_node {

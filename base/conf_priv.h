@@ -26,6 +26,7 @@ struct conf_place {
 struct conf {
     char *name;   /* the file, as the operator spelt it */
     char *folder; /* absolute */
+    uint8_t digest[CONF_DIGEST_BYTES];
     struct json *root;
     struct conf_place *places;
     size_t place_count;

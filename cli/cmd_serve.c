@@ -126,6 +126,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
+    erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->rotation = rotation_new(s->vault, s->settings.keys);
     s->admin = (struct admin){.vault = s->vault,
                               .classes = &s->settings.classes,

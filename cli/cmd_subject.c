@@ -51,6 +51,7 @@ static enum cli_exit ask(const struct options *o, const char *operation, struct 
         set_text(request, "domain", o->domain) != CLI_OK ||
         set_text(request, "token", o->token) != CLI_OK ||
         set_text(request, "class", o->class_name) != CLI_OK ||
+        set_text(request, "ground", o->ground) != CLI_OK ||
         set_text(request, "reason", o->reason) != CLI_OK ||
         set_text(request, "reference", o->reference) != CLI_OK)
         return CLI_USAGE;

@@ -66,20 +66,19 @@ static const struct command commands[] = {
      "token of several, and faster.\n",
      OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_JSON, 0, 1, cmd_reveal},
     {"subject erase",
-     "[-c FILE] [--domain D] [--reason TEXT] [--reference TEXT] ID | --token TOKEN [--class CLASS]",
+     "[-c FILE] [--domain D] [--ground a-f] [--reason TEXT] [--reference TEXT]\n"
+     "         ID | --token TOKEN [--class CLASS]",
      "destroy a person's key and values; prints the receipt",
      "Without --domain the person is erased in the domain \"default\" only: in every other one "
      "the\n"
      "same identifier is another subject, with other keys, and needs an erasure of its own. The\n"
      "receipt names the domain.\n"
-     "A person who shares none of his identifiers is found by a token of his. "
-     "Reason and reference (of the request, in your own register) are printed on the receipt, "
-     "which "
-     "is\n"
-     "kept; they must not name the person. Exit code 1 when the erasure could not be completed "
-     "and\n"
-     "verified: the receipt says what remains, and the server tries again.\n",
-     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_REASON |
+     "A person who shares none of his identifiers is found by a token of his.\n"
+     "Ground (the letter in Art. 17(1) of the GDPR), reason and reference (of the request, in\n"
+     "your own register) are printed on the receipt, which is kept; they must not name the\n"
+     "person. Exit code 1 when the erasure could not be completed and verified: the receipt\n"
+     "says what remains, and the server tries again.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_GROUND | OPTION_REASON |
          OPTION_REFERENCE | OPTION_JSON,
      0, 1, cmd_subject_erase},
     {"subject rectify", "[-c FILE] [--subject ID] [--domain D] [--class CLASS] TOKEN",

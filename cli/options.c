@@ -35,6 +35,7 @@ static const struct option long_options[] = {
     {"key", required_argument, NULL, OPTION_KEY},
     {"store", required_argument, NULL, OPTION_STORE},
     {"root-key", required_argument, NULL, OPTION_ROOT_KEY},
+    {"ground", required_argument, NULL, OPTION_GROUND},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -78,6 +79,9 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
         break;
     case OPTION_DOMAIN:
         o->domain = optarg;
+        break;
+    case OPTION_GROUND:
+        o->ground = optarg;
         break;
     case OPTION_REASON:
         o->reason = optarg;

@@ -27,6 +27,7 @@ enum option_bits {
     OPTION_KEY = 1 << 15,       /* --key FILE */
     OPTION_STORE = 1 << 16,     /* --store DIR */
     OPTION_ROOT_KEY = 1 << 17,  /* --root-key PROVIDER */
+    OPTION_GROUND = 1 << 18,    /* --ground a|b|c|d|e|f */
 };
 
 struct options {
@@ -34,6 +35,7 @@ struct options {
     const char *class_name;
     const char *subject;
     const char *domain;
+    const char *ground;
     const char *reason;
     const char *reference;
     const char *key;

@@ -34,8 +34,10 @@ struct working {
 struct erasures {
     struct vault *vault;
     struct period key_rotation; /* zero: no rule */
-    pthread_mutex_t begin;      /* held while an erasure enters the ledger and the list below */
-    pthread_mutex_t lock;       /* guards the rest */
+    bool configured;
+    uint8_t configuration[CONF_DIGEST_BYTES]; /* under the lock */
+    pthread_mutex_t begin; /* held while an erasure enters the ledger and the list below */
+    pthread_mutex_t lock;  /* guards the rest */
     pthread_cond_t stopped;
     bool stopping;
     struct working *working;
@@ -56,6 +58,14 @@ struct erasures *erasures_new(struct vault *vault, const struct period *key_rota
     REQUIRE(pthread_cond_init(&e->stopped, &monotonic) == 0);
     (void)pthread_condattr_destroy(&monotonic);
     return e;
+}
+
+void erasures_set_configuration(struct erasures *e, const uint8_t digest[CONF_DIGEST_BYTES])
+{
+    (void)pthread_mutex_lock(&e->lock);
+    memcpy(e->configuration, digest, CONF_DIGEST_BYTES);
+    e->configured = true;
+    (void)pthread_mutex_unlock(&e->lock);
 }
 
 void erasures_free(struct erasures **erasures)
@@ -272,6 +282,14 @@ static void set_end(struct erasures *e, struct receipt *r)
     r->end = r->unrecoverable_ms > r->acknowledged_ms ? RECEIPT_END_DATED : RECEIPT_END_OVERDUE;
 }
 
+static void set_configuration(struct erasures *e, struct receipt *r)
+{
+    (void)pthread_mutex_lock(&e->lock);
+    r->configured = e->configured;
+    memcpy(r->configuration, e->configuration, CONF_DIGEST_BYTES);
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
 /* Everything after the acknowledgement; whatever happens ends in the receipt and in the log. */
 static void finish(struct erasures *e, const struct vault_erasure *erasure,
                    const struct receipt_words *words, struct receipt *r)
@@ -287,6 +305,7 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure,
     r->cutoff_ms = erasure->cutoff_ms;
     r->acknowledged_ms = erasure->acknowledged_ms;
     set_end(e, r);
+    set_configuration(e, r);
     result = finish_steps(e, erasure, words, r);
     if (result == ERR_OK) {
         log_event(EV_ERASURE_DONE, F_ID("erasure", r->number, VAULT_ID_BYTES),
@@ -302,12 +321,13 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure,
 
 /* ---- the operator's words, kept with the open erasure ---- */
 
-static const char *const word_names[] = {"reason", "reference", "executed_by"};
+static const char *const word_names[] = {"reason", "reference", "executed_by", "ground"};
 
 static enum err write_note(const struct receipt_words *words, struct buf *out)
 {
     AUTO(json_free) struct json *map = json_new_map();
-    const struct span texts[] = {words->reason, words->reference, words->executed_by};
+    const struct span texts[] = {words->reason, words->reference, words->executed_by,
+                                 words->ground};
 
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct json *text = texts[i].len == 0 ? json_new_null() : json_new_text(texts[i]);
@@ -329,6 +349,7 @@ static struct receipt_words read_note(const struct vault_erasure *erasure, struc
         .reason = json_text_of(json_get(*ret_tree, word_names[0])),
         .reference = json_text_of(json_get(*ret_tree, word_names[1])),
         .executed_by = json_text_of(json_get(*ret_tree, word_names[2])),
+        .ground = json_text_of(json_get(*ret_tree, word_names[3])),
     };
 }
 

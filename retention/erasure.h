@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/conf.h"
 #include "base/err.h"
 #include "base/period.h"
 #include "base/span.h"
@@ -18,6 +19,8 @@ struct erasures; /* who works on what, so that no erasure is carried out twice a
  * of copies; NULL when there is no rule. Caller frees with erasures_free() when no run is inside. */
 struct erasures *erasures_new(struct vault *vault, const struct period *key_rotation);
 void erasures_free(struct erasures **erasures);
+/* Which configuration is in force from now on; receipts say it. Any thread; does not block. */
+void erasures_set_configuration(struct erasures *erasures, const uint8_t digest[CONF_DIGEST_BYTES]);
 /* Ask every run to end after the step it is in; later ones end at once with CANCELED. Any thread;
  * does not block. Called by the server when it stops. */
 void erasures_stop(struct erasures *erasures);

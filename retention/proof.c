@@ -196,6 +196,7 @@ static const struct shape receipt_shape[] = {
     {"failure", JSON_MAP, true},
     {"store", JSON_TEXT, false},
     {"reference", JSON_TEXT, true},
+    {"ground", JSON_TEXT, true},
     {"reason", JSON_TEXT, true},
     {"executed_by", JSON_TEXT, true},
     {"subject", JSON_TEXT, false},

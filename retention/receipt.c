@@ -24,6 +24,22 @@ bool receipt_is_verified(const struct vault_verification *v)
            v->key_absent && v->log_clean && v->samples_unreadable;
 }
 
+bool receipt_ground(struct span text, struct span *ret)
+{
+    static const char grounds[][9] = {"17(1)(a)", "17(1)(b)", "17(1)(c)",
+                                      "17(1)(d)", "17(1)(e)", "17(1)(f)"};
+    enum { LETTER = 6 };
+
+    for (size_t i = 0; i < COUNT_OF(grounds); i++) {
+        if (span_equal(text, span_str(grounds[i])) ||
+            span_equal(text, span_of(grounds[i] + LETTER, 1))) {
+            *ret = span_str(grounds[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Null where nothing says any more which one it was: a crash came between sweep and receipt. */
 static struct json *domain_name(const struct vault *vault, uint16_t domain)
 {
@@ -185,12 +201,16 @@ static void set_ledger(struct json *map, const struct receipt *r)
     json_set(map, "ledger", ledger);
 }
 
-static void set_product(struct json *map)
+static void set_product(struct json *map, const struct receipt *r)
 {
     struct json *product = json_new_map();
 
     json_set_str(product, "version", LETHE_VERSION);
     json_set_str(product, "commit", LETHE_COMMIT);
+    if (r->configured)
+        set_hex(product, "configuration", r->configuration, sizeof(r->configuration));
+    else
+        json_set(product, "configuration", json_new_null());
     json_set(map, "product", product);
 }
 
@@ -208,6 +228,8 @@ static enum err fill(struct json *map, const struct receipt *r, const struct vau
     receipt_set_id(map, "store", vault_store_id(vault));
     e = set_words(map, "reference", words->reference);
     if (e == ERR_OK)
+        e = set_words(map, "ground", words->ground);
+    if (e == ERR_OK)
         e = set_words(map, "reason", words->reason);
     if (e == ERR_OK)
         e = set_words(map, "executed_by", words->executed_by);
@@ -221,10 +243,12 @@ static enum err fill(struct json *map, const struct receipt *r, const struct vau
     set_end(map, r);
     json_set(map, "verification", verification_map(r));
     json_set_str(map, "recipients",
-                 "Tokens of this subject that recipients still hold stand for nothing any more in "
-                 "this vault; they remain to be erased at the recipients.");
+                 "Tokens of this subject that recipients still hold lead to no value of this "
+                 "subject any more in this vault; they remain to be erased at the recipients. A "
+                 "token of a deterministic class that another subject shares still stands for "
+                 "that subject's own value.");
     set_ledger(map, r);
-    set_product(map);
+    set_product(map, r);
     return e;
 }
 

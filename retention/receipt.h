@@ -8,13 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/conf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/span.h"
 #include "vault/classes.h"
 #include "vault/vault.h"
 
-#define RECEIPT_FORMAT "lethe-erasure-receipt-2"
+#define RECEIPT_FORMAT "lethe-erasure-receipt-3"
 
 /* COMPLETED: swept, verified, and nothing but the closing of the ledger entry was left to do. FAILED:
  * acknowledged, but a later step or the verification failed; the ledger entry stays open and the work
@@ -50,15 +51,22 @@ struct receipt {
     bool truncated;                      /* the write-ahead log was emptied */
     bool looked;                         /* verification ran; the next member is filled */
     struct vault_verification verification;
+    bool configured;                          /* the next member is filled */
+    uint8_t configuration[CONF_DIGEST_BYTES]; /* in force when the erasure was finished */
 };
 
 /* What the operator says of the erasure; printed on the receipt, which is kept. Empty ones become
  * null. Must not name the person: the caller sees to it. */
 struct receipt_words {
-    struct span reason;      /* ground code or text */
+    struct span ground; /* as receipt_ground() spells it */
+    struct span reason;
     struct span reference;   /* of the request, in the operator's own register */
     struct span executed_by; /* who carried it out */
 };
+
+/* The ground for an erasure, Art. 17(1): from "b" or "17(1)(b)" the latter, a literal. False when it is
+ * none of (a) to (f). */
+bool receipt_ground(struct span text, struct span *ret) MUST_CHECK;
 
 /* Did the verification find what an erasure must leave: an empty slot, no key of the subject
  * elsewhere, no row, no name, no sample that opens or stands in the write-ahead log? */

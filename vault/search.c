@@ -5,6 +5,7 @@
 #include "vault/search_priv.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,17 +85,23 @@ enum err search_file(struct search *s, int fd, const char *name)
     return window == NULL ? ERR_NO_SPACE : search_windows(s, fd, name, window);
 }
 
+/* A name that was listed and is gone since (the control socket of a server that stops) is no file. */
+static enum err gone_or_failed(void)
+{
+    return errno == ENOENT ? ERR_OK : ERR_IO;
+}
+
 static enum err search_entry(struct search *s, int dir_fd, const char *name)
 {
     AUTO(vault__fd_close) int fd = -1;
     struct stat st;
 
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return ERR_IO;
+        return gone_or_failed();
     if (!S_ISREG(st.st_mode))
         return ERR_OK;
     fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? ERR_IO : search_file(s, fd, name);
+    return fd < 0 ? gone_or_failed() : search_file(s, fd, name);
 }
 
 enum err search_folder(struct search *s, const char *dir, bool (*skip)(const char *name))

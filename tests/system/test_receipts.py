@@ -49,8 +49,11 @@ def test_a_stranger_checks_a_receipt_with_openssl_alone(env):
     lethe = Lethe(env)
     store_note(lethe, "4711", "tea")
     text, document = receipt_of(lethe, "4711", "--reason", "Art. 17 \u00e9 \"a\"\t\u0001",
-                                "--reference", "REQ-7")
+                                "--reference", "REQ-7", "--ground", "b")
     equal(document["reference"], "REQ-7", "reference")
+    equal(document["ground"], "17(1)(b)", "ground")
+    digest = subprocess.run(["b2sum", "-l", "256", lethe.file], capture_output=True, text=True)
+    equal(document["product"]["configuration"], digest.stdout.split()[0], "configuration")
     message, signature = canonical(document)
     env.write("message", message)
     env.write("signature", signature)
@@ -107,7 +110,7 @@ def test_the_receipt_of_an_erasure_that_a_crash_interrupted_can_be_had(env):
         for n in range(5):
             store_note(lethe, "4711", f"tea {n}")
         lethe.faults = {"LETHE_FAULT": fault}
-        result = lethe.cli("subject", "erase", "--reference", "REQ-9", "4711")
+        result = lethe.cli("subject", "erase", "--reference", "REQ-9", "--ground", "f", "4711")
         lethe.faults = {}
         check(result.returncode not in (0, 1), f"{fault}: it was killed")
         listed = [json.loads(part) for part in
@@ -119,6 +122,7 @@ def test_the_receipt_of_an_erasure_that_a_crash_interrupted_can_be_had(env):
         equal(document["scope"]["values"], 5, f"{fault}: all values are counted")
         if fault != "erase.acknowledged":  # killed before the database was told
             equal(document["reference"], "REQ-9", f"{fault}: reference")
+            equal(document["ground"], "17(1)(f)", f"{fault}: ground")
         equal(lethe.cli("receipt", "0" * 32).returncode, 1, "an unknown number")
         equal(lethe.cli("receipt", "x").returncode, 1, "no number")
 

@@ -138,7 +138,7 @@ TestSuite(control, .init = start, .timeout = 60);
 
 Test(control, answers_a_line_with_a_line)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     int fd;
 
     server_start(&s, 0);
@@ -154,7 +154,7 @@ Test(control, answers_a_line_with_a_line)
 
 Test(control, answers_in_order_however_the_bytes_come)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     int fd;
 
     server_start(&s, 0);
@@ -173,7 +173,7 @@ Test(control, answers_in_order_however_the_bytes_come)
 
 Test(control, carries_values_there_and_back_through_the_client)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     struct errmsg msg = {""};
     struct json *request = NULL, *answer = NULL, *again = NULL;
     const struct json *token;
@@ -204,7 +204,7 @@ Test(control, carries_values_there_and_back_through_the_client)
 
 Test(control, errors_reach_the_client_with_code_and_message)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     struct errmsg msg = {""};
     struct json *request = NULL, *answer = NULL;
     int fd;
@@ -223,7 +223,7 @@ Test(control, errors_reach_the_client_with_code_and_message)
 
 Test(control, refuses_a_line_without_end_and_hangs_up)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     size_t len = LIMIT_CONTROL_LINE_MAX + 1, sent = 0;
     char *junk = mem_try_alloc(1, len);
     int fd;
@@ -248,7 +248,7 @@ Test(control, refuses_a_line_without_end_and_hangs_up)
 
 Test(control, takes_a_line_of_the_full_length)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     struct errmsg msg = {""};
     struct json *request = json_new_map(), *answer = NULL, *list = json_new_list();
     char *text = mem_try_alloc(1, 1 << 20);
@@ -283,7 +283,7 @@ Test(control, takes_a_line_of_the_full_length)
 
 Test(control, serves_several_connections_at_once)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     int fds[20];
 
     server_start(&s, 0);
@@ -300,7 +300,7 @@ Test(control, serves_several_connections_at_once)
 
 Test(control, turns_away_more_connections_than_it_may_have)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     int fds[CONTROL_CONNECTIONS_MAX], extra;
 
     server_start(&s, 0);
@@ -319,7 +319,7 @@ Test(control, turns_away_more_connections_than_it_may_have)
 
 Test(control, hangs_up_on_who_says_nothing)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     int fd;
 
     server_start(&s, 50);
@@ -332,7 +332,7 @@ Test(control, hangs_up_on_who_says_nothing)
 
 Test(control, hangs_up_on_who_asks_for_much_and_reads_nothing)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     struct errmsg msg = {""};
     struct json *request = json_new_map(), *answer = NULL, *list = json_new_list();
     char *text = mem_try_alloc(1, 1 << 20);
@@ -378,7 +378,7 @@ Test(control, hangs_up_on_who_asks_for_much_and_reads_nothing)
 
 Test(control, survives_who_leaves_before_the_answer)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     int fd;
 
     server_start(&s, 0);
@@ -396,7 +396,8 @@ Test(control, survives_who_leaves_before_the_answer)
 
 Test(control, answers_what_it_began_when_it_is_stopped)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
+    const char *answer;
     int fd, idle;
 
     server_start(&s, 0);
@@ -419,7 +420,8 @@ Test(control, answers_what_it_began_when_it_is_stopped)
         vault_reader_close(&reader);
     }
     REQUIRE(uv_async_send(&s.stop) == 0);
-    cr_assert_not_null(strstr(hear(fd), "\"state\":\"completed\""));
+    answer = hear(fd);
+    cr_assert_not_null(strstr(answer, "\"state\":\"completed\""), "%s", answer);
     cr_assert_str_eq(hear(idle), "");
     REQUIRE(pthread_join(s.thread, NULL) == 0);
     cr_assert_eq(s.closed, 1);
@@ -432,7 +434,7 @@ Test(control, answers_what_it_began_when_it_is_stopped)
 
 Test(control, leaves_no_socket_file_behind)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     struct stat st;
     char path[96];
 
@@ -472,7 +474,7 @@ static int exit_code_of_a_stranger(const struct server *s)
 
 Test(control, hangs_up_on_other_users_even_where_the_file_lets_them_in)
 {
-    struct server s;
+    static struct server s; /* outlives a failed assertion, like its thread */
     char path[96];
     int fd;
 

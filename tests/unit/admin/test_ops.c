@@ -280,6 +280,20 @@ Test(ops, a_reason_that_names_the_person_is_refused_before_anything_happens)
     cr_assert_eq(json_kind(json_get(receipt, "reason")), JSON_NIL);
 }
 
+Test(ops, a_ground_is_one_of_the_regulations)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(json_free) struct json *receipt = NULL;
+
+    desk_init(&d);
+    tree = answer(&d, "{\"op\":\"tokenize\",\"class\":\"note\",\"subject\":\"4711\","
+                      "\"values\":[\"tea\"]}");
+    refused(&d, "{\"op\":\"subject.erase\",\"subject\":\"4711\",\"ground\":\"g\"}", ERR_INVALID);
+    receipt = answer(&d, "{\"op\":\"subject.erase\",\"subject\":\"4711\",\"ground\":\"d\"}");
+    cr_assert_str_eq(json_str_of(json_get(receipt, "ground")), "17(1)(d)");
+}
+
 Test(ops, a_subject_is_shown_by_counts_and_a_random_id)
 {
     AUTO(desk_done) struct desk d;

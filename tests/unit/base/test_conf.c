@@ -46,6 +46,24 @@ static const char *said(const char *yaml)
     return "ok";
 }
 
+Test(conf, is_known_by_the_digest_of_its_bytes)
+{
+    /* printf 'a: 1\n' | b2sum -l 256 */
+    static const uint8_t expected[] = {0x18, 0x54, 0x9d, 0x14, 0xb2, 0xfd, 0xd1, 0x59,
+                                       0x7b, 0x09, 0x77, 0x35, 0x1d, 0xc6, 0x42, 0xd2,
+                                       0x3a, 0xe7, 0x05, 0x7d, 0xfe, 0xc3, 0x34, 0x2d,
+                                       0xcc, 0x0e, 0x22, 0xb4, 0x4a, 0x1a, 0xed, 0x11};
+    struct conf *conf = NULL, *other = NULL;
+    struct errmsg msg;
+
+    cr_assert_eq(conf_parse("t.yaml", SPAN_LIT("a: 1\n"), &conf, &msg), ERR_OK);
+    cr_assert_eq(conf_parse("t.yaml", SPAN_LIT("a:  1\n"), &other, &msg), ERR_OK);
+    cr_assert_eq(memcmp(conf_digest(conf), expected, CONF_DIGEST_BYTES), 0);
+    cr_assert_neq(memcmp(conf_digest(other), expected, CONF_DIGEST_BYTES), 0);
+    conf_free(&conf);
+    conf_free(&other);
+}
+
 Test(conf, says_what_is_wrong_and_where)
 {
     static const struct {

@@ -58,6 +58,8 @@ Test(options, are_all_understood)
     cr_assert_str_eq(o.format, "csv");
     cr_assert_eq(o.ready_fd, 7);
     cr_assert(o.json);
+    cr_assert_eq(PARSE(OPTION_GROUND, &o, &msg, "--ground", "b"), ERR_OK);
+    cr_assert_str_eq(o.ground, "b");
 }
 
 Test(options, name_a_descriptor_for_passphrases_wherever_a_configuration_is_named)

@@ -147,7 +147,7 @@ static const struct {
     {"\"not_erased\": []", "\"not_erased\": {}", "not_erased\" is of another type", ERR_INVALID},
     {"\"not_erased\": [],", "", "not_erased\" is missing", ERR_INVALID},
     {"\"number\": \"", "\"number\": \"00", "signature is wrong", ERR_DENIED},
-    {"erasure-receipt-2", "erasure-receipt-3", "format", ERR_UNSUPPORTED},
+    {"erasure-receipt-3", "erasure-receipt-2", "format", ERR_UNSUPPORTED},
     {"\"algorithm\": \"Ed25519\"", "\"algorithm\": \"none\"", "malformed", ERR_INVALID},
     {"\"key_id\": \"", "\"key_id\": \"0", "malformed", ERR_INVALID},
     {"\"algorithm\"", "\"other\": null, \"algorithm\"", "members", ERR_INVALID},

@@ -70,7 +70,7 @@ Test(receipt, says_what_was_destroyed_how_and_when)
     rig_init(&r);
     receipt = sample(&r);
     tree = render(&r, &receipt, "17(1)(b)");
-    cr_assert_str_eq(text_at(tree, "format"), "lethe-erasure-receipt-2");
+    cr_assert_str_eq(text_at(tree, "format"), "lethe-erasure-receipt-3");
     cr_assert_str_eq(text_at(tree, "number"), "0aff0000000000000000000000000000");
     cr_assert_str_eq(text_at(tree, "subject"), "5b000000000000000000000000000000");
     cr_assert_str_eq(text_at(tree, "state"), "completed");
@@ -142,6 +142,44 @@ Test(receipt, refuses_a_reason_that_is_no_utf8)
                               &(struct receipt_words){.reference = SPAN_LIT("\xff\xfe")}, &tree),
                  ERR_INVALID);
     cr_assert_null(tree);
+}
+
+Test(receipt, names_the_ground_by_its_letter)
+{
+    static const char *const none[] = {"", "g", "A", "ab", "17(1)(g)", "17(1)(b) ", "(b)"};
+    struct span ground = SPAN_NONE;
+
+    cr_assert(receipt_ground(SPAN_LIT("b"), &ground));
+    cr_assert(span_equal(ground, SPAN_LIT("17(1)(b)")));
+    cr_assert(receipt_ground(SPAN_LIT("17(1)(f)"), &ground));
+    cr_assert(span_equal(ground, SPAN_LIT("17(1)(f)")));
+    for (size_t i = 0; i < COUNT_OF(none); i++)
+        cr_assert_not(receipt_ground(span_str(none[i]), &ground), "\"%s\"", none[i]);
+}
+
+Test(receipt, says_under_which_configuration)
+{
+    static const uint8_t digest[CONF_DIGEST_BYTES] = {0xab, [CONF_DIGEST_BYTES - 1] = 0xcd};
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *with = NULL;
+    AUTO(json_free) struct json *without = NULL;
+    struct erasures *e;
+    struct receipt receipt;
+
+    rig_init(&r);
+    log_set_level(LOG_ERROR);
+    (void)rig_store(&r, "note", "ada", "tea");
+    (void)rig_store(&r, "note", "bob", "tea");
+    e = erasures_new(r.vault, NULL);
+    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("ada"), NULL, &receipt), ERR_OK);
+    without = render(&r, &receipt, "");
+    cr_assert_eq(json_kind(json_get(json_get(without, "product"), "configuration")), JSON_NIL);
+    erasures_set_configuration(e, digest);
+    cr_assert_eq(erasure_run(e, VAULT_DOMAIN_DEFAULT, SPAN_LIT("bob"), NULL, &receipt), ERR_OK);
+    erasures_free(&e);
+    with = render(&r, &receipt, "");
+    cr_assert_str_eq(text_at(json_get(with, "product"), "configuration"),
+                     "ab000000000000000000000000000000000000000000000000000000000000cd");
 }
 
 Test(receipt, of_a_real_erasure_holds_nothing_of_the_person)
