@@ -21,7 +21,7 @@
 #include "proxy/headers.h"
 #include "proxy/media_type.h"
 #include "proxy/path.h"
-#include "proxy/request_guard.h"
+#include "base/http_guard.h"
 #include "proxy/transform.h"
 
 enum { EXCHANGE_MAGIC = 0x4c786368, EXCHANGE_ID_LEN = 32 };

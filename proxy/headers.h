@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/span.h"
-#include "proxy/request_guard.h"
+#include "base/http_guard.h"
 #include "proxy/upstream.h"
 
 /* ---- what came ---- */

@@ -4,112 +4,18 @@
  * connection. Not here: what clients say (exchange.c). */
 #include "proxy/proxy_priv.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "proxy/exchange.h"
 
 enum {
-    BACKLOG = 4096,
     ACCEPTS_AT_ONCE = 32,     /* other sockets of the loop want their turn too */
     STALLED_CLIENT_MS = 60000 /* unacknowledged, or with a closed window: gone */
 };
-
-/* ---- binding ---- */
-
-static int socket_for(const struct addrinfo *a)
-{
-    const int on = 1;
-    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (a->ai_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    return fd;
-}
-
-/* SO_REUSEPORT would let a second server of the same user share our port without a word: bind once
- * without it first. */
-static bool is_free(const struct addrinfo *a)
-{
-    int fd = socket_for(a);
-    bool ok = fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0;
-    int saved = errno;
-
-    if (fd >= 0)
-        (void)close(fd);
-    errno = saved;
-    return ok;
-}
-
-static int bind_one(const struct addrinfo *a)
-{
-    const int on = 1;
-    int fd = socket_for(a), saved;
-
-    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
-        bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    saved = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    errno = saved;
-    return -1;
-}
-
-char *listener_address(int fd)
-{
-    struct sockaddr_storage bound;
-    socklen_t len = sizeof(bound);
-    char host[NI_MAXHOST], port[NI_MAXSERV], text[NI_MAXHOST + NI_MAXSERV + 4];
-
-    REQUIRE(getsockname(fd, (struct sockaddr *)&bound, &len) == 0);
-    REQUIRE(getnameinfo((struct sockaddr *)&bound, len, host, sizeof(host), port, sizeof(port),
-                        NI_NUMERICHOST | NI_NUMERICSERV) == 0);
-    (void)snprintf(text, sizeof(text), bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-                   port);
-    return mem_strdup(text);
-}
-
-/* Port 0 is settled by the first loop's. */
-static enum err bind_all(const struct listen_def *def, struct addrinfo *a, int *fds, size_t count,
-                         struct errmsg *msg)
-{
-    if (strtoul(def->port, NULL, 10) != 0 && !is_free(a))
-        return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address, strerror(errno));
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = bind_one(a);
-        if (fds[i] < 0)
-            return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address,
-                              strerror(errno));
-        REQUIRE(getsockname(fds[i], a->ai_addr, &a->ai_addrlen) == 0);
-    }
-    return ERR_OK;
-}
-
-enum err listener_bind(const struct listen_def *def, int *fds, size_t count, struct errmsg *msg)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *list = NULL;
-    int status = getaddrinfo(def->host, def->port, &hints, &list);
-    enum err e;
-
-    if (status != 0)
-        return errmsg_set(msg, ERR_IO, "cannot listen on %s: %s", def->address,
-                          gai_strerror(status));
-    e = bind_all(def, list, fds, count, msg);
-    freeaddrinfo(list);
-    return e;
-}
 
 /* ---- clients ---- */
 

@@ -164,12 +164,6 @@ static inline struct proxy_loop *loop_of(h2o_req_t *req)
 void *loop_main(void *loop);
 /* Free what a recycling allocator of this thread holds. */
 void loop_free_recycled(h2o_mem_recycle_t *allocator);
-/* Bind a listening point once for each loop. IO with a message that names the address; descriptors
- * bound by then are in `fds`. */
-enum err listener_bind(const struct listen_def *def, int *fds, size_t count, struct errmsg *msg)
-    MUST_CHECK;
-/* What a socket is bound to ("127.0.0.1:8080"); caller frees. */
-char *listener_address(int fd);
 /* Make a loop listen on the points of a setup and no others: sockets of points that stay stay, with
  * the setup's TLS; clients of those that went may end what they have begun. Loop thread. */
 void listeners_apply(struct proxy_loop *loop, struct proxy_setup *setup);

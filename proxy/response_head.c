@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the heads of responses.
  * Runs on: any thread. Holds: nothing. Invariant: one message, one framing, or none at all.
- * Not here: bodies (proxy/chunked.c, proxy/upstream_read.c). */
+ * Not here: bodies (base/http_chunked.c, proxy/upstream_read.c). */
 #include "proxy/response_head.h"
 
 #include <string.h>
 
-#include "proxy/head_line.h"
+#include "base/http_line.h"
 
 enum {
     LENGTH_DIGITS_MAX = 18, /* always fits int64_t */

@@ -16,7 +16,7 @@
 enum response_framing {
     FRAMING_NONE,    /* no body: to HEAD, 1xx, 204, 304 */
     FRAMING_LENGTH,  /* content_length bytes */
-    FRAMING_CHUNKED, /* proxy/chunked.h */
+    FRAMING_CHUNKED, /* base/http_chunked.h */
     FRAMING_CLOSE    /* until the connection ends */
 };
 

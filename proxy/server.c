@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "proxy/exchange.h"
-#include "proxy/h2o_overrides.h"
+#include "base/http_overrides.h"
 
 enum { REQUEST_MS = 30000 /* from the first byte awaited to the last of the body */ };
 
@@ -20,7 +20,7 @@ static void configure(h2o_globalconf_t *config)
     h2o_hostconf_t *host;
     h2o_handler_t *handler;
 
-    h2o_overrides_check();
+    http_overrides_check();
     /* Bodies of 32 MB and more would go to temporary files, in clear. */
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     h2o_config_init(config);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/http_listen.h"
 #include "base/tls.h"
 
 /* ---- helpers of all sections ---- */
@@ -78,55 +79,6 @@ enum err settings_domain(struct conf_node node, const char *name,
 
 /* ---- listen ---- */
 
-/* "host:port" or "[v6]:port" into its two halves. */
-static bool split_address(const char *address, char **ret_host, char **ret_port)
-{
-    const char *colon = strrchr(address, ':');
-    size_t host_len, port_len;
-
-    if (colon == NULL)
-        return false;
-    host_len = (size_t)(colon - address);
-    port_len = strlen(colon + 1);
-    if (port_len == 0 || port_len > 5 || strspn(colon + 1, "0123456789") != port_len ||
-        strtoul(colon + 1, NULL, 10) > 65535)
-        return false;
-    if (address[0] == '[') {
-        if (host_len < 3 || address[host_len - 1] != ']')
-            return false;
-        address++;
-        host_len -= 2;
-    } else if (memchr(address, ':', host_len) != NULL) {
-        return false;
-    }
-    if (host_len == 0)
-        return false;
-    *ret_host = strndup(address, host_len);
-    *ret_port = mem_strdup(colon + 1);
-    return true;
-}
-
-static enum err read_tls(struct conf_node node, struct ssl_ctx_st **ret_tls, struct errmsg *msg)
-{
-    static const char *const keys[] = {"certificate", "key", NULL};
-    const char *certificate = NULL, *key = NULL;
-    AUTO(mem_free) char *certificate_path = NULL;
-    AUTO(mem_free) char *key_path = NULL;
-    struct errmsg why = {""};
-    enum err e = conf_only(node, keys, msg);
-
-    if (e == ERR_OK)
-        e = settings_text(node, "certificate", &certificate, msg);
-    if (e == ERR_OK)
-        e = settings_text(node, "key", &key, msg);
-    if (e != ERR_OK)
-        return e;
-    certificate_path = conf_path(node, certificate);
-    key_path = conf_path(node, key);
-    e = tls_server_new(certificate_path, key_path, ret_tls, &why);
-    return e == ERR_OK ? e : conf_fail(node, msg, "%s", why.text);
-}
-
 static enum err read_listen(struct conf_node node, struct listen_def *def, struct errmsg *msg)
 {
     static const char *const keys[] = {"address", "tls", NULL};
@@ -138,11 +90,11 @@ static enum err read_listen(struct conf_node node, struct listen_def *def, struc
         e = settings_text(node, "address", &address, msg);
     if (e != ERR_OK)
         return e;
-    if (!split_address(address, &def->host, &def->port))
+    if (!http_address_split(address, &def->host, &def->port))
         return conf_fail(conf_get(node, "address"), msg,
                          "an address is HOST:PORT or [IPV6]:PORT; port 0 takes any free one");
     def->address = mem_strdup(address);
-    return conf_has(tls) ? read_tls(tls, &def->tls, msg) : ERR_OK;
+    return conf_has(tls) ? http_tls_read(tls, &def->tls, msg) : ERR_OK;
 }
 
 enum err settings_read_listens(struct conf_node root, struct proxy_settings *settings,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/http_listen.h"
 #include "base/log.h"
 
 /* ---- shared ---- */
@@ -80,7 +81,7 @@ static void announce(struct proxy_setup *setup, bool at_start)
 
         if (fd < 0)
             continue;
-        address = listener_address(fd);
+        address = http_listen_address(fd);
         if (at_start)
             proxy->addresses[proxy->address_count++] = TAKE(address);
         else
@@ -94,11 +95,13 @@ static enum err bind_new(struct proxy_setup *setup, const struct proxy_setup *be
     const size_t loops = setup->proxy->loop_count;
 
     for (size_t i = 0; i < setup->settings->listen_count; i++) {
+        const struct listen_def *def = &setup->settings->listens[i];
+        const struct http_address address = {def->address, def->host, def->port};
         enum err e = ERR_OK;
 
         setup->points[i] = find_point(before, setup, i);
         if (setup->points[i] == 0) {
-            e = listener_bind(&setup->settings->listens[i], &setup->fds[i * loops], loops, msg);
+            e = http_listen(&address, &setup->fds[i * loops], loops, msg);
             setup->points[i] = ++setup->proxy->last_point;
         }
         if (e != ERR_OK)

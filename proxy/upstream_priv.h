@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/span.h"
-#include "proxy/chunked.h"
+#include "base/http_chunked.h"
 #include "proxy/response_head.h"
 #include "proxy/upstream.h"
 

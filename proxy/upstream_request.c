@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proxy/head_line.h"
+#include "base/http_line.h"
 
 static const char request_version[] = " HTTP/1.1\r\nHost: ";
 static const char length_name[] = "Content-Length: ";

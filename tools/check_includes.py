@@ -33,8 +33,8 @@ PRODUCT = {"base", "vault", "retention", "keys", "admin", "proxy", "cli"}
 
 # Header (pattern): the files (patterns) that adapt its library.
 ADAPTERS = {
-    "h2o.h": ["proxy/*"],
-    "h2o/*": ["proxy/*"],
+    "h2o.h": ["proxy/*", "base/http*"],
+    "h2o/*": ["proxy/*", "base/http*"],
     "uv.h": ["admin/*", "cli/*"],
     "sqlite3.h": ["vault/store_sqlite*"],
     "zlib.h": ["vault/token.c"],

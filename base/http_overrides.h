@@ -11,4 +11,4 @@
 #pragma once
 
 /* Abort unless the library would really call ours. Before the first request. */
-void h2o_overrides_check(void);
+void http_overrides_check(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strict reading of head lines.
  * Runs on: any thread. Holds: nothing. Invariant: never reads at or past `end`.
- * Not here: what names mean (proxy/request_guard.c, proxy/response_head.c). */
-#include "proxy/head_line.h"
+ * Not here: what names mean (base/http_guard.c, proxy/response_head.c). */
+#include "base/http_line.h"
 
 #include <string.h>
 

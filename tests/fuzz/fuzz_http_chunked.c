@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "base/assert.h"
-#include "proxy/chunked.h"
+#include "base/http_chunked.h"
 
 /* picohttpparser, which libh2o exports without a header. */
 struct phr_chunked_decoder {

@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "base/secret.h"
-#include "proxy/request_guard.h"
+#include "base/http_guard.h"
 
 TestSuite(guard, .init = secret_start, .timeout = 30);
 

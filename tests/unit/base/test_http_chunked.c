@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "base/secret.h"
-#include "proxy/chunked.h"
+#include "base/http_chunked.h"
 
 TestSuite(chunked, .init = secret_start, .timeout = 30);
 

@@ -2,7 +2,7 @@
 /* What libh2o calls in the place of its own.
  * Runs on: loop threads. Holds: nothing. Invariant: the same contracts as the library's functions,
  * but for what they let pass. Not here: why (h2o_overrides.h). */
-#include "proxy/h2o_overrides.h"
+#include "base/http_overrides.h"
 
 #include <dlfcn.h>
 #include <h2o.h>
@@ -10,7 +10,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "proxy/chunked.h"
+#include "base/http_chunked.h"
 
 /* picohttpparser's struct in its size and first two members; libh2o zeroes it, sets consume_trailer
  * and otherwise only hands it to the decoder. The rest is ours to use. */
@@ -67,7 +67,7 @@ static bool comes_first(const char *name, const void *ours)
     return dlsym(RTLD_DEFAULT, name) == ours;
 }
 
-void h2o_overrides_check(void)
+void http_overrides_check(void)
 {
     ssize_t (*decode)(struct phr_chunked_decoder *, char *, size_t *) = phr_decode_chunked;
     h2o_iovec_t (*normalize)(h2o_mem_pool_t *, const char *, size_t, size_t *, size_t **) =

@@ -2,7 +2,7 @@
 /* The chunked coding as a state machine over single bytes, but for data, which moves in one piece.
  * Runs on: any thread. Holds: nothing but the caller's struct. Invariant: data written never passes
  * bytes read. Not here: who gets the data (proxy/upstream_read.c). */
-#include "proxy/chunked.h"
+#include "base/http_chunked.h"
 
 #include <string.h>
 

@@ -3,12 +3,12 @@
  * Runs on: any thread, for every request. Holds: nothing. Invariant: OK means that every reader
  * that keeps to the RFCs, or errs as the known ones do, sees the same one request. Not here: normal
  * paths (proxy/path.h), routes, bodies. */
-#include "proxy/request_guard.h"
+#include "base/http_guard.h"
 
 #include <string.h>
 
 #include "base/limits.h"
-#include "proxy/head_line.h"
+#include "base/http_line.h"
 
 enum {
     LENGTH_DIGITS_MAX = 18, /* always fits int64_t */

@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/span.h"
-#include "proxy/h2o_overrides.h"
+#include "base/http_overrides.h"
 
-TestSuite(h2o_overrides, .init = secret_start, .timeout = 30);
+TestSuite(http_overrides, .init = secret_start, .timeout = 30);
 
 /* As picohttpparser declares it; libh2o zeroes it and sets the flag. */
 struct phr_chunked_decoder {
@@ -41,15 +41,15 @@ static ssize_t decode(const char *coding, size_t piece, char *out, size_t *ret_l
     return result < 0 ? result : result + (ssize_t)(total - fed);
 }
 
-Test(h2o_overrides, are_what_the_library_calls)
+Test(http_overrides, are_what_the_library_calls)
 {
     h2o_evloop_t *loop = h2o_evloop_create(); /* or the linker leaves the library out */
 
-    h2o_overrides_check();
+    http_overrides_check();
     h2o_evloop_destroy(loop);
 }
 
-Test(h2o_overrides, decode_chunks_however_they_are_cut)
+Test(http_overrides, decode_chunks_however_they_are_cut)
 {
     static const char coding[] = "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\nGET /next";
 
@@ -63,7 +63,7 @@ Test(h2o_overrides, decode_chunks_however_they_are_cut)
     }
 }
 
-Test(h2o_overrides, leave_the_next_request_behind_the_data)
+Test(http_overrides, leave_the_next_request_behind_the_data)
 {
     char text[] = "1\r\nx\r\n0\r\n\r\nGET /";
     struct phr_chunked_decoder decoder = {.consume_trailer = 1};
@@ -74,7 +74,7 @@ Test(h2o_overrides, leave_the_next_request_behind_the_data)
     cr_expect_eq(memcmp(text, "xGET /", 6), 0);
 }
 
-Test(h2o_overrides, refuse_what_readers_disagree_about)
+Test(http_overrides, refuse_what_readers_disagree_about)
 {
     static const char *const codings[] = {"0x3\r\n",         "3\nabc",
                                           "3 \r\nabc",       "\r\n",
@@ -94,7 +94,7 @@ Test(h2o_overrides, refuse_what_readers_disagree_about)
     }
 }
 
-Test(h2o_overrides, find_the_query_and_print_nothing)
+Test(http_overrides, find_the_query_and_print_nothing)
 {
     static const struct {
         const char *target;

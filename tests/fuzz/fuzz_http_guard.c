@@ -6,7 +6,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
-#include "proxy/request_guard.h"
+#include "base/http_guard.h"
 
 /* picohttpparser, which libh2o exports without a header. */
 struct phr_header {
