@@ -78,9 +78,34 @@ static bool is_bodiless(struct span method)
     return (method_bit(method) & (METHOD_GET | METHOD_HEAD | METHOD_DELETE)) != 0;
 }
 
+/* The input buffer holds the request; libh2o would hold it longer than it is needed. */
+static void wipe_entity(struct exchange *x)
+{
+    if (x->kind != BODY_NONE && x->req->entity.len > 0) /* it may stand in libh2o's buffer */
+        secret_wipe(x->req->entity.base, x->req->entity.len);
+}
+
+/* A coded body is read, and goes up, as what it stands for. */
+static enum err undo_coding(struct exchange *x)
+{
+    const struct span coded = span_of(x->req->entity.base, x->req->entity.len);
+    enum coding coding;
+    enum err e = coding_read(x->fields.content_encoding, &coding);
+
+    if (e != ERR_OK || coding == CODING_IDENTITY)
+        return e;
+    buf_init_secret(&x->decoded, x->route->def->body_max);
+    e = coding_undo(coding, coded, &x->decoded);
+    wipe_entity(x);
+    x->req->entity = h2o_iovec_init(x->decoded.bytes, x->decoded.len);
+    x->was_coded = true;
+    return e;
+}
+
 static enum err admit_body(struct exchange *x)
 {
-    size_t len = x->req->entity.len;
+    const size_t len = x->req->entity.len;
+    enum err e;
 
     if (!x->facts.has_body || x->req->entity.base == NULL)
         return ERR_OK;
@@ -88,9 +113,8 @@ static enum err admit_body(struct exchange *x)
         return ERR_TOO_LARGE;
     if (x->route == NULL || !places_have_body(x->route->request))
         return len > 0 && is_bodiless(x->facts.method) ? ERR_INVALID : ERR_OK;
-    if (!media_coding_is_identity(x->fields.content_encoding))
-        return ERR_UNSUPPORTED;
-    return places_body_kind(x->route->request, x->fields.content_type, &x->kind);
+    e = places_body_kind(x->route->request, x->fields.content_type, &x->kind);
+    return e == ERR_OK ? undo_coding(x) : e;
 }
 
 /* ---- in order ---- */
@@ -142,13 +166,6 @@ static void admit(struct exchange *x)
 
 /* ---- life and death ---- */
 
-/* The input buffer holds the request; libh2o would hold it longer than it is needed. */
-static void wipe_entity(struct exchange *x)
-{
-    if (x->kind != BODY_NONE && x->req->entity.len > 0)
-        secret_wipe(x->req->entity.base, x->req->entity.len);
-}
-
 static void on_disposed(void *memory)
 {
     struct exchange *x = memory;
@@ -165,6 +182,7 @@ static void on_disposed(void *memory)
     parts_done(x->parts.at, x->parts.count);
     for (size_t i = 0; i < x->parts.count; i++)
         buf_done(&x->written[i]);
+    buf_done(&x->decoded);
     buf_done(&x->path_text);
     buf_done(&x->subject);
     buf_done(&x->target);

@@ -47,7 +47,8 @@ void exchange_forward(struct exchange *x)
         .request_id = span_of(x->id, EXCHANGE_ID_LEN),
         .has_request_id = x->fields.request_id.at != NULL,
         .reveals = x->route != NULL && x->route->response != NULL,
-        .changed = x->body.at != NULL,
+        .changed = x->body.at != NULL || x->was_coded,
+        .decoded = x->was_coded,
     };
     const struct upstream_request request = {
         .method = x->facts.method,

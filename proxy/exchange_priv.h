@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "proxy/coding.h"
 #include "proxy/headers.h"
 #include "proxy/media_type.h"
 #include "proxy/path.h"
@@ -61,6 +62,9 @@ struct exchange {
     bool subject_missing; /* the route names one and the request does not */
 
     /* What goes up. */
+    struct buf
+        decoded; /* the body without its coding, which the request's entity is then; secret */
+    bool was_coded;
     enum body_kind kind; /* of the body that is read */
     struct parts parts;  /* of the request: where declared values stand */
     struct buf *written; /* by part: with tokens in place; secret */
@@ -72,6 +76,7 @@ struct exchange {
 
     /* What comes back. */
     bool reveals;               /* fields of the answer are declared */
+    struct decoder *decoder;    /* of a coded answer */
     enum body_kind answer_kind; /* BODY_NONE: its body holds none that can be read */
     bool shown;                 /* `answer` is the answer */
     int64_t whole_len;          /* of the body that is collected; -1: not known */
@@ -110,13 +115,15 @@ void exchange_leave_job(struct exchange *x);
 void exchange_forward(struct exchange *x);
 /* The calls of an upstream's answer; context is the exchange. */
 extern const struct upstream_events exchange_answer_events;
-/* What an answer's body is, as far as fields are declared in such bodies. */
-enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head);
+/* What an answer's body is, as far as fields are declared in such bodies, and how it is coded. */
+enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head,
+                                    enum coding *ret_coding);
 /* Show the answer's header fields, which stand in the response already, as the caller may see them. Before
  * the response begins. */
 enum err exchange_show_headers(struct exchange *x) MUST_CHECK;
 /* Hold an answer until it is whole, then show it as the caller may see it. */
-void exchange_collect_head(struct exchange *x, const struct upstream_head *head);
+void exchange_collect_head(struct exchange *x, const struct upstream_head *head,
+                           enum coding coding);
 void exchange_collect_body(struct exchange *x, struct span bytes);
 void exchange_send_collected(struct exchange *x);
 /* Start the response with libh2o; status, fields and framing are set. */

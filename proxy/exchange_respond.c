@@ -134,7 +134,8 @@ static void pass_head(struct exchange *x, const struct upstream_head *head)
     x->state = EXCHANGE_STREAMING;
     req->res.status = head->status;
     req->res.reason = headers_reason(head->status);
-    headers_for_client(req, head, x->reveals, span_of(x->id, EXCHANGE_ID_LEN));
+    headers_for_client(req, head, x->reveals ? ANSWER_CHANGED : ANSWER_SAME,
+                       span_of(x->id, EXCHANGE_ID_LEN));
     e = exchange_show_headers(x);
     if (e != ERR_OK) {
         upstream_detach(TAKE(x->call));
@@ -197,14 +198,15 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
                     void *context)
 {
     struct exchange *x = context;
-    bool success = head->status >= 200 && head->status <= 299;
+    const bool success = head->status >= 200 && head->status <= 299;
+    enum coding coding = CODING_IDENTITY;
 
     /* What is of another kind than declared can hold no declared field. An error page may be that, an
      * answer may not (an empty one is found out by its first byte). */
-    x->answer_kind = exchange_answer_kind(x, head);
+    x->answer_kind = exchange_answer_kind(x, head, &coding);
     if (x->reveals && head->has_body && places_have_body(x->route->response) &&
         (success || x->answer_kind != BODY_NONE))
-        exchange_collect_head(x, head);
+        exchange_collect_head(x, head, coding);
     else
         pass_head(x, head);
 }
@@ -266,6 +268,7 @@ void exchange_answer_done(struct exchange *x)
         h2o_buffer_dispose(&x->arriving);
         h2o_doublebuffer_dispose(&x->leaving);
     }
+    decoder_free(&x->decoder);
     buf_done(&x->collected);
     buf_done(&x->answer);
 }

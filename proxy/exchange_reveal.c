@@ -12,14 +12,16 @@
 /* A key slot that no subject has. */
 static const uint64_t NOBODY = UINT64_MAX;
 
-enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head)
+enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head,
+                                    enum coding *ret_coding)
 {
     bool several_types, several_codings;
     struct span type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
     struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
     enum body_kind kind = BODY_NONE;
 
-    if (!x->reveals || several_types || several_codings || !media_coding_is_identity(coding) ||
+    if (!x->reveals || several_types || several_codings ||
+        coding_read(coding, ret_coding) != ERR_OK ||
         places_body_kind(x->route->response, type, &kind) != ERR_OK)
         return BODY_NONE;
     return kind;
@@ -184,13 +186,15 @@ static enum err show(struct exchange *x, struct span document)
 
 /* ---- collecting ---- */
 
-void exchange_collect_head(struct exchange *x, const struct upstream_head *head)
+void exchange_collect_head(struct exchange *x, const struct upstream_head *head, enum coding coding)
 {
     x->state = EXCHANGE_COLLECTING;
+    if (coding != CODING_IDENTITY)
+        x->decoder = decoder_new(coding);
     x->whole_len = head->content_length;
     x->req->res.status = head->status;
     x->req->res.reason = headers_reason(head->status);
-    headers_for_client(x->req, head, true, span_of(x->id, EXCHANGE_ID_LEN));
+    headers_for_client(x->req, head, ANSWER_DECODED, span_of(x->id, EXCHANGE_ID_LEN));
 }
 
 /* Most answers come in one piece, and need not be copied to be read. */
@@ -198,6 +202,8 @@ static enum err take(struct exchange *x, struct span bytes)
 {
     if (x->answer_kind == BODY_NONE)
         return ERR_UPSTREAM;
+    if (x->decoder != NULL)
+        return decoder_feed(x->decoder, bytes, &x->collected) == ERR_OK ? ERR_OK : ERR_UPSTREAM;
     if (x->collected.len == 0 && x->whole_len == (int64_t)bytes.len)
         return show(x, bytes);
     return buf_append_span(&x->collected, bytes) == ERR_OK ? ERR_OK : ERR_UPSTREAM;
@@ -219,7 +225,9 @@ void exchange_send_collected(struct exchange *x)
     h2o_iovec_t body;
     enum err e = ERR_OK;
 
-    if (!x->shown)
+    if (x->decoder != NULL && decoder_finish(x->decoder) != ERR_OK)
+        e = ERR_UPSTREAM;
+    else if (!x->shown)
         e = x->collected.len > 0 ? show(x, buf_span(&x->collected)) : exchange_show_headers(x);
     if (e != ERR_OK) {
         exchange_refuse(x, e);

@@ -16,6 +16,7 @@ enum header_kind {
     HEADER_FORWARDED,   /* says who the client is: only we do */
     HEADER_NEGOTIATION, /* asks for codings, parts or conditions */
     HEADER_DIGEST,      /* of the body */
+    HEADER_CODING,      /* of the body */
     HEADER_CACHING,     /* what caches go by */
     HEADER_FRAMING,     /* Content-Length, Date: written by libh2o */
 };
@@ -57,11 +58,10 @@ static const struct named_kind kinds_a[] = {{{"accept-encoding", 15}, HEADER_NEG
                                             {{"accept-ranges", 13}, HEADER_CACHING},
                                             {{"age", 3}, HEADER_CACHING},
                                             {SPAN_NONE, HEADER_PLAIN}};
-static const struct named_kind kinds_c[] = {{{"content-length", 14}, HEADER_FRAMING},
-                                            {{"content-md5", 11}, HEADER_DIGEST},
-                                            {{"content-digest", 14}, HEADER_DIGEST},
-                                            {{"cache-control", 13}, HEADER_CACHING},
-                                            {SPAN_NONE, HEADER_PLAIN}};
+static const struct named_kind kinds_c[] = {
+    {{"content-length", 14}, HEADER_FRAMING},  {{"content-md5", 11}, HEADER_DIGEST},
+    {{"content-encoding", 16}, HEADER_CODING}, {{"content-digest", 14}, HEADER_DIGEST},
+    {{"cache-control", 13}, HEADER_CACHING},   {SPAN_NONE, HEADER_PLAIN}};
 static const struct named_kind kinds_d[] = {
     {{"date", 4}, HEADER_FRAMING}, {{"digest", 6}, HEADER_DIGEST}, {SPAN_NONE, HEADER_PLAIN}};
 static const struct named_kind kinds_e[] = {
@@ -204,6 +204,10 @@ static bool passes_up(struct span name, const struct forwarding *f)
         if (f->changed)
             return false;
         break;
+    case HEADER_CODING:
+        if (f->decoded)
+            return false;
+        break;
     case HEADER_CACHING: /* of answers; Cache-Control and the like mean something here too */
     case HEADER_PLAIN:
         break;
@@ -236,7 +240,7 @@ size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwardin
 
 /* ---- to the client ---- */
 
-static bool passes_down(struct span name, bool changed)
+static bool passes_down(struct span name, enum answer_change change)
 {
     switch (kind_of(name)) {
     case HEADER_OURS:
@@ -244,7 +248,9 @@ static bool passes_down(struct span name, bool changed)
         return false;
     case HEADER_DIGEST:
     case HEADER_CACHING:
-        return !changed;
+        return change == ANSWER_SAME;
+    case HEADER_CODING:
+        return change != ANSWER_DECODED;
     case HEADER_FORWARDED:
     case HEADER_NEGOTIATION:
     case HEADER_PLAIN:
@@ -260,7 +266,7 @@ static char *put(char *to, struct span from, h2o_iovec_t *ret)
     return to + from.len;
 }
 
-void headers_for_client(h2o_req_t *req, const struct upstream_head *head, bool changed,
+void headers_for_client(h2o_req_t *req, const struct upstream_head *head, enum answer_change change,
                         struct span request_id)
 {
     h2o_headers_t *to = &req->res.headers;
@@ -276,14 +282,14 @@ void headers_for_client(h2o_req_t *req, const struct upstream_head *head, bool c
     for (size_t i = 0; i < head->header_count; i++) {
         h2o_header_t *slot;
 
-        if (!passes_down(head->headers[i].name, changed))
+        if (!passes_down(head->headers[i].name, change))
             continue;
         slot = &to->entries[to->size++];
         text = put(text, head->headers[i].name, &names[i]);
         *slot = (h2o_header_t){.name = &names[i], .orig_name = NULL};
         text = put(text, head->headers[i].value, &slot->value);
     }
-    if (changed)
+    if (change != ANSWER_SAME)
         h2o_add_header(&req->pool, to, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
     h2o_add_header_by_str(&req->pool, to, H2O_STRLIT("Lethe-Request-Id"), 0, NULL, request_id.at,
                           request_id.len);

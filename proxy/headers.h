@@ -50,6 +50,7 @@ struct forwarding {
     bool has_request_id;    /* it sent one */
     bool reveals;           /* the answer will be read: no codings, ranges, conditions */
     bool changed;           /* the body is not what the client sent: no digests of it */
+    bool decoded;           /* nor is it coded any more */
 };
 
 enum { FORWARD_HEADERS_MAX = LIMIT_HEADERS_MAX + 4 };
@@ -60,9 +61,16 @@ enum { FORWARD_HEADERS_MAX = LIMIT_HEADERS_MAX + 4 };
 size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwarding *forwarding,
                             struct upstream_header out[FORWARD_HEADERS_MAX]);
 
-/* Put an answer's fields into the response (copies in the pool). `changed`: the body is not the
- * upstream's: validators and digests go, and no cache may keep it. */
-void headers_for_client(h2o_req_t *req, const struct upstream_head *head, bool changed,
+/* What the client gets of an answer. Once it is not the upstream's, validators and digests go, and no
+ * cache may keep it. */
+enum answer_change {
+    ANSWER_SAME,
+    ANSWER_CHANGED, /* or may be */
+    ANSWER_DECODED  /* and the body's coding is undone */
+};
+
+/* Put an answer's fields into the response (copies in the pool). */
+void headers_for_client(h2o_req_t *req, const struct upstream_head *head, enum answer_change change,
                         struct span request_id);
 /* The reason phrase of a status (RFC 9110 15); never NULL. */
 const char *headers_reason(int status);

@@ -96,8 +96,3 @@ bool media_type_is_json(struct span content_type)
         return false;
     return utf8_parameters(rest);
 }
-
-bool media_coding_is_identity(struct span content_encoding)
-{
-    return content_encoding.at == NULL || span_equal_nocase(content_encoding, SPAN_LIT("identity"));
-}

@@ -9,5 +9,3 @@
 /* Is a Content-Type JSON that the reader can read: application/json or anything +json (RFC 6839),
  * with no charset or utf-8, once? */
 bool media_type_is_json(struct span content_type);
-/* Is a Content-Encoding (at may be NULL: none came) no coding at all? */
-bool media_coding_is_identity(struct span content_encoding);

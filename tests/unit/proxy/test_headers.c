@@ -270,7 +270,7 @@ static void answer(bool changed, char *out, size_t size)
 
     memset(&req, 0, sizeof(req));
     h2o_mem_init_pool(&req.pool);
-    headers_for_client(&req, &head, changed, SPAN_LIT("id"));
+    headers_for_client(&req, &head, changed ? ANSWER_CHANGED : ANSWER_SAME, SPAN_LIT("id"));
     for (size_t i = 0; i < req.res.headers.size; i++) {
         const h2o_header_t *h = &req.res.headers.entries[i];
 

@@ -53,12 +53,3 @@ Test(media_type, is_json_in_one_charset_only)
     for (size_t i = 0; i < COUNT_OF(other); i++)
         cr_expect_not(media_type_is_json(span_str(other[i])), "%s", other[i]);
 }
-
-Test(media_type, knows_a_body_that_is_not_coded)
-{
-    cr_expect(media_coding_is_identity(SPAN_NONE));
-    cr_expect(media_coding_is_identity(SPAN_LIT("Identity")));
-    cr_expect_not(media_coding_is_identity(SPAN_LIT("gzip")));
-    cr_expect_not(media_coding_is_identity(SPAN_LIT("identity, gzip")));
-    cr_expect_not(media_coding_is_identity(SPAN_LIT("")));
-}
