@@ -84,7 +84,7 @@ static const struct coding codings[] = {
     [HIT_SEGMENT] = {percent_decode, hit__write_segment},
     [HIT_HEADER] = {NULL, hit__write_header},
     [HIT_COOKIE] = {NULL, hit__write_cookie},
-    [HIT_RAW] = {NULL, hit__write_raw},
+    [HIT_PART] = {NULL, hit__write_part},
     [HIT_QUOTED] = {hit__undo_quoted, hit__write_quoted},
     [HIT_XML_TEXT] = {hit__undo_xml_text, hit__write_xml_text},
     [HIT_XML_VALUE] = {hit__undo_xml_value, hit__write_xml_value},
@@ -116,14 +116,26 @@ enum err hit_read(struct span text, const struct hit *hit, struct buf *scratch,
     return e;
 }
 
-enum err hit_write(const struct hit *hit, enum value_kind kind, struct span value, struct buf *out)
+static bool is_multipart(const struct hit *hit)
+{
+    return hit->coding == HIT_PART || hit->coding == HIT_QUOTED;
+}
+
+enum err hit_write(struct span text, const struct hit *hit, enum value_kind kind, struct span value,
+                   struct buf *out)
 {
     const size_t before = out->len;
     enum err e;
 
-    if (hit->coding == HIT_JSON)
-        return json_escape(kind, value, out);
-    e = value.len == 0 ? ERR_OK : codings[hit->coding].write(value, out);
+    if (hit->coding == HIT_JSON) {
+        e = json_escape(kind, value, out);
+        return e == ERR_INVALID ? ERR_UNPROCESSABLE : e;
+    }
+    if (value.len == 0)
+        return hit->coding == HIT_SEGMENT ? ERR_UNPROCESSABLE : ERR_OK;
+    if (!hit__is_utf8(value) || (is_multipart(hit) && hit__has_delimiter(text, value)))
+        return ERR_UNPROCESSABLE;
+    e = codings[hit->coding].write(value, out);
     if (e != ERR_OK)
         out->len = before;
     return e;

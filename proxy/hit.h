@@ -20,8 +20,8 @@ enum hit_coding {
     HIT_SEGMENT,   /* a path segment: percent escapes only */
     HIT_HEADER,    /* a field value: as it is (RFC 9110 5.5) */
     HIT_COOKIE,    /* a cookie value (RFC 6265 4.1.1), without its quotes */
-    HIT_RAW,       /* bytes as they are: the content of a multipart part */
-    HIT_QUOTED,    /* between the quotes of a quoted-string: a multipart file name */
+    HIT_PART,      /* bytes as they are: the content of a part of a multipart body */
+    HIT_QUOTED,    /* between the quotes of a file name in a part's head */
     HIT_XML_TEXT,  /* the text of an element, or a CDATA section with its marks */
     HIT_XML_VALUE, /* between the quotes of an attribute */
 };
@@ -84,7 +84,8 @@ void hits_done(struct hits *hits);
  * UTF-8. */
 enum err hit_read(struct span text, const struct hit *hit, struct buf *scratch,
                   struct span *ret_value) MUST_CHECK;
-/* A value of this kind as it is written in the hit's place, appended to out. UNPROCESSABLE: it cannot
- * stand there (a line end in a header, a semicolon in a cookie): nothing is appended. */
-enum err hit_write(const struct hit *hit, enum value_kind kind, struct span value, struct buf *out)
-    MUST_CHECK;
+/* A value of this kind as it is written in the place of a hit of this text, appended to out.
+ * UNPROCESSABLE: it cannot stand there (a line end in a header, a semicolon in a cookie, a delimiter in
+ * a part, what is not UTF-8, nothing at all in a segment): nothing is appended. */
+enum err hit_write(struct span text, const struct hit *hit, enum value_kind kind, struct span value,
+                   struct buf *out) MUST_CHECK;

@@ -19,8 +19,13 @@ enum err hit__write_segment(struct span value, struct buf *out) MUST_CHECK;
 enum err hit__write_header(struct span value, struct buf *out) MUST_CHECK;
 /* cookie-octet (RFC 6265 4.1.1). */
 enum err hit__write_cookie(struct span value, struct buf *out) MUST_CHECK;
-enum err hit__write_raw(struct span value, struct buf *out) MUST_CHECK;
-/* As browsers write names and file names in multipart/form-data: %22, %0D, %0A and nothing else. */
+enum err hit__write_part(struct span value, struct buf *out) MUST_CHECK;
+/* Would a value end its part, in a body that begins with this delimiter (up to a line end)? Wherever
+ * it stands: some servers split there in the middle of a line. */
+bool hit__has_delimiter(struct span body, struct span value);
+/* As browsers write names and file names in multipart/form-data: %22, %0D, %0A and nothing else. What
+ * holds one of these three already, a backslash (an escape to some) or another control character cannot
+ * be written. */
 enum err hit__write_quoted(struct span value, struct buf *out) MUST_CHECK;
 enum err hit__undo_quoted(struct span text, struct buf *out) MUST_CHECK;
 

@@ -4,6 +4,8 @@
  * segment, field, cookie or quotation (E37). */
 #include "proxy/hit_priv.h"
 
+#include <string.h>
+
 #include "proxy/path.h"
 #include "proxy/percent_priv.h"
 
@@ -76,9 +78,26 @@ enum err hit__write_cookie(struct span value, struct buf *out)
 
 /* ---- multipart ---- */
 
-enum err hit__write_raw(struct span value, struct buf *out)
+enum err hit__write_part(struct span value, struct buf *out)
 {
     return buf_append_span(out, value);
+}
+
+/* A value's end can make a delimiter with the line end behind it only if it holds the one of the
+ * delimiter: boundaries hold none. */
+bool hit__has_delimiter(struct span body, struct span value)
+{
+    const char *end = memchr(body.at, '\r', body.len);
+
+    return end == NULL || memmem(value.at, value.len, body.at, (size_t)(end - body.at)) != NULL;
+}
+
+/* Only the three that browsers write; any other % is one. */
+static int quoted_byte(struct span text, size_t at)
+{
+    const int byte = text.at[at] == '%' ? proxy__percent_byte(text, at) : -1;
+
+    return byte == '\r' || byte == '\n' || byte == '"' ? byte : -1;
 }
 
 enum err hit__write_quoted(struct span value, struct buf *out)
@@ -94,18 +113,12 @@ enum err hit__write_quoted(struct span value, struct buf *out)
             e = buf_append_str(out, "%0A");
         else if (c == '"')
             e = buf_append_str(out, "%22");
+        else if (is_control(c) || c == '\\' || quoted_byte(value, i) >= 0)
+            e = ERR_UNPROCESSABLE;
         else
-            e = c == '\0' ? ERR_UNPROCESSABLE : buf_append_byte(out, (uint8_t)c);
+            e = buf_append_byte(out, (uint8_t)c);
     }
     return e;
-}
-
-/* Only the three that browsers write; any other % is one. */
-static int quoted_byte(struct span text, size_t at)
-{
-    const int byte = text.at[at] == '%' ? proxy__percent_byte(text, at) : -1;
-
-    return byte == '\r' || byte == '\n' || byte == '"' ? byte : -1;
 }
 
 enum err hit__undo_quoted(struct span text, struct buf *out)

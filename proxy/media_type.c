@@ -54,11 +54,35 @@ static bool take_value(struct span *rest, struct span *ret_value)
     return true;
 }
 
-/* The parameters after the type: well-formed, and a charset only once and only UTF-8. */
-static bool utf8_parameters(struct span rest)
-{
-    bool charset = false;
+/* ---- parameters ---- */
 
+struct parameters {
+    struct span charset, boundary; /* at is NULL: none */
+    bool others;
+};
+
+/* False: this one came already. */
+static bool put_once(struct span *place, struct span value)
+{
+    if (place->at != NULL)
+        return false;
+    *place = value;
+    return true;
+}
+
+static bool put_parameter(struct parameters *p, struct span name, struct span value)
+{
+    if (span_equal_nocase(name, SPAN_LIT("charset")))
+        return put_once(&p->charset, value);
+    if (span_equal_nocase(name, SPAN_LIT("boundary")))
+        return put_once(&p->boundary, value);
+    p->others = true;
+    return true;
+}
+
+/* What stands behind the type. */
+static bool read_parameters(struct span rest, struct parameters *ret)
+{
     for (;;) {
         struct span name, value;
 
@@ -73,26 +97,82 @@ static bool utf8_parameters(struct span rest)
         name = take_token(&rest);
         if (name.len == 0 || !take_char(&rest, '=') || !take_value(&rest, &value))
             return false;
-        if (!span_equal_nocase(name, SPAN_LIT("charset")))
-            continue;
-        if (charset || !span_equal_nocase(value, SPAN_LIT("utf-8")))
+        if (!put_parameter(ret, name, value))
             return false;
-        charset = true;
     }
+}
+
+/* RFC 2046 5.1.1, but for spaces: a line end's would be taken for padding. */
+static bool is_boundary(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.at[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            (c == '\0' || strchr("'()+_,-./:=?", c) == NULL))
+            return false;
+    }
+    return text.len >= 1 && text.len <= 70;
+}
+
+/* ---- kinds ---- */
+
+static const struct {
+    struct span type, subtype;
+    enum media_kind kind;
+} kinds[] = {
+    {{"application", 11}, {"json", 4}, MEDIA_JSON},
+    {{"application", 11}, {"x-ndjson", 8}, MEDIA_LINES},
+    {{"application", 11}, {"jsonl", 5}, MEDIA_LINES},
+    {{"application", 11}, {"x-www-form-urlencoded", 21}, MEDIA_FORM},
+    {{"multipart", 9}, {"form-data", 9}, MEDIA_MULTIPART},
+    {{"application", 11}, {"xml", 3}, MEDIA_XML},
+    {{"text", 4}, {"xml", 3}, MEDIA_XML},
+    {{"text", 4}, {"event-stream", 12}, MEDIA_EVENTS},
+    {{"text", 4}, {"plain", 5}, MEDIA_TEXT},
+};
+
+/* `suffix` with something in front of it (RFC 6838 4.2.8). */
+static bool has_suffix(struct span subtype, struct span suffix)
+{
+    return subtype.len > suffix.len &&
+           span_equal_nocase(span_of(subtype.at + subtype.len - suffix.len, suffix.len), suffix);
+}
+
+static enum media_kind kind_of(struct span type, struct span subtype)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (span_equal_nocase(type, kinds[i].type) && span_equal_nocase(subtype, kinds[i].subtype))
+            return kinds[i].kind;
+    }
+    if (has_suffix(subtype, SPAN_LIT("+json")))
+        return MEDIA_JSON;
+    return has_suffix(subtype, SPAN_LIT("+xml")) ? MEDIA_XML : MEDIA_OTHER;
+}
+
+bool media_type_read(struct span content_type, struct media_type *ret)
+{
+    struct parameters p = {SPAN_NONE, SPAN_NONE, false};
+    struct span rest = content_type, type = take_token(&rest), subtype;
+    enum media_kind kind;
+
+    if (type.len == 0 || !take_char(&rest, '/'))
+        return false;
+    subtype = take_token(&rest);
+    if (subtype.len == 0 || !read_parameters(rest, &p))
+        return false;
+    kind = kind_of(type, subtype);
+    if (p.charset.at != NULL && !span_equal_nocase(p.charset, SPAN_LIT("utf-8")))
+        kind = MEDIA_OTHER;
+    if (kind == MEDIA_MULTIPART && (p.others || !is_boundary(p.boundary))) /* `boundary*`, too */
+        kind = MEDIA_OTHER;
+    *ret = (struct media_type){kind, type, subtype, p.boundary};
+    return true;
 }
 
 bool media_type_is_json(struct span content_type)
 {
-    struct span rest = content_type, type, subtype;
+    struct media_type type;
 
-    type = take_token(&rest);
-    if (type.len == 0 || !take_char(&rest, '/'))
-        return false;
-    subtype = take_token(&rest);
-    if (!(span_equal_nocase(type, SPAN_LIT("application")) &&
-          span_equal_nocase(subtype, SPAN_LIT("json"))) &&
-        !(subtype.len > 5 &&
-          span_equal_nocase(span_of(subtype.at + subtype.len - 5, 5), SPAN_LIT("+json"))))
-        return false;
-    return utf8_parameters(rest);
+    return media_type_read(content_type, &type) && type.kind == MEDIA_JSON;
 }

@@ -196,7 +196,7 @@ static enum err replace(struct reveal *r, const struct hit *hit, const struct sh
 
     if (e == ERR_OK)
         e = shown->is_null ? put_null(hit, r->out)
-                           : hit_write(hit, shown->kind, shown->value, r->out);
+                           : hit_write(r->part->text, hit, shown->kind, shown->value, r->out);
     if (e == ERR_UNPROCESSABLE) {
         r->counts->unfit++;
         r->out->len = before;

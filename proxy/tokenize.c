@@ -432,15 +432,15 @@ size_t tokenize_changes(const struct tokenize *t, size_t part)
     return changes;
 }
 
-static enum err write_token(const struct tokenize *t, const struct hit *hit, size_t number,
-                            struct buf *out)
+static enum err write_token(const struct tokenize *t, struct span text, const struct hit *hit,
+                            size_t number, struct buf *out)
 {
     const uint32_t state = t->state[number];
     const struct vault_item *item = state == FOUND ? &t->items[number] : &t->asked[state];
     const bool bare =
         hit->coding == HIT_JSON && format_is_bare(class_of(t, hit)->format, item->kind);
 
-    return hit_write(hit, bare ? VALUE_NUMBER : VALUE_STRING,
+    return hit_write(text, hit, bare ? VALUE_NUMBER : VALUE_STRING,
                      span_of(item->token.bytes, item->token.len), out);
 }
 
@@ -458,7 +458,7 @@ enum err tokenize_write(const struct tokenize *t, size_t number, struct buf *out
             continue;
         e = buf_append(out, part->text.at + from, hit->start - from);
         if (e == ERR_OK)
-            e = write_token(t, hit, first + i, out);
+            e = write_token(t, part->text, hit, first + i, out);
         from = hit->end;
     }
     if (e == ERR_OK)

@@ -22,12 +22,13 @@ struct walk {
 static enum err see_pair(const struct query_item *item, void *context)
 {
     struct walk *walk = context;
-    const struct hit *hit = &walk->hits->at[walk->met];
+    const struct hit *hit;
 
     if (item->value.len == 0 ||
         (!span_equal(item->name, SPAN_LIT("a")) && !span_equal(item->name, SPAN_LIT("b[]"))))
         return ERR_OK;
     REQUIRE(walk->met < walk->hits->count);
+    hit = &walk->hits->at[walk->met];
     REQUIRE(hit->start == item->value_start && hit->end == item->value_end);
     walk->met++;
     return ERR_OK;

@@ -23,7 +23,7 @@ static inline bool hits_check_write(struct span text, const struct hits *hits, s
         enum err e;
 
         REQUIRE(buf_append(out, text.at + from, hit->start - from) == ERR_OK);
-        e = hit_write(hit, VALUE_STRING, value, out);
+        e = hit_write(text, hit, VALUE_STRING, value, out);
         REQUIRE(e == ERR_OK || e == ERR_UNPROCESSABLE);
         if (e != ERR_OK)
             return false;

@@ -57,7 +57,7 @@ static inline enum err hits_rig_replace(struct span text, const struct hits *hit
         enum err e = buf_append(out, text.at + from, hit->start - from);
 
         if (e == ERR_OK)
-            e = hit_write(hit, VALUE_STRING, value, out);
+            e = hit_write(text, hit, VALUE_STRING, value, out);
         if (e != ERR_OK)
             return e;
         from = hit->end;
