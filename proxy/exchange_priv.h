@@ -27,6 +27,9 @@
 
 enum { EXCHANGE_MAGIC = 0x4c786368, EXCHANGE_ID_LEN = 32 };
 
+/* A key slot that no subject has. */
+#define EXCHANGE_NOBODY UINT64_MAX
+
 enum exchange_state {
     EXCHANGE_ADMITTED,   /* being judged */
     EXCHANGE_STORING,    /* the vault's writer has an operation of it */
@@ -58,7 +61,9 @@ struct exchange {
     size_t upstream;        /* index */
     const uint8_t *actions; /* what the caller sees: enum reveal_action by class id */
     struct buf subject;     /* the identifier, decoded; secret */
-    struct tokenize_subject whose;
+    struct tokenize_subject
+        *whose; /* the request's subject; then those of elements, if they name any */
+    size_t whose_count;
     bool subject_missing; /* the route names one and the request does not */
 
     /* What goes up. */
@@ -104,6 +109,16 @@ struct span exchange_route_name(const struct exchange *x);
 
 /* Find out whose the values are: x->whose, x->subject_missing. */
 enum err exchange_find_subject(struct exchange *x) MUST_CHECK;
+/* The same for elements of the body that name subjects of their own: x->whose, and whose the hits are.
+ * UNPROCESSABLE where one does not. */
+enum err exchange_find_people(struct exchange *x, struct part *body) MUST_CHECK;
+/* By element of an answer's body (and 1, see struct hit) whose values it may show: EXCHANGE_NOBODY's where
+ * it names nobody who is known. Inside a read transaction. */
+enum err exchange_find_owners(struct exchange *x, struct part *body, uint64_t *slots) MUST_CHECK;
+/* A person by a name, or by a token of theirs: then ret->slot is set. NOT_FOUND: a token that is nobody's;
+ * UNPROCESSABLE: too long. The name is borrowed. Inside a read transaction. */
+enum err exchange_name_person(const struct exchange *x, struct span name,
+                              struct tokenize_subject *ret) MUST_CHECK;
 /* Can a token of this class be only one person's? Two may share a deterministic one, and after the erasure
  * of the one it would pass for the other's; but for what identifies: that is one name. */
 bool exchange_tells_one_person(const struct exchange *x, uint16_t class_id);

@@ -9,9 +9,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* A key slot that no subject has. */
-static const uint64_t NOBODY = UINT64_MAX;
-
 enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head,
                                     enum coding *ret_coding)
 {
@@ -29,7 +26,7 @@ enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstr
 
 /* ---- whose values ---- */
 
-/* Whose a declared value is, if it is a live token that can be only one person's; else NOBODY. Of the
+/* Whose a declared value is, if it is a live token that can be only one person's; else EXCHANGE_NOBODY. Of the
  * tokens none but a typed one has characters that need escapes anywhere. */
 static enum err owner_of_hit(const struct exchange *x, const struct part *part,
                              const struct hit *hit, struct buf *scratch, uint64_t *ret_slot)
@@ -42,7 +39,7 @@ static enum err owner_of_hit(const struct exchange *x, const struct part *part,
     struct span token;
     enum err e = hit_read(part->text, hit, scratch, &token);
 
-    *ret_slot = NOBODY;
+    *ret_slot = EXCHANGE_NOBODY;
     if (e != ERR_OK || hit->kind == VALUE_BOOL ||
         (hit->coding == HIT_JSON && hit->escaped && !typed))
         return e;
@@ -52,16 +49,17 @@ static enum err owner_of_hit(const struct exchange *x, const struct part *part,
     return e == ERR_NOT_FOUND || e == ERR_CONFLICT ? ERR_OK : e;
 }
 
-/* The key slot of the first live token that can be only one person's; NOBODY without one. */
+/* The key slot of the first live token that can be only one person's; EXCHANGE_NOBODY without one. */
 static enum err owner_of(const struct exchange *x, const struct part *parts, size_t count,
                          uint64_t *ret_slot)
 {
     AUTO(buf_done) struct buf scratch = {.max = parts_count_bytes(parts, count), .secret = true};
     enum err e = ERR_OK;
 
-    *ret_slot = NOBODY;
+    *ret_slot = EXCHANGE_NOBODY;
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; e == ERR_OK && *ret_slot == NOBODY && j < parts[i].hits.count; j++)
+        for (size_t j = 0; e == ERR_OK && *ret_slot == EXCHANGE_NOBODY && j < parts[i].hits.count;
+             j++)
             e = owner_of_hit(x, &parts[i], &parts[i].hits.at[j], &scratch, ret_slot);
     return e;
 }
@@ -74,13 +72,13 @@ static enum err find_owner(const struct exchange *x, const struct part *parts, s
 {
     enum err e;
 
-    *ret_slot = x->whose.slot;
-    if (x->whose.slot != 0 || x->whose.name_count == 0)
+    *ret_slot = x->whose->slot;
+    if (x->whose->slot != 0 || x->whose->name_count == 0)
         return ERR_OK; /* it is known, or the route names nobody */
-    e = vault_read_subject(x->loop->reader, x->route->domain_id, x->whose.names[0], ret_slot);
+    e = vault_read_subject(x->loop->reader, x->route->domain_id, x->whose->names[0], ret_slot);
     if (e != ERR_NOT_FOUND)
         return e;
-    *ret_slot = NOBODY;
+    *ret_slot = EXCHANGE_NOBODY;
     return x->route->def->strict ? ERR_OK : owner_of(x, parts, count, ret_slot);
 }
 
@@ -121,22 +119,34 @@ static enum err show_fields(struct exchange *x, const struct parts *fields,
     return e;
 }
 
-/* The answer's parts, all under one read transaction: `body` may be NULL. */
-static enum err show_parts(struct exchange *x, const struct part *body, const struct parts *fields)
+/* Whose values each part of the answer may show: slots[0], and those of the body's elements behind it. */
+static enum err find_slots(struct exchange *x, struct part *body, const struct parts *fields,
+                           uint64_t *slots)
 {
-    uint64_t slot = 0;
+    enum err e = find_owner(x, body, body != NULL, &slots[0]);
+
+    if (e == ERR_OK && slots[0] == EXCHANGE_NOBODY && !x->route->def->strict)
+        e = owner_of(x, fields->at, fields->count, &slots[0]);
+    if (e == ERR_OK && body != NULL && body->hits.element_count > 0)
+        e = exchange_find_owners(x, body, slots);
+    return e;
+}
+
+/* The answer's parts, all under one read transaction: `body` may be NULL. */
+static enum err show_parts(struct exchange *x, struct part *body, const struct parts *fields)
+{
+    const size_t people = body == NULL ? 1 : body->hits.element_count + 1;
+    uint64_t *slots = h2o_mem_alloc_pool(&x->req->pool, people * sizeof(*slots));
     const struct reveal_scope scope = {.vault = x->loop->proxy->vault,
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
-                                       .slots = &slot};
+                                       .slots = slots};
     struct reveal_counts counts = {0};
     enum err e = vault_read_begin(x->loop->reader);
 
     if (e != ERR_OK)
         return e;
-    e = find_owner(x, body, body != NULL, &slot);
-    if (e == ERR_OK && slot == NOBODY && !x->route->def->strict)
-        e = owner_of(x, fields->at, fields->count, &slot);
+    e = find_slots(x, body, fields, slots);
     if (e == ERR_OK && body != NULL)
         e = reveal_part(x->loop->reader, body, &scope, &x->answer, &counts);
     if (e == ERR_OK)
@@ -153,7 +163,7 @@ static enum err blame_upstream(enum err e)
     return e == ERR_INVALID || e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE ? ERR_UPSTREAM : e;
 }
 
-static enum err show_with(struct exchange *x, const struct part *body)
+static enum err show_with(struct exchange *x, struct part *body)
 {
     struct parts fields = {0};
     enum err e = ERR_OK;

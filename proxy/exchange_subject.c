@@ -5,7 +5,10 @@
  * (exchange_reveal.c). */
 #include "proxy/exchange_priv.h"
 
+#include <string.h>
+
 #include "base/limits.h"
+#include "base/mem.h"
 #include "vault/token.h"
 
 /* ---- its name ---- */
@@ -46,6 +49,7 @@ static enum err read_subject(struct exchange *x)
         return json_pick(x->route->subject, span_of(x->req->entity.base, x->req->entity.len),
                          &x->subject);
     case SUBJECT_NONE:
+    case SUBJECT_ELEMENT:
         break;
     }
     return ERR_OK;
@@ -61,48 +65,46 @@ bool exchange_tells_one_person(const struct exchange *x, uint16_t class_id)
 }
 
 /* Applications name people by what they hold: tokens. One that lives, and can be only one person's, is as
- * good as a name. */
-static enum err owner_of_token(struct exchange *x)
+ * good as a name. NOT_FOUND: it is nobody's. */
+static enum err owner_of_token(const struct exchange *x, struct span token, uint64_t *ret_slot)
 {
     const struct vault_scope scope = {.domain = x->route->domain_id,
                                       .class_id = x->route->subject_class};
     struct vault_value value;
-    enum err e = vault_inspect_as(x->loop->reader, &scope, buf_span(&x->subject), &value);
+    enum err e = vault_inspect_as(x->loop->reader, &scope, token, &value);
 
     if (e == ERR_OK && exchange_tells_one_person(x, value.class_id))
-        x->whose.slot = value.slot;
-    else if (e == ERR_OK || e == ERR_NOT_FOUND || e == ERR_CONFLICT)
+        *ret_slot = value.slot;
+    else if (e == ERR_OK || e == ERR_CONFLICT)
         e = ERR_NOT_FOUND;
     return e;
 }
 
-/* Tokens of typed classes are told by the vault, the others by themselves. */
-static bool may_be_token(const struct exchange *x)
+enum err exchange_name_person(const struct exchange *x, struct span name,
+                              struct tokenize_subject *ret)
 {
-    return x->route->subject_class != 0 || token_is(buf_span(&x->subject));
+    if (name.len > LIMIT_IDENTIFIER_MAX)
+        return ERR_UNPROCESSABLE;
+    if (vault_is_token(x->loop->reader, x->route->subject_class, name))
+        return owner_of_token(x, name, &ret->slot);
+    ret->names[ret->name_count++] = name;
+    return ERR_OK;
 }
 
-static enum err resolve_token(struct exchange *x, bool *ret_is_token)
-{
-    enum err e = vault_read_begin(x->loop->reader);
-
-    if (e != ERR_OK)
-        return e;
-    *ret_is_token = vault_is_token(x->loop->reader, x->route->subject_class, buf_span(&x->subject));
-    if (*ret_is_token)
-        e = owner_of_token(x);
-    vault_read_end(x->loop->reader);
-    return e;
-}
-
-/* From a name to a person: NOT_FOUND for a token that is nobody's. */
+/* From a name to a person. Only tokens want the vault for that; of opaque ones it is told by itself. */
 static enum err resolve(struct exchange *x)
 {
-    bool is_token = false;
-    enum err e = may_be_token(x) ? resolve_token(x, &is_token) : ERR_OK;
+    enum err e;
 
-    if (e == ERR_OK && !is_token)
-        x->whose.names[x->whose.name_count++] = buf_span(&x->subject);
+    if (x->route->subject_class == 0 && !token_is(buf_span(&x->subject))) {
+        x->whose->names[x->whose->name_count++] = buf_span(&x->subject);
+        return ERR_OK;
+    }
+    e = vault_read_begin(x->loop->reader);
+    if (e != ERR_OK)
+        return e;
+    e = exchange_name_person(x, buf_span(&x->subject), x->whose);
+    vault_read_end(x->loop->reader);
     return e;
 }
 
@@ -110,7 +112,13 @@ enum err exchange_find_subject(struct exchange *x)
 {
     enum err e;
 
-    if (x->route == NULL || x->route->def->subject_from == SUBJECT_NONE)
+    if (x->route == NULL)
+        return ERR_OK;
+    x->whose = h2o_mem_alloc_pool(&x->req->pool, sizeof(*x->whose));
+    *x->whose = (struct tokenize_subject){.slot = 0};
+    x->whose_count = 1;
+    if (x->route->def->subject_from == SUBJECT_NONE ||
+        x->route->def->subject_from == SUBJECT_ELEMENT)
         return ERR_OK;
     e = read_subject(x);
     if (e == ERR_TOO_LARGE)
@@ -123,4 +131,120 @@ enum err exchange_find_subject(struct exchange *x)
     if (x->subject_missing) /* of whom the answer would be is not known: no value leaves */
         x->actions = caller_no_actions();
     return ERR_OK;
+}
+
+/* ---- elements that name their own ---- */
+
+/* The name that an element states, copied behind those before. */
+static enum err name_of_element(struct exchange *x, const struct part *part,
+                                const struct hit_element *element, struct buf *scratch,
+                                struct span *ret_name)
+{
+    const size_t start = x->subject.len;
+    struct span name;
+    enum err e = hit_read(part->text, &element->subject, scratch, &name);
+
+    if (e == ERR_OK)
+        e = buf_append_span(&x->subject, name);
+    if (e == ERR_OK)
+        *ret_name = span_of(x->subject.bytes + start, name.len);
+    return e;
+}
+
+/* Room for all names, so that none moves. */
+static enum err reserve_names(struct exchange *x, const struct hits *hits)
+{
+    size_t total = 1;
+
+    for (size_t i = 0; i < hits->element_count; i++)
+        if (hits->elements[i].state == ELEMENT_NAMED)
+            total += hits->elements[i].subject.end - hits->elements[i].subject.start;
+    buf_done(&x->subject);
+    buf_init_secret(&x->subject, total);
+    return buf_reserve(&x->subject, total);
+}
+
+static enum err find_people(struct exchange *x, const struct part *part)
+{
+    AUTO(buf_done) struct buf scratch = {.max = part->text.len, .secret = true};
+    const struct hits *hits = &part->hits;
+    enum err e = reserve_names(x, hits);
+
+    for (size_t i = 0; e == ERR_OK && i < hits->element_count; i++) {
+        const struct hit_element *element = &hits->elements[i];
+        struct span name = SPAN_NONE;
+
+        if (element->hits == 0)
+            continue;
+        if (element->state != ELEMENT_NAMED)
+            return ERR_UNPROCESSABLE; /* values that nobody could have erased */
+        e = name_of_element(x, part, element, &scratch, &name);
+        if (e == ERR_OK)
+            e = name.len == 0 ? ERR_UNPROCESSABLE : exchange_name_person(x, name, &x->whose[i + 1]);
+    }
+    return e == ERR_NOT_FOUND ? ERR_UNPROCESSABLE : e;
+}
+
+/* By hit the number of its element: elements count from 1, and 0 is who has none. */
+static enum err point_at_elements(struct part *part)
+{
+    part->subject_of = mem_try_alloc(part->hits.count + 1, sizeof(*part->subject_of));
+    if (part->subject_of == NULL)
+        return ERR_NO_SPACE;
+    for (size_t i = 0; i < part->hits.count; i++)
+        part->subject_of[i] = part->hits.at[i].element;
+    return ERR_OK;
+}
+
+enum err exchange_find_people(struct exchange *x, struct part *body)
+{
+    enum err e;
+
+    if (x->route->def->subject_from != SUBJECT_ELEMENT || body->hits.element_count == 0)
+        return ERR_OK;
+    x->whose_count = body->hits.element_count + 1;
+    x->whose = h2o_mem_alloc_pool(&x->req->pool, x->whose_count * sizeof(*x->whose));
+    memset(x->whose, 0, x->whose_count * sizeof(*x->whose));
+    e = point_at_elements(body);
+    if (e == ERR_OK)
+        e = vault_read_begin(x->loop->reader);
+    if (e != ERR_OK)
+        return e;
+    e = find_people(x, body);
+    vault_read_end(x->loop->reader);
+    return e;
+}
+
+/* Whose values an element of an answer may show: NOBODY's, unless it says whose they are. */
+static enum err owner_of_element(const struct exchange *x, const struct part *part,
+                                 const struct hit_element *element, struct buf *scratch,
+                                 uint64_t *ret_slot)
+{
+    struct tokenize_subject person = {.slot = 0};
+    struct span name;
+    enum err e = hit_read(part->text, &element->subject, scratch, &name);
+
+    *ret_slot = EXCHANGE_NOBODY;
+    if (e != ERR_OK || name.len == 0)
+        return e;
+    e = exchange_name_person(x, name, &person);
+    if (e == ERR_OK && person.slot == 0)
+        e = vault_read_subject(x->loop->reader, x->route->domain_id, name, &person.slot);
+    if (e == ERR_OK)
+        *ret_slot = person.slot;
+    return e == ERR_NOT_FOUND || e == ERR_UNPROCESSABLE ? ERR_OK : e;
+}
+
+enum err exchange_find_owners(struct exchange *x, struct part *body, uint64_t *slots)
+{
+    AUTO(buf_done) struct buf scratch = {.max = body->text.len, .secret = true};
+    const struct hits *hits = &body->hits;
+    enum err e = point_at_elements(body);
+
+    for (size_t i = 0; e == ERR_OK && i < hits->element_count; i++) {
+        slots[i + 1] = EXCHANGE_NOBODY;
+        if (hits->elements[i].hits > 0 && hits->elements[i].state == ELEMENT_NAMED)
+            e = owner_of_element(x, body, &hits->elements[i], &scratch, &slots[i + 1]);
+    }
+    return e;
 }

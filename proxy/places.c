@@ -73,7 +73,7 @@ static enum err add(struct place_set *set, const struct field_decl *decl, struct
                                         : ERR_OK;
 }
 
-static enum err compile_json(struct places *places, const struct field_decl *decls, size_t count,
+static enum err compile_json(struct places *places, const struct places_def *def,
                              struct errmsg *msg)
 {
     const struct place_set *set = &places->sets[PLACE_JSON];
@@ -82,31 +82,35 @@ static enum err compile_json(struct places *places, const struct field_decl *dec
 
     if (set->count == 0)
         return ERR_OK;
-    for (size_t i = 0; i < count; i++) {
-        if (decls[i].place != PLACE_JSON)
+    for (size_t i = 0; i < def->count; i++) {
+        const struct field_decl *decl = &def->decls[i];
+
+        if (decl->place != PLACE_JSON)
             continue;
-        defs[at] = (struct field_def){
-            .path = decls[i].name, .class_id = set->class_ids[at], .deep = decls[i].deep};
+        defs[at] = (struct field_def){.path = decl->name,
+                                      .class_id = set->class_ids[at],
+                                      .deep = decl->deep,
+                                      .subject = def->element};
         at++;
     }
     return fields_new(defs, at, &places->json, msg);
 }
 
-enum err places_new(const struct field_decl *decls, size_t count, struct span template,
-                    const struct vault *vault, struct places **ret_places, struct errmsg *msg)
+enum err places_new(const struct places_def *def, const struct vault *vault,
+                    struct places **ret_places, struct errmsg *msg)
 {
     AUTO(places_free) struct places *places = NULL;
     enum err e = ERR_OK;
 
-    if (count == 0)
+    if (def->count == 0)
         return ERR_OK;
     places = mem_alloc(sizeof(*places));
     for (size_t i = 0; i < PLACE_COUNT; i++)
-        set_init(&places->sets[i], count);
-    for (size_t i = 0; e == ERR_OK && i < count; i++)
-        e = add(&places->sets[decls[i].place], &decls[i], template, vault, msg);
+        set_init(&places->sets[i], def->count);
+    for (size_t i = 0; e == ERR_OK && i < def->count; i++)
+        e = add(&places->sets[def->decls[i].place], &def->decls[i], def->template, vault, msg);
     if (e == ERR_OK)
-        e = compile_json(places, decls, count, msg);
+        e = compile_json(places, def, msg);
     /* One for a body, a query and a path each. */
     places->parts_max = 3 + HEADERS_EACH * places->sets[PLACE_HEADER].count;
     if (e == ERR_OK)

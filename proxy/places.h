@@ -35,12 +35,19 @@ struct field_decl {
 
 struct places;
 
-/* Compile. `template`: of the route, for path parameters. Declarations must outlive the places. INTERNAL
- * with a message for a class that the vault does not know; CONFIG for a path that does not compile. No
- * declarations: NULL. Free with places_free(). */
-enum err places_new(const struct field_decl *decls, size_t count, struct span template,
-                    const struct vault *vault, struct places **ret_places, struct errmsg *msg)
-    MUST_CHECK;
+/* One direction of a route. */
+struct places_def {
+    const struct field_decl *decls;
+    size_t count;
+    struct span template; /* of the route, for path parameters */
+    const char
+        *element; /* where each element of a JSON body names its subject, "@.id"; NULL: nowhere */
+};
+
+/* Compile. Declarations must outlive the places. INTERNAL with a message for a class that the vault does
+ * not know; CONFIG for a path that does not compile. No declarations: NULL. Free with places_free(). */
+enum err places_new(const struct places_def *def, const struct vault *vault,
+                    struct places **ret_places, struct errmsg *msg) MUST_CHECK;
 void places_free(struct places **places);
 /* Is anything declared in bodies? NULL inside: no. */
 bool places_have_body(const struct places *places);

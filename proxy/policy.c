@@ -37,6 +37,11 @@ static uint16_t subject_class(const struct route_def *def, const struct vault *v
 static enum err route_init(struct proxy_route *route, const struct route_def *def,
                            const char *domain, const struct vault *vault, struct errmsg *msg)
 {
+    const char *element = def->subject_from == SUBJECT_ELEMENT ? def->subject : NULL;
+    const struct places_def request = {def->request, def->request_count, span_str(def->pattern),
+                                       element};
+    const struct places_def response = {def->response, def->response_count, span_str(def->pattern),
+                                        element};
     enum err e;
 
     route->def = def;
@@ -44,11 +49,9 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
     if (route->domain_id == 0)
         return errmsg_set(msg, ERR_INTERNAL, "the store does not know the domain \"%s\"", domain);
     route->subject_class = subject_class(def, vault);
-    e = places_new(def->request, def->request_count, span_str(def->pattern), vault, &route->request,
-                   msg);
+    e = places_new(&request, vault, &route->request, msg);
     if (e == ERR_OK)
-        e = places_new(def->response, def->response_count, span_str(def->pattern), vault,
-                       &route->response, msg);
+        e = places_new(&response, vault, &route->response, msg);
     if (e == ERR_OK && def->subject_from == SUBJECT_JSON)
         e = fields_new(&(struct field_def){.path = def->subject, .class_id = 1}, 1, &route->subject,
                        msg);

@@ -26,15 +26,48 @@ static enum err read_class(struct conf_node entry, const struct classes *classes
                                           "there is no class \"%s\" under `classes`", name);
 }
 
-/* A JSONPath must compile; the class number does not matter for that. */
-enum err settings_json_path(struct conf_node node, const char *path, bool deep, struct errmsg *msg)
+static enum err check_def(struct conf_node node, const struct field_def *def, struct errmsg *msg)
 {
-    const struct field_def def = {.path = path, .class_id = 1, .deep = deep};
     AUTO(fields_free) struct fields *fields = NULL;
     struct errmsg why = {""};
 
-    return fields_new(&def, 1, &fields, &why) == ERR_OK ? ERR_OK
-                                                        : conf_fail(node, msg, "%s", why.text);
+    return fields_new(def, 1, &fields, &why) == ERR_OK ? ERR_OK
+                                                       : conf_fail(node, msg, "%s", why.text);
+}
+
+/* A JSONPath must compile; the class number does not matter for that. */
+enum err settings_json_path(struct conf_node node, const char *path, bool deep, struct errmsg *msg)
+{
+    return check_def(node, &(struct field_def){.path = path, .class_id = 1, .deep = deep}, msg);
+}
+
+static enum err check_elements(struct conf_node node, const char *subject,
+                               const struct field_decl *decls, size_t count, struct errmsg *msg)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        const struct field_def def = {
+            .path = decls[i].name, .class_id = 1, .deep = decls[i].deep, .subject = subject};
+
+        if (decls[i].place == PLACE_JSON)
+            e = check_def(node, &def, msg);
+    }
+    return e;
+}
+
+enum err settings_element_path(struct conf_node node, const char *path,
+                               const struct route_def *route, struct errmsg *msg)
+{
+    enum err e = check_elements(node, path, route->request, route->request_count, msg);
+
+    for (size_t i = 0; e == ERR_OK && i < route->request_count; i++)
+        if (route->request[i].place != PLACE_JSON && route->request[i].mode != FIELD_LOOKUP)
+            e = conf_fail(node, msg,
+                          "elements of a JSON body name their subjects; values outside "
+                          "it would be nobody's");
+    return e == ERR_OK ? check_elements(node, path, route->response, route->response_count, msg)
+                       : e;
 }
 
 char *settings_lower_case(const char *text)

@@ -35,7 +35,14 @@ struct upstream_def {
     char *base_path; /* in front of every path: "" or "/api", no '/' at its end */
 };
 
-enum subject_from { SUBJECT_NONE, SUBJECT_PATH, SUBJECT_QUERY, SUBJECT_HEADER, SUBJECT_JSON };
+enum subject_from {
+    SUBJECT_NONE,
+    SUBJECT_PATH,
+    SUBJECT_QUERY,
+    SUBJECT_HEADER,
+    SUBJECT_JSON,
+    SUBJECT_ELEMENT /* each element of a JSON body names its own */
+};
 
 struct route_def {
     char *pattern;
@@ -97,6 +104,10 @@ bool settings_have_body_fields(const struct route_def *route);
 /* CONFIG with a message unless a JSONPath compiles. */
 enum err settings_json_path(struct conf_node node, const char *path, bool deep, struct errmsg *msg)
     MUST_CHECK;
+/* CONFIG with a message unless each JSON field of the route has elements of which this path (`@...`) is a
+ * subject, and there is one. */
+enum err settings_element_path(struct conf_node node, const char *path,
+                               const struct route_def *route, struct errmsg *msg) MUST_CHECK;
 /* Is it a header that may name a subject? */
 bool settings_is_header_name(const char *name);
 /* A copy in lower case (ASCII); never NULL. */

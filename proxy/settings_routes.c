@@ -41,6 +41,14 @@ static enum err subject_from_json(struct conf_node node, const char *path, struc
     return settings_json_path(node, path, false, msg);
 }
 
+static enum err subject_from_element(struct conf_node node, const char *path,
+                                     struct route_def *route, struct errmsg *msg)
+{
+    route->subject_from = SUBJECT_ELEMENT;
+    route->subject = mem_strdup(path);
+    return settings_element_path(node, path, route, msg);
+}
+
 static enum err read_subject(struct conf_node map, struct route_def *route, struct errmsg *msg)
 {
     struct conf_node node = conf_get(map, "subject");
@@ -52,11 +60,13 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
     if (text == NULL && settings_store_values(route))
         return conf_fail(map, msg,
                          "`subject` is missing: whose are the values? (path.NAME, query.NAME, "
-                         "header.NAME, \"$.json.path\", or none)");
+                         "header.NAME, \"$.json.path\", \"@.path\", or none)");
     if (text == NULL || strcmp(text, "none") == 0)
         return ERR_OK;
     if (text[0] == '$')
         return subject_from_json(node, text, route, msg);
+    if (text[0] == '@')
+        return subject_from_element(node, text, route, msg);
     if (strncmp(text, "path.", 5) == 0)
         return subject_from_path(node, text + 5, route, msg);
     if (strncmp(text, "header.", 7) == 0)
@@ -66,8 +76,10 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
         route->subject = mem_strdup(text + 6);
         return ERR_OK;
     }
-    return conf_fail(node, msg,
-                     "a subject is path.NAME, query.NAME, header.NAME, \"$.json.path\" or none");
+    return conf_fail(
+        node, msg,
+        "a subject is path.NAME, query.NAME, header.NAME, \"$.json.path\", \"@.path\" or "
+        "none");
 }
 
 /* ---- the rest of a route ---- */
