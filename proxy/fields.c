@@ -200,8 +200,9 @@ static enum err place_path(size_t *next, size_t segments, const char *path, stru
     return ERR_OK;
 }
 
-/* The states of a path from *next on, which is left on the last of them. */
-static enum err add_path(struct fields *f, const char *path, size_t *next, struct errmsg *msg)
+/* The states of a field's path from *next on, which is left on the last of them. */
+static enum err add_path(struct fields *f, const char *path, uint16_t number, size_t *next,
+                         struct errmsg *msg)
 {
     AUTO(proxy__jsonpath_done) struct jsonpath_reader r = {0};
     enum err e = proxy__jsonpath_start(&r, '$', path, msg);
@@ -209,6 +210,7 @@ static enum err add_path(struct fields *f, const char *path, size_t *next, struc
     size_t state = *next;
 
     set_add(&f->start, state);
+    f->number_of[state] = number;
     while (e == ERR_OK) {
         struct jsonpath_step step;
 
@@ -217,6 +219,7 @@ static enum err add_path(struct fields *f, const char *path, size_t *next, struc
             break;
         if (step.first)
             state++;
+        f->number_of[state] = number;
         e = add_selector(f, &step, &r.names, state - 1);
         if (e != ERR_OK)
             return errmsg_set(msg, e, "path \"%s\": %s", path, err_text(e));
@@ -254,8 +257,8 @@ static enum err check_subject(const char *subject, size_t *ret_steps, struct err
     return e;
 }
 
-static enum err new_owner(struct fields *f, const char *path, size_t up, size_t *next,
-                          struct errmsg *msg)
+static enum err new_owner(struct fields *f, const char *path, size_t up, uint16_t number,
+                          size_t *next, struct errmsg *msg)
 {
     struct field_owner *larger =
         realloc(f->owners, (f->owner_count + 1) * sizeof(*larger)); // NOLINT
@@ -271,7 +274,7 @@ static enum err new_owner(struct fields *f, const char *path, size_t up, size_t 
     if (e == ERR_OK)
         e = place_path(next, o.segments, path, msg);
     if (e == ERR_OK)
-        e = add_path(f, path, next, msg);
+        e = add_path(f, path, number, next, msg);
     if (e != ERR_OK)
         return e;
     set_add(&f->subject, *next);
@@ -302,7 +305,7 @@ static enum err add_owner(struct fields *f, const struct field_def *def, const s
     while (i < f->owner_count && strcmp(f->owners[i].path, (const char *)path.bytes) != 0)
         i++;
     if (e == ERR_OK && i == f->owner_count)
-        e = new_owner(f, (const char *)path.bytes, steps, next, msg);
+        e = new_owner(f, (const char *)path.bytes, steps, (uint16_t)(info - f->info), next, msg);
     info->owner = (uint16_t)i;
     info->up = (uint16_t)(o->segments - o->element);
     return e;
@@ -321,7 +324,7 @@ static enum err add_field(struct fields *f, const struct field_def *def, uint16_
     if (e == ERR_OK)
         e = place_path(next, o.segments, def->path, msg);
     if (e == ERR_OK)
-        e = add_path(f, def->path, next, msg);
+        e = add_path(f, def->path, number, next, msg);
     if (e != ERR_OK)
         return e;
     *info = (struct field_info){.class_id = def->class_id,
@@ -329,7 +332,6 @@ static enum err add_field(struct fields *f, const struct field_def *def, uint16_
                                 .owner = FIELDS_NONE,
                                 .deep = def->deep};
     set_add(&f->last, *next);
-    f->number_of[*next] = number;
     if (def->deep) {
         set_add(&f->stay, *next);
         set_add(&f->moves, *next);
@@ -374,6 +376,8 @@ void fields_free(struct fields **fields)
     free(f->names);
     free(f->elements);
     free(f->owners);
+    near_names_free(&f->near);
+    free(f->near_waiting);
     free(f->info);
     free(f);
 }

@@ -38,5 +38,8 @@ struct field_def {
  * fields_free(). An empty set is allowed. */
 enum err fields_new(const struct field_def *defs, size_t count, struct fields **ret_fields,
                     struct errmsg *msg) MUST_CHECK;
+/* Have the reader tell (hits->near) of members that are not declared, but have a name that says the same as
+ * one declared there: see near_name.h. NO_SPACE. */
+enum err fields_watch_names(struct fields *fields) MUST_CHECK;
 void fields_free(struct fields **fields);
 size_t fields_count(const struct fields *fields);

@@ -19,6 +19,7 @@
 
 #include "proxy/fields.h"
 #include "proxy/json_hash_priv.h"
+#include "proxy/near_name.h"
 
 enum {
     FIELDS_WORDS = 16, /* 64 states each */
@@ -70,15 +71,19 @@ struct fields {
     struct field_states on_name, on_index, on_any;
     struct field_states counted; /* those that wait for elements which only the length tells */
     struct field_states subject; /* the last ones of the owners' paths */
-    uint16_t number_of[FIELDS_STATES]; /* by last state: the field's number, or the owner's */
-    struct field_info *info;           /* by field */
-    struct field_name *names;          /* open addressing */
-    size_t name_mask;                  /* places - 1 */
+    uint16_t
+        number_of[FIELDS_STATES]; /* the field's; by last state of an owner's path: the owner's */
+    struct field_info *info;      /* by field */
+    struct field_name *names;     /* open addressing */
+    size_t name_mask;             /* places - 1 */
     size_t name_count;
     struct field_elements *elements;
     size_t element_count;
     struct field_owner *owners;
     size_t owner_count;
+    struct near_names *near;               /* NULL: names are not watched */
+    const struct near_filter *near_filter; /* of `near`; NULL without it */
+    struct field_states *near_waiting;     /* by group: the states that wait for one of its names */
 };
 
 /* An array's length where nobody asks for it: longer than any. */
@@ -196,3 +201,7 @@ static inline bool fields_meet(const struct fields *f, const struct field_states
         common |= a->word[w] & b->word[w];
     return common != 0;
 }
+
+/* fields_near.c: the number of a field that waits, in a container with this set, for a name that says the
+ * same as `name`; FIELDS_NONE. */
+uint16_t fields__near(const struct fields *f, const struct field_states *states, struct span name);

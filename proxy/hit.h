@@ -67,6 +67,9 @@ struct hits {
      * `phones` for `$.phones[*]`, a list in `address` for `$.address.city`. What was meant to be
      * found there was not. The document's root may be a scalar. */
     bool misplaced;
+    /* 1 + the number of a field whose name a member comes near that is not declared (E14): an application
+     * may take it for the declared one. 0: none, or names are not watched. */
+    uint16_t near;
     struct hit_element *elements;
     size_t element_count;
     size_t element_cap;

@@ -200,12 +200,31 @@ static inline void enter_element(struct reader *r, struct level *level)
                                                       level->length, &level[1].states);
 }
 
+/* A member whose name may come near a declared one, if it is not one that is waited for (`waiting`). */
+static void note_near(struct reader *r, const struct level *level, struct span name,
+                      const struct field_states *waiting)
+{
+    const struct fields *f = r->fields;
+
+    if (fields_meet(f, waiting, &level->states) || r->hits.near != 0 ||
+        (r->followed && fields_match(f, &level[1].states) != FIELDS_NONE))
+        return;
+    r->hits.near = (uint16_t)(fields__near(f, &level->states, name) + 1); /* 0 for NONE */
+}
+
 static inline void enter_member(struct reader *r, struct level *level, struct span name,
                                 uint32_t hash)
 {
-    r->followed =
-        UNLIKELY(level->alive) && fields_step(r->fields, &level->states,
-                                              fields_name(r->fields, name, hash), &level[1].states);
+    const struct field_states *waiting;
+    const struct fields *f = r->fields;
+
+    r->followed = false;
+    if (LIKELY(!level->alive))
+        return;
+    waiting = fields_name(f, name, hash);
+    r->followed = fields_step(f, &level->states, waiting, &level[1].states);
+    if (f->near_filter != NULL && UNLIKELY(near_filter_passes(f->near_filter, name)))
+        note_near(r, level, name, waiting);
 }
 
 /* p stands on a bracket: into the container. */

@@ -45,6 +45,7 @@ ADAPTERS = {
     "openssl/*": ["base/tls.c"],
     "jansson.h": ["base/json.c"],
     "yaml.h": ["base/conf_yaml.c"],
+    "utf8proc.h": ["base/unicode.c"],
     "criterion/*": [],
 }
 
