@@ -3,6 +3,7 @@
  *
  *   exchange.c           admission: guard, path, route, caller, body
  *   exchange_subject.c   whose the values are
+ *   exchange_screen.c    what was not declared and looks as if it should have been
  *   exchange_store.c     tokenizing, and the vault's writer if something is new
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
@@ -122,6 +123,8 @@ enum err exchange_name_person(const struct exchange *x, struct span name,
 /* Can a token of this class be only one person's? Two may share a deterministic one, and after the erasure
  * of the one it would pass for the other's; but for what identifies: that is one name. */
 bool exchange_tells_one_person(const struct exchange *x, uint16_t class_id);
+/* Look for what would go up in clear though it should not. UNPROCESSABLE, and logged. */
+enum err exchange_screen(const struct exchange *x) MUST_CHECK;
 /* Tokenize the request; goes on to exchange_forward() now or when the vault is done. */
 void exchange_store(struct exchange *x);
 /* The exchange ends with an operation in the vault's hands. */

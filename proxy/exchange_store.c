@@ -152,7 +152,10 @@ static enum err read_parts(struct exchange *x)
     x->written = h2o_mem_alloc_pool(&x->req->pool, (x->parts.count + 1) * sizeof(*x->written));
     for (size_t i = 0; i < x->parts.count; i++)
         buf_init_secret(&x->written[i], LIMIT_REQUEST_BODY_MAX * 2);
-    return x->kind == BODY_NONE ? ERR_OK : exchange_find_people(x, &x->parts.at[0]);
+    e = exchange_screen(x);
+    if (e != ERR_OK || x->kind == BODY_NONE)
+        return e;
+    return exchange_find_people(x, &x->parts.at[0]);
 }
 
 static enum err begin(struct exchange *x, struct vault_op **ret_op)

@@ -79,6 +79,7 @@ static enum err compile_json(struct places *places, const struct places_def *def
     const struct place_set *set = &places->sets[PLACE_JSON];
     AUTO(mem_free) struct field_def *defs = mem_alloc((set->count + 1) * sizeof(*defs));
     size_t at = 0;
+    enum err e;
 
     if (set->count == 0)
         return ERR_OK;
@@ -93,7 +94,8 @@ static enum err compile_json(struct places *places, const struct places_def *def
                                       .subject = def->element};
         at++;
     }
-    return fields_new(defs, at, &places->json, msg);
+    e = fields_new(defs, at, &places->json, msg);
+    return e == ERR_OK && def->watch ? fields_watch_names(places->json) : e;
 }
 
 enum err places_new(const struct places_def *def, const struct vault *vault,
@@ -128,6 +130,12 @@ void places_free(struct places **placesp)
         set_done(&places->sets[i]);
     fields_free(&places->json);
     free(places);
+}
+
+struct span places_field_name(const struct places *places, enum place place, uint16_t field)
+{
+    REQUIRE(field < places->sets[place].count);
+    return places->sets[place].names[field];
 }
 
 bool places_have_body(const struct places *places)

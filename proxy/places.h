@@ -42,6 +42,7 @@ struct places_def {
     struct span template; /* of the route, for path parameters */
     const char
         *element; /* where each element of a JSON body names its subject, "@.id"; NULL: nowhere */
+    bool watch;   /* tell of members of JSON whose names come near a declared one (hits.near) */
 };
 
 /* Compile. Declarations must outlive the places. INTERNAL with a message for a class that the vault does
@@ -49,6 +50,8 @@ struct places_def {
 enum err places_new(const struct places_def *def, const struct vault *vault,
                     struct places **ret_places, struct errmsg *msg) MUST_CHECK;
 void places_free(struct places **places);
+/* A field of a place as it was declared: a JSONPath, a name. For logs. */
+struct span places_field_name(const struct places *places, enum place place, uint16_t field);
 /* Is anything declared in bodies? NULL inside: no. */
 bool places_have_body(const struct places *places);
 /* Is anything declared in header fields? */

@@ -38,10 +38,15 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
                            const char *domain, const struct vault *vault, struct errmsg *msg)
 {
     const char *element = def->subject_from == SUBJECT_ELEMENT ? def->subject : NULL;
-    const struct places_def request = {def->request, def->request_count, span_str(def->pattern),
-                                       element};
-    const struct places_def response = {def->response, def->response_count, span_str(def->pattern),
-                                        element};
+    const struct places_def request = {.decls = def->request,
+                                       .count = def->request_count,
+                                       .template = span_str(def->pattern),
+                                       .element = element,
+                                       .watch = !def->near_names};
+    const struct places_def response = {.decls = def->response,
+                                        .count = def->response_count,
+                                        .template = span_str(def->pattern),
+                                        .element = element};
     enum err e;
 
     route->def = def;

@@ -57,8 +57,9 @@ struct route_def {
     struct field_decl *response;
     size_t response_count;
     size_t body_max;
-    size_t domain; /* index into the settings' domains */
-    bool strict;   /* an answer shows nobody's values where the subject's name is unknown */
+    size_t domain;   /* index into the settings' domains */
+    bool near_names; /* members whose names come near a declared one pass */
+    bool strict;     /* an answer shows nobody's values where the subject's name is unknown */
 };
 
 struct proxy_settings {

@@ -168,12 +168,26 @@ static enum err read_binding(struct conf_node node, struct route_def *route, str
                : conf_fail(node, msg, "a binding is \"answer\" or \"strict\"");
 }
 
+/* What becomes of members whose names come near a declared one. */
+static enum err read_near_names(struct conf_node node, struct route_def *route, struct errmsg *msg)
+{
+    const char *text = "refuse";
+    enum err e = conf_str(node, &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    route->near_names = strcmp(text, "allow") == 0;
+    return route->near_names || strcmp(text, "refuse") == 0
+               ? ERR_OK
+               : conf_fail(node, msg, "near names are there to \"refuse\" or to \"allow\"");
+}
+
 static enum err read_route(struct conf_node entry, struct proxy_settings *settings, size_t index,
                            struct errmsg *msg)
 {
-    static const char *const keys[] = {"path",    "methods",  "upstream", "subject",
-                                       "request", "response", "host",     "body_max",
-                                       "domain",  "binding",  NULL};
+    static const char *const keys[] = {"path",    "methods",  "upstream",   "subject",
+                                       "request", "response", "host",       "body_max",
+                                       "domain",  "binding",  "near_names", NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t body_max = LIMIT_REQUEST_BODY_MAX;
     struct conf_node upstream, domain = conf_get(entry, "domain");
@@ -204,6 +218,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = read_subject(entry, route, msg);
     if (e == ERR_OK)
         e = read_binding(conf_get(entry, "binding"), route, msg);
+    if (e == ERR_OK)
+        e = read_near_names(conf_get(entry, "near_names"), route, msg);
     if (e == ERR_OK)
         e = conf_int(conf_get(entry, "body_max"), 0, LIMIT_REQUEST_BODY_MAX, &body_max, msg);
     route->body_max = (size_t)body_max;

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies that try to carry a value past the tokenizer (E13, E15, E17-E19, E21): refused with
 problem+json and the right class, nothing upstream, no input in the answer."""
+import copy
 import gzip
 import json
 import zlib
 
-from harness import Lethe, check, equal, make_request
+from harness import ROUTES, Lethe, check, equal, make_request
 from upstreams import Recorder, answer
 
 JSON = "application/json"
@@ -81,6 +82,40 @@ def test_e13_an_escaped_name_is_the_declared_one(env):
                  '"emai\\u006C"'):
         bench.accepted(name, '{%s:"%s"}' % (name, SECRET))
         check(b"lt-" in bench.app.last().body, f"{name}: not tokenized")
+    bench.finish()
+
+
+DISGUISES = {
+    "capital": "Email", "capitals": "EMAIL", "hyphen": "e-mail", "underscore": "e_mail", "blank": "email ",
+    "fullwidth": "\uff45\uff4d\uff41\uff49\uff4c", "zero width": "e\u200bmail", "BOM": "\ufeffemail",
+    "soft hyphen": "em\u00adail", "bold letter": "\U0001d41email", "circled letter": "emai\u24db",
+    "NUL": "email\0", "dot": ".email", "brackets": "email[]",
+}
+
+
+def test_e14_names_that_come_near_a_declared_one(env):
+    bench = Bench(env)
+    for name, disguise in DISGUISES.items():
+        for ascii_only in (True, False):
+            bench.refused(name, json.dumps({disguise: SECRET}, ensure_ascii=ascii_only), (422,))
+            bench.refused(name + " beside the right one", json.dumps(
+                {"email": "x", disguise: SECRET}, ensure_ascii=ascii_only), (422,))
+    bench.accepted("other names", '{"mail":1,"emails":2,"x":{"Email":3},"\u0435mail":4}')
+    bench.finish()
+    bench.lethe.stop()
+    lines = [json.loads(line) for line in bench.lethe.process.output().splitlines() if line]
+    near = [line for line in lines if line["event"] == "near_name"]
+    equal(len(near), 4 * len(DISGUISES), "events")
+    equal({(line["route"], line["field"]) for line in near}, {("/users/{id}", "$.email")}, "events")
+
+
+def test_e14_near_names_can_be_allowed(env):
+    routes = copy.deepcopy(ROUTES)
+    routes[0]["near_names"] = "allow"
+    bench = Bench(env, routes=routes)
+    for name, disguise in DISGUISES.items():
+        bench.accepted(name, json.dumps({"email": SECRET, disguise: "a clear value"}))
+        check(b"a clear value" in bench.app.last().body, f"{name}: changed")
     bench.finish()
 
 
