@@ -4,6 +4,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -34,7 +36,10 @@ enum err hit__undo_quoted(struct span text, struct buf *out) MUST_CHECK;
 /* References to the five predefined entities and to characters, and CDATA sections (XML 1.0 4.1, 2.7).
  * INVALID: another reference, or one to what is no character. */
 enum err hit__undo_xml_text(struct span text, struct buf *out) MUST_CHECK;
+/* White space at both ends is written as references: the reader passes over what stands there. */
 enum err hit__write_xml_text(struct span value, struct buf *out) MUST_CHECK;
+/* The reference at text[*at] (`&`), which moves behind it, and the character that it stands for. */
+enum err hit__xml_reference(struct span text, size_t *at, uint32_t *ret_code) MUST_CHECK;
 /* In an attribute literal white space is written as references, and read as a space (3.3.3). */
 enum err hit__undo_xml_value(struct span text, struct buf *out) MUST_CHECK;
 enum err hit__write_xml_value(struct span value, struct buf *out) MUST_CHECK;

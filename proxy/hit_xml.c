@@ -67,7 +67,7 @@ static int digit(char c, bool hex)
 }
 
 /* "&#233;" or "&#xe9;" at *at, which moves behind it. */
-static enum err undo_number(struct span text, size_t *at, struct buf *out)
+static enum err read_number(struct span text, size_t *at, uint32_t *ret_code)
 {
     const bool hex = begins_with(text, *at, SPAN_LIT("&#x"));
     size_t i = *at + (hex ? 3 : 2);
@@ -79,20 +79,30 @@ static enum err undo_number(struct span text, size_t *at, struct buf *out)
     if (i == first || i == text.len || text.at[i] != ';' || !is_char(code))
         return ERR_INVALID;
     *at = i + 1;
-    return put_char(code, out);
+    *ret_code = code;
+    return ERR_OK;
+}
+
+enum err hit__xml_reference(struct span text, size_t *at, uint32_t *ret_code)
+{
+    if (begins_with(text, *at, SPAN_LIT("&#")))
+        return read_number(text, at, ret_code);
+    for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
+        if (begins_with(text, *at, entities[i].name)) {
+            *at += entities[i].name.len;
+            *ret_code = (uint8_t)entities[i].c;
+            return ERR_OK;
+        }
+    }
+    return ERR_INVALID;
 }
 
 static enum err undo_reference(struct span text, size_t *at, struct buf *out)
 {
-    if (begins_with(text, *at, SPAN_LIT("&#")))
-        return undo_number(text, at, out);
-    for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
-        if (begins_with(text, *at, entities[i].name)) {
-            *at += entities[i].name.len;
-            return buf_append_byte(out, (uint8_t)entities[i].c);
-        }
-    }
-    return ERR_INVALID;
+    uint32_t code;
+    enum err e = hit__xml_reference(text, at, &code);
+
+    return e == ERR_OK ? put_char(code, out) : e;
 }
 
 /* Literal line ends are read as one line feed each (2.11). */
@@ -175,34 +185,45 @@ static bool is_writable(struct span value)
     return true;
 }
 
+/* A character of its own, or as a reference; `literal`: white space that need not be one. */
+static enum err write_char(char c, struct span literal, struct buf *out)
+{
+    for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
+        if (entities[i].c == c)
+            return buf_append_span(out, entities[i].name);
+    }
+    switch (memchr(literal.at, c, literal.len) == NULL ? c : '\0') {
+    case '\r':
+        return buf_append_str(out, "&#13;");
+    case '\n':
+        return buf_append_str(out, "&#10;");
+    case '\t':
+        return buf_append_str(out, "&#9;");
+    case ' ':
+        return buf_append_str(out, "&#32;");
+    default:
+        return buf_append_byte(out, (uint8_t)c);
+    }
+}
+
 static enum err write(struct span value, struct span literal, struct buf *out)
 {
     enum err e = is_writable(value) ? ERR_OK : ERR_UNPROCESSABLE;
 
     for (size_t i = 0; e == ERR_OK && i < value.len; i++) {
-        const char c = value.at[i];
-        size_t n = 0;
+        const bool edge = i == 0 || i + 1 == value.len;
 
-        while (n < sizeof(entities) / sizeof(entities[0]) && entities[n].c != c)
-            n++;
-        if (n < sizeof(entities) / sizeof(entities[0]))
-            e = buf_append_span(out, entities[n].name);
-        else if (c == '\r')
-            e = buf_append_str(out, "&#13;");
-        else if ((c == '\n' || c == '\t') && memchr(literal.at, c, literal.len) == NULL)
-            e = buf_append_str(out, c == '\n' ? "&#10;" : "&#9;");
-        else
-            e = buf_append_byte(out, (uint8_t)c);
+        e = write_char(value.at[i], edge ? span_of(literal.at, 0) : literal, out);
     }
     return e;
 }
 
 enum err hit__write_xml_text(struct span value, struct buf *out)
 {
-    return write(value, SPAN_LIT("\n\t"), out);
+    return write(value, SPAN_LIT(" \n\t"), out);
 }
 
 enum err hit__write_xml_value(struct span value, struct buf *out)
 {
-    return write(value, SPAN_LIT(""), out);
+    return write(value, SPAN_LIT(" "), out);
 }
