@@ -310,6 +310,7 @@ enum err guard_head(struct span input, struct guard_facts *ret_facts)
             return e;
     }
     j.facts.head_len = (size_t)(at - input.at);
+    j.facts.field_count = lines;
     if (j.facts.head_len > LIMIT_REQUEST_HEAD_MAX)
         return ERR_HEAD_TOO_LARGE;
     e = judge_whole(&j);

@@ -27,6 +27,7 @@ struct guard_facts {
     bool upgrade;           /* asked for; never granted, and never passed on */
     struct span connection[GUARD_CONNECTION_MAX]; /* values of Connection, for guard_drops() */
     size_t connection_count;
+    size_t field_count;
 };
 
 /* Judge the bytes of a socket's input buffer (`callbacks->get_socket(conn)->input`): the head at

@@ -29,6 +29,10 @@ static const char *const root_keys[] = {
     "root_key_previous",
     "key_rotation",
     "domains",
+    "limits",
+    "trusted_proxies",
+    "forwarded_header",
+    "client_certificate_header",
     "ledger_mirror",
     NULL,
 };

@@ -102,6 +102,11 @@ const struct caller *caller_anonymous(void)
     return &anonymous;
 }
 
+size_t callers_index(const struct callers *callers, const struct caller *caller)
+{
+    return (size_t)(caller - callers->at);
+}
+
 const uint8_t *caller_no_actions(void)
 {
     return all_tokens;

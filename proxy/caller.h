@@ -44,6 +44,9 @@ enum err callers_find(const struct callers *callers, struct span key,
 /* The caller that named no key: it has no purpose and sees tokens. */
 const struct caller *caller_anonymous(void);
 
+/* Which of them it is: its place among the defs. */
+size_t callers_index(const struct callers *callers, const struct caller *caller);
+
 /* What the caller sees in a domain (index into the settings' domains) for a purpose: enum
  * reveal_action by class id, CLASSES_MAX + 1 of them, borrowed from callers; in a domain that is not
  * one of its own tokens only. purpose SPAN_NONE: its only one. DENIED: not one of its purposes.

@@ -26,6 +26,7 @@ static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
     const struct problem problem = {.error = e,
                                     .request_id = span_of(x->id, EXCHANGE_ID_LEN),
                                     .allowed = allowed,
+                                    .retry_s = x->retry_s,
                                     .close = close};
 
     log_event(EV_REQUEST_REFUSED, F_TEXT("request", problem.request_id),
@@ -56,6 +57,8 @@ static enum err admit_caller(struct exchange *x)
 
     if (x->fields.key.at != NULL) {
         e = callers_find(x->setup->policy->callers, x->fields.key, &caller);
+        if (e == ERR_OK)
+            e = exchange_admit_rate(x, caller);
         if (e != ERR_OK)
             return e;
     }
@@ -109,7 +112,8 @@ static enum err admit_body(struct exchange *x)
 
     if (!x->facts.has_body || x->req->entity.base == NULL)
         return ERR_OK;
-    if (x->route != NULL && len > x->route->def->body_max)
+    if (len >
+        (x->route != NULL ? x->route->def->body_max : (size_t)x->setup->settings->limits.body))
         return ERR_TOO_LARGE;
     if (x->route == NULL || !places_have_body(x->route->request))
         return len > 0 && is_bodiless(x->facts.method) ? ERR_INVALID : ERR_OK;
@@ -139,17 +143,21 @@ static enum err admit_route(struct exchange *x, uint32_t *ret_allowed)
 
 static void admit(struct exchange *x)
 {
-    h2o_socket_t *socket = x->req->conn->callbacks->get_socket(x->req->conn);
+    h2o_socket_t *socket = x->client->socket;
     uint32_t allowed = 0;
     enum err e = guard_head(span_of(socket->input->bytes, socket->input->size), &x->facts);
 
     if (e == ERR_OK)
         e = headers_scan(&x->req->headers, &x->fields);
+    if (e == ERR_OK)
+        e = exchange_check_head(x);
     if (e != ERR_OK) {
         exchange_refuse_and_close(x, e);
         return;
     }
-    e = path_normalise(x->facts.target, &x->path_text, &x->path);
+    e = exchange_admit_client(x);
+    if (e == ERR_OK)
+        e = path_normalise(x->facts.target, &x->path_text, &x->path);
     if (e == ERR_OK)
         e = admit_route(x, &allowed);
     if (e == ERR_OK)
@@ -173,7 +181,9 @@ static void on_disposed(void *memory)
     REQUIRE(x->magic == EXCHANGE_MAGIC);
     x->magic = 0;
     h2o_linklist_unlink(&x->link);
-    h2o_socket_dont_read(x->req->conn->callbacks->get_socket(x->req->conn), 0);
+    x->loop->serving--;
+    x->client->exchange = NULL;
+    h2o_socket_dont_read(x->client->socket, 0);
     if (x->call != NULL)
         upstream_detach(x->call);
     exchange_leave_job(x);
@@ -190,7 +200,8 @@ static void on_disposed(void *memory)
     loop_leave_setup(x->loop, x->setup);
 }
 
-/* The next request, or the client's end: neither is looked at before this one is answered. */
+/* The next request, or the client's end: the one is not looked at before this one is answered, the
+ * other is found by the next look at all clients (client_watch.c). */
 static void on_client_readable(h2o_socket_t *socket, const char *err UNUSED)
 {
     h2o_socket_read_stop(socket);
@@ -198,10 +209,8 @@ static void on_client_readable(h2o_socket_t *socket, const char *err UNUSED)
 
 /* libh2o takes the socket out of the poll set while a request is worked on and puts it back after:
  * two system calls. Left in, without reading, it costs nothing as long as the client waits. */
-static void keep_polled(h2o_req_t *req)
+static void keep_polled(h2o_socket_t *socket)
 {
-    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
-
     h2o_socket_dont_read(socket, 1);
     h2o_socket_read_start(socket, on_client_readable);
 }
@@ -229,14 +238,18 @@ int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
     x->setup = loop_use_setup(x->loop);
     x->generator.proceed = exchange_on_written;
     h2o_linklist_insert(&x->loop->exchanges, &x->link);
+    x->loop->serving++;
+    x->client = client_of(req);
+    x->client->exchange = x;
+    x->client->requests++;
     write_id(x->id);
     buf_init_secret(&x->path_text, LIMIT_REQUEST_HEAD_MAX * 3);
     buf_init_secret(&x->subject, LIMIT_IDENTIFIER_MAX);
     buf_init(&x->target, LIMIT_REQUEST_HEAD_MAX * 4);
     buf_init_secret(&x->collected, LIMIT_RESPONSE_BODY_MAX);
     buf_init_secret(&x->answer, LIMIT_RESPONSE_BODY_MAX * 2);
-    keep_polled(req);
-    if (client_of(req)->leaving)
+    keep_polled(x->client->socket);
+    if (x->client->leaving)
         req->http1_is_persistent = 0;
     admit(x);
     return 0;
@@ -250,11 +263,7 @@ void exchanges_abort(struct proxy_loop *loop)
         struct exchange *x = CONTAINER_OF(node, struct exchange, link);
 
         next = node->next;
-        x->req->http1_is_persistent = 0;
-        if (x->call != NULL)
-            upstream_detach(TAKE(x->call));
-        exchange_leave_job(x);
-        if (x->state == EXCHANGE_SENT || x->writing)
+        if (exchange_leave(x))
             continue; /* its write will fail or finish */
         if (x->begun)
             exchange_break_off(x);

@@ -35,14 +35,22 @@ static struct span body_of(const struct exchange *x)
     return x->body.at != NULL ? x->body : span_of(x->req->entity.base, x->req->entity.len);
 }
 
+/* The one header that says who the client is passes only if a trusted proxy has written it. */
+static struct span hidden_field(const struct exchange *x)
+{
+    const char *name = x->setup->settings->trust.certificate_header;
+
+    return name == NULL || x->client->trusted ? SPAN_NONE : span_str(name);
+}
+
 void exchange_forward(struct exchange *x)
 {
     struct upstream_header headers[FORWARD_HEADERS_MAX];
-    struct client *client = client_of(x->req);
     const struct forwarding forwarding = {
         .facts = &x->facts,
-        .peer = client_peer(client),
-        .scheme = client->tls ? SPAN_LIT("https") : SPAN_LIT("http"),
+        .peer = client_peer(x->client),
+        .hidden = hidden_field(x),
+        .scheme = x->client->edge.https ? SPAN_LIT("https") : SPAN_LIT("http"),
         .host = x->facts.host,
         .request_id = span_of(x->id, EXCHANGE_ID_LEN),
         .has_request_id = x->fields.request_id.at != NULL,

@@ -4,6 +4,7 @@
  *   exchange.c           admission: guard, path, route, caller, body
  *   exchange_subject.c   whose the values are
  *   exchange_screen.c    what was not declared and looks as if it should have been
+ *   exchange_limits.c    what it may cost
  *   exchange_store.c     tokenizing, and the vault's writer if something is new
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
@@ -19,6 +20,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "proxy/client.h"
 #include "proxy/coding.h"
 #include "proxy/headers.h"
 #include "proxy/media_type.h"
@@ -47,6 +49,7 @@ struct exchange {
     enum exchange_state state;
     h2o_req_t *req;
     struct proxy_loop *loop;
+    struct client *client;
     struct loop_setup *setup;  /* the configuration it began under */
     h2o_linklist_t link;       /* loop->exchanges */
     h2o_generator_t generator; /* what libh2o calls when it has written */
@@ -60,6 +63,7 @@ struct exchange {
     const struct proxy_route *route; /* NULL: undeclared, passed by default */
     struct route_match match;
     size_t upstream;        /* index */
+    int64_t retry_s;        /* a refusal's: when to come again; 0: nothing is said */
     const uint8_t *actions; /* what the caller sees: enum reveal_action by class id */
     struct buf subject;     /* the identifier, decoded; secret */
     struct tokenize_subject
@@ -125,6 +129,18 @@ enum err exchange_name_person(const struct exchange *x, struct span name,
 bool exchange_tells_one_person(const struct exchange *x, uint16_t class_id);
 /* Look for what would go up in clear though it should not. UNPROCESSABLE, and logged. */
 enum err exchange_screen(const struct exchange *x) MUST_CHECK;
+/* Does the head keep to the limits? Whose it is stands in the client then. */
+enum err exchange_check_head(struct exchange *x) MUST_CHECK;
+/* Is there room for one more request, and has the client, the caller not used up its share? BUSY; LIMIT. */
+enum err exchange_admit_client(struct exchange *x) MUST_CHECK;
+enum err exchange_admit_rate(struct exchange *x, const struct caller *caller) MUST_CHECK;
+/* Bytes that wait with it. */
+size_t exchange_holds(const struct exchange *x);
+/* Let go of vault and upstream. true: all that is left is a write under way. */
+bool exchange_leave(struct exchange *x);
+/* The client has gone: nothing more is done for it. May end the exchange. */
+void exchange_client_gone(struct exchange *x);
+
 /* Tokenize the request; goes on to exchange_forward() now or when the vault is done. */
 void exchange_store(struct exchange *x);
 /* The exchange ends with an operation in the vault's hands. */

@@ -212,6 +212,8 @@ static bool passes_up(struct span name, const struct forwarding *f)
     case HEADER_PLAIN:
         break;
     }
+    if (f->hidden.at != NULL && is(name, f->hidden))
+        return false;
     return !guard_drops(f->facts, name);
 }
 

@@ -46,6 +46,7 @@ struct forwarding {
     struct span peer;       /* the client's address */
     struct span scheme;     /* "http" or "https" */
     struct span host;       /* the Host it asked for */
+    struct span hidden;     /* a field that is not passed on, however it is spelt; lower case */
     struct span request_id; /* ours; used when the client sent none */
     bool has_request_id;    /* it sent one */
     bool reveals;           /* the answer will be read: no codings, ranges, conditions */

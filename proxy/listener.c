@@ -1,73 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listening sockets, one a loop and address (SO_REUSEPORT), and the clients they bring.
- * Runs on: bound on the control thread, used on the loops'. Holds: struct client for each open
- * connection. Not here: what clients say (exchange.c). */
-#include "proxy/proxy_priv.h"
+/* Listening sockets, one a loop and address (SO_REUSEPORT).
+ * Runs on: bound on the control thread, used on the loops'. Holds: the sockets. Not here: who is let in
+ * (client.c). */
+#include "proxy/client.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "proxy/exchange.h"
 
-enum {
-    ACCEPTS_AT_ONCE = 32,     /* other sockets of the loop want their turn too */
-    STALLED_CLIENT_MS = 60000 /* unacknowledged, or with a closed window: gone */
-};
-
-/* ---- clients ---- */
-
-static void on_closed(void *data)
-{
-    struct client *client = data;
-
-    h2o_linklist_unlink(&client->link);
-    client->listener->clients--;
-    free(client);
-}
-
-struct client *client_of(h2o_req_t *req)
-{
-    return req->conn->callbacks->get_socket(req->conn)->on_close.data;
-}
-
-struct span client_peer(struct client *client)
-{
-    struct sockaddr_storage address;
-    char text[NI_MAXHOST];
-    socklen_t len;
-    size_t text_len;
-
-    if (client->peer_len == 0) {
-        len = h2o_socket_getpeername(client->socket, (struct sockaddr *)&address);
-        text_len =
-            len == 0 ? SIZE_MAX : h2o_socket_getnumerichost((struct sockaddr *)&address, len, text);
-        if (text_len > sizeof(client->peer)) /* also SIZE_MAX: it has gone already */
-            return SPAN_LIT("unknown");
-        memcpy(client->peer, text, text_len);
-        client->peer_len = (uint8_t)text_len;
-    }
-    return span_of(client->peer, client->peer_len);
-}
-
-static void take_client(struct proxy_listener *listener, h2o_socket_t *socket)
-{
-    const unsigned stalled_ms = STALLED_CLIENT_MS;
-    struct client *client = mem_alloc(sizeof(*client));
-
-    client->socket = socket;
-    client->listener = listener;
-    listener->clients++;
-    client->tls = listener->accept.ssl_ctx != NULL;
-    h2o_linklist_insert(&listener->loop->clients, &client->link);
-    socket->on_close.cb = on_closed;
-    socket->on_close.data = client;
-    (void)setsockopt(h2o_socket_get_fd(socket), IPPROTO_TCP, TCP_USER_TIMEOUT, &stalled_ms,
-                     sizeof(stalled_ms));
-    h2o_accept(&listener->accept, socket);
-}
+enum { ACCEPTS_AT_ONCE = 32 /* other sockets of the loop want their turn too */ };
 
 /* ---- accepting ---- */
 
@@ -91,7 +34,7 @@ static void on_readable(h2o_socket_t *socket, const char *err)
         h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
 
         if (accepted != NULL) {
-            take_client(listener, accepted);
+            client_arrive(listener, accepted);
             continue;
         }
         /* Out of descriptors: the connection stays in the queue and would wake us for ever. */
@@ -141,7 +84,7 @@ static void stop_listener(struct proxy_listener *listener)
         return;
     /* Who is in the queue has been told that it is connected: serve it. */
     while ((accepted = h2o_evloop_socket_accept(socket)) != NULL)
-        take_client(listener, accepted);
+        client_arrive(listener, accepted);
     h2o_timeout_unlink(&listener->retry);
     h2o_socket_close(socket);
     /* The accept context stays: a TLS handshake may still be using it. */
@@ -207,6 +150,7 @@ void listeners_apply(struct proxy_loop *loop, struct proxy_setup *setup)
             *fd = -1;
         }
         listener->accept.ssl_ctx = settings->listens[i].tls;
+        listener->proxy_protocol = settings->listens[i].proxy_protocol;
         if (is_new)
             h2o_socket_read_start(listener->socket, on_readable);
     }

@@ -4,7 +4,7 @@
  * context, upstream pools, a vault reader. Invariant: a drained loop leaves only when every client
  * is gone and the vault has given every operation back. Not here: sockets that listen
  * (listener.c), requests (exchange.c). */
-#include "proxy/proxy_priv.h"
+#include "proxy/client.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -54,6 +54,7 @@ static enum err set_up(struct proxy_loop *loop)
     h2o_context_init(&loop->context, loop->evloop, &loop->proxy->config);
     h2o_multithread_register_receiver(loop->context.queue, &loop->stored, exchange_on_stored);
     h2o_multithread_register_receiver(loop->context.queue, &loop->orders, on_orders);
+    clients_watch_init(loop);
     setup_hold(loop->proxy->setup);
     loop_take_setup(loop, loop->proxy->setup);
     return ERR_OK;
@@ -92,6 +93,7 @@ static void take_down(struct proxy_loop *loop)
     listeners_free(loop);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->orders);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->stored);
+    clients_watch_done(loop);
     h2o_context_dispose(&loop->context);
     (void)h2o_evloop_run(loop->evloop, 0); /* frees the sockets that were just closed */
     h2o_evloop_destroy(loop->evloop);

@@ -10,6 +10,8 @@
 #include "proxy/headers.h"
 #include "proxy/route.h"
 
+enum { NUMBER_MAX = 24 };
+
 size_t problem_write(const struct problem *problem, char out[PROBLEM_BODY_MAX])
 {
     int status = err_status(problem->error);
@@ -20,6 +22,20 @@ size_t problem_write(const struct problem *problem, char out[PROBLEM_BODY_MAX])
                        (int)problem->request_id.len, problem->request_id.at);
 
     return len < 0 ? 0 : (size_t)len < PROBLEM_BODY_MAX ? (size_t)len : PROBLEM_BODY_MAX - 1;
+}
+
+static void add_retry_after(h2o_mem_pool_t *pool, h2o_headers_t *headers,
+                            const struct problem *problem)
+{
+    int64_t seconds = problem->retry_s == 0 && problem->error == ERR_BUSY ? 1 : problem->retry_s;
+    char *text;
+    int len;
+
+    if (seconds == 0)
+        return;
+    text = h2o_mem_alloc_pool(pool, NUMBER_MAX);
+    len = snprintf(text, NUMBER_MAX, "%lld", (long long)seconds);
+    h2o_add_header(pool, headers, H2O_TOKEN_RETRY_AFTER, NULL, text, (size_t)len);
 }
 
 static void add_fields(h2o_req_t *req, const struct problem *problem)
@@ -40,8 +56,7 @@ static void add_fields(h2o_req_t *req, const struct problem *problem)
     }
     if (problem->error == ERR_UNAUTHORIZED)
         h2o_add_header(pool, headers, H2O_TOKEN_WWW_AUTHENTICATE, NULL, H2O_STRLIT("Lethe-Key"));
-    if (problem->error == ERR_BUSY)
-        h2o_add_header(pool, headers, H2O_TOKEN_RETRY_AFTER, NULL, H2O_STRLIT("1"));
+    add_retry_after(pool, headers, problem);
 }
 
 void problem_send(h2o_req_t *req, const struct problem *problem)

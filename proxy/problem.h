@@ -15,6 +15,7 @@ struct problem {
     enum err error;
     struct span request_id; /* letters and digits */
     uint32_t allowed;       /* with ERR_METHOD: for Allow */
+    int64_t retry_s;        /* 0: for BUSY one second, for others nothing is said */
     bool close;             /* where the next request starts is in doubt */
 };
 

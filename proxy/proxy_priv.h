@@ -94,6 +94,7 @@ struct proxy_listener {
     h2o_socket_t *socket; /* NULL: closed */
     h2o_accept_ctx_t accept;
     h2o_timeout_entry_t retry; /* when no file descriptor is left */
+    bool proxy_protocol;
     size_t clients;
     h2o_linklist_t link; /* loop->listeners */
 };
@@ -121,17 +122,11 @@ struct proxy_loop {
     h2o_linklist_t listeners;    /* struct proxy_listener */
     h2o_linklist_t clients;      /* struct client */
     h2o_linklist_t exchanges;    /* struct exchange */
-};
-
-/* One accepted connection; freed when its socket is closed. */
-struct client {
-    h2o_linklist_t link;
-    h2o_socket_t *socket;
-    struct proxy_listener *listener;
-    bool tls;
-    bool leaving; /* its listening point is gone: no further request after this one */
-    uint8_t peer_len;
-    char peer[46]; /* the address, once it was asked for */
+    size_t serving;              /* exchanges */
+    h2o_timeout_t watch_timeout;
+    h2o_timeout_entry_t watch; /* of clients (client_watch.c) */
+    size_t turned_away;        /* clients, since that was last logged */
+    size_t cut;                /* the same, for being slow */
 };
 
 struct proxy {
@@ -141,6 +136,8 @@ struct proxy {
     proxy_released_fn released;
     void *released_context;
     h2o_globalconf_t config;
+    struct meters *meters;      /* of clients and callers */
+    _Atomic size_t connections; /* open ones of clients */
     struct proxy_loop *loops;
     size_t loop_count;
     char **addresses;
@@ -164,6 +161,8 @@ static inline struct proxy_loop *loop_of(h2o_req_t *req)
 void *loop_main(void *loop);
 /* Free what a recycling allocator of this thread holds. */
 void loop_free_recycled(h2o_mem_recycle_t *allocator);
+/* Raise RLIMIT_NOFILE as far as the settings need and the hard limit lets; warn when that is less. */
+void descriptors_raise(const struct proxy_settings *settings);
 /* Make a loop listen on the points of a setup and no others: sockets of points that stay stay, with
  * the setup's TLS; clients of those that went may end what they have begun. Loop thread. */
 void listeners_apply(struct proxy_loop *loop, struct proxy_setup *setup);
@@ -171,6 +170,3 @@ void listeners_apply(struct proxy_loop *loop, struct proxy_setup *setup);
 void listeners_stop(struct proxy_loop *loop);
 /* Free what listeners_stop() left: no client is there any more. */
 void listeners_free(struct proxy_loop *loop);
-/* The client of a request, and the text of its address. */
-struct client *client_of(h2o_req_t *req);
-struct span client_peer(struct client *client);

@@ -13,9 +13,12 @@
 #include "proxy/exchange.h"
 #include "base/http_overrides.h"
 
-enum { REQUEST_MS = 30000 /* from the first byte awaited to the last of the body */ };
+enum {
+    NO_TIMER_MS = INT32_MAX, /* client_watch.c has better ones than libh2o */
+    METERS = 65536           /* clients and callers known at once, beside the connected ones */
+};
 
-static void configure(h2o_globalconf_t *config)
+static void configure(h2o_globalconf_t *config, const struct limit_settings *limits)
 {
     h2o_hostconf_t *host;
     h2o_handler_t *handler;
@@ -26,7 +29,8 @@ static void configure(h2o_globalconf_t *config)
     h2o_config_init(config);
     config->server_name = h2o_iovec_init(NULL, 0);
     config->max_request_entity_size = LIMIT_REQUEST_BODY_MAX;
-    config->http1.req_timeout = REQUEST_MS;
+    config->http1.req_timeout = NO_TIMER_MS;
+    config->handshake_timeout = (uint64_t)limits->head_ms;
     config->http1.upgrade_to_http2 = 0;
     host = h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     host->http2.push_preload = 0;
@@ -100,7 +104,8 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
         loop->index = i;
         (void)pthread_mutex_init(&loop->storing, NULL);
     }
-    configure(&proxy->config);
+    configure(&proxy->config, &settings->limits);
+    proxy->meters = meters_new(METERS + (size_t)settings->limits.connections);
     return proxy;
 }
 
@@ -114,6 +119,7 @@ static void proxy_free(struct proxy *proxy)
         free(proxy->addresses[i]);
     free(proxy->addresses);
     h2o_config_dispose(&proxy->config);
+    meters_free(&proxy->meters);
     (void)pthread_cond_destroy(&proxy->changed);
     (void)pthread_mutex_destroy(&proxy->lock);
     free(proxy);
@@ -125,6 +131,7 @@ enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
     struct proxy *proxy = proxy_new(settings, vault);
     enum err e = setup_new(proxy, settings, NULL, &proxy->setup, msg);
 
+    descriptors_raise(settings);
     if (e == ERR_OK)
         e = start_threads(proxy, msg);
     if (e != ERR_OK) {

@@ -79,10 +79,11 @@ enum err settings_domain(struct conf_node node, const char *name,
 
 /* ---- listen ---- */
 
-static enum err read_listen(struct conf_node node, struct listen_def *def, struct errmsg *msg)
+static enum err read_listen(struct conf_node node, const struct proxy_settings *settings,
+                            struct listen_def *def, struct errmsg *msg)
 {
-    static const char *const keys[] = {"address", "tls", NULL};
-    struct conf_node tls = conf_get(node, "tls");
+    static const char *const keys[] = {"address", "tls", "proxy_protocol", NULL};
+    struct conf_node tls = conf_get(node, "tls"), proxied = conf_get(node, "proxy_protocol");
     const char *address = NULL;
     enum err e = conf_only(node, keys, msg);
 
@@ -94,6 +95,11 @@ static enum err read_listen(struct conf_node node, struct listen_def *def, struc
         return conf_fail(conf_get(node, "address"), msg,
                          "an address is HOST:PORT or [IPV6]:PORT; port 0 takes any free one");
     def->address = mem_strdup(address);
+    e = conf_bool(proxied, &def->proxy_protocol, msg);
+    if (e != ERR_OK)
+        return e;
+    if (def->proxy_protocol && settings->trust.count == 0)
+        return conf_fail(proxied, msg, "`proxy_protocol` needs `trusted_proxies`");
     return conf_has(tls) ? http_tls_read(tls, &def->tls, msg) : ERR_OK;
 }
 
@@ -113,7 +119,7 @@ enum err settings_read_listens(struct conf_node root, struct proxy_settings *set
     settings->listens = mem_alloc(count * sizeof(*settings->listens));
     for (size_t i = 0; i < count; i++) {
         settings->listen_count = i + 1;
-        e = read_listen(conf_at(list, i), &settings->listens[i], msg);
+        e = read_listen(conf_at(list, i), settings, &settings->listens[i], msg);
         if (e != ERR_OK)
             return e;
     }
@@ -179,7 +185,11 @@ enum err proxy_settings_read(struct conf_node root, const struct classes *classe
 
     settings->classes = classes;
     settings->domains = domains;
-    e = settings_read_listens(root, settings, msg);
+    e = settings_read_limits(root, settings, msg);
+    if (e == ERR_OK)
+        e = settings_read_edge(root, settings, msg);
+    if (e == ERR_OK)
+        e = settings_read_listens(root, settings, msg);
     if (e == ERR_OK)
         e = read_threads(root, settings, msg);
     if (e == ERR_OK)
@@ -205,5 +215,6 @@ void proxy_settings_free(struct proxy_settings **settingsp)
     settings_free_callers(settings);
     settings_free_upstreams(settings);
     settings_free_listens(settings);
+    settings_free_edge(settings);
     free(settings);
 }

@@ -9,6 +9,8 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "proxy/caller.h"
+#include "proxy/edge.h"
+#include "proxy/limit_settings.h"
 #include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/route.h"
@@ -28,6 +30,7 @@ struct listen_def {
     char *host;             /* without brackets */
     char *port;             /* digits */
     struct ssl_ctx_st *tls; /* NULL: plain */
+    bool proxy_protocol;    /* a trusted proxy says first whom it brings */
 };
 
 struct upstream_def {
@@ -77,10 +80,17 @@ struct proxy_settings {
     struct routes *routes; /* ids are indices into route_defs */
     bool pass_undeclared;
     size_t default_upstream; /* with pass_undeclared */
+    struct limit_settings limits;
+    struct edge_trust trust;
 };
 
 /* Each reads one section into the settings; what was read before an error stays there and is freed
  * with them. CONFIG with FILE:LINE:COLUMN. */
+enum err settings_read_limits(struct conf_node root, struct proxy_settings *settings,
+                              struct errmsg *msg) MUST_CHECK;
+enum err settings_read_edge(struct conf_node root, struct proxy_settings *settings,
+                            struct errmsg *msg) MUST_CHECK;
+/* After the edge, which may be needed. */
 enum err settings_read_listens(struct conf_node root, struct proxy_settings *settings,
                                struct errmsg *msg) MUST_CHECK;
 enum err settings_read_upstreams(struct conf_node root, struct proxy_settings *settings,
@@ -90,6 +100,7 @@ enum err settings_read_callers(struct conf_node root, struct proxy_settings *set
 /* After the upstreams, to which routes refer. */
 enum err settings_read_routes(struct conf_node root, struct proxy_settings *settings,
                               struct errmsg *msg) MUST_CHECK;
+void settings_free_edge(struct proxy_settings *settings);
 void settings_free_listens(struct proxy_settings *settings);
 void settings_free_upstreams(struct proxy_settings *settings);
 void settings_free_callers(struct proxy_settings *settings);

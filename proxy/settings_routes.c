@@ -189,7 +189,7 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
                                        "request", "response", "host",       "body_max",
                                        "domain",  "binding",  "near_names", NULL};
     struct route_def *route = &settings->route_defs[index];
-    int64_t body_max = LIMIT_REQUEST_BODY_MAX;
+    int64_t body_max = settings->limits.body;
     struct conf_node upstream, domain = conf_get(entry, "domain");
     const char *path = NULL, *domain_name = DOMAIN_DEFAULT_NAME;
     enum err e = conf_only(entry, keys, msg);
@@ -221,7 +221,7 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
     if (e == ERR_OK)
         e = read_near_names(conf_get(entry, "near_names"), route, msg);
     if (e == ERR_OK)
-        e = conf_int(conf_get(entry, "body_max"), 0, LIMIT_REQUEST_BODY_MAX, &body_max, msg);
+        e = conf_int(conf_get(entry, "body_max"), 0, settings->limits.body, &body_max, msg);
     route->body_max = (size_t)body_max;
     return e;
 }
