@@ -66,9 +66,8 @@ static enum err open_store(const char *where, struct vault **ret, struct errmsg 
 static enum err store(struct vault *v, const char *subject, const char *value,
                       struct token_text *ret)
 {
-    struct vault_item item = {.class_id = vault_class_id(v, &defs[0]),
-                              .kind = VALUE_STRING,
-                              .value = span_str(value)};
+    struct vault_item item = {
+        .class_id = vault_class_id(v, &defs[0]), .kind = VALUE_STRING, .value = span_str(value)};
     struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE},
                                 .domain = VAULT_DOMAIN_DEFAULT,
                                 .names = {span_str(subject)},

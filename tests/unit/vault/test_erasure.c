@@ -316,6 +316,71 @@ Test(erasure, nothing_that_a_reader_remembers_stays)
 
 /* ---- sweeping and closing ---- */
 
+/* ---- tokenizing while erasing ---- */
+
+struct racer {
+    pthread_barrier_t start;
+    unsigned rounds;
+    struct token_text token; /* what the last round stored */
+};
+
+static void spin(uint32_t below)
+{
+    uint32_t n;
+
+    secret_random(&n, sizeof(n));
+    n %= below;
+    for (volatile uint32_t i = 0; i < n; i++)
+        ;
+}
+
+static void *store_each_round(void *context)
+{
+    struct racer *racer = context;
+
+    for (unsigned i = 0; i < racer->rounds; i++) {
+        (void)pthread_barrier_wait(&racer->start);
+        spin(60000);
+        racer->token = store(f.note, "ada", "new");
+        (void)pthread_barrier_wait(&racer->start);
+    }
+    return NULL;
+}
+
+Test(erasure, e44_of_a_thousand_races_with_tokenizing_none_leaves_anything_half, .timeout = 120)
+{
+    struct racer racer = {.rounds = 1000};
+    unsigned before = 0, after = 0;
+    pthread_t thread;
+
+    cr_assert_eq(pthread_barrier_init(&racer.start, NULL, 2), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, store_each_round, &racer), 0);
+    for (unsigned i = 0; i < racer.rounds; i++) {
+        const struct token_text old = store(f.note, "ada", "old");
+        struct vault_erasure erasure;
+        uint64_t slot = 0;
+        bool lives;
+
+        (void)pthread_barrier_wait(&racer.start);
+        spin(60000);
+        cr_assert_eq(fixture_erase(&f, "ada", &erasure), ERR_OK);
+        (void)pthread_barrier_wait(&racer.start);
+        cr_assert_not(fixture_reveals(&f, &old, "old"), "round %u", i);
+        cr_assert(slot_is_zero(erasure.slot));
+        /* Stored before, and gone with the others; or after, and somebody new's. */
+        lives = fixture_reveals(&f, &racer.token, "new");
+        cr_assert_eq(fixture_subject(&f, "ada", &slot), lives ? ERR_OK : ERR_NOT_FOUND, "round %u",
+                     i);
+        cr_assert_neq(slot, erasure.slot);
+        *(lives ? &after : &before) += 1;
+        vault_erasure_done(&erasure);
+    }
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_assert_gt(before, 20, "the race was one-sided: %u before, %u after", before, after);
+    cr_assert_gt(after, 20, "the race was one-sided: %u before, %u after", before, after);
+    (void)pthread_barrier_destroy(&racer.start);
+}
+
 Test(erasure, the_sweep_takes_every_row_in_bounded_batches)
 {
     struct vault_erasure erasure = {0};
