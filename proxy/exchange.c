@@ -84,7 +84,8 @@ static bool is_bodiless(struct span method)
 /* The input buffer holds the request; libh2o would hold it longer than it is needed. */
 static void wipe_entity(struct exchange *x)
 {
-    if (x->kind != BODY_NONE && x->req->entity.len > 0) /* it may stand in libh2o's buffer */
+    if (x->media.kind != MEDIA_OTHER &&
+        x->req->entity.len > 0) /* it may stand in libh2o's buffer */
         secret_wipe(x->req->entity.base, x->req->entity.len);
 }
 
@@ -117,7 +118,7 @@ static enum err admit_body(struct exchange *x)
         return ERR_TOO_LARGE;
     if (x->route == NULL || !places_have_body(x->route->request))
         return len > 0 && is_bodiless(x->facts.method) ? ERR_INVALID : ERR_OK;
-    e = places_body_kind(x->route->request, x->fields.content_type, &x->kind);
+    e = places_judge_body(x->route->request, x->fields.content_type, &x->media);
     return e == ERR_OK ? undo_coding(x) : e;
 }
 

@@ -75,24 +75,24 @@ struct exchange {
     struct buf
         decoded; /* the body without its coding, which the request's entity is then; secret */
     bool was_coded;
-    enum body_kind kind; /* of the body that is read */
-    struct parts parts;  /* of the request: where declared values stand */
-    struct buf *written; /* by part: with tokens in place; secret */
-    struct buf target;   /* a path with tokens in place */
+    struct media_type media; /* of the body; MEDIA_OTHER: it is not read */
+    struct parts parts;      /* of the request: where declared values stand */
+    struct buf *written;     /* by part: with tokens in place; secret */
+    struct buf target;       /* a path with tokens in place */
     struct tokenize *tokenize;
     struct store_job *job; /* in the writer's hands */
     struct span body;      /* at is NULL: as it came */
     struct upstream_call *call;
 
     /* What comes back. */
-    bool reveals;               /* fields of the answer are declared */
-    struct decoder *decoder;    /* of a coded answer */
-    enum body_kind answer_kind; /* BODY_NONE: its body holds none that can be read */
-    bool shown;                 /* `answer` is the answer */
-    int64_t whole_len;          /* of the body that is collected; -1: not known */
-    struct buf collected;       /* secret */
-    struct buf answer;          /* as the caller may see it; secret */
-    h2o_buffer_t *arriving;     /* pass-through: filled while `leaving` is written */
+    bool reveals;                   /* fields of the answer are declared */
+    struct decoder *decoder;        /* of a coded answer */
+    struct media_type answer_media; /* MEDIA_OTHER: its body holds none that can be read */
+    bool shown;                     /* `answer` is the answer */
+    int64_t whole_len;              /* of the body that is collected; -1: not known */
+    struct buf collected;           /* secret */
+    struct buf answer;              /* as the caller may see it; secret */
+    h2o_buffer_t *arriving;         /* pass-through: filled while `leaving` is written */
     h2o_doublebuffer_t leaving;
     h2o_timeout_entry_t flush; /* at the end of this turn of the loop */
     char chunk[24];
@@ -149,9 +149,10 @@ void exchange_leave_job(struct exchange *x);
 void exchange_forward(struct exchange *x);
 /* The calls of an upstream's answer; context is the exchange. */
 extern const struct upstream_events exchange_answer_events;
-/* What an answer's body is, as far as fields are declared in such bodies, and how it is coded. */
-enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head,
-                                    enum coding *ret_coding);
+/* What an answer's body is (x->answer_media), as far as fields are declared in such bodies, and how it is
+ * coded. */
+void exchange_judge_answer(struct exchange *x, const struct upstream_head *head,
+                           enum coding *ret_coding);
 /* Show the answer's header fields, which stand in the response already, as the caller may see them. Before
  * the response begins. */
 enum err exchange_show_headers(struct exchange *x) MUST_CHECK;

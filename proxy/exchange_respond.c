@@ -203,9 +203,9 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
 
     /* What is of another kind than declared can hold no declared field. An error page may be that, an
      * answer may not (an empty one is found out by its first byte). */
-    x->answer_kind = exchange_answer_kind(x, head, &coding);
+    exchange_judge_answer(x, head, &coding);
     if (x->reveals && head->has_body && places_have_body(x->route->response) &&
-        (success || x->answer_kind != BODY_NONE))
+        (success || x->answer_media.kind != MEDIA_OTHER))
         exchange_collect_head(x, head, coding);
     else
         pass_head(x, head);

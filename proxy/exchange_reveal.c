@@ -9,19 +9,17 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-enum body_kind exchange_answer_kind(const struct exchange *x, const struct upstream_head *head,
-                                    enum coding *ret_coding)
+void exchange_judge_answer(struct exchange *x, const struct upstream_head *head,
+                           enum coding *ret_coding)
 {
     bool several_types, several_codings;
     struct span type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
     struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
-    enum body_kind kind = BODY_NONE;
 
     if (!x->reveals || several_types || several_codings ||
         coding_read(coding, ret_coding) != ERR_OK ||
-        places_body_kind(x->route->response, type, &kind) != ERR_OK)
-        return BODY_NONE;
-    return kind;
+        places_judge_body(x->route->response, type, &x->answer_media) != ERR_OK)
+        x->answer_media = (struct media_type){.kind = MEDIA_OTHER};
 }
 
 /* ---- whose values ---- */
@@ -185,7 +183,7 @@ static enum err show(struct exchange *x, struct span document)
 {
     struct part body = {.text = document};
     enum err e =
-        blame_upstream(places_read_body(x->route->response, x->answer_kind, document, &body));
+        blame_upstream(places_read_body(x->route->response, &x->answer_media, document, &body));
 
     if (e == ERR_OK)
         e = show_with(x, &body);
@@ -210,7 +208,7 @@ void exchange_collect_head(struct exchange *x, const struct upstream_head *head,
 /* Most answers come in one piece, and need not be copied to be read. */
 static enum err take(struct exchange *x, struct span bytes)
 {
-    if (x->answer_kind == BODY_NONE)
+    if (x->answer_media.kind == MEDIA_OTHER)
         return ERR_UPSTREAM;
     if (x->decoder != NULL)
         return decoder_feed(x->decoder, bytes, &x->collected) == ERR_OK ? ERR_OK : ERR_UPSTREAM;

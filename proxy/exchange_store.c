@@ -87,6 +87,8 @@ static enum err put_back(struct exchange *x, size_t number)
 
     switch (origin->place) {
     case PLACE_JSON:
+    case PLACE_FORM:
+    case PLACE_PART:
         x->body = buf_span(written);
         secret_wipe(x->req->entity.base, x->req->entity.len);
         return ERR_OK;
@@ -100,6 +102,7 @@ static enum err put_back(struct exchange *x, size_t number)
         secret_wipe(header->value.base, header->value.len);
         header->value = h2o_iovec_init(written->bytes, written->len);
         return ERR_OK;
+    case PLACE_FILENAME: /* in PLACE_PART */
     case PLACE_COUNT:
         break;
     }
@@ -138,7 +141,7 @@ static void go_on(struct exchange *x, enum err e)
 static enum err read_parts(struct exchange *x)
 {
     const struct request_text text = {
-        .kind = x->kind,
+        .media = x->media,
         .body = span_of(x->req->entity.base, x->req->entity.len),
         .path = x->path.path,
         .match = &x->match,
@@ -153,7 +156,7 @@ static enum err read_parts(struct exchange *x)
     for (size_t i = 0; i < x->parts.count; i++)
         buf_init_secret(&x->written[i], LIMIT_REQUEST_BODY_MAX * 2);
     e = exchange_screen(x);
-    if (e != ERR_OK || x->kind == BODY_NONE)
+    if (e != ERR_OK || x->media.kind == MEDIA_OTHER)
         return e;
     return exchange_find_people(x, &x->parts.at[0]);
 }

@@ -29,6 +29,24 @@ static enum err subject_of_query(struct exchange *x)
     return e;
 }
 
+/* A body of another kind does not name it. */
+static enum err subject_of_body(struct exchange *x)
+{
+    const struct span body = span_of(x->req->entity.base, x->req->entity.len);
+    struct media_type media;
+    struct part part = {.text = body};
+    enum err e;
+
+    if (body.len == 0 ||
+        places_judge_body(x->route->subject, x->fields.content_type, &media) != ERR_OK)
+        return ERR_NOT_FOUND;
+    e = places_read_body(x->route->subject, &media, body, &part);
+    if (e == ERR_OK)
+        e = part_pick(&part, &x->subject);
+    parts_done(&part, 1);
+    return e;
+}
+
 static enum err read_subject(struct exchange *x)
 {
     const struct route_def *def = x->route->def;
@@ -43,11 +61,8 @@ static enum err read_subject(struct exchange *x)
     case SUBJECT_HEADER:
         e = headers_find(&x->req->headers, span_str(def->subject), &value);
         return e == ERR_OK ? buf_append_span(&x->subject, value) : e;
-    case SUBJECT_JSON:
-        if (x->req->entity.len == 0)
-            return ERR_NOT_FOUND;
-        return json_pick(x->route->subject, span_of(x->req->entity.base, x->req->entity.len),
-                         &x->subject);
+    case SUBJECT_BODY:
+        return subject_of_body(x);
     case SUBJECT_NONE:
     case SUBJECT_ELEMENT:
         break;

@@ -44,3 +44,6 @@ void parts_done(struct part *parts, size_t count);
 size_t parts_count_hits(const struct part *parts, size_t count);
 /* What hit_read() copies at most, in all. */
 size_t parts_count_bytes(const struct part *parts, size_t count);
+/* The only value of a part, decoded and appended to out (a secret buf): a route's subject. NOT_FOUND: there
+ * is none; UNPROCESSABLE: several. */
+enum err part_pick(const struct part *part, struct buf *out) MUST_CHECK;

@@ -10,20 +10,23 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "proxy/form_reader.h"
 #include "proxy/headers.h"
 #include "proxy/json_reader.h"
-#include "proxy/media_type.h"
-#include "proxy/path.h"
+#include "proxy/multipart_reader.h"
+#include "proxy/named_fields.h"
 
 enum { HEADERS_EACH = 4 }; /* header fields of one declared name */
 
-/* The declarations of one place, in their order: a hit's field is an index into them. */
+/* The declarations that one reader looks for, in their order: a hit's field is an index into them. */
 struct place_set {
     size_t count;
+    struct named_fields *named; /* of the readers that go by names */
     struct span *names;
     uint16_t *class_ids; /* 0: any */
     struct field_rule *rules;
     size_t *params; /* PLACE_SEGMENT: which parameter of the path */
+    const struct field_decl **decls;
 };
 
 struct places {
@@ -40,6 +43,7 @@ static void set_init(struct place_set *set, size_t count)
     set->class_ids = mem_alloc((count + 1) * sizeof(*set->class_ids));
     set->rules = mem_alloc((count + 1) * sizeof(*set->rules));
     set->params = mem_alloc((count + 1) * sizeof(*set->params));
+    set->decls = mem_alloc((count + 1) * sizeof(*set->decls));
 }
 
 static void set_done(struct place_set *set)
@@ -48,6 +52,8 @@ static void set_done(struct place_set *set)
     free(set->class_ids);
     free(set->rules);
     free(set->params);
+    free(set->decls);
+    named_fields_free(&set->named);
 }
 
 static struct span text_of(const char *text)
@@ -55,11 +61,19 @@ static struct span text_of(const char *text)
     return text == NULL ? SPAN_NONE : span_str(text);
 }
 
-static enum err add(struct place_set *set, const struct field_decl *decl, struct span template,
+/* Files and fields of a multipart body are found by one reader. */
+static enum place reader_of(enum place place)
+{
+    return place == PLACE_FILENAME ? PLACE_PART : place;
+}
+
+static enum err add(struct places *places, const struct field_decl *decl, struct span template,
                     const struct vault *vault, struct errmsg *msg)
 {
+    struct place_set *set = &places->sets[reader_of(decl->place)];
     const size_t at = set->count++;
 
+    set->decls[at] = decl;
     set->names[at] = span_str(decl->name);
     set->rules[at] = (struct field_rule){
         .mode = decl->mode, .gone = decl->gone, .gone_text = text_of(decl->gone_text)};
@@ -78,24 +92,41 @@ static enum err compile_json(struct places *places, const struct places_def *def
 {
     const struct place_set *set = &places->sets[PLACE_JSON];
     AUTO(mem_free) struct field_def *defs = mem_alloc((set->count + 1) * sizeof(*defs));
-    size_t at = 0;
     enum err e;
 
     if (set->count == 0)
         return ERR_OK;
-    for (size_t i = 0; i < def->count; i++) {
-        const struct field_decl *decl = &def->decls[i];
-
-        if (decl->place != PLACE_JSON)
-            continue;
-        defs[at] = (struct field_def){.path = decl->name,
-                                      .class_id = set->class_ids[at],
-                                      .deep = decl->deep,
-                                      .subject = def->element};
-        at++;
-    }
-    e = fields_new(defs, at, &places->json, msg);
+    for (size_t i = 0; i < set->count; i++)
+        defs[i] = (struct field_def){.path = set->decls[i]->name,
+                                     .class_id = set->class_ids[i],
+                                     .deep = set->decls[i]->deep,
+                                     .subject = def->element};
+    e = fields_new(defs, set->count, &places->json, msg);
     return e == ERR_OK && def->watch ? fields_watch_names(places->json) : e;
+}
+
+static enum err compile_named(struct place_set *set, struct errmsg *msg)
+{
+    AUTO(mem_free) struct named_def *defs = mem_alloc((set->count + 1) * sizeof(*defs));
+
+    if (set->count == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < set->count; i++)
+        defs[i] = (struct named_def){.name = set->decls[i]->name,
+                                     .class_id = set->class_ids[i],
+                                     .many = set->decls[i]->many,
+                                     .file = set->decls[i]->place == PLACE_FILENAME};
+    return named_fields_new(defs, set->count, &set->named, msg);
+}
+
+static enum err compile(struct places *places, const struct places_def *def, struct errmsg *msg)
+{
+    static const enum place by_name[] = {PLACE_FORM, PLACE_PART, PLACE_QUERY};
+    enum err e = compile_json(places, def, msg);
+
+    for (size_t i = 0; e == ERR_OK && i < COUNT_OF(by_name); i++)
+        e = compile_named(&places->sets[by_name[i]], msg);
+    return e;
 }
 
 enum err places_new(const struct places_def *def, const struct vault *vault,
@@ -110,9 +141,9 @@ enum err places_new(const struct places_def *def, const struct vault *vault,
     for (size_t i = 0; i < PLACE_COUNT; i++)
         set_init(&places->sets[i], def->count);
     for (size_t i = 0; e == ERR_OK && i < def->count; i++)
-        e = add(&places->sets[def->decls[i].place], &def->decls[i], def->template, vault, msg);
+        e = add(places, &def->decls[i], def->template, vault, msg);
     if (e == ERR_OK)
-        e = compile_json(places, def, msg);
+        e = compile(places, def, msg);
     /* One for a body, a query and a path each. */
     places->parts_max = 3 + HEADERS_EACH * places->sets[PLACE_HEADER].count;
     if (e == ERR_OK)
@@ -140,7 +171,8 @@ struct span places_field_name(const struct places *places, enum place place, uin
 
 bool places_have_body(const struct places *places)
 {
-    return places != NULL && places->json != NULL;
+    return places != NULL && (places->json != NULL || places->sets[PLACE_FORM].count > 0 ||
+                              places->sets[PLACE_PART].count > 0);
 }
 
 bool places_have_headers(const struct places *places)
@@ -150,32 +182,68 @@ bool places_have_headers(const struct places *places)
 
 /* ---- bodies ---- */
 
-enum err places_body_kind(const struct places *places, struct span content_type,
-                          enum body_kind *ret)
+/* Whose declarations say what is read in a body of this kind; PLACE_COUNT: nobody's. */
+static enum place reader_of_media(enum media_kind kind)
 {
-    if (content_type.at == NULL)
-        return ERR_UNSUPPORTED;
-    if (places->json != NULL && media_type_is_json(content_type)) {
-        *ret = BODY_JSON;
-        return ERR_OK;
+    switch (kind) {
+    case MEDIA_JSON:
+    case MEDIA_LINES:
+        return PLACE_JSON;
+    case MEDIA_FORM:
+        return PLACE_FORM;
+    case MEDIA_MULTIPART:
+        return PLACE_PART;
+    case MEDIA_XML:
+    case MEDIA_EVENTS:
+    case MEDIA_TEXT:
+    case MEDIA_OTHER:
+        break;
     }
-    return ERR_UNSUPPORTED;
+    return PLACE_COUNT;
 }
 
-enum err places_read_body(const struct places *places, enum body_kind kind, struct span body,
-                          struct part *ret)
+enum err places_judge_body(const struct places *places, struct span content_type,
+                           struct media_type *ret)
 {
-    struct part part = {.text = body};
-    enum err e = ERR_INTERNAL;
+    struct media_type media;
+    enum place reader;
 
-    switch (kind) {
-    case BODY_JSON:
-        part.rules = places->sets[PLACE_JSON].rules;
-        e = json_read(places->json, body, &part.hits);
-        break;
-    case BODY_NONE:
+    if (content_type.at == NULL || !media_type_read(content_type, &media))
+        return ERR_UNSUPPORTED;
+    reader = reader_of_media(media.kind);
+    if (reader == PLACE_COUNT || places->sets[reader].count == 0)
+        return ERR_UNSUPPORTED;
+    *ret = media;
+    return ERR_OK;
+}
+
+static enum err read_body(const struct places *places, const struct media_type *media,
+                          struct span body, struct hits *ret)
+{
+    switch (media->kind) {
+    case MEDIA_JSON:
+        return json_read(places->json, body, ret);
+    case MEDIA_LINES:
+        return json_lines_read(places->json, body, ret);
+    case MEDIA_FORM:
+        return form_read(places->sets[PLACE_FORM].named, body, ret);
+    case MEDIA_MULTIPART:
+        return multipart_read(places->sets[PLACE_PART].named, media->boundary, body, ret);
+    case MEDIA_XML:
+    case MEDIA_EVENTS:
+    case MEDIA_TEXT:
+    case MEDIA_OTHER:
         break;
     }
+    return ERR_INTERNAL;
+}
+
+enum err places_read_body(const struct places *places, const struct media_type *media,
+                          struct span body, struct part *ret)
+{
+    struct part part = {.text = body, .rules = places->sets[reader_of_media(media->kind)].rules};
+    enum err e = read_body(places, media, body, &part.hits);
+
     if (e == ERR_OK)
         *ret = part;
     return e;
@@ -194,37 +262,13 @@ static struct part *add_part(const struct places *places, struct parts *parts, e
     return part;
 }
 
-struct query_walk {
-    const struct place_set *set;
-    struct hits *hits;
-};
-
-static enum err find_in_query(const struct query_item *item, void *context)
-{
-    struct query_walk *walk = context;
-    struct hit hit = {.start = item->value_start,
-                      .end = item->value_end,
-                      .kind = VALUE_STRING,
-                      .coding = HIT_FORM,
-                      .escaped = true};
-
-    while (hit.field < walk->set->count && !span_equal(walk->set->names[hit.field], item->name))
-        hit.field++;
-    if (hit.field == walk->set->count || item->value.len == 0)
-        return ERR_OK;
-    hit.class_id = walk->set->class_ids[hit.field];
-    return hits_add(walk->hits, &hit);
-}
-
 static enum err read_query(const struct places *places, struct span query, struct parts *parts)
 {
-    struct query_walk walk = {.set = &places->sets[PLACE_QUERY]};
-    AUTO(buf_done) struct buf scratch = {.max = query.len + 1, .secret = true};
+    const struct place_set *set = &places->sets[PLACE_QUERY];
 
-    if (walk.set->count == 0 || query.at == NULL)
+    if (set->count == 0 || query.at == NULL)
         return ERR_OK;
-    walk.hits = &add_part(places, parts, PLACE_QUERY, 0, query)->hits;
-    return query_each(query, &scratch, find_in_query, &walk);
+    return form_read(set->named, query, &add_part(places, parts, PLACE_QUERY, 0, query)->hits);
 }
 
 /* Parameters stand in the path in their order; hits must, too. */
@@ -298,9 +342,10 @@ enum err places_read_request(const struct places *places, const struct request_t
     enum err e = ERR_OK;
 
     parts_init(places, &parts, pool);
-    if (text->kind != BODY_NONE)
-        e = places_read_body(places, text->kind, text->body,
-                             add_part(places, &parts, PLACE_JSON, 0, text->body));
+    if (text->media.kind != MEDIA_OTHER)
+        e = places_read_body(
+            places, &text->media, text->body,
+            add_part(places, &parts, reader_of_media(text->media.kind), 0, text->body));
     if (e == ERR_OK)
         e = read_query(places, text->query, &parts);
     if (e == ERR_OK)

@@ -10,24 +10,30 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "proxy/media_type.h"
 #include "proxy/part.h"
 #include "proxy/route.h"
 #include "vault/vault.h"
 
+/* Where a field stands, by what: the first four in bodies. */
 enum place {
-    PLACE_JSON,    /* a JSON body, by JSONPath */
-    PLACE_QUERY,   /* the query of the target, by parameter name */
-    PLACE_SEGMENT, /* a parameter of the route's path */
-    PLACE_HEADER,  /* a header field, all of its value */
+    PLACE_JSON,     /* a JSON body, or a line of one; by JSONPath */
+    PLACE_FORM,     /* an application/x-www-form-urlencoded body; by name */
+    PLACE_PART,     /* the content of a part of a multipart/form-data body; by the part's name */
+    PLACE_FILENAME, /* the file name of such a part */
+    PLACE_QUERY,    /* the query of the target; by the parameter's name */
+    PLACE_SEGMENT,  /* a parameter of the route's path */
+    PLACE_HEADER,   /* a header field, all of its value; by its name, in lower case */
     PLACE_COUNT
 };
 
 /* A declared field. */
 struct field_decl {
     enum place place;
-    char *name; /* a JSONPath, a parameter's or header's (lower case) name, as the place has it */
+    char *name;                    /* as the place has it */
     const struct class_def *class; /* NULL: any, with FIELD_SCAN */
-    bool deep;
+    bool deep;                     /* PLACE_JSON */
+    bool many;                     /* by name: it may come several times */
     enum field_mode mode;
     enum field_gone gone;
     char *gone_text;
@@ -71,17 +77,14 @@ struct parts {
     size_t count;
 };
 
-/* How a body's kind is told. */
-enum body_kind { BODY_NONE, BODY_JSON };
-
-/* What a body with this Content-Type is, if anything is declared in such bodies. UNSUPPORTED: nothing
- * is, or it is not told, or told twice. */
-enum err places_body_kind(const struct places *places, struct span content_type,
-                          enum body_kind *ret) MUST_CHECK;
+/* What a body with this Content-Type (at is NULL: none came) is, if something is declared in such bodies.
+ * Borrowed from the text. UNSUPPORTED: nothing is, or it is not told, or not well. */
+enum err places_judge_body(const struct places *places, struct span content_type,
+                           struct media_type *ret) MUST_CHECK;
 
 /* A request, as far as it may hold declared values. */
 struct request_text {
-    enum body_kind kind; /* BODY_NONE: the body is not read */
+    struct media_type media; /* MEDIA_OTHER: the body is not read */
     struct span body;
     struct span path; /* in its normal form */
     const struct route_match *match;
@@ -94,8 +97,8 @@ struct request_text {
 enum err places_read_request(const struct places *places, const struct request_text *text,
                              h2o_mem_pool_t *pool, struct parts *ret) MUST_CHECK;
 /* The same for the body of an answer. */
-enum err places_read_body(const struct places *places, enum body_kind kind, struct span body,
-                          struct part *ret) MUST_CHECK;
+enum err places_read_body(const struct places *places, const struct media_type *media,
+                          struct span body, struct part *ret) MUST_CHECK;
 /* The same for the header fields of an answer, which may come several times. */
 enum err places_read_headers(const struct places *places, const h2o_headers_t *headers,
                              h2o_mem_pool_t *pool, struct parts *ret) MUST_CHECK;

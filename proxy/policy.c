@@ -12,21 +12,26 @@ static uint16_t vault_number(const struct class_def *def, const void *context)
 }
 
 /* The place that a subject stands in; PLACE_COUNT where no field can. */
-static enum place subject_place(enum subject_from from)
+static enum place subject_place(const struct route_def *def)
 {
-    static const enum place places[] = {[SUBJECT_NONE] = PLACE_COUNT,
-                                        [SUBJECT_PATH] = PLACE_SEGMENT,
-                                        [SUBJECT_QUERY] = PLACE_QUERY,
-                                        [SUBJECT_HEADER] = PLACE_HEADER,
-                                        [SUBJECT_JSON] = PLACE_JSON};
-
-    return (size_t)from < COUNT_OF(places) ? places[from] : PLACE_COUNT;
+    switch (def->subject_from) {
+    case SUBJECT_PATH:
+        return PLACE_SEGMENT;
+    case SUBJECT_QUERY:
+        return PLACE_QUERY;
+    case SUBJECT_HEADER:
+        return PLACE_HEADER;
+    case SUBJECT_BODY:
+        return def->subject_field.place;
+    default:
+        return PLACE_COUNT;
+    }
 }
 
 /* Where the subject is a declared field, too, a token of the field's class names it as well. */
 static uint16_t subject_class(const struct route_def *def, const struct vault *vault)
 {
-    const enum place place = subject_place(def->subject_from);
+    const enum place place = subject_place(def);
 
     for (size_t i = 0; i < def->request_count; i++)
         if (def->request[i].place == place && strcmp(def->request[i].name, def->subject) == 0)
@@ -47,6 +52,7 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
                                         .count = def->response_count,
                                         .template = span_str(def->pattern),
                                         .element = element};
+    const struct places_def subject = {.decls = &def->subject_field, .count = 1};
     enum err e;
 
     route->def = def;
@@ -57,9 +63,8 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
     e = places_new(&request, vault, &route->request, msg);
     if (e == ERR_OK)
         e = places_new(&response, vault, &route->response, msg);
-    if (e == ERR_OK && def->subject_from == SUBJECT_JSON)
-        e = fields_new(&(struct field_def){.path = def->subject, .class_id = 1}, 1, &route->subject,
-                       msg);
+    if (e == ERR_OK && def->subject_from == SUBJECT_BODY)
+        e = places_new(&subject, vault, &route->subject, msg);
     return e;
 }
 
@@ -90,7 +95,7 @@ void policy_done(struct proxy_policy *policy)
     for (size_t i = 0; i < policy->route_count; i++) {
         places_free(&policy->routes[i].request);
         places_free(&policy->routes[i].response);
-        fields_free(&policy->routes[i].subject);
+        places_free(&policy->routes[i].subject);
     }
     free(policy->routes);
     callers_free(&policy->callers);

@@ -23,7 +23,7 @@ struct proxy_route {
     uint16_t domain_id;      /* the vault's number */
     struct places *request;  /* NULL: nothing is declared */
     struct places *response; /* NULL: nothing is declared */
-    struct fields *subject;  /* SUBJECT_JSON only */
+    struct places *subject;  /* SUBJECT_BODY only */
     uint16_t subject_class;  /* of the field that the subject is as well; 0: of none */
 };
 

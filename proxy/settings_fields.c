@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "proxy/fields.h"
+#include "proxy/named_fields.h"
 
 /* ---- fields ---- */
 
@@ -113,13 +114,14 @@ struct place_key {
     const char *key;
     enum place place;
     bool in_request, in_response;
+    bool by_name; /* its reader refuses what comes twice, unless `many` */
 };
 
 static const struct place_key place_keys[] = {
-    {"json", PLACE_JSON, true, true},
-    {"query", PLACE_QUERY, true, false},
-    {"path", PLACE_SEGMENT, true, false},
-    {"header", PLACE_HEADER, true, true},
+    {"json", PLACE_JSON, true, true, false},      {"form", PLACE_FORM, true, true, true},
+    {"multipart", PLACE_PART, true, false, true}, {"filename", PLACE_FILENAME, true, false, true},
+    {"query", PLACE_QUERY, true, false, true},    {"path", PLACE_SEGMENT, true, false, false},
+    {"header", PLACE_HEADER, true, true, false},
 };
 
 /* The one place that an entry names. */
@@ -147,6 +149,17 @@ static enum err find_place(struct conf_node entry, bool request, const struct pl
     return ERR_OK;
 }
 
+static enum err check_named(struct conf_node node, const struct field_decl *decl,
+                            struct errmsg *msg)
+{
+    const struct named_def def = {.name = decl->name, .class_id = 1};
+    AUTO(named_fields_free) struct named_fields *named = NULL;
+    struct errmsg why = {""};
+
+    return named_fields_new(&def, 1, &named, &why) == ERR_OK ? ERR_OK
+                                                             : conf_fail(node, msg, "%s", why.text);
+}
+
 static enum err check_name(struct conf_node node, const struct route_def *route,
                            const struct field_decl *decl, struct errmsg *msg)
 {
@@ -165,7 +178,11 @@ static enum err check_name(struct conf_node node, const struct route_def *route,
         if (!is_field_header(decl->name))
             return conf_fail(node, msg, "\"%s\" is no header that can hold a value", decl->name);
         return ERR_OK;
+    case PLACE_FORM:
+    case PLACE_PART:
+    case PLACE_FILENAME:
     case PLACE_QUERY:
+        return check_named(node, decl, msg);
     case PLACE_COUNT:
         break;
     }
@@ -225,8 +242,12 @@ static enum err read_name(struct conf_node entry, const struct place_key *place,
 
     if (e == ERR_OK)
         e = conf_bool(conf_get(entry, "deep"), &decl->deep, msg);
+    if (e == ERR_OK)
+        e = conf_bool(conf_get(entry, "many"), &decl->many, msg);
     if (e == ERR_OK && decl->deep && place->place != PLACE_JSON)
         e = conf_fail(conf_get(entry, "deep"), msg, "only a field of a JSON body can be deep");
+    if (e == ERR_OK && decl->many && !place->by_name)
+        e = conf_fail(conf_get(entry, "many"), msg, "`%s` needs no `many`", place->key);
     if (e != ERR_OK)
         return e;
     decl->place = place->place;
@@ -246,9 +267,11 @@ struct direction {
 static enum err read_field(struct conf_node entry, const struct direction *d,
                            struct field_decl *decl, struct errmsg *msg)
 {
-    static const char *const request_keys[] = {"json",  "query", "path", "header",
-                                               "class", "deep",  "mode", NULL};
-    static const char *const response_keys[] = {"json", "header", "class", "deep", "gone", NULL};
+    static const char *const request_keys[] = {"json",  "form", "multipart", "filename",
+                                               "query", "path", "header",    "class",
+                                               "deep",  "many", "mode",      NULL};
+    static const char *const response_keys[] = {"json", "form", "header", "class",
+                                                "deep", "many", "gone",   NULL};
     const struct place_key *place = NULL;
     struct conf_node node;
     enum err e = conf_only(entry, d->is_request ? request_keys : response_keys, msg);
@@ -304,10 +327,10 @@ bool settings_store_values(const struct route_def *route)
     return false;
 }
 
-bool settings_have_body_fields(const struct route_def *route)
+bool settings_have_fields(const struct route_def *route, enum place place)
 {
     for (size_t i = 0; i < route->request_count; i++)
-        if (route->request[i].place == PLACE_JSON)
+        if (route->request[i].place == place)
             return true;
     return false;
 }

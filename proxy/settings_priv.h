@@ -43,7 +43,7 @@ enum subject_from {
     SUBJECT_PATH,
     SUBJECT_QUERY,
     SUBJECT_HEADER,
-    SUBJECT_JSON,
+    SUBJECT_BODY,   /* a field of it */
     SUBJECT_ELEMENT /* each element of a JSON body names its own */
 };
 
@@ -53,8 +53,9 @@ struct route_def {
     uint32_t methods;
     size_t upstream; /* index */
     enum subject_from subject_from;
-    char *subject;        /* the parameter's, header's (lower case) name, or the JSONPath */
-    size_t subject_param; /* SUBJECT_PATH: which parameter of the pattern */
+    char *subject; /* the parameter's, header's (lower case) name, or what the place has */
+    struct field_decl subject_field; /* SUBJECT_BODY: where; its name is `subject` */
+    size_t subject_param;            /* SUBJECT_PATH: which parameter of the pattern */
     struct field_decl *request;
     size_t request_count;
     struct field_decl *response;
@@ -110,9 +111,9 @@ void settings_free_routes(struct proxy_settings *settings);
 enum err settings_read_fields(struct conf_node map, const struct classes *classes,
                               struct route_def *route, struct errmsg *msg) MUST_CHECK;
 void settings_free_fields(struct route_def *route);
-/* Does a request of it hold values that are stored, so that somebody must be named? In its body? */
+/* Does a request of it hold values that are stored, so that somebody must be named? Any in this place? */
 bool settings_store_values(const struct route_def *route);
-bool settings_have_body_fields(const struct route_def *route);
+bool settings_have_fields(const struct route_def *route, enum place place);
 /* CONFIG with a message unless a JSONPath compiles. */
 enum err settings_json_path(struct conf_node node, const char *path, bool deep, struct errmsg *msg)
     MUST_CHECK;

@@ -31,14 +31,17 @@ static enum err subject_from_header(struct conf_node node, const char *name,
     return ERR_OK;
 }
 
-static enum err subject_from_json(struct conf_node node, const char *path, struct route_def *route,
-                                  struct errmsg *msg)
+static enum err subject_from_body(struct conf_node node, enum place place, const char *name,
+                                  struct route_def *route, struct errmsg *msg)
 {
-    if (!settings_have_body_fields(route))
-        return conf_fail(node, msg, "a subject from the body needs `request` fields there");
-    route->subject_from = SUBJECT_JSON;
-    route->subject = mem_strdup(path);
-    return settings_json_path(node, path, false, msg);
+    const char *key = place == PLACE_JSON ? "json" : place == PLACE_FORM ? "form" : "multipart";
+
+    if (!settings_have_fields(route, place))
+        return conf_fail(node, msg, "a subject from the body needs `%s` fields in `request`", key);
+    route->subject_from = SUBJECT_BODY;
+    route->subject = mem_strdup(name);
+    route->subject_field = (struct field_decl){.place = place, .name = route->subject};
+    return place == PLACE_JSON ? settings_json_path(node, name, false, msg) : ERR_OK;
 }
 
 static enum err subject_from_element(struct conf_node node, const char *path,
@@ -64,7 +67,11 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
     if (text == NULL || strcmp(text, "none") == 0)
         return ERR_OK;
     if (text[0] == '$')
-        return subject_from_json(node, text, route, msg);
+        return subject_from_body(node, PLACE_JSON, text, route, msg);
+    if (strncmp(text, "form.", 5) == 0 && text[5] != '\0')
+        return subject_from_body(node, PLACE_FORM, text + 5, route, msg);
+    if (strncmp(text, "multipart.", 10) == 0 && text[10] != '\0')
+        return subject_from_body(node, PLACE_PART, text + 10, route, msg);
     if (text[0] == '@')
         return subject_from_element(node, text, route, msg);
     if (strncmp(text, "path.", 5) == 0)

@@ -61,10 +61,6 @@ size_t tokenize_changes(const struct tokenize *t, size_t part);
 size_t tokenize_count(const struct tokenize *t);
 void tokenize_free(struct tokenize **t); /* wipes what it copied */
 
-/* The value at a JSON path outside the fields (a route's `subject: "$.email"`), decoded and appended to
- * out: exactly one scalar. NOT_FOUND: absent or null; UNPROCESSABLE: several, or not a scalar. */
-enum err json_pick(const struct fields *one_path, struct span document, struct buf *out) MUST_CHECK;
-
 /* ---- reveal ---- */
 
 struct reveal_scope {

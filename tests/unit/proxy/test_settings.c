@@ -218,7 +218,7 @@ Test(settings, name_each_kind_of_subject)
     cr_expect_str_eq(routes[0].subject, "user");
     cr_expect_eq(routes[1].subject_from, SUBJECT_HEADER);
     cr_expect_str_eq(routes[1].subject, "x-user");
-    cr_expect_eq(routes[2].subject_from, SUBJECT_JSON);
+    cr_expect_eq(routes[2].subject_from, SUBJECT_BODY);
     cr_expect_str_eq(routes[2].subject, "$.who.id");
     cr_expect_eq(routes[3].subject_from, SUBJECT_NONE);
     done(&r);
