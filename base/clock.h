@@ -11,6 +11,8 @@ int64_t clock_now_ms(void);
 int64_t clock_now_s(void);
 /* Monotonic clock for durations; never set. */
 int64_t clock_mono_ms(void);
+/* The same in microseconds. */
+int64_t clock_mono_us(void);
 /* Milliseconds since the machine was started, sleep included; never set. */
 int64_t clock_boot_ms(void);
 /* Has a test stopped the wall clock? Never in a build without fault points. */

@@ -12,8 +12,8 @@
 #include "base/log.h"
 
 enum {
-    BATCH_ROWS = 500,
-    PAUSE_MAX_MS = 20, /* a slow disk shall not slow the sweep down without end */
+    BATCH_ROWS = 500,     /* at most: the vault does less at a time while values are stored */
+    PAUSE_MAX_US = 20000, /* a slow disk shall not slow the sweep down without end */
 };
 
 static bool is_over(const struct sweeper_options *o, const struct sweeper_counts *counts)
@@ -23,13 +23,12 @@ static bool is_over(const struct sweeper_options *o, const struct sweeper_counts
 }
 
 /* Stand back for as long as the batch took: whoever tokenizes meanwhile finds an idle writer. */
-static void yield_for(int64_t took_ms)
+static void yield_for(int64_t took_us)
 {
-    int64_t pause_ms = took_ms < PAUSE_MAX_MS ? took_ms : PAUSE_MAX_MS;
-    const struct timespec pause = {.tv_nsec = (long)pause_ms * 1000000L};
+    const int64_t pause_us = took_us < PAUSE_MAX_US ? took_us : PAUSE_MAX_US;
+    const struct timespec pause = {.tv_nsec = (long)pause_us * 1000L};
 
-    if (pause_ms > 0)
-        (void)nanosleep(&pause, NULL);
+    (void)nanosleep(&pause, NULL);
 }
 
 static enum err purge_class(const struct sweeper_options *o, const struct class_def *def,
@@ -46,7 +45,7 @@ static enum err purge_class(const struct sweeper_options *o, const struct class_
             .now_s = o->now_s,
             .limit = BATCH_ROWS,
         };
-        int64_t start_ms = clock_mono_ms();
+        const int64_t start_us = clock_mono_us();
 
         if (is_over(o, counts)) {
             counts->more = true;
@@ -59,7 +58,7 @@ static enum err purge_class(const struct sweeper_options *o, const struct class_
         counts->batches++;
         more = op.more;
         if (more)
-            yield_for(clock_mono_ms() - start_ms);
+            yield_for(clock_mono_us() - start_us);
     }
     if (counts->purged > before)
         log_event(EV_PURGED, F_TEXT("class", span_str(def->name)),

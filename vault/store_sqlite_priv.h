@@ -88,10 +88,12 @@
                  " RETURNING 0,subj,created,due",                                                  \
                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
                  " RETURNING tok,subj,created,due")                                                \
-    X(DELETE_DUE, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ ORDER BY id LIMIT ?2)"       \
-                  " AND due<=?1 RETURNING 0,subj,created,due",                                     \
-                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ ORDER BY id LIMIT ?2)"       \
-                  " AND due<=?1 RETURNING tok,subj,created,due")                                   \
+    X(DELETE_DUE, "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
+                  " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
+                  " RETURNING 0,subj,created,due",                                                 \
+                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
+                  " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
+                  " RETURNING tok,subj,created,due")                                               \
     X(DELETE_DUE_INDEX, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
                         " ORDER BY due LIMIT ?2) RETURNING 0,subj,created,due",                    \
                         "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \

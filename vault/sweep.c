@@ -11,9 +11,13 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-static size_t bounded(size_t limit)
+/* A sweep deletes in parts, and ends after any of them when somebody waits: every row is another page
+ * of the index on subjects to be written, and every request behind it waits for that. */
+static size_t part_of(size_t limit, size_t deleted)
 {
-    return limit < WRITER_DELETE_MAX ? limit : WRITER_DELETE_MAX;
+    const size_t left = (limit < WRITER_DELETE_MAX ? limit : WRITER_DELETE_MAX) - deleted;
+
+    return left < WRITER_PART_ROWS ? left : WRITER_PART_ROWS;
 }
 
 /* What hangs on `count` rows just deleted, the first of w->gone. */
@@ -33,34 +37,46 @@ static enum err follow_up(struct writer *w, const struct store_class *c, size_t 
 /* ---- erased subjects ---- */
 
 static enum err sweep_class(struct writer *w, const struct store_class *c,
-                            struct vault_sweep_subject *op)
+                            struct vault_sweep_subject *op, size_t *left)
 {
     size_t count = 0;
     enum err e = ERR_OK;
 
     if (FAULT_MUTANT("sweep.lies"))
         return ERR_OK;
-    e = store_rows_delete_of(w->store, c, op->slot, bounded(op->limit) - op->deleted, w->gone,
-                             &count);
+    e = store_rows_delete_of(w->store, c, op->slot, *left, w->gone, &count);
     if (e == ERR_OK)
         e = follow_up(w, c, count, STORE_PURGED_ERASURE, vault__now_s(w->v));
     if (e != ERR_OK)
         return e;
+    *left -= count;
     op->deleted += count;
     return count == 0 ? ERR_OK : store_swept_add(w->store, op->slot, c->id, count);
 }
 
-/* Classes with blind indexes first: these are personal data that outlive the key. */
-static enum err sweep_classes(struct writer *w, struct vault_sweep_subject *op, bool deterministic)
+static enum err sweep_classes(struct writer *w, struct vault_sweep_subject *op, bool deterministic,
+                              size_t *left)
 {
     enum err e = ERR_OK;
 
-    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+    for (size_t id = 1; e == ERR_OK && *left > 0 && id <= CLASSES_MAX; id++) {
         const struct store_class *c = vault__class(w->v, id);
 
-        if (c != NULL && c->deterministic == deterministic && op->deleted < bounded(op->limit))
-            e = sweep_class(w, c, op);
+        if (c != NULL && c->deterministic == deterministic)
+            e = sweep_class(w, c, op, left);
     }
+    return e;
+}
+
+/* Classes with blind indexes first: these are personal data that outlive the key. */
+static enum err sweep_part(struct writer *w, struct vault_sweep_subject *op)
+{
+    size_t left = part_of(op->limit, op->deleted);
+    enum err e = sweep_classes(w, op, true, &left);
+
+    if (e == ERR_OK)
+        e = sweep_classes(w, op, false, &left);
+    op->more = left == 0;
     return e;
 }
 
@@ -74,10 +90,10 @@ enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op)
     if (e != ERR_NOT_FOUND)
         return e;
     op->deleted = 0;
-    e = sweep_classes(w, op, true);
-    if (e == ERR_OK)
-        e = sweep_classes(w, op, false);
-    op->more = op->deleted == bounded(op->limit);
+    do
+        e = sweep_part(w, op);
+    while (e == ERR_OK && op->more && part_of(op->limit, op->deleted) > 0 &&
+           !writer_is_wanted(w, &op->op));
     if (e == ERR_OK)
         e = store_names_delete(w->store, op->slot);
     if (e == ERR_OK && !op->more)
@@ -170,27 +186,38 @@ static enum err end_subjects(struct writer *w, size_t count)
     return e;
 }
 
-enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
+static enum err purge_part(struct writer *w, const struct store_class *c,
+                           struct vault_purge_due *op)
 {
-    const struct store_class *c = vault__class(w->v, op->class_id);
+    const size_t most = part_of(op->limit, op->deleted);
     size_t count = 0;
-    enum err e;
+    enum err e = store_rows_delete_due(w->store, c, op->now_s, most, w->gone, &count);
 
-    if (c == NULL || op->limit == 0)
-        return c == NULL ? ERR_NOT_FOUND : ERR_INVALID;
-    e = store_rows_delete_due(w->store, c, op->now_s, bounded(op->limit), w->gone, &count);
     if (e == ERR_OK)
         e = follow_up(w, c, count, STORE_PURGED_TIMER, op->now_s);
     if (e == ERR_OK)
         e = end_subjects(w, count);
+    op->deleted += count;
+    op->more = count == most;
+    return e;
+}
+
+enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
+{
+    const struct store_class *c = vault__class(w->v, op->class_id);
+    enum err e;
+
+    if (c == NULL || op->limit == 0)
+        return c == NULL ? ERR_NOT_FOUND : ERR_INVALID;
+    op->deleted = 0;
+    do
+        e = purge_part(w, c, op);
+    while (e == ERR_OK && op->more && part_of(op->limit, op->deleted) > 0 &&
+           !writer_is_wanted(w, &op->op));
     if (w->ended_count > 0)
         names_clear(w->names);
-    if (e != ERR_OK) {
+    if (e != ERR_OK)
         w->broken = e;
-        return e;
-    }
-    op->deleted = count;
-    op->more = count == bounded(op->limit);
     FAULT_POINT("sweep.batch");
-    return ERR_OK;
+    return e;
 }

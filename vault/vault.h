@@ -222,7 +222,8 @@ struct vault_erasure {
 
 void vault_erasure_done(struct vault_erasure *erasure);
 
-/* Delete up to `limit` rows of a shredded subject, blind-index rows first. */
+/* Delete up to `limit` rows of a shredded subject, blind-index rows first; a few only while values are
+ * being stored. */
 struct vault_sweep_subject {
     struct vault_op op; /* kind VAULT_SWEEP_SUBJECT */
     uint64_t slot;
@@ -231,7 +232,8 @@ struct vault_sweep_subject {
     bool more;      /* out */
 };
 
-/* Delete up to `limit` rows of a class that were due at `now_s`. A subject whose last row goes with
+/* Delete up to `limit` rows of a class that were due at `now_s`, a few only while values are being
+ * stored. A subject whose last row goes with
  * them loses its names and its key, too. */
 struct vault_purge_due {
     struct vault_op op; /* kind VAULT_PURGE_DUE */

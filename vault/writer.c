@@ -4,7 +4,7 @@
  * connection that writes. Invariant: done comes once for each operation, after its result is
  * durable; a group is durable whole or not at all. Not here: what an operation does.
  *
- *   queue -> [tokenize, sweep, purge]* one transaction, one sync -> done ...
+ *   queue -> [sweep or purge]? [tokenize]*, one transaction, one sync -> done ...
  *         -> erase, rectify, truncate, close, rotate, seal    alone, in their place in the queue -> done */
 #include "vault/writer_priv.h"
 
@@ -12,7 +12,12 @@
 #include "base/fault.h"
 #include "base/secret.h"
 
-enum { ROW_BLOCK = 65536, WRITER_NAMES = 65536, SAVE_TIME_MS = 60000 };
+enum {
+    ROW_BLOCK = 65536,
+    WRITER_NAMES = 65536,
+    SAVE_TIME_MS = 60000,
+    BUSY_MS = 1000 /* values were stored lately: more are to be expected */
+};
 
 /* ---- row numbers ---- */
 
@@ -91,10 +96,9 @@ static bool any_destroys(const struct vault_op *op)
 
 /* ---- groups ---- */
 
-static bool joins_group(const struct vault_op *op)
+static bool is_sweep(const struct vault_op *op)
 {
-    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_SWEEP_SUBJECT ||
-           op->kind == VAULT_PURGE_DUE;
+    return op->kind == VAULT_SWEEP_SUBJECT || op->kind == VAULT_PURGE_DUE;
 }
 
 static size_t rows_of(const struct vault_op *op)
@@ -130,6 +134,7 @@ static enum err execute(struct writer *w, struct vault_op *op)
 {
     switch (op->kind) {
     case VAULT_TOKENIZE:
+        w->stored = true;
         return vault__tokenize(w, (struct vault_tokenize *)op);
     case VAULT_SWEEP_SUBJECT:
         return vault__sweep_subject(w, (struct vault_sweep_subject *)op);
@@ -153,6 +158,59 @@ static enum err execute_all(struct writer *w, struct vault_op *first)
     }
     return ERR_OK;
 }
+
+/* ---- sweeps stand back ---- */
+
+/* What of the queue may join a group that has `rows` rows, in its order; NULL if nothing. */
+static struct vault_op *take_requests(struct writer *w, size_t rows)
+{
+    struct vault_op *first = NULL;
+    struct vault_op **link = &first;
+
+    (void)pthread_mutex_lock(&w->lock);
+    while (w->head != NULL && w->head->kind == VAULT_TOKENIZE &&
+           rows + rows_of(w->head) <= WRITER_GROUP_ROWS) {
+        *link = w->head;
+        rows += rows_of(w->head);
+        link = &w->head->next;
+        w->head = w->head->next;
+        w->queued--;
+    }
+    if (w->head == NULL)
+        w->tail = NULL;
+    (void)pthread_mutex_unlock(&w->lock);
+    *link = NULL;
+    return first;
+}
+
+/* Requests that came while a sweep was at work are served in its transaction: they would have to wait
+ * for its commit and then for their own. */
+static enum err let_in(struct writer *w, struct vault_op *sweep)
+{
+    struct vault_op *late;
+
+    if (sweep->next != NULL || w->others_wait)
+        return ERR_OK; /* they came first */
+    late = take_requests(w, rows_of(sweep));
+    sweep->next = late;
+    for (struct vault_op *op = late; op != NULL; op = op->next)
+        prepare(w, op);
+    return execute_all(w, late);
+}
+
+bool writer_is_wanted(struct writer *w, const struct vault_op *sweep)
+{
+    bool wanted = sweep->next != NULL || w->others_wait || clock_mono_ms() - w->stored_ms < BUSY_MS;
+
+    if (wanted)
+        return true;
+    (void)pthread_mutex_lock(&w->lock);
+    wanted = w->head != NULL;
+    (void)pthread_mutex_unlock(&w->lock);
+    return wanted;
+}
+
+/* ---- commits ---- */
 
 /* Once a minute: a restart then knows that it cannot be earlier. */
 static enum err save_time(struct writer *w)
@@ -250,6 +308,8 @@ static enum err try_group(struct writer *w, struct vault_op *first)
         e = store_begin(w->store);
     if (e == ERR_OK)
         e = execute_all(w, first);
+    if (e == ERR_OK && first != NULL && is_sweep(first))
+        e = let_in(w, first);
     if (FAULT_MUTANT("tokenize.ack_before_commit")) {
         acknowledge(first);
         first = NULL;
@@ -295,6 +355,9 @@ static void run_group(struct writer *w, struct vault_op *first)
 {
     enum err e = commit_group(w, &first);
 
+    if (w->stored)
+        w->stored_ms = clock_mono_ms();
+    w->stored = false;
     if (FAULT_MUTANT("tokenize.ack_before_commit"))
         first = NULL; /* they are gone */
     if (any_destroys(first) && writer_make_room(w, e))
@@ -383,24 +446,32 @@ static void run_alone(struct writer *w, struct vault_op *op)
     op->done(op);
 }
 
+/* The last of the group that `first` begins. */
+static struct vault_op *last_of_group(struct vault_op *first)
+{
+    size_t rows = rows_of(first);
+
+    while (first->next != NULL && first->next->kind == VAULT_TOKENIZE &&
+           rows + rows_of(first->next) <= WRITER_GROUP_ROWS) {
+        first = first->next;
+        rows += rows_of(first);
+    }
+    return first;
+}
+
 /* Serve a list of operations in its order, as many in one group as fit. */
 static void serve(struct writer *w, struct vault_op *list)
 {
     while (list != NULL) {
         struct vault_op *first = list;
-        struct vault_op *last = list;
-        size_t rows = rows_of(first);
+        const bool groups = is_sweep(first) || first->kind == VAULT_TOKENIZE;
+        struct vault_op *last = groups ? last_of_group(first) : first;
 
-        if (joins_group(first))
-            while (last->next != NULL && joins_group(last->next) &&
-                   rows + rows_of(last->next) <= WRITER_GROUP_ROWS) {
-                last = last->next;
-                rows += rows_of(last);
-            }
         list = last->next;
         last->next = NULL;
+        w->others_wait = list != NULL;
         secret_random_renew(); /* no copy of this machine seals other values under the same nonces */
-        if (joins_group(first))
+        if (groups)
             run_group(w, first);
         else
             run_alone(w, first);
@@ -531,7 +602,7 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
     w->names = names_new(WRITER_NAMES);
     w->tally = tally_new();
     w->key = secret_alloc(CRYPTO_KEY_BYTES);
-    w->gone = mem_alloc(WRITER_DELETE_MAX * sizeof(w->gone[0]));
+    w->gone = mem_alloc(WRITER_PART_ROWS * sizeof(w->gone[0]));
     buf_init(&w->sealed, LIMIT_VALUE_MAX + 1 + CRYPTO_TAG_BYTES);
     REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->wake, NULL) == 0);
     e = skip_rows(w);

@@ -9,7 +9,8 @@
 enum {
     WRITER_GROUP_ROWS =
         2000, /* rows that one commit carries at most, unless one operation has more */
-    WRITER_DELETE_MAX = 10000 /* rows that one sweep or purge deletes at most */
+    WRITER_DELETE_MAX = 10000, /* rows that one sweep or purge deletes at most */
+    WRITER_PART_ROWS = 32      /* ... before it looks whether somebody waits */
 };
 
 /* An acknowledged erasure on its way into the database. */
@@ -44,7 +45,10 @@ struct writer {
     struct buf sealed;
     struct typed_plan *plans; /* of the operation being served, one an item */
     size_t plans_cap;
-    struct store_gone *gone; /* WRITER_DELETE_MAX */
+    struct store_gone *gone; /* WRITER_PART_ROWS */
+    bool stored;             /* values, in the group being served */
+    bool others_wait;        /* behind that group */
+    int64_t stored_ms;       /* when values were stored last, by the monotonic clock */
     /* Acknowledged erasures that the database has not been told of yet. */
     struct untold *untold;
     size_t untold_count;
@@ -96,6 +100,9 @@ uint64_t writer_new_revision(void);
 
 /* What destroys failed with `e`: did giving the reserve away make room for another try? */
 bool writer_make_room(struct writer *w, enum err e) MUST_CHECK;
+
+/* Does somebody wait for the transaction that this sweep is in, or is that likely? */
+bool writer_is_wanted(struct writer *w, const struct vault_op *sweep);
 
 /* The next row number; reserves a block when the last is used up. */
 enum err writer_next_row(struct writer *w, uint64_t *ret_row) MUST_CHECK;

@@ -59,3 +59,12 @@ Test(clock, monotonic_goes_on_while_the_wall_clock_is_stopped)
         last = now;
     }
 }
+
+Test(clock, milliseconds_and_microseconds_tell_one_time)
+{
+    const int64_t before_ms = clock_mono_ms();
+    const int64_t us = clock_mono_us();
+
+    cr_assert_geq(us / 1000, before_ms);
+    cr_assert_leq(us / 1000, clock_mono_ms());
+}

@@ -74,7 +74,7 @@ Test(sweeper, catches_up_with_a_long_pause_in_one_pass)
     o = options(&r);
     cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
     cr_assert_eq(counts.purged, 2000);
-    cr_assert_geq(counts.batches, 5, "in batches of 500");
+    cr_assert_geq(counts.batches, 5, "in batches of 500 at most");
     cr_assert_eq(stats(&r, "brief").items + stats(&r, "note").items, 0);
 }
 
@@ -83,6 +83,7 @@ Test(sweeper, stops_at_its_budget_and_says_that_there_is_more)
     AUTO(rig_done) struct rig r;
     struct sweeper_options o;
     struct sweeper_counts counts;
+    uint64_t purged;
 
     rig_init(&r);
     rig_store_many(&r, "brief", "ada", 1300);
@@ -90,11 +91,15 @@ Test(sweeper, stops_at_its_budget_and_says_that_there_is_more)
     o = options(&r);
     o.budget = 600;
     cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
-    cr_assert_eq(counts.purged, 1000, "whole batches");
+    cr_assert_geq(counts.purged, 600);
+    cr_assert_leq(counts.purged, 1000, "it ends with the batch that reaches it");
     cr_assert(counts.more);
-    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
-    cr_assert_eq(counts.purged, 300);
-    cr_assert_not(counts.more);
+    purged = counts.purged;
+    while (counts.more) {
+        cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+        purged += counts.purged;
+    }
+    cr_assert_eq(purged, 1300);
 }
 
 Test(sweeper, asked_to_stop_does_nothing_more)
