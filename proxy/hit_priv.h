@@ -20,6 +20,7 @@ enum err hit__write_segment(struct span value, struct buf *out) MUST_CHECK;
 /* Visible characters, spaces and tabs inside, and bytes beyond ASCII (RFC 9110 5.5). */
 enum err hit__write_header(struct span value, struct buf *out) MUST_CHECK;
 /* cookie-octet (RFC 6265 4.1.1). */
+bool hit__is_cookie_octet(char c);
 enum err hit__write_cookie(struct span value, struct buf *out) MUST_CHECK;
 enum err hit__write_part(struct span value, struct buf *out) MUST_CHECK;
 /* Would a value end its part, in a body that begins with this delimiter (up to a line end)? Wherever

@@ -62,7 +62,7 @@ enum err hit__write_header(struct span value, struct buf *out)
     return buf_append_span(out, value);
 }
 
-static bool is_cookie_octet(uint8_t c)
+bool hit__is_cookie_octet(char c)
 {
     return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
 }
@@ -70,7 +70,7 @@ static bool is_cookie_octet(uint8_t c)
 enum err hit__write_cookie(struct span value, struct buf *out)
 {
     for (size_t i = 0; i < value.len; i++) {
-        if (!is_cookie_octet((uint8_t)value.at[i]))
+        if (!hit__is_cookie_octet(value.at[i]))
             return ERR_UNPROCESSABLE;
     }
     return buf_append_span(out, value);
