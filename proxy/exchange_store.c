@@ -89,6 +89,7 @@ static enum err put_back(struct exchange *x, size_t number)
     case PLACE_JSON:
     case PLACE_FORM:
     case PLACE_PART:
+    case PLACE_XML:
         x->body = buf_span(written);
         secret_wipe(x->req->entity.base, x->req->entity.len);
         return ERR_OK;

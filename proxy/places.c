@@ -15,6 +15,7 @@
 #include "proxy/json_reader.h"
 #include "proxy/multipart_reader.h"
 #include "proxy/named_fields.h"
+#include "proxy/xml_reader.h"
 
 enum { HEADERS_EACH = 4 }; /* header fields of one declared name */
 
@@ -32,6 +33,7 @@ struct place_set {
 struct places {
     struct place_set sets[PLACE_COUNT];
     struct fields *json;
+    struct xml_fields *xml;
     size_t parts_max; /* that one message can have */
 };
 
@@ -105,6 +107,18 @@ static enum err compile_json(struct places *places, const struct places_def *def
     return e == ERR_OK && def->watch ? fields_watch_names(places->json) : e;
 }
 
+static enum err compile_xml(struct places *places, struct errmsg *msg)
+{
+    const struct place_set *set = &places->sets[PLACE_XML];
+    AUTO(mem_free) struct xml_def *defs = mem_alloc((set->count + 1) * sizeof(*defs));
+
+    if (set->count == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < set->count; i++)
+        defs[i] = (struct xml_def){.path = set->decls[i]->name, .class_id = set->class_ids[i]};
+    return xml_fields_new(defs, set->count, &places->xml, msg);
+}
+
 static enum err compile_named(struct place_set *set, struct errmsg *msg)
 {
     AUTO(mem_free) struct named_def *defs = mem_alloc((set->count + 1) * sizeof(*defs));
@@ -124,6 +138,8 @@ static enum err compile(struct places *places, const struct places_def *def, str
     static const enum place by_name[] = {PLACE_FORM, PLACE_PART, PLACE_QUERY};
     enum err e = compile_json(places, def, msg);
 
+    if (e == ERR_OK)
+        e = compile_xml(places, msg);
     for (size_t i = 0; e == ERR_OK && i < COUNT_OF(by_name); i++)
         e = compile_named(&places->sets[by_name[i]], msg);
     return e;
@@ -160,6 +176,7 @@ void places_free(struct places **placesp)
     for (size_t i = 0; i < PLACE_COUNT; i++)
         set_done(&places->sets[i]);
     fields_free(&places->json);
+    xml_fields_free(&places->xml);
     free(places);
 }
 
@@ -171,8 +188,9 @@ struct span places_field_name(const struct places *places, enum place place, uin
 
 bool places_have_body(const struct places *places)
 {
-    return places != NULL && (places->json != NULL || places->sets[PLACE_FORM].count > 0 ||
-                              places->sets[PLACE_PART].count > 0);
+    return places != NULL &&
+           (places->json != NULL || places->xml != NULL || places->sets[PLACE_FORM].count > 0 ||
+            places->sets[PLACE_PART].count > 0);
 }
 
 bool places_have_headers(const struct places *places)
@@ -194,6 +212,7 @@ static enum place reader_of_media(enum media_kind kind)
     case MEDIA_MULTIPART:
         return PLACE_PART;
     case MEDIA_XML:
+        return PLACE_XML;
     case MEDIA_EVENTS:
     case MEDIA_TEXT:
     case MEDIA_OTHER:
@@ -230,6 +249,7 @@ static enum err read_body(const struct places *places, const struct media_type *
     case MEDIA_MULTIPART:
         return multipart_read(places->sets[PLACE_PART].named, media->boundary, body, ret);
     case MEDIA_XML:
+        return xml_read(places->xml, body, ret);
     case MEDIA_EVENTS:
     case MEDIA_TEXT:
     case MEDIA_OTHER:

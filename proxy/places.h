@@ -15,12 +15,13 @@
 #include "proxy/route.h"
 #include "vault/vault.h"
 
-/* Where a field stands, by what: the first four in bodies. */
+/* Where a field stands, by what: the first five in bodies. */
 enum place {
     PLACE_JSON,     /* a JSON body, or a line of one; by JSONPath */
     PLACE_FORM,     /* an application/x-www-form-urlencoded body; by name */
     PLACE_PART,     /* the content of a part of a multipart/form-data body; by the part's name */
     PLACE_FILENAME, /* the file name of such a part */
+    PLACE_XML,      /* an XML body; by a path of elements and attributes */
     PLACE_QUERY,    /* the query of the target; by the parameter's name */
     PLACE_SEGMENT,  /* a parameter of the route's path */
     PLACE_HEADER,   /* a header field, all of its value; by its name, in lower case */

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "proxy/fields.h"
 #include "proxy/named_fields.h"
+#include "proxy/xml_fields.h"
 
 /* ---- fields ---- */
 
@@ -120,8 +121,8 @@ struct place_key {
 static const struct place_key place_keys[] = {
     {"json", PLACE_JSON, true, true, false},      {"form", PLACE_FORM, true, true, true},
     {"multipart", PLACE_PART, true, false, true}, {"filename", PLACE_FILENAME, true, false, true},
-    {"query", PLACE_QUERY, true, false, true},    {"path", PLACE_SEGMENT, true, false, false},
-    {"header", PLACE_HEADER, true, true, false},
+    {"xml", PLACE_XML, true, true, false},        {"query", PLACE_QUERY, true, false, true},
+    {"path", PLACE_SEGMENT, true, false, false},  {"header", PLACE_HEADER, true, true, false},
 };
 
 /* The one place that an entry names. */
@@ -160,6 +161,16 @@ static enum err check_named(struct conf_node node, const struct field_decl *decl
                                                              : conf_fail(node, msg, "%s", why.text);
 }
 
+static enum err check_xml(struct conf_node node, const struct field_decl *decl, struct errmsg *msg)
+{
+    const struct xml_def def = {.path = decl->name, .class_id = 1};
+    AUTO(xml_fields_free) struct xml_fields *xml = NULL;
+    struct errmsg why = {""};
+
+    return xml_fields_new(&def, 1, &xml, &why) == ERR_OK ? ERR_OK
+                                                         : conf_fail(node, msg, "%s", why.text);
+}
+
 static enum err check_name(struct conf_node node, const struct route_def *route,
                            const struct field_decl *decl, struct errmsg *msg)
 {
@@ -183,6 +194,8 @@ static enum err check_name(struct conf_node node, const struct route_def *route,
     case PLACE_FILENAME:
     case PLACE_QUERY:
         return check_named(node, decl, msg);
+    case PLACE_XML:
+        return check_xml(node, decl, msg);
     case PLACE_COUNT:
         break;
     }
@@ -267,11 +280,11 @@ struct direction {
 static enum err read_field(struct conf_node entry, const struct direction *d,
                            struct field_decl *decl, struct errmsg *msg)
 {
-    static const char *const request_keys[] = {"json",  "form", "multipart", "filename",
-                                               "query", "path", "header",    "class",
-                                               "deep",  "many", "mode",      NULL};
-    static const char *const response_keys[] = {"json", "form", "header", "class",
-                                                "deep", "many", "gone",   NULL};
+    static const char *const request_keys[] = {"json",  "form", "multipart", "filename", "xml",
+                                               "query", "path", "header",    "class",    "deep",
+                                               "many",  "mode", NULL};
+    static const char *const response_keys[] = {"json", "form", "xml",  "header", "class",
+                                                "deep", "many", "gone", NULL};
     const struct place_key *place = NULL;
     struct conf_node node;
     enum err e = conf_only(entry, d->is_request ? request_keys : response_keys, msg);

@@ -34,10 +34,14 @@ static enum err subject_from_header(struct conf_node node, const char *name,
 static enum err subject_from_body(struct conf_node node, enum place place, const char *name,
                                   struct route_def *route, struct errmsg *msg)
 {
-    const char *key = place == PLACE_JSON ? "json" : place == PLACE_FORM ? "form" : "multipart";
+    static const char *const keys[PLACE_COUNT] = {[PLACE_JSON] = "json",
+                                                  [PLACE_FORM] = "form",
+                                                  [PLACE_PART] = "multipart",
+                                                  [PLACE_XML] = "xml"};
 
     if (!settings_have_fields(route, place))
-        return conf_fail(node, msg, "a subject from the body needs `%s` fields in `request`", key);
+        return conf_fail(node, msg, "a subject from the body needs `%s` fields in `request`",
+                         keys[place]);
     route->subject_from = SUBJECT_BODY;
     route->subject = mem_strdup(name);
     route->subject_field = (struct field_decl){.place = place, .name = route->subject};
@@ -70,6 +74,8 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
         return subject_from_body(node, PLACE_JSON, text, route, msg);
     if (strncmp(text, "form.", 5) == 0 && text[5] != '\0')
         return subject_from_body(node, PLACE_FORM, text + 5, route, msg);
+    if (text[0] == '/')
+        return subject_from_body(node, PLACE_XML, text, route, msg);
     if (strncmp(text, "multipart.", 10) == 0 && text[10] != '\0')
         return subject_from_body(node, PLACE_PART, text + 10, route, msg);
     if (text[0] == '@')

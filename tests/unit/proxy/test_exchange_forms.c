@@ -7,16 +7,20 @@ TestSuite(exchange_forms, .init = secret_start, .timeout = 60);
 static const struct rig_options routes = {
     .scripts = scripts,
     .script_count = 1,
-    .routes = "routes:\n"
-              "  - {path: /form, methods: [POST, GET], upstream: app, subject: form.user,\n"
-              "     request: [{form: phone, class: phone}, {form: note, class: note, many: true},\n"
-              "               {json: \"$.phone\", class: phone}],\n"
-              "     response: [{form: phone, class: phone}]}\n"
-              "  - {path: /upload, methods: [POST], upstream: app, subject: multipart.user,\n"
-              "     request: [{multipart: note, class: note}, {filename: photo, class: note}]}\n"
-              "  - {path: /lines, methods: [POST, GET], upstream: app, subject: \"@.id\",\n"
-              "     request: [{json: \"$.phone\", class: phone}],\n"
-              "     response: [{json: \"$.phone\", class: phone}]}\n"};
+    .routes =
+        "routes:\n"
+        "  - {path: /form, methods: [POST, GET], upstream: app, subject: form.user,\n"
+        "     request: [{form: phone, class: phone}, {form: note, class: note, many: true},\n"
+        "               {json: \"$.phone\", class: phone}],\n"
+        "     response: [{form: phone, class: phone}]}\n"
+        "  - {path: /upload, methods: [POST], upstream: app, subject: multipart.user,\n"
+        "     request: [{multipart: note, class: note}, {filename: photo, class: note}]}\n"
+        "  - {path: /lines, methods: [POST, GET], upstream: app, subject: \"@.id\",\n"
+        "     request: [{json: \"$.phone\", class: phone}],\n"
+        "     response: [{json: \"$.phone\", class: phone}]}\n"
+        "  - {path: /xml, methods: [POST, GET], upstream: app, subject: \"/p/@id\",\n"
+        "     request: [{xml: \"/p/@mail\", class: email}, {xml: \"//note\", class: note}],\n"
+        "     response: [{xml: \"/p/@mail\", class: email}, {xml: \"//note\", class: note}]}\n"};
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
@@ -135,5 +139,31 @@ Test(exchange_forms, each_line_is_a_document_of_its_own_person)
     a = get(&r, "/lines", DESK);
     cr_expect_str_eq(a.body, "{\"id\":1,\"phone\":\"+49 1\"}\n{\"phone\":\"+49 2\",\"id\":2}\r\n");
     rig_answer_done(&a);
+    rig_stop(&r);
+}
+
+#define PERSON "<?xml version=\"1.0\"?>\n<p id='7' mail=\"%s\"><a><note>%s</note></a>&amp;</p>\n"
+
+Test(exchange_forms, elements_and_attributes_of_xml_become_tokens_and_come_back)
+{
+    struct rig r;
+    struct rig_answer a;
+    char body[1024], stored[4096];
+
+    rig_start(&r, &routes);
+    (void)snprintf(body, sizeof(body), PERSON, "erika@a.test", "likes &lt;tea&gt;");
+    cr_assert_eq(post(&r, "/xml", "application/xml", body), 204);
+    (void)snprintf(stored, sizeof(stored), "%s", body_seen(&r));
+    cr_expect_null(strstr(stored, "erika"), "%s", stored);
+    cr_expect_null(strstr(stored, "tea"), "%s", stored);
+    (void)token_in(&r, "<note>", "<");
+    cr_expect_not_null(strstr(stored, "</note></a>&amp;</p>\n"));
+    answer_with(200, "text/xml; charset=utf-8", stored);
+    a = get(&r, "/xml", DESK);
+    (void)snprintf(body, sizeof(body), PERSON, "e***@a.test", "likes &lt;tea&gt;");
+    cr_expect_str_eq(a.body, body);
+    rig_answer_done(&a);
+    cr_expect_eq(post(&r, "/xml", "application/xml", "<!DOCTYPE p><p id='1' mail='x'/>"), 400);
+    cr_expect_eq(post(&r, "/xml", "application/xml", "<p mail='x'/>"), 422, "whose is it?");
     rig_stop(&r);
 }
