@@ -197,7 +197,8 @@ static enum err explain(const char *path, const struct walk *w, const uint8_t *s
     if (e != ERR_OK)
         return errmsg_set(msg, e, "%s: cannot be read", path);
     if (got == sizeof(record) && record[0] > VERSION)
-        return errmsg_set(msg, ERR_CORRUPT, "%s: made by a newer version of Lethe (format %u)",
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: made by a newer version of Lethe (format %u): use the newer program",
                           path, record[0]);
     if (got == sizeof(record) && w->seq == 0 && record[1] == LEDGER_OPENED &&
         memcmp(record + 32, store_id, VAULT_ID_BYTES) != 0)
@@ -236,7 +237,8 @@ static enum err verify(const char *path, struct walk *w, const uint8_t *store_id
     if (e == ERR_OK)
         e = tail_is_unfinished(w->fd, w->seq * LEDGER_RECORD_BYTES, &unfinished);
     if (e == ERR_UNSUPPORTED)
-        return errmsg_set(msg, ERR_CORRUPT, "%s: made by a newer version of Lethe", path);
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: made by a newer version of Lethe: use the newer program", path);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "%s: cannot be read", path);
     if (w->seq > 0 && !first.same_store)

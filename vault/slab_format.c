@@ -146,7 +146,9 @@ static enum err say_foreign(const uint8_t *newer, const struct checks *checks, s
 
     if (check_key_of(checks, wanted) != NULL)
         return errmsg_set(msg, ERR_SEALED,
-                          "sealed under another root key than the one given for epoch %u", wanted);
+                          "sealed under another root key than the one given for epoch %u: give "
+                          "the root key of this store",
+                          wanted);
     for (size_t i = 0, len = 0; i < checks->count && len < sizeof(epochs) - 16; i++)
         len += (size_t)snprintf(epochs + len, sizeof(epochs) - len, "%s%u", i == 0 ? "" : " and ",
                                 (unsigned)checks->at[i].epoch);
@@ -165,7 +167,8 @@ static enum err refuse(const uint8_t *a, const uint8_t *b, const struct checks *
     enum copy_state of_a = judge(a, checks), of_b = judge(b, checks);
 
     if (of_a == COPY_NEWER && of_b == COPY_NEWER)
-        return errmsg_set(msg, ERR_CORRUPT, "made by a newer version of Lethe (format %u)",
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "made by a newer version of Lethe (format %u): use the newer program",
                           (unsigned)get_le(a + 8, 4));
     if (of_a == COPY_OLDER && of_b == COPY_OLDER && memcmp(a + 8, b + 8, 4) == 0)
         return errmsg_set(msg, ERR_CORRUPT,

@@ -219,8 +219,8 @@ enum err slab_open(const char *path, const struct root_keys *roots, struct slab 
 
     s->fd = open(path, O_RDWR | O_CLOEXEC);
     if (s->fd < 0)
-        return errmsg_set(msg, errno == ENOENT ? ERR_CORRUPT : ERR_IO, "%s: cannot be opened: %s",
-                          path, strerror(errno));
+        return errmsg_set(msg, errno == ENOENT ? ERR_CORRUPT : ERR_IO, "%s: cannot be opened: %s%s",
+                          path, strerror(errno), errno == ENOENT ? "; restore keys.slab" : "");
     e = read_header(s, roots, &s->header, &why);
     if (e == ERR_OK)
         e = take_keys(s, roots, &why);

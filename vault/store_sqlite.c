@@ -27,6 +27,12 @@ static const char *const class_sql[][2] = {
 #undef X
 };
 
+enum err store__say(enum err e, const char *path, const char *what, struct errmsg *msg)
+{
+    return errmsg_set(msg, e, "%s: cannot be read: %s%s", path, what,
+                      e == ERR_CORRUPT ? "; " STORE_REMEDY : "");
+}
+
 enum err store__error(struct store *s, int rc)
 {
     s->failed = true;
@@ -258,7 +264,7 @@ enum err store__connect(const char *path, enum store_role role, struct store **r
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(s->db, OPEN_WAIT_MS); /* before the first statement */
     if (rc != SQLITE_OK)
-        return errmsg_set(msg, store__error(s, rc), "%s: %s", path, sqlite3_errstr(rc));
+        return store__say(store__error(s, rc), path, sqlite3_errstr(rc), msg);
     e = store__exec(
         s,
         role == STORE_SNAPSHOT
@@ -268,7 +274,7 @@ enum err store__connect(const char *path, enum store_role role, struct store **r
               "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-8192;",
         0);
     if (e != ERR_OK)
-        return errmsg_set(msg, e, "%s: %s", path, sqlite3_errmsg(s->db));
+        return store__say(e, path, sqlite3_errmsg(s->db), msg);
     if (role == STORE_WRITER)
         (void)sqlite3_wal_hook(s->db, on_commit, s); /* and so no checkpoint inside COMMIT */
     *ret_store = TAKE(s);

@@ -151,6 +151,9 @@ enum err store__connect(const char *path, enum store_role role, struct store **r
                         struct errmsg *msg) MUST_CHECK;
 /* Translate SQLite's result and remember that something failed. */
 enum err store__error(struct store *s, int rc);
+/* Say what SQLite has found wrong with the file, and what to do when it is damaged. */
+#define STORE_REMEDY "restore a backup with `lethe restore`"
+enum err store__say(enum err e, const char *path, const char *what, struct errmsg *msg);
 /* A statement ready to be bound; NULL (and store_failed) when it cannot be prepared. Whatever row
  * was held before is let go. */
 sqlite3_stmt *store__get(struct store *s, enum store_statement which);

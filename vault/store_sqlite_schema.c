@@ -192,9 +192,10 @@ static enum err check(struct store *s, const char *path, const uint8_t store_id[
     if (e == ERR_OK)
         e = pragma_int(s, "PRAGMA user_version", &version);
     if (e != ERR_OK)
-        return errmsg_set(msg, e, "%s: cannot be read: %s", path, sqlite3_errmsg(s->db));
+        return store__say(e, path, sqlite3_errmsg(s->db), msg);
     if (application != APPLICATION_ID || version < 1)
-        return errmsg_set(msg, ERR_CORRUPT, "%s: is not the database of a Lethe store", path);
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: is not the database of a Lethe store; " STORE_REMEDY, path);
     if (version < SCHEMA_VERSION)
         return errmsg_set(msg, ERR_CORRUPT,
                           "%s: has format %lld, from before the first release; this program writes "
@@ -205,16 +206,14 @@ static enum err check(struct store *s, const char *path, const uint8_t store_id[
                           "%s: has format %lld, newer than this program knows (%d): use the newer "
                           "program",
                           path, (long long)version, SCHEMA_VERSION);
-    if (version < SCHEMA_VERSION)
-        return errmsg_set(msg, ERR_CORRUPT,
-                          "%s: has format %lld, which this version cannot read (it wants %d): make "
-                          "a new store with `lethe init`",
-                          path, (long long)version, SCHEMA_VERSION);
     e = meta_bytes(s, "store", id, sizeof(id));
     if (e != ERR_OK)
-        return errmsg_set(msg, ERR_CORRUPT, "%s: does not say which store it belongs to", path);
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: does not say which store it belongs to; " STORE_REMEDY, path);
     if (memcmp(id, store_id, sizeof(id)) != 0)
-        return errmsg_set(msg, ERR_CORRUPT, "%s: belongs to another store than keys.slab beside it",
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: belongs to another store than keys.slab beside it; put this "
+                          "store's own back",
                           path);
     return ERR_OK;
 }

@@ -242,7 +242,9 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
     enum err e;
 
     if (!exists(v->dir, VAULT_DB))
-        return errmsg_set(msg, ERR_CORRUPT, "%s: is missing", path);
+        return errmsg_set(msg, ERR_CORRUPT,
+                          "%s: is missing; put it back, or restore a backup with `lethe restore`",
+                          path);
     e = store_open(path, STORE_WRITER, slab_store_id(v->slab), &s, msg);
     if (e == ERR_OK)
         e = check_slab_age(v, s, msg);

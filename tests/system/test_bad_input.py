@@ -188,7 +188,8 @@ def test_another_root_key_does_not_open_the_store(env):
     lethe.config["root_key"] = "file:" + os.path.join(other, "root.key")
     lethe.save()
     result = lethe.cli("serve")
-    check(result.returncode in (1, 78) and "root" in result.stderr, f"serve: {result}")
+    check(result.returncode in (1, 78) and "give the root key of this store" in result.stderr,
+          f"serve: {result}")
 
 
 def test_e70_no_key_is_taken_from_arguments_or_environment(env):
@@ -366,7 +367,16 @@ def test_e76_a_full_disk_refuses_new_values_and_still_erases(env):
     equal(lethe.stop(), 0, "exit code")
 
 
+def newer_slab(data):
+    """Both copies of the header name another format."""
+    data = bytearray(data)
+    for at in (8, 2048 + 8):
+        data[at] = 9
+    return bytes(data)
+
+
 def test_a_damaged_store_is_refused_by_name(env):
+    """... and says what to do."""
     app = Recorder(env)
     lethe = Lethe(env, app.url).start()
     lethe.request("PUT", "/users/0", OTHER)
@@ -374,14 +384,21 @@ def test_a_damaged_store_is_refused_by_name(env):
     equal(lethe.cli("subject", "erase", "0").returncode, 0, "erase")
     lethe.stop()
     problems = []
-    for what, name, damage in (
-            ("altered", "ledger.log", lambda d: d[:200] + bytes([d[200] ^ 1]) + d[201:]),
-            ("shortened (E47)", "ledger.log", lambda d: d[:128]),
-            ("gone", "ledger.log", None),
-            ("altered", "keys.slab", lambda d: bytes(b ^ 1 for b in d[:4096]) + d[4096:]),
-            ("gone", "keys.slab", None),
-            ("altered", "vault.db", lambda d: b"not a database" + d[14:]),
-            ("gone", "vault.db", None)):
+    for what, name, damage, remedy in (
+            ("altered", "ledger.log", lambda d: d[:200] + bytes([d[200] ^ 1]) + d[201:], "put the live"),
+            ("shortened (E47)", "ledger.log", lambda d: d[:128], "put the live"),
+            ("gone", "ledger.log", None, "put"),
+            ("empty", "ledger.log", lambda d: b"", "put"),
+            ("newer", "ledger.log", lambda d: b"\x09" + d[1:], "use the newer program"),
+            ("altered", "keys.slab", lambda d: bytes(b ^ 1 for b in d[:4096]) + d[4096:], "restore"),
+            ("newer", "keys.slab", newer_slab, "use the newer program"),
+            ("cut", "keys.slab", lambda d: d[:3000], "restore"),
+            ("gone", "keys.slab", None, "restore"),
+            ("altered", "vault.db", lambda d: b"not a database" + d[14:], "lethe restore"),
+            ("cut", "vault.db", lambda d: d[:5000], "lethe restore"),
+            ("empty", "vault.db", lambda d: b"", "lethe restore"),
+            ("newer", "vault.db", lambda d: d[:60] + b"\0\0\0\x63" + d[64:], "use the newer program"),
+            ("gone", "vault.db", None, "lethe restore")):
         with tempfile.TemporaryDirectory(dir=env.dir) as away:
             good = os.path.join(away, "good")
             shutil.copytree(lethe.store, good)
@@ -396,7 +413,8 @@ def test_a_damaged_store_is_refused_by_name(env):
                     f.write(data)
             try:
                 result = lethe.cli("serve", timeout=5)
-                if result.returncode != 1 or name not in result.stderr:
+                said = result.stderr.splitlines()[-1]
+                if result.returncode != 1 or f"{name}: " not in said or remedy not in said:
                     problems.append(f"{name} {what}: {result.returncode}, {result.stderr!r}")
             except subprocess.TimeoutExpired:
                 problems.append(f"{name} {what}: it serves")
