@@ -276,6 +276,49 @@ def slots(lethe):
     return [data[i:i + 128] for i in range(0, len(data), 128)]
 
 
+def in_memory(pid, text):
+    """Places in a process where a text stands, in whatever it has mapped."""
+    places = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            start, end = (int(x, 16) for x in line.split()[0].split("-"))
+            if line.split()[1][0] != "r" or end - start > 1 << 30:  # the shadow of a sanitizer
+                continue
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+            except (OSError, ValueError, OverflowError):  # [vvar], [vsyscall]
+                continue
+            places += [f"{start + m.start():x} ({line.split()[-1]})"
+                       for m in re.finditer(re.escape(text.encode()), data)]
+    return places
+
+
+def test_e72_nothing_of_an_erased_person_stays_in_the_memory_of_the_server(env):
+    """Requests in flight and what comes next use the same buffers and stacks; values kept on purpose, and
+    keys, are wiped by the erasure itself (tests of the vault look for those)."""
+    lethe = Lethe(env, Recorder(env).url, threads=1)
+    lethe.start()
+    pid = lethe.process.pid
+    mark = "zqx7sentinel"
+    with lethe.connect() as conn:
+        officer = {"Lethe-Key": lethe.keys["officer"], "Lethe-Purpose": "account"}
+
+        def person(name, value):
+            for method in ("PUT", "GET"):
+                body = {"email": f"{value}@example.org", "note": f"{value} note"}
+                got = conn.request(method, f"/users/{name}", body if method == "PUT" else None, officer)
+                equal(got.status, 200, f"{method} {name}")
+
+        person(f"{mark}-id", mark)
+        check(in_memory(pid, mark), "the search finds nothing of a person that is there")
+        equal(lethe.cli("subject", "erase", f"{mark}-id").returncode, 0, "erase")
+        for i in range(20):
+            person(f"somebody-else-{i}", f"somebody-else-{i}")
+            lethe.cli("subject", "show", f"somebody-else-{i}")
+    until("the connection to be forgotten", 10, lambda: not in_memory(pid, mark))
+
+
 def test_the_erased_persons_wrapped_key_is_in_no_file_of_the_store(env):
     """Judged from outside, with nothing but the bytes: the slot is zero, and what stood in it stands
     nowhere else, not even in part."""
