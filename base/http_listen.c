@@ -55,9 +55,9 @@ static enum err need_text(struct conf_node map, const char *name, const char **r
     return e == ERR_OK ? conf_str(node, ret, msg) : e;
 }
 
-enum err http_tls_read(struct conf_node node, struct ssl_ctx_st **ret_tls, struct errmsg *msg)
+enum err http_tls_read_of(struct conf_node node, const char *const keys[],
+                          struct ssl_ctx_st **ret_tls, struct errmsg *msg)
 {
-    static const char *const keys[] = {"certificate", "key", NULL};
     const char *certificate = NULL, *key = NULL;
     AUTO(mem_free) char *certificate_path = NULL;
     AUTO(mem_free) char *key_path = NULL;
@@ -74,6 +74,13 @@ enum err http_tls_read(struct conf_node node, struct ssl_ctx_st **ret_tls, struc
     key_path = conf_path(node, key);
     e = tls_server_new(certificate_path, key_path, ret_tls, &why);
     return e == ERR_OK ? e : conf_fail(node, msg, "%s", why.text);
+}
+
+enum err http_tls_read(struct conf_node node, struct ssl_ctx_st **ret_tls, struct errmsg *msg)
+{
+    static const char *const keys[] = {"certificate", "key", NULL};
+
+    return http_tls_read_of(node, keys, ret_tls, msg);
 }
 
 /* ---- binding ---- */

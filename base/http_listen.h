@@ -17,6 +17,10 @@ bool http_address_split(const char *address, char **ret_host, char **ret_port) M
 enum err http_tls_read(struct conf_node node, struct ssl_ctx_st **ret_tls, struct errmsg *msg)
     MUST_CHECK;
 
+/* The same where more keys are known (`keys`, NULL-terminated), which the caller reads. */
+enum err http_tls_read_of(struct conf_node node, const char *const keys[],
+                          struct ssl_ctx_st **ret_tls, struct errmsg *msg) MUST_CHECK;
+
 struct http_address {
     const char *text; /* as it was written, for messages */
     const char *host;

@@ -11,7 +11,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Forward secrecy and AEAD only (RFC 9325 4.2); TLS 1.3 has nothing else. */
@@ -90,6 +94,162 @@ enum err tls_server_new(const char *certificate_path, const char *key_path, SSL_
     *ret_ctx = TAKE(ctx);
     return ERR_OK;
 }
+
+/* ---- clients' certificates ---- */
+
+void tls_peer_free(struct tls_peer **peerp)
+{
+    struct tls_peer *peer = TAKE(*peerp);
+
+    if (peer == NULL)
+        return;
+    for (size_t i = 0; i < peer->name_count; i++)
+        free(peer->names[i]);
+    free(peer->subject);
+    free(peer);
+}
+
+static char *subject_of(const X509 *certificate)
+{
+    BIO *text = BIO_new(BIO_s_mem());
+    char *bytes = NULL, *subject = NULL;
+    long len;
+
+    if (text == NULL)
+        return NULL;
+    if (X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0,
+                           XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
+        len = BIO_get_mem_data(text, &bytes);
+        if (len >= 0 && (len == 0 || memchr(bytes, '\0', (size_t)len) == NULL))
+            subject = len == 0 ? mem_strdup("") : strndup(bytes, (size_t)len);
+    }
+    BIO_free(text);
+    return subject;
+}
+
+static void fold_case(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text | 0x20);
+}
+
+/* One alternative name; false for one that hides something behind a NUL or is not ASCII. Other kinds
+ * (addresses, directory names) name no caller and are passed over. */
+static bool add_name(struct tls_peer *peer, const GENERAL_NAME *name)
+{
+    const char *kind = name->type == GEN_DNS     ? "dns"
+                       : name->type == GEN_URI   ? "uri"
+                       : name->type == GEN_EMAIL ? "email"
+                                                 : NULL;
+    const unsigned char *bytes;
+    size_t len;
+
+    if (kind == NULL)
+        return true;
+    bytes = ASN1_STRING_get0_data(name->d.ia5);
+    len = (size_t)ASN1_STRING_length(name->d.ia5);
+    if (peer->name_count == TLS_PEER_NAMES_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] <= ' ' || bytes[i] > '~')
+            return false;
+    if (asprintf(&peer->names[peer->name_count], "%s:%.*s", kind, (int)len, (const char *)bytes) <
+        0)
+        return false;
+    if (name->type == GEN_DNS)
+        fold_case(peer->names[peer->name_count]);
+    peer->name_count++;
+    return true;
+}
+
+static bool add_names(struct tls_peer *peer, const X509 *certificate)
+{
+    int critical = 0;
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
+    bool ok = names != NULL || critical == -1; /* -1: there are none; -2: twice */
+
+    for (int i = 0; ok && i < sk_GENERAL_NAME_num(names); i++)
+        ok = add_name(peer, sk_GENERAL_NAME_value(names, i));
+    GENERAL_NAMES_free(names);
+    return ok;
+}
+
+static bool read_end(struct tls_peer *peer, const X509 *certificate)
+{
+    struct tm end;
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1)
+        return false;
+    peer->not_after_s = timegm(&end);
+    return true;
+}
+
+/* NULL when the certificate cannot be read without doubt. */
+static struct tls_peer *peer_of(const X509 *certificate)
+{
+    AUTO(tls_peer_free) struct tls_peer *peer = mem_alloc(sizeof(*peer));
+
+    peer->subject = subject_of(certificate);
+    if (peer->subject == NULL || !add_names(peer, certificate) || !read_end(peer, certificate))
+        return NULL;
+    return TAKE(peer);
+}
+
+/* The last word on a chain that is sound otherwise. */
+static int judge_client(int sound, X509_STORE_CTX *chain)
+{
+    struct tls_peer *peer;
+
+    if (sound != 1 || X509_STORE_CTX_get_error_depth(chain) > 0)
+        return sound;
+    peer = peer_of(X509_STORE_CTX_get_current_cert(chain));
+    if (peer == NULL)
+        X509_STORE_CTX_set_error(chain, X509_V_ERR_UNSUPPORTED_NAME_SYNTAX);
+    tls_peer_free(&peer);
+    ERR_clear_error();
+    return X509_STORE_CTX_get_error(chain) == X509_V_OK;
+}
+
+/* One receiver a process. */
+static _Atomic(tls_peer_fn) receiver;
+
+static void on_progress(const SSL *ssl, int where, UNUSED int value)
+{
+    struct tls_peer *peer;
+    const X509 *certificate;
+
+    if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
+        return;
+    certificate = SSL_get0_peer_certificate(ssl);
+    if (certificate == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
+        return;
+    peer = peer_of(certificate);
+    ERR_clear_error();
+    if (peer != NULL)
+        atomic_load (&receiver)(BIO_get_data(SSL_get_rbio(ssl)), peer);
+}
+
+enum err tls_server_ask_clients(SSL_CTX *ctx, const char *ca_path, bool required, tls_peer_fn told,
+                                struct errmsg *msg)
+{
+    STACK_OF(X509_NAME) * names;
+
+    if (SSL_CTX_load_verify_file(ctx, ca_path) != 1)
+        return fail_file(msg, ca_path, "no certificate in PEM form can be read from it");
+    names = SSL_load_client_CA_file(ca_path);
+    if (names == NULL)
+        return fail_library(msg);
+    atomic_store(&receiver, told);
+    SSL_CTX_set_client_CA_list(ctx, names);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       judge_client);
+    SSL_CTX_set_info_callback(ctx, on_progress);
+    ERR_clear_error();
+    return ERR_OK;
+}
+
+/* ---- the client's side ---- */
 
 static bool is_address(const char *host)
 {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -13,6 +15,26 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
  * message that names the file. Free with tls_free(). */
 enum err tls_server_new(const char *certificate_path, const char *key_path,
                         struct ssl_ctx_st **ret_ctx, struct errmsg *msg) MUST_CHECK;
+/* Who a client says it is, in a certificate that was verified. */
+enum { TLS_PEER_NAMES_MAX = 32 };
+struct tls_peer {
+    char *subject;       /* as RFC 2253 writes it, UTF-8: "CN=batch,O=Example" */
+    int64_t not_after_s; /* the certificate is good up to this second */
+    size_t name_count;
+    char *names[TLS_PEER_NAMES_MAX]; /* "dns:..." in lower case, "uri:...", "email:..." */
+};
+void tls_peer_free(struct tls_peer **peer);
+
+/* Told of each client that showed a certificate, once the handshake is done and the chain verified, on the
+ * thread that drives the connection. transport: what its BIO was given as data (libh2o: the socket). The
+ * peer is the receiver's to free. One receiver a process. */
+typedef void (*tls_peer_fn)(void *transport, struct tls_peer *peer);
+
+/* Make a server context ask its clients for certificates. They are verified against the authorities in
+ * `ca_path` (PEM); one that does not verify, has no name that can be read, or more than
+ * TLS_PEER_NAMES_MAX, ends the handshake. required: so does having none. CONFIG with a message. */
+enum err tls_server_ask_clients(struct ssl_ctx_st *ctx, const char *ca_path, bool required,
+                                tls_peer_fn told, struct errmsg *msg) MUST_CHECK;
 /* A client context that verifies the peer's chain against `ca_path` (PEM file; NULL: the system's)
  * and its name or address against `host`. libh2o 2.2.5 does not check names under TLS 1.3, so the
  * check lives in the context (X509_VERIFY_PARAM_set1_host, set1_ip_asc). CONFIG with a message: an

@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Callers by the hash of their key.
+/* Callers by the hash of their key, or by a name in their certificate.
  * Runs on: built by the control thread, then read by any. Holds: one array of actions for each
  * caller and purpose. Invariant: what is not explicitly allowed is a token. Not here: reading
- * the keys' files (proxy/settings_callers.c). */
-#include "proxy/caller.h"
+ * the keys' files (settings_callers.c), tokens (caller_token.c). */
+#include "proxy/caller_priv.h"
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
-
-struct purpose {
-    char *name;
-    uint8_t actions[CLASSES_MAX + 1];
-};
-
-struct caller {
-    uint8_t key_hash[SECRET_HASH_BYTES];
-    struct purpose *purposes;
-    size_t purpose_count;
-    bool some_domains;
-    bool domains[DOMAINS_MAX];
-};
-
-struct callers {
-    struct caller *at;
-    size_t count;
-};
 
 static const uint8_t all_tokens[CLASSES_MAX + 1]; /* REVEAL_TOKEN is zero */
 static const struct caller anonymous;
@@ -42,6 +25,33 @@ static void purpose_init(struct purpose *p, const char *name, const struct calle
     }
 }
 
+/* The number of a header field; the settings see that there are not too many. */
+static size_t field_number(struct callers *callers, const struct caller_jwt *jwt)
+{
+    const struct span name = span_str(jwt->header);
+    size_t i;
+
+    for (i = 0; i < callers->field_count; i++)
+        if (span_equal(callers->fields[i].name, name))
+            return i;
+    REQUIRE(callers->field_count < CALLER_FIELDS_MAX);
+    callers->fields[callers->field_count++] = (struct caller_field){name, jwt->pass};
+    return i;
+}
+
+static void caller_init(struct caller *c, const struct caller_def *def, struct callers *callers)
+{
+    c->name = mem_strdup(def->name == NULL ? "" : def->name);
+    c->has_key = def->has_key;
+    memcpy(c->key_hash, def->key_hash, sizeof(c->key_hash));
+    c->certificate = def->certificate;
+    c->jwt = def->jwt;
+    if (c->jwt != NULL)
+        c->jwt_field = field_number(callers, c->jwt);
+    c->some_domains = def->some_domains;
+    memcpy(c->domains, def->domains, sizeof(c->domains));
+}
+
 struct callers *callers_new(const struct caller_def *defs, size_t count,
                             const struct classes *classes, class_id_fn class_id,
                             const void *context)
@@ -53,9 +63,7 @@ struct callers *callers_new(const struct caller_def *defs, size_t count,
     for (size_t i = 0; i < count; i++) {
         struct caller *c = &callers->at[i];
 
-        memcpy(c->key_hash, defs[i].key_hash, sizeof(c->key_hash));
-        c->some_domains = defs[i].some_domains;
-        memcpy(c->domains, defs[i].domains, sizeof(c->domains));
+        caller_init(c, &defs[i], callers);
         c->purposes = mem_alloc((defs[i].purpose_count + 1) * sizeof(*c->purposes));
         c->purpose_count = defs[i].purpose_count;
         for (size_t j = 0; j < c->purpose_count; j++)
@@ -75,6 +83,7 @@ void callers_free(struct callers **callersp)
         for (size_t j = 0; j < callers->at[i].purpose_count; j++)
             free(callers->at[i].purposes[j].name);
         free(callers->at[i].purposes);
+        free(callers->at[i].name);
     }
     free(callers->at);
     free(callers);
@@ -89,12 +98,51 @@ enum err callers_find(const struct callers *callers, struct span key,
     secret_hash(key.at, key.len, hash);
     /* All are compared, each in constant time: how long it takes says nothing about whose it is. */
     for (size_t i = 0; i < callers->count; i++)
-        if (secret_equal(hash, callers->at[i].key_hash, sizeof(hash)))
+        if (secret_equal(hash, callers->at[i].key_hash, sizeof(hash)) && callers->at[i].has_key)
             found = &callers->at[i];
     if (found == NULL)
         return ERR_UNAUTHORIZED;
     *ret_caller = found;
     return ERR_OK;
+}
+
+static bool is_named_by(const struct caller_certificate *wanted, const struct tls_peer *peer)
+{
+    if (wanted->subject != NULL && strcmp(wanted->subject, peer->subject) == 0)
+        return true;
+    for (size_t i = 0; wanted->san != NULL && i < peer->name_count; i++)
+        if (strcmp(wanted->san, peer->names[i]) == 0)
+            return true;
+    return false;
+}
+
+enum err callers_find_certificate(const struct callers *callers, const struct tls_peer *peer,
+                                  const struct caller **ret_caller)
+{
+    const struct caller *found = NULL;
+
+    for (size_t i = 0; i < callers->count; i++) {
+        if (!is_named_by(&callers->at[i].certificate, peer))
+            continue;
+        if (found != NULL)
+            return ERR_INVALID;
+        found = &callers->at[i];
+    }
+    if (found == NULL)
+        return ERR_NOT_FOUND;
+    *ret_caller = found;
+    return ERR_OK;
+}
+
+const struct caller_field *callers_fields(const struct callers *callers, size_t *ret_count)
+{
+    *ret_count = callers->field_count;
+    return callers->fields;
+}
+
+struct span caller_name(const struct caller *caller)
+{
+    return caller->name == NULL ? SPAN_LIT("-") : span_str(caller->name);
 }
 
 const struct caller *caller_anonymous(void)

@@ -9,15 +9,45 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/span.h"
+#include "base/tls.h"
+#include "proxy/jwt.h"
+#include "proxy/jwt_cache.h"
 #include "proxy/transform.h"
 #include "vault/classes.h"
 #include "vault/domains.h"
 #include "vault/vault.h"
 
-/* A caller as the settings declare it. */
+enum { CALLER_FIELDS_MAX = 8 };
+
+/* A name that a client's certificate must have, exactly. Both NULL: not by certificate. */
+struct caller_certificate {
+    char *subject; /* as struct tls_peer has it */
+    char *san;     /* likewise: "dns:...", "uri:...", "email:..." */
+};
+
+struct caller_claim {
+    char *name, *value;
+};
+
+/* Which JWTs name a caller, and where they stand. */
+struct caller_jwt {
+    char *header; /* lower case */
+    bool pass;    /* the upstream gets the header too */
+    struct jwks *keys;
+    char *issuer, *audience;
+    uint32_t algs;
+    int64_t leeway_s;
+    struct caller_claim *claims; /* what it must say beside */
+    size_t claim_count;
+};
+
+/* A caller as the settings declare it: known by a key, a certificate or a token; each is enough. */
 struct caller_def {
     char *name;
+    bool has_key;
     uint8_t key_hash[SECRET_HASH_BYTES]; /* the key itself is not kept */
+    struct caller_certificate certificate;
+    struct caller_jwt *jwt; /* NULL: not by token */
     char **purposes;
     size_t purpose_count;
     uint8_t *reveal;   /* enum reveal_action by index into classes->defs */
@@ -31,8 +61,15 @@ struct caller;
 /* What a class id is for: the vault's numbers, or any numbering a test likes. 0: unknown. */
 typedef uint16_t (*class_id_fn)(const struct class_def *def, const void *context);
 
+/* A header field that may carry a token. */
+struct caller_field {
+    struct span name; /* lower case */
+    bool pass;        /* the upstream gets it too */
+};
+
 /* Work out once what each caller sees for each purpose: a class's action counts only for a purpose
- * that the class lists. defs and classes are not needed afterwards. */
+ * that the class lists. The array of defs and the classes are not needed afterwards; certificates and
+ * tokens that the defs point at are. There are at most CALLER_FIELDS_MAX different headers. */
 struct callers *callers_new(const struct caller_def *defs, size_t count,
                             const struct classes *classes, class_id_fn class_id,
                             const void *context);
@@ -41,7 +78,21 @@ void callers_free(struct callers **callers);
 /* The caller of a Lethe-Key field. UNAUTHORIZED: no such key. Any thread. */
 enum err callers_find(const struct callers *callers, struct span key,
                       const struct caller **ret_caller) MUST_CHECK;
-/* The caller that named no key: it has no purpose and sees tokens. */
+/* The caller of a verified certificate. NOT_FOUND: it names none; INVALID: it names several. Any thread. */
+enum err callers_find_certificate(const struct callers *callers, const struct tls_peer *peer,
+                                  const struct caller **ret_caller) MUST_CHECK;
+/* The fields in which tokens come, whoever's. */
+const struct caller_field *callers_fields(const struct callers *callers, size_t *ret_count);
+/* The caller of a token that came in field number `field`, and what it claims: an entry of the cache,
+ * borrowed until the next call. NOT_FOUND: it is no JWT, or one that the configuration knows nothing of
+ * (issuer, claims): perhaps the application's; UNAUTHORIZED: it names a caller and does not verify (any
+ * more); INVALID: it names several callers. The loop that owns the cache. */
+enum err callers_find_token(const struct callers *callers, struct jwt_cache *cache, size_t field,
+                            struct span token, int64_t now_s, const struct jwt_entry **ret_entry)
+    MUST_CHECK;
+/* Its name in the configuration; "-" for the anonymous one. */
+struct span caller_name(const struct caller *caller);
+/* The caller that named itself in no way: it has no purpose and sees tokens. */
 const struct caller *caller_anonymous(void);
 
 /* Which of them it is: its place among the defs. */

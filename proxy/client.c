@@ -39,6 +39,7 @@ static void on_closed(void *data)
     h2o_linklist_unlink(&client->link);
     client->listener->clients--;
     uncount(client);
+    tls_peer_free(&client->certificate);
     free(client);
 }
 
@@ -60,6 +61,15 @@ static void turn_away(struct proxy_loop *loop, h2o_socket_t *socket, bool speaks
 struct client *client_of(h2o_req_t *req)
 {
     return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
+void client_on_certificate(void *transport, struct tls_peer *peer)
+{
+    h2o_socket_t *socket = transport;
+    struct client *client = socket->on_close.data;
+
+    tls_peer_free(&client->certificate);
+    client->certificate = peer;
 }
 
 static void set_direct(struct client *client, struct address address)

@@ -40,6 +40,7 @@ struct client {
     struct address direct;        /* who connected, or whom its PROXY line names */
     bool trusted;                 /* may say whose request it brings; of the request being served */
     struct edge_client edge; /* the client, as far as it is known; of the request being served */
+    struct tls_peer *certificate; /* verified; NULL: it showed none */
     uint8_t peer_len;
     char peer[ADDRESS_TEXT_MAX]; /* the text of edge.address, once it was asked for */
     struct exchange *exchange;   /* the request being served; NULL between two */

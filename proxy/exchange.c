@@ -46,33 +46,6 @@ void exchange_refuse_and_close(struct exchange *x, enum err e)
     refuse(x, e, 0, true);
 }
 
-/* ---- the caller ---- */
-
-static enum err admit_caller(struct exchange *x)
-{
-    const struct caller *caller = caller_anonymous();
-    const size_t domain = x->route == NULL ? 0 : x->route->def->domain;
-    const bool reveals = x->route != NULL && x->route->response != NULL;
-    enum err e;
-
-    if (x->fields.key.at != NULL) {
-        e = callers_find(x->setup->policy->callers, x->fields.key, &caller);
-        if (e == ERR_OK)
-            e = exchange_admit_rate(x, caller);
-        if (e != ERR_OK)
-            return e;
-    }
-    e = caller_actions(caller, x->fields.purpose, domain, &x->actions);
-    if (e == ERR_INVALID && !reveals) { /* it need not say for what when nothing is shown */
-        x->actions = caller_no_actions();
-        e = ERR_OK;
-    }
-    if (e == ERR_DENIED)
-        log_event(EV_REVEAL_DENIED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-                  F_TEXT("route", exchange_route_name(x)));
-    return e;
-}
-
 /* ---- the body ---- */
 
 /* Methods whose bodies mean nothing, and which servers read differently (RFC 9110 9.3.1). */
@@ -162,11 +135,12 @@ static void admit(struct exchange *x)
     if (e == ERR_OK)
         e = admit_route(x, &allowed);
     if (e == ERR_OK)
-        e = admit_caller(x);
+        e = exchange_find_caller(x);
     if (e == ERR_OK)
         e = admit_body(x);
     if (e == ERR_OK)
         e = exchange_find_subject(x);
+    x->claims = NULL; /* another request may push them out of the cache */
     if (e != ERR_OK)
         refuse(x, e, allowed, false);
     else

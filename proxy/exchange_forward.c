@@ -46,6 +46,8 @@ static struct span hidden_field(const struct exchange *x)
 void exchange_forward(struct exchange *x)
 {
     struct upstream_header headers[FORWARD_HEADERS_MAX];
+    size_t token_fields;
+    const struct caller_field *fields = callers_fields(x->setup->policy->callers, &token_fields);
     const struct forwarding forwarding = {
         .facts = &x->facts,
         .peer = client_peer(x->client),
@@ -57,6 +59,8 @@ void exchange_forward(struct exchange *x)
         .reveals = x->route != NULL && x->route->response != NULL,
         .changed = x->body.at != NULL || x->was_coded,
         .decoded = x->was_coded,
+        .token_fields = fields,
+        .token_field_count = token_fields,
     };
     const struct upstream_request request = {
         .method = x->facts.method,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The exchange, shared by the files that drive it:
  *
- *   exchange.c           admission: guard, path, route, caller, body
+ *   exchange.c           admission: guard, path, route, body
+ *   exchange_caller.c    who asks, and what that lets it see
  *   exchange_subject.c   whose the values are
  *   exchange_screen.c    what was not declared and looks as if it should have been
  *   exchange_limits.c    what it may cost
@@ -62,10 +63,12 @@ struct exchange {
     struct buf path_text;
     const struct proxy_route *route; /* NULL: undeclared, passed by default */
     struct route_match match;
-    size_t upstream;        /* index */
-    int64_t retry_s;        /* a refusal's: when to come again; 0: nothing is said */
-    const uint8_t *actions; /* what the caller sees: enum reveal_action by class id */
-    struct buf subject;     /* the identifier, decoded; secret */
+    size_t upstream; /* index */
+    int64_t retry_s; /* a refusal's: when to come again; 0: nothing is said */
+    const struct caller *caller;
+    const struct json *claims; /* of its token, while the request is admitted; NULL: it has none */
+    const uint8_t *actions;    /* what the caller sees: enum reveal_action by class id */
+    struct buf subject;        /* the identifier, decoded; secret */
     struct tokenize_subject
         *whose; /* the request's subject; then those of elements, if they name any */
     size_t whose_count;
@@ -112,6 +115,9 @@ void exchange_refuse_and_close(struct exchange *x, enum err e);
 /* The route as the operator wrote it, for logs. */
 struct span exchange_route_name(const struct exchange *x);
 
+/* Find out who asks: x->caller, x->claims, x->actions. UNAUTHORIZED, DENIED; INVALID where the request names
+ * two callers. */
+enum err exchange_find_caller(struct exchange *x) MUST_CHECK;
 /* Find out whose the values are: x->whose, x->subject_missing. */
 enum err exchange_find_subject(struct exchange *x) MUST_CHECK;
 /* The same for elements of the body that name subjects of their own: x->whose, and whose the hits are.

@@ -5,6 +5,7 @@
  * (exchange_reveal.c). */
 #include "proxy/exchange_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -47,6 +48,26 @@ static enum err subject_of_body(struct exchange *x)
     return e;
 }
 
+/* A claim of the caller's token. Numbers are names, too. */
+static enum err subject_of_claim(struct exchange *x)
+{
+    const struct json *claim = json_get(x->claims, x->route->def->subject);
+    char digits[24];
+
+    switch (json_kind(claim)) {
+    case JSON_ABSENT:
+    case JSON_NIL:
+        return ERR_NOT_FOUND;
+    case JSON_TEXT:
+        return buf_append_span(&x->subject, json_text_of(claim));
+    case JSON_INT:
+        (void)snprintf(digits, sizeof(digits), "%lld", (long long)json_int_of(claim, 0));
+        return buf_append_str(&x->subject, digits);
+    default:
+        return ERR_UNPROCESSABLE;
+    }
+}
+
 static enum err read_subject(struct exchange *x)
 {
     const struct route_def *def = x->route->def;
@@ -63,6 +84,8 @@ static enum err read_subject(struct exchange *x)
         return e == ERR_OK ? buf_append_span(&x->subject, value) : e;
     case SUBJECT_BODY:
         return subject_of_body(x);
+    case SUBJECT_CLAIM:
+        return subject_of_claim(x);
     case SUBJECT_NONE:
     case SUBJECT_ELEMENT:
         break;

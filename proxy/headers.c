@@ -217,6 +217,15 @@ static bool passes_up(struct span name, const struct forwarding *f)
     return !guard_drops(f->facts, name);
 }
 
+/* A token that was meant for us alone. */
+static bool is_withheld(struct span name, const struct forwarding *f)
+{
+    for (size_t i = 0; i < f->token_field_count; i++)
+        if (!f->token_fields[i].pass && is(name, f->token_fields[i].name))
+            return true;
+    return false;
+}
+
 size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwarding *f,
                             struct upstream_header out[FORWARD_HEADERS_MAX])
 {
@@ -225,7 +234,7 @@ size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwardin
     for (size_t i = 0; i < headers->size && count < LIMIT_HEADERS_MAX; i++) {
         const h2o_header_t *header = &headers->entries[i];
 
-        if (!passes_up(name_of(header), f))
+        if (!passes_up(name_of(header), f) || is_withheld(name_of(header), f))
             continue;
         out[count].name = header->orig_name != NULL ? span_of(header->orig_name, header->name->len)
                                                     : name_of(header);

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/span.h"
 #include "base/http_guard.h"
+#include "proxy/caller.h"
 #include "proxy/upstream.h"
 
 /* ---- what came ---- */
@@ -52,6 +53,8 @@ struct forwarding {
     bool reveals;           /* the answer will be read: no codings, ranges, conditions */
     bool changed;           /* the body is not what the client sent: no digests of it */
     bool decoded;           /* nor is it coded any more */
+    const struct caller_field *token_fields; /* those that do not pass stay here */
+    size_t token_field_count;
 };
 
 enum { FORWARD_HEADERS_MAX = LIMIT_HEADERS_MAX + 4 };

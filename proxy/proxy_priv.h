@@ -61,6 +61,7 @@ struct loop_setup {
     const struct proxy_settings *settings;
     const struct proxy_policy *policy;
     struct upstream_pool **pools; /* as settings->upstreams */
+    struct jwt_cache *tokens;     /* NULL: no caller has one */
     size_t users;                 /* exchanges */
     bool retired;                 /* another one is in force */
     h2o_linklist_t link;          /* loop->setups */

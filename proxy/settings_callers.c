@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `callers`: names, keys from files, purposes and what is revealed.
+/* `callers`: names, keys from files, certificates' names, purposes and what is revealed.
  * Runs on: the control thread, at start. Holds: hashes of keys; a key itself is wiped as soon as it
- * is hashed. Not here: deciding about requests (proxy/caller.c). */
+ * is hashed. Not here: tokens (settings_tokens.c), deciding about requests (caller.c). */
 #include "proxy/settings_priv.h"
 
 #include <errno.h>
@@ -180,11 +180,108 @@ static enum err read_domains(struct conf_node node, const struct proxy_settings 
     return ERR_OK;
 }
 
+/* ---- certificates ---- */
+
+static bool is_san(const char *text)
+{
+    return (strncmp(text, "dns:", 4) == 0 && text[4] != '\0') ||
+           (strncmp(text, "uri:", 4) == 0 && text[4] != '\0') ||
+           (strncmp(text, "email:", 6) == 0 && text[6] != '\0');
+}
+
+static enum err read_certificate(struct conf_node node, struct caller_def *def, struct errmsg *msg)
+{
+    static const char *const keys[] = {"subject", "san", NULL};
+    const char *subject = NULL, *san = NULL;
+    enum err e;
+
+    if (!conf_has(node))
+        return ERR_OK;
+    e = conf_only(node, keys, msg);
+    if (e == ERR_OK)
+        e = conf_str(conf_get(node, "subject"), &subject, msg);
+    if (e == ERR_OK)
+        e = conf_str(conf_get(node, "san"), &san, msg);
+    if (e != ERR_OK)
+        return e;
+    if ((subject == NULL) == (san == NULL) || (subject != NULL && subject[0] == '\0'))
+        return conf_fail(node, msg, "a certificate is named by its `subject` or by a `san`");
+    if (san != NULL && !is_san(san))
+        return conf_fail(conf_get(node, "san"), msg,
+                         "a san is \"dns:NAME\", \"uri:URI\" or \"email:ADDRESS\"");
+    if (subject != NULL)
+        def->certificate.subject = mem_strdup(subject);
+    else if (strncmp(san, "dns:", 4) == 0)
+        def->certificate.san = settings_lower_case(san);
+    else
+        def->certificate.san = mem_strdup(san);
+    return ERR_OK;
+}
+
+/* A listener that asks for certificates; without one a caller could never show his. */
+static enum err check_certificate(struct conf_node node, const struct proxy_settings *settings,
+                                  struct errmsg *msg)
+{
+    for (size_t i = 0; i < settings->listen_count; i++)
+        if (settings->listens[i].asks_clients)
+            return ERR_OK;
+    return conf_fail(node, msg, "no listener has `tls: {client_ca: FILE}`, so nobody can show one");
+}
+
+/* ---- a caller ---- */
+
+static bool is_same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Nobody else is known by the same key or the same name. */
+static enum err check_unique(struct conf_node node, const struct proxy_settings *settings,
+                             const struct caller_def *def, struct errmsg *msg)
+{
+    for (const struct caller_def *other = settings->callers; other < def; other++) {
+        if (def->has_key && other->has_key &&
+            secret_equal(other->key_hash, def->key_hash, sizeof(def->key_hash)))
+            return conf_fail(conf_get(node, "key"), msg,
+                             "the callers \"%s\" and \"%s\" have the same key", other->name,
+                             def->name);
+        if (is_same(other->certificate.subject, def->certificate.subject) ||
+            is_same(other->certificate.san, def->certificate.san))
+            return conf_fail(conf_get(node, "certificate"), msg,
+                             "the callers \"%s\" and \"%s\" have the same certificate", other->name,
+                             def->name);
+    }
+    return ERR_OK;
+}
+
+/* How the caller is known: at least one way. */
+static enum err read_proofs(struct conf_node node, const struct proxy_settings *settings,
+                            struct caller_def *def, struct errmsg *msg)
+{
+    const struct conf_node key = conf_get(node, "key");
+    const struct conf_node certificate = conf_get(node, "certificate");
+    enum err e = ERR_OK;
+
+    if (!conf_has(key) && !conf_has(certificate) && !conf_has(conf_get(node, "jwt")))
+        return conf_fail(node, msg, "a caller is known by a `key`, a `certificate` or a `jwt`");
+    def->has_key = conf_has(key);
+    if (def->has_key)
+        e = read_key(key, def->key_hash, msg);
+    if (e == ERR_OK)
+        e = read_certificate(certificate, def, msg);
+    if (e == ERR_OK && conf_has(certificate))
+        e = check_certificate(certificate, settings, msg);
+    if (e == ERR_OK)
+        e = settings_read_token(conf_get(node, "jwt"), settings, def, msg);
+    return e == ERR_OK ? check_unique(node, settings, def, msg) : e;
+}
+
 static enum err read_caller(struct conf_node node, const struct proxy_settings *settings,
                             struct caller_def *def, struct errmsg *msg)
 {
-    static const char *const keys[] = {"key", "purposes", "reveal", "domains", NULL};
-    struct conf_node key, purposes;
+    static const char *const keys[] = {"key",    "certificate", "jwt", "purposes",
+                                       "reveal", "domains",     NULL};
+    struct conf_node purposes;
     enum err e;
 
     def->name = mem_strdup(node.name);
@@ -192,9 +289,7 @@ static enum err read_caller(struct conf_node node, const struct proxy_settings *
     if (e == ERR_OK)
         e = conf_only(node, keys, msg);
     if (e == ERR_OK)
-        e = conf_need(node, "key", &key, msg);
-    if (e == ERR_OK)
-        e = read_key(key, def->key_hash, msg);
+        e = read_proofs(node, settings, def, msg);
     if (e == ERR_OK)
         e = conf_need(node, "purposes", &purposes, msg);
     if (e == ERR_OK)
@@ -203,13 +298,7 @@ static enum err read_caller(struct conf_node node, const struct proxy_settings *
         e = read_reveal(conf_get(node, "reveal"), settings->classes, def, msg);
     if (e == ERR_OK)
         e = read_domains(conf_get(node, "domains"), settings, def, msg);
-    if (e != ERR_OK)
-        return e;
-    for (const struct caller_def *other = settings->callers; other < def; other++)
-        if (secret_equal(other->key_hash, def->key_hash, sizeof(def->key_hash)))
-            return conf_fail(key, msg, "the callers \"%s\" and \"%s\" have the same key",
-                             other->name, def->name);
-    return ERR_OK;
+    return e;
 }
 
 enum err settings_read_callers(struct conf_node root, struct proxy_settings *settings,
@@ -242,6 +331,9 @@ void settings_free_callers(struct proxy_settings *settings)
             free(def->purposes[j]);
         free(def->purposes);
         free(def->reveal);
+        free(def->certificate.subject);
+        free(def->certificate.san);
+        settings_free_token(def);
         free(def->name);
     }
     free(settings->callers);

@@ -31,6 +31,7 @@ struct listen_def {
     char *port;             /* digits */
     struct ssl_ctx_st *tls; /* NULL: plain */
     bool proxy_protocol;    /* a trusted proxy says first whom it brings */
+    bool asks_clients;      /* for certificates */
 };
 
 struct upstream_def {
@@ -44,6 +45,7 @@ enum subject_from {
     SUBJECT_QUERY,
     SUBJECT_HEADER,
     SUBJECT_BODY,   /* a field of it */
+    SUBJECT_CLAIM,  /* of the JWT that names the caller */
     SUBJECT_ELEMENT /* each element of a JSON body names its own */
 };
 
@@ -53,7 +55,7 @@ struct route_def {
     uint32_t methods;
     size_t upstream; /* index */
     enum subject_from subject_from;
-    char *subject; /* the parameter's, header's (lower case) name, or what the place has */
+    char *subject; /* the parameter's, header's (lower case), claim's name, or what the place has */
     struct field_decl subject_field; /* SUBJECT_BODY: where; its name is `subject` */
     size_t subject_param;            /* SUBJECT_PATH: which parameter of the pattern */
     struct field_decl *request;
@@ -103,6 +105,8 @@ enum err settings_read_routes(struct conf_node root, struct proxy_settings *sett
                               struct errmsg *msg) MUST_CHECK;
 void settings_free_edge(struct proxy_settings *settings);
 void settings_free_listens(struct proxy_settings *settings);
+/* The receiver of verified certificates (tls_peer_fn): the client's, from now on. client.c */
+void client_on_certificate(void *transport, struct tls_peer *peer);
 void settings_free_upstreams(struct proxy_settings *settings);
 void settings_free_callers(struct proxy_settings *settings);
 void settings_free_routes(struct proxy_settings *settings);
@@ -135,6 +139,10 @@ enum err settings_text(struct conf_node map, const char *name, const char **ret,
  * and logs). what: for the message. */
 enum err settings_name(struct conf_node node, const char *text, const char *what,
                        struct errmsg *msg) MUST_CHECK;
+/* A caller's `jwt`, absent or not; the callers before it are read. CONFIG with a message. */
+enum err settings_read_token(struct conf_node node, const struct proxy_settings *settings,
+                             struct caller_def *def, struct errmsg *msg) MUST_CHECK;
+void settings_free_token(struct caller_def *def);
 /* The upstream of this name. CONFIG at `node` when there is none. */
 enum err settings_upstream(struct conf_node node, const struct proxy_settings *settings,
                            size_t *ret_index, struct errmsg *msg) MUST_CHECK;

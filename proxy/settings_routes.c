@@ -56,7 +56,22 @@ static enum err subject_from_element(struct conf_node node, const char *path,
     return settings_element_path(node, path, route, msg);
 }
 
-static enum err read_subject(struct conf_node map, struct route_def *route, struct errmsg *msg)
+/* Claims are read of a verified token only, and who has one is a caller. */
+static enum err subject_from_claim(struct conf_node node, const char *name,
+                                   const struct proxy_settings *settings, struct route_def *route,
+                                   struct errmsg *msg)
+{
+    for (size_t i = 0; i < settings->caller_count; i++)
+        if (settings->callers[i].jwt != NULL)
+            route->subject_from = SUBJECT_CLAIM;
+    if (route->subject_from != SUBJECT_CLAIM || name[0] == '\0')
+        return conf_fail(node, msg, "a subject from a JWT needs a caller with `jwt`, and a claim");
+    route->subject = mem_strdup(name);
+    return ERR_OK;
+}
+
+static enum err read_subject(struct conf_node map, const struct proxy_settings *settings,
+                             struct route_def *route, struct errmsg *msg)
 {
     struct conf_node node = conf_get(map, "subject");
     const char *text = NULL;
@@ -67,7 +82,7 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
     if (text == NULL && settings_store_values(route))
         return conf_fail(map, msg,
                          "`subject` is missing: whose are the values? (path.NAME, query.NAME, "
-                         "header.NAME, \"$.json.path\", \"@.path\", or none)");
+                         "header.NAME, jwt.CLAIM, \"$.json.path\", \"@.path\", or none)");
     if (text == NULL || strcmp(text, "none") == 0)
         return ERR_OK;
     if (text[0] == '$')
@@ -82,6 +97,8 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
         return subject_from_element(node, text, route, msg);
     if (strncmp(text, "path.", 5) == 0)
         return subject_from_path(node, text + 5, route, msg);
+    if (strncmp(text, "jwt.", 4) == 0)
+        return subject_from_claim(node, text + 4, settings, route, msg);
     if (strncmp(text, "header.", 7) == 0)
         return subject_from_header(node, text + 7, route, msg);
     if (strncmp(text, "query.", 6) == 0 && text[6] != '\0') {
@@ -89,10 +106,9 @@ static enum err read_subject(struct conf_node map, struct route_def *route, stru
         route->subject = mem_strdup(text + 6);
         return ERR_OK;
     }
-    return conf_fail(
-        node, msg,
-        "a subject is path.NAME, query.NAME, header.NAME, \"$.json.path\", \"@.path\" or "
-        "none");
+    return conf_fail(node, msg,
+                     "a subject is path.NAME, query.NAME, header.NAME, jwt.CLAIM, "
+                     "\"$.json.path\", \"@.path\" or none");
 }
 
 /* ---- the rest of a route ---- */
@@ -228,7 +244,7 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
     if (e == ERR_OK)
         e = settings_read_fields(entry, settings->classes, route, msg);
     if (e == ERR_OK)
-        e = read_subject(entry, route, msg);
+        e = read_subject(entry, settings, route, msg);
     if (e == ERR_OK)
         e = read_binding(conf_get(entry, "binding"), route, msg);
     if (e == ERR_OK)

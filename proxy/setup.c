@@ -144,6 +144,7 @@ static void free_loop_setup(struct loop_setup *setup)
     for (size_t i = 0; i < setup->settings->upstream_count; i++)
         upstream_pool_free(&setup->pools[i]);
     free(setup->pools);
+    jwt_cache_free(&setup->tokens);
     setup_drop(&setup->shared);
     free(setup);
 }
@@ -184,6 +185,7 @@ void loop_take_setup(struct proxy_loop *loop, struct proxy_setup *shared)
     struct loop_setup *setup = mem_alloc(sizeof(*setup));
     const struct proxy_settings *settings = shared->settings;
     struct loop_setup *before = loop->setup;
+    size_t token_fields;
 
     setup->shared = shared;
     setup->settings = settings;
@@ -191,6 +193,9 @@ void loop_take_setup(struct proxy_loop *loop, struct proxy_setup *shared)
     setup->pools = mem_alloc(settings->upstream_count * sizeof(struct upstream_pool *));
     for (size_t i = 0; i < settings->upstream_count; i++)
         setup->pools[i] = upstream_pool_new(loop->evloop, &settings->upstreams[i].config);
+    (void)callers_fields(shared->policy.callers, &token_fields);
+    if (token_fields > 0)
+        setup->tokens = jwt_cache_new();
     h2o_linklist_insert(&loop->setups, &setup->link);
     loop->setup = setup;
     if (before != NULL)

@@ -42,7 +42,7 @@ ADAPTERS = {
     "sodium.h": ["vault/crypto.c", "base/secret.c", "keys/crypto.c"],
     "curl/*": ["keys/http_curl.c"],
     "p11-kit/*": ["keys/pkcs11*"],
-    "openssl/*": ["base/tls.c"],
+    "openssl/*": ["base/tls.c", "base/signature.c"],
     "jansson.h": ["base/json.c"],
     "yaml.h": ["base/conf_yaml.c"],
     "utf8proc.h": ["base/unicode.c"],

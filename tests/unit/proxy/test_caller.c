@@ -26,6 +26,7 @@ static uint16_t number(const struct class_def *def, const void *context)
 }
 
 static char support[] = "support", account[] = "account", research[] = "research";
+static char desk_name[] = "desk", clerk_name[] = "clerk";
 static char *desk_purposes[] = {support};
 static char *clerk_purposes[] = {account, research};
 static uint8_t desk_reveal[] = {REVEAL_MASK, REVEAL_VALUE, REVEAL_VALUE};
@@ -34,8 +35,16 @@ static uint8_t clerk_reveal[] = {REVEAL_VALUE, REVEAL_VALUE, REVEAL_TOKEN};
 static struct callers *two_callers(void)
 {
     struct caller_def defs[] = {
-        {.purposes = desk_purposes, .purpose_count = 1, .reveal = desk_reveal},
-        {.purposes = clerk_purposes, .purpose_count = 2, .reveal = clerk_reveal},
+        {.name = desk_name,
+         .has_key = true,
+         .purposes = desk_purposes,
+         .purpose_count = 1,
+         .reveal = desk_reveal},
+        {.name = clerk_name,
+         .has_key = true,
+         .purposes = clerk_purposes,
+         .purpose_count = 2,
+         .reveal = clerk_reveal},
     };
 
     secret_hash("desk-desk-desk-desk", 19, defs[0].key_hash);
@@ -84,7 +93,9 @@ Test(caller, gets_nothing_of_a_class_that_does_not_list_the_purpose)
 
 Test(caller, sees_tokens_in_domains_that_are_not_its_own)
 {
-    struct caller_def def = {.purposes = desk_purposes,
+    struct caller_def def = {.name = desk_name,
+                             .has_key = true,
+                             .purposes = desk_purposes,
                              .purpose_count = 1,
                              .reveal = desk_reveal,
                              .some_domains = true,

@@ -407,7 +407,7 @@ Test(settings, refuse_wrong_routes)
         {ROUTE("path: /a, upstream: app, near_names: yes"), "3:48", "refuse"},
         {ROUTE("path: /a, upstream: app, near_names: deny"), "3:48", "refuse"},
         {ROUTE("path: /a, upstream: app, subject: me"), "3:45", "path.NAME"},
-        {ROUTE("path: /a, upstream: app, subject: jwt.sub"), "3:45", "path.NAME"},
+        {ROUTE("path: /a, upstream: app, subject: jwt.sub"), "3:45", "needs a caller"},
         {ROUTE("path: /a, upstream: app, subject: \"query.\""), "3:45", "path.NAME"},
         {ROUTE("path: \"/a/{x}\", upstream: app, subject: path.y"), "3:51", "{y}"},
         {ROUTE("path: /a, upstream: app, subject: \"header.x y\""), "3:45", "header"},
