@@ -20,6 +20,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "proxy/exchange_priv.h"
 
@@ -38,7 +39,8 @@ struct look {
     const struct limit_settings *limits;
     int64_t now_ms;
     int64_t idle_ms;
-    size_t buffered;     /* bytes that wait for slow clients */
+    size_t held;         /* bytes that requests and answers hold */
+    size_t buffered;     /* those of them that wait for slow clients */
     size_t slow;         /* clients they wait for */
     size_t cut_at_least; /* second round: who holds so much goes; 0: first round */
 };
@@ -123,6 +125,7 @@ static void start_credit(struct client_watch *w, uint64_t bytes, int64_t most_ms
 
 static bool holds_too_much(struct look *look, size_t bytes)
 {
+    look->held += bytes;
     look->buffered += bytes;
     look->slow++;
     return look->cut_at_least > 0 && bytes >= look->cut_at_least;
@@ -134,37 +137,42 @@ static void look_at_body(struct look *look, struct client *client)
 {
     const struct limit_settings *limits = look->limits;
     uint64_t bytes = client->socket->input->size;
-    bool over = holds_too_much(look, client->socket->input->capacity);
 
-    if (look->cut_at_least > 0) {
-        if (over)
-            reset(client);
-    } else if (!goes_on(client, CLIENT_BODY, look->now_ms)) {
+    if (!goes_on(client, CLIENT_BODY, look->now_ms)) {
         start_credit(&client->watch, bytes, limits->body_ms);
     } else if (is_behind(&client->watch, bytes, limits->body_rate, limits->body_ms)) {
         tell(client);
     }
 }
 
+/* libh2o would wait for the end of a head of 400 kB. */
+static void look_at_head(const struct look *look, struct client *client, size_t bytes)
+{
+    if (goes_on(client, CLIENT_HEAD, look->now_ms) &&
+        (bytes > LIMIT_REQUEST_HEAD_MAX ||
+         look->now_ms - client->watch.since_ms >= look->limits->head_ms))
+        tell(client);
+}
+
 static int look_at_connection(h2o_req_t *req, void *context)
 {
     struct look *look = context;
     struct client *client = client_of(req);
-    bool has_input = client->socket->input->size > 0;
+    size_t bytes = client->socket->input->size;
 
     if (client->exchange != NULL)
         return 0;
-    if (req->version != 0) {
+    if (bytes > 0 && holds_too_much(look, client->socket->input->capacity))
+        reset(client);
+    if (look->cut_at_least > 0)
+        return 0;
+    if (req->version != 0)
         look_at_body(look, client);
-    } else if (look->cut_at_least == 0) {
-        bool old = goes_on(client, has_input ? CLIENT_HEAD : CLIENT_IDLE, look->now_ms);
-        int64_t age_ms = look->now_ms - client->watch.since_ms;
-
-        if (old && has_input && age_ms >= look->limits->head_ms)
-            tell(client);
-        else if (old && !has_input && age_ms >= look->idle_ms)
-            end(client, SHUT_RD); /* it reads an end of file, and closes */
-    }
+    else if (bytes > 0)
+        look_at_head(look, client, bytes);
+    else if (goes_on(client, CLIENT_IDLE, look->now_ms) &&
+             look->now_ms - client->watch.since_ms >= look->idle_ms)
+        end(client, SHUT_RD); /* it reads an end of file, and closes */
     return 0;
 }
 
@@ -193,13 +201,13 @@ static void look_at_exchange(struct look *look, struct exchange *x)
     struct client *client = x->client;
     struct client_watch *w = &client->watch;
     bool writing = client->socket->_cb.write != NULL;
-    bool over = writing && holds_too_much(look, exchange_holds(x));
 
-    if (look->cut_at_least > 0) {
-        if (over)
-            reset(client);
+    if (!writing)
+        look->held += exchange_holds(x);
+    else if (holds_too_much(look, exchange_holds(x)))
+        reset(client);
+    if (look->cut_at_least > 0)
         return;
-    }
     if (!goes_on(client, CLIENT_SERVED, look->now_ms)) {
         start_credit(w, writing ? acknowledged(client) : 0, look->limits->write_ms);
     } else if (has_gone(client)) {
@@ -225,15 +233,16 @@ static void look_at_all(struct look *look)
     }
 }
 
-/* Too much waits for slow clients: those that hold more than their share go. */
+/* Too much is held: nothing new begins, and if it waits for slow clients, those go that hold more than
+ * their share. */
 static void relieve(struct look *look)
 {
     size_t most = (size_t)look->limits->buffered / look->loop->proxy->loop_count;
 
+    look->loop->full = look->held > most;
     if (look->buffered <= most)
         return;
     look->cut_at_least = look->buffered / look->slow;
-    look->buffered = look->slow = 0;
     look_at_all(look);
 }
 

@@ -42,7 +42,7 @@ enum err exchange_admit_client(struct exchange *x)
     const struct limit_settings *limits = limits_of(x);
     struct meter_key key;
 
-    if (x->loop->serving > (size_t)limits->requests)
+    if (x->loop->full || x->loop->serving > (size_t)limits->requests)
         return ERR_BUSY;
     if (limits->client_rate.requests == 0)
         return ERR_OK;

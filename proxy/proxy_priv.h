@@ -126,6 +126,7 @@ struct proxy_loop {
     size_t serving;              /* exchanges */
     h2o_timeout_t watch_timeout;
     h2o_timeout_entry_t watch; /* of clients (client_watch.c) */
+    bool full;                 /* requests hold more memory than they may */
     size_t turned_away;        /* clients, since that was last logged */
     size_t cut;                /* the same, for being slow */
 };
