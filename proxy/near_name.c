@@ -100,7 +100,7 @@ enum err near_names_add(struct near_names *n, struct span name, size_t *ret_grou
 
     while (len <= NEAR_NAME_MAX && unicode_fold_next(&name, folded + len, &count))
         len += count;
-    if (len == 0 || len > NEAR_NAME_MAX) {
+    if (len == 0 || len > NEAR_NAME_MAX || name.len > 0) {
         *ret_group = SIZE_MAX;
         return ERR_OK;
     }
@@ -132,7 +132,7 @@ size_t near_names_find(const struct near_names *n, struct span name)
             return SIZE_MAX;
         len += count;
     }
-    return len == 0 ? SIZE_MAX : find_group(n, folded, len);
+    return len == 0 || name.len > 0 ? SIZE_MAX : find_group(n, folded, len);
 }
 
 size_t near_names_count(const struct near_names *n)

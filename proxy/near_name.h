@@ -21,7 +21,7 @@ struct near_filter {
 struct near_names *near_names_new(void);
 void near_names_free(struct near_names **names);
 /* Add a declared name. ret_group: a number from 0 on that it shares with all names that say the same. A
- * name in which nothing is left to compare (`-`), or more than 128 characters are, is like no other: SIZE_MAX. */
+ * name in which nothing is left to compare (`-`), or more than 128 characters are, or that is no UTF-8, is like no other: SIZE_MAX. */
 enum err near_names_add(struct near_names *names, struct span name, size_t *ret_group) MUST_CHECK;
 size_t near_names_count(const struct near_names *names); /* of groups */
 /* The group of declared names that this one says the same as; SIZE_MAX when there is none. It may be one of

@@ -49,6 +49,9 @@ enum subject_from {
     SUBJECT_ELEMENT /* each element of a JSON body names its own */
 };
 
+/* What becomes of a request in which something that is not declared looks like personal data. */
+enum undeclared { UNDECLARED_PASS, UNDECLARED_ALERT, UNDECLARED_BLOCK };
+
 struct route_def {
     char *pattern;
     char *host; /* lower case; NULL: any */
@@ -63,7 +66,8 @@ struct route_def {
     struct field_decl *response;
     size_t response_count;
     size_t body_max;
-    size_t domain;   /* index into the settings' domains */
+    size_t domain; /* index into the settings' domains */
+    enum undeclared undeclared;
     bool near_names; /* members whose names come near a declared one pass */
     bool strict;     /* an answer shows nobody's values where the subject's name is unknown */
 };

@@ -211,12 +211,32 @@ static enum err read_near_names(struct conf_node node, struct route_def *route, 
                : conf_fail(node, msg, "near names are there to \"refuse\" or to \"allow\"");
 }
 
+static enum err read_undeclared(struct conf_node node, struct route_def *route, struct errmsg *msg)
+{
+    static const char *const actions[] = {"pass", "alert", "block"};
+    const char *text = actions[UNDECLARED_PASS];
+    enum err e = conf_str(node, &text, msg);
+
+    for (size_t i = 0; e == ERR_OK && i < COUNT_OF(actions); i++) {
+        if (strcmp(text, actions[i]) != 0)
+            continue;
+        route->undeclared = (enum undeclared)i;
+        if (i != UNDECLARED_PASS && route->request_count == 0)
+            return conf_fail(node, msg, "without `request` fields nothing is read of a request");
+        return ERR_OK;
+    }
+    return e != ERR_OK ? e
+                       : conf_fail(node, msg,
+                                   "what is not declared is there to \"pass\", to \"alert\" about "
+                                   "or to \"block\"");
+}
+
 static enum err read_route(struct conf_node entry, struct proxy_settings *settings, size_t index,
                            struct errmsg *msg)
 {
-    static const char *const keys[] = {"path",    "methods",  "upstream",   "subject",
-                                       "request", "response", "host",       "body_max",
-                                       "domain",  "binding",  "near_names", NULL};
+    static const char *const keys[] = {"path",       "methods",    "upstream", "subject", "request",
+                                       "response",   "host",       "body_max", "domain",  "binding",
+                                       "near_names", "undeclared", NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t body_max = settings->limits.body;
     struct conf_node upstream, domain = conf_get(entry, "domain");
@@ -249,6 +269,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = read_binding(conf_get(entry, "binding"), route, msg);
     if (e == ERR_OK)
         e = read_near_names(conf_get(entry, "near_names"), route, msg);
+    if (e == ERR_OK)
+        e = read_undeclared(conf_get(entry, "undeclared"), route, msg);
     if (e == ERR_OK)
         e = conf_int(conf_get(entry, "body_max"), 0, settings->limits.body, &body_max, msg);
     route->body_max = (size_t)body_max;

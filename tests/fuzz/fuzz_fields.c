@@ -101,6 +101,31 @@ static void compare(const char *path, struct span document, bool deep)
         REQUIRE(hits.count <= all.count);
 }
 
+/* Asking whose the values are finds the same values, each in an element. */
+static void compare_owned(const char *path, struct span document)
+{
+    AUTO(fields_free) struct fields *fields = NULL;
+    AUTO(hits_done) struct hits hits = {0}, owned = {0};
+    const struct field_def def = {.path = path, .class_id = 1, .deep = true, .subject = "@.id"};
+    size_t in_elements = 0;
+
+    if (fields_new(&def, 1, &fields, NULL) != ERR_OK ||
+        json_read(fields, document, &owned) != ERR_OK)
+        return;
+    REQUIRE(read_with(path, true, document, &hits) == ERR_OK && hits.count == owned.count);
+    for (size_t i = 0; i < owned.count; i++) {
+        REQUIRE(owned.at[i].element > 0 && owned.at[i].element <= owned.element_count);
+        REQUIRE(owned.at[i].start == hits.at[i].start);
+    }
+    for (size_t i = 0; i < owned.element_count; i++) {
+        const struct hit_element *element = &owned.elements[i];
+
+        in_elements += element->hits;
+        REQUIRE(element->state != ELEMENT_NAMED || element->subject.end <= document.len);
+    }
+    REQUIRE(in_elements == owned.count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(fields_free) struct fields *fields = NULL;
@@ -122,5 +147,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     compare(def.path, span_of(line + 1, size - path_len - 1), false);
     compare(def.path, span_of(line + 1, size - path_len - 1), true);
+    compare_owned(def.path, span_of(line + 1, size - path_len - 1));
     return 0;
 }

@@ -106,6 +106,33 @@ static void compare_with_jansson(struct span document, enum err ours)
         REQUIRE(ours == ERR_INVALID);
 }
 
+/* As lines: what is found in each of them is what is found in it alone. A line break is white space in a
+ * document, so the same bytes may be several lines that are none. */
+static void check_lines(const struct fields *fields, struct span body)
+{
+    AUTO(hits_done) struct hits all = {0};
+    const char *p = body.at, *end = body.at + body.len;
+    size_t count = 0;
+    uint32_t line = 0;
+
+    if (json_lines_read(fields, body, &all) != ERR_OK)
+        return;
+    while (p < end) {
+        AUTO(hits_done) struct hits hits = {0};
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+
+        stop = stop == NULL ? end : stop;
+        line++;
+        REQUIRE(json_read(fields, span_of(p, (size_t)(stop - p)), &hits) == ERR_OK);
+        REQUIRE(count + hits.count <= all.count);
+        for (size_t i = 0; i < hits.count; i++, count++)
+            REQUIRE(all.at[count].start == hits.at[i].start + (size_t)(p - body.at) &&
+                    all.at[count].line == line && hits.at[i].line == 0);
+        p = stop + 1;
+    }
+    REQUIRE(count == all.count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct field_def everything = {.path = "$", .class_id = 1, .deep = true};
@@ -127,6 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         compare_with_jansson(document, plain);
     try_string(document);
+    if (size > 0)
+        check_lines(all, document);
     if (deep != ERR_OK)
         return 0;
     check_hits(document, &hits);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies that try to carry a value past the tokenizer (E13, E15, E17-E19, E21): refused with
 problem+json and the right class, nothing upstream, no input in the answer."""
+import base64
 import copy
 import gzip
 import json
@@ -117,6 +118,64 @@ def test_e14_near_names_can_be_allowed(env):
         bench.accepted(name, json.dumps({"email": SECRET, disguise: "a clear value"}))
         check(b"a clear value" in bench.app.last().body, f"{name}: changed")
     bench.finish()
+
+
+UNDECLARED = {
+    "$.*": ("email", '{"remark":"write to %s"}' % SECRET),
+    "$.*~": ("email", '{"%s":1}' % SECRET),
+    "$.*[*].*": ("email", '{"l":[{"x":"body-secret\\u0040example.org"}]}'),
+    "$[*].*": ("card", '[{"n":4111111111111111}]'),
+    "$.*.*": ("iban", '{"bank":{"account":"DE89 3704 0044 0532 0130 00"}}'),
+    "$.*.*.*": ("phone", '{"a":{"b":{"c":"+44 20 7946 0958"}}}'),
+    "$.*.*[*]": ("national_id", '{"a":{"b":["RSSMRA85T10A562S"]}}'),
+    "$.*.*.*~": ("email", '{"a":{"b":{"%s":1}}}' % SECRET),
+}
+
+
+def findings(lethe):
+    lethe.stop()
+    lines = [json.loads(line) for line in lethe.process.output().splitlines() if line]
+    return [(line["place"], line["where"], line["kind"]) for line in lines
+            if line["event"] == "undeclared"]
+
+
+def undeclared(env, action):
+    routes = copy.deepcopy(ROUTES)
+    routes[0]["request"] = [{"json": "$.email", "class": "email"}, {"json": "$.list[*].x", "class": "note"}]
+    routes[0]["undeclared"] = action
+    return Bench(env, routes=routes)
+
+
+def test_e16_what_looks_like_personal_data_is_blocked(env):
+    bench = undeclared(env, "block")
+    for where, (kind, body) in UNDECLARED.items():
+        if where.startswith("$["):
+            body = '{"x":' + body + '}'  # a list at the root is of another shape than declared
+        bench.refused(f"{kind} at {where}", body, (422,))
+    bench.refused("JSON in a string", json.dumps({"x": json.dumps({"y": SECRET})}), (422,))
+    bench.refused("base64 in a string",
+                  json.dumps({"x": base64.b64encode(SECRET.encode()).decode()}), (422,))
+    bench.accepted("what is declared", json.dumps({"email": SECRET, "list": [{"x": SECRET}]}))
+    bench.accepted("nothing", '{"a":"some text","b":1772357400000,"c":"2026-03-01T09:30:00Z"}')
+    response = bench.lethe.request("PUT", "/users/7?q=body-secret%40example.org", "{}",
+                                   headers={"Content-Type": JSON})
+    equal(response.status, 422, "an address in the query")
+    bench.finish()
+    equal(len(findings(bench.lethe)), len(UNDECLARED) + 3, "events")
+
+
+def test_e16_what_looks_like_personal_data_is_only_reported(env):
+    bench = undeclared(env, "alert")
+    wanted = []
+    for where, (kind, body) in UNDECLARED.items():
+        if where.startswith("$["):
+            continue
+        equal(bench.send(body, {"Content-Type": JSON}).status, 200, where)
+        equal(bench.app.last().body, body.encode(), "what went up")
+        wanted.append(("json", where, kind))
+    bench.finish()
+    equal(findings(bench.lethe), wanted, "events")
+    check(SECRET not in bench.lethe.process.output(), "a value in the log")
 
 
 def test_e15_other_types_than_declared(env):

@@ -39,9 +39,19 @@ static const struct span disguises[] = {
 };
 
 static const struct span others[] = {
-    SPAN_LIT("mail"),         SPAN_LIT("emails"), SPAN_LIT("emai"),   SPAN_LIT("e-mails"),
-    SPAN_LIT("email2"),       SPAN_LIT(""),       SPAN_LIT("-"),      SPAN_LIT("\0"),
-    SPAN_LIT("email+"),       SPAN_LIT("phone"),  SPAN_LIT("xemail"), SPAN_LIT("\xC3\xA9mail"),
+    SPAN_LIT("mail"),
+    SPAN_LIT("emails"),
+    SPAN_LIT("emai"),
+    SPAN_LIT("e-mails"),
+    SPAN_LIT("email2"),
+    SPAN_LIT(""),
+    SPAN_LIT("-"),
+    SPAN_LIT("\0"),
+    SPAN_LIT("email+"),
+    SPAN_LIT("email\xFF"),
+    SPAN_LIT("phone"),
+    SPAN_LIT("xemail"),
+    SPAN_LIT("\xC3\xA9mail"),
     SPAN_LIT("\xD0\xB5mail"), /* Cyrillic e: another letter, whatever it looks like */
 };
 

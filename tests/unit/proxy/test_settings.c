@@ -404,6 +404,8 @@ Test(settings, refuse_wrong_routes)
         {ROUTE("path: /a, upstream: app, method: [GET]"), "3:36", "methods"},
         {ROUTE("path: /a, upstream: app, request: [{json: \"$.a\", class: email}]"), "3:10",
          "subject"},
+        {ROUTE("path: /a, upstream: app, undeclared: refuse"), "3:48", "block"},
+        {ROUTE("path: /a, upstream: app, undeclared: block"), "3:48", "`request`"},
         {ROUTE("path: /a, upstream: app, near_names: yes"), "3:48", "refuse"},
         {ROUTE("path: /a, upstream: app, near_names: deny"), "3:48", "refuse"},
         {ROUTE("path: /a, upstream: app, subject: me"), "3:45", "path.NAME"},
