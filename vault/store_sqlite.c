@@ -219,10 +219,13 @@ static int on_commit(void *context, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
+static const char *log_layer;
+
 static void configure_library(void)
 {
     /* Memory statistics cost a mutex for every allocation of every thread. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    log_layer = store__log_layer();
 }
 
 /* "file:PATH?immutable=1", with everything but plain characters escaped. */
@@ -259,7 +262,7 @@ enum err store__connect(const char *path, enum store_role role, struct store **r
 
         rc = sqlite3_open_v2(uri, &s->db, flags | SQLITE_OPEN_URI, NULL);
     } else {
-        rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+        rc = sqlite3_open_v2(path, &s->db, flags, role == STORE_WRITER ? log_layer : NULL);
     }
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(s->db, OPEN_WAIT_MS); /* before the first statement */

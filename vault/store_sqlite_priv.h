@@ -149,6 +149,8 @@ struct store {
 /* A connection to a file that is there, configured. */
 enum err store__connect(const char *path, enum store_role role, struct store **ret_store,
                         struct errmsg *msg) MUST_CHECK;
+/* The name of the file layer that writers open with; once, before any connection. */
+const char *store__log_layer(void);
 /* Translate SQLite's result and remember that something failed. */
 enum err store__error(struct store *s, int rc);
 /* Say what SQLite has found wrong with the file, and what to do when it is damaged. */
