@@ -7,20 +7,22 @@ TestSuite(exchange_forms, .init = secret_start, .timeout = 60);
 static const struct rig_options routes = {
     .scripts = scripts,
     .script_count = 1,
-    .routes =
-        "routes:\n"
-        "  - {path: /form, methods: [POST, GET], upstream: app, subject: form.user,\n"
-        "     request: [{form: phone, class: phone}, {form: note, class: note, many: true},\n"
-        "               {json: \"$.phone\", class: phone}],\n"
-        "     response: [{form: phone, class: phone}]}\n"
-        "  - {path: /upload, methods: [POST], upstream: app, subject: multipart.user,\n"
-        "     request: [{multipart: note, class: note}, {filename: photo, class: note}]}\n"
-        "  - {path: /lines, methods: [POST, GET], upstream: app, subject: \"@.id\",\n"
-        "     request: [{json: \"$.phone\", class: phone}],\n"
-        "     response: [{json: \"$.phone\", class: phone}]}\n"
-        "  - {path: /xml, methods: [POST, GET], upstream: app, subject: \"/p/@id\",\n"
-        "     request: [{xml: \"/p/@mail\", class: email}, {xml: \"//note\", class: note}],\n"
-        "     response: [{xml: \"/p/@mail\", class: email}, {xml: \"//note\", class: note}]}\n"};
+    .routes = "routes:\n"
+              "  - {path: /form, methods: [POST, GET], upstream: app, subject: form.user,\n"
+              "     request: [{form: phone, class: phone}, {form: note, class: note, many: true},\n"
+              "               {json: \"$.phone\", class: phone}],\n"
+              "     response: [{form: phone, class: phone}]}\n"
+              "  - {path: /upload, methods: [POST], upstream: app, subject: multipart.user,\n"
+              "     request: [{multipart: note, class: note}, {filename: photo, class: note}]}\n"
+              "  - {path: /lines, methods: [POST, GET], upstream: app, subject: \"@.id\",\n"
+              "     request: [{json: \"$.phone\", class: phone}],\n"
+              "     response: [{json: \"$.phone\", class: phone}]}\n"
+              "  - {path: /xml, methods: [POST], upstream: app, subject: \"/p/@id\",\n"
+              "     request: [{xml: \"/p/@mail\", class: email},\n"
+              "               {xml: \"//note\", class: note}]}\n"
+              "  - {path: /xml, methods: [GET], upstream: app,\n"
+              "     response: [{xml: \"/p/@mail\", class: email},\n"
+              "                {xml: \"//note\", class: note}]}\n"};
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
