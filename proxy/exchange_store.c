@@ -99,11 +99,13 @@ static enum err put_back(struct exchange *x, size_t number)
     case PLACE_SEGMENT:
         return write_path(x, written);
     case PLACE_HEADER:
+    case PLACE_COOKIE:
         header = &x->req->headers.entries[origin->index];
         secret_wipe(header->value.base, header->value.len);
         header->value = h2o_iovec_init(written->bytes, written->len);
         return ERR_OK;
     case PLACE_FILENAME: /* in PLACE_PART */
+    case PLACE_LOCATION: /* of answers only */
     case PLACE_COUNT:
         break;
     }

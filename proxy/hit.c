@@ -78,8 +78,18 @@ static enum err write_json_string(struct span value, struct buf *out)
     return json_escape(VALUE_STRING, value, out);
 }
 
+/* Without the quotes that stand around already. */
+static enum err write_json_text(struct span value, struct buf *out)
+{
+    AUTO(buf_done) struct buf quoted = {.max = 6 * value.len + 2, .secret = true};
+    enum err e = json_escape(VALUE_STRING, value, &quoted);
+
+    return e == ERR_OK ? buf_append(out, quoted.bytes + 1, quoted.len - 2) : e;
+}
+
 static const struct coding codings[] = {
     [HIT_JSON] = {json_unescape, write_json_string},
+    [HIT_JSON_TEXT] = {NULL, write_json_text},
     [HIT_FORM] = {form_decode, percent_encode},
     [HIT_SEGMENT] = {percent_decode, hit__write_segment},
     [HIT_HEADER] = {NULL, hit__write_header},

@@ -16,9 +16,10 @@
 /* How text is written where a hit stands, and so how it is read and what may take its place. */
 enum hit_coding {
     HIT_JSON,      /* a JSON value, quotes included */
+    HIT_JSON_TEXT, /* a piece of a JSON string, inside its quotes */
     HIT_FORM,      /* application/x-www-form-urlencoded: bodies and queries */
     HIT_SEGMENT,   /* a path segment: percent escapes only */
-    HIT_HEADER,    /* a field value: as it is (RFC 9110 5.5) */
+    HIT_HEADER,    /* a field value, or a piece of one: as it is (RFC 9110 5.5) */
     HIT_COOKIE,    /* a cookie value (RFC 6265 4.1.1), without its quotes */
     HIT_PART,      /* bytes as they are: the content of a part of a multipart body */
     HIT_QUOTED,    /* between the quotes of a file name in a part's head */

@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declared fields by the place they stand in, and messages read by them.
- * Runs on: compiled on the control thread; read by all loops. Holds: compiled paths and rules.
- * Invariant: what is declared in a place is found there, or the message is refused. Not here: the
- * readers of each place, and what becomes of what they find (tokenize.c, reveal.c). */
-#include "proxy/places.h"
+/* Declared fields by the place they stand in, compiled.
+ * Runs on: the control thread; read by all loops. Holds: compiled paths and rules. Not here: reading
+ * messages by them (places_read.c), and what becomes of what is found (tokenize.c, reveal.c). */
+#include "proxy/places_priv.h"
 
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/limits.h"
 #include "base/mem.h"
-#include "proxy/form_reader.h"
-#include "proxy/headers.h"
-#include "proxy/json_reader.h"
-#include "proxy/multipart_reader.h"
-#include "proxy/named_fields.h"
-#include "proxy/xml_reader.h"
 
-enum { HEADERS_EACH = 4 }; /* header fields of one declared name */
-
-/* The declarations that one reader looks for, in their order: a hit's field is an index into them. */
-struct place_set {
-    size_t count;
-    struct named_fields *named; /* of the readers that go by names */
-    struct span *names;
-    uint16_t *class_ids; /* 0: any */
-    struct field_rule *rules;
-    size_t *params; /* PLACE_SEGMENT: which parameter of the path */
-    const struct field_decl **decls;
-};
-
-struct places {
-    struct place_set sets[PLACE_COUNT];
-    struct fields *json;
-    struct xml_fields *xml;
-    size_t parts_max; /* that one message can have */
+enum {
+    HEADERS_EACH = 4, /* header fields of one declared name */
+    COOKIES_MAX = 32  /* Set-Cookie fields of one answer */
 };
 
 /* ---- compiling ---- */
@@ -135,7 +112,7 @@ static enum err compile_named(struct place_set *set, struct errmsg *msg)
 
 static enum err compile(struct places *places, const struct places_def *def, struct errmsg *msg)
 {
-    static const enum place by_name[] = {PLACE_FORM, PLACE_PART, PLACE_QUERY};
+    static const enum place by_name[] = {PLACE_FORM, PLACE_PART, PLACE_QUERY, PLACE_COOKIE};
     enum err e = compile_json(places, def, msg);
 
     if (e == ERR_OK)
@@ -143,6 +120,19 @@ static enum err compile(struct places *places, const struct places_def *def, str
     for (size_t i = 0; e == ERR_OK && i < COUNT_OF(by_name); i++)
         e = compile_named(&places->sets[by_name[i]], msg);
     return e;
+}
+
+/* The domains of all e-mail classes, for texts that are scanned. */
+static void find_domains(struct places *places, const struct vault *vault)
+{
+    places->domains = mem_alloc((CLASSES_MAX + 1) * sizeof(*places->domains));
+    for (uint16_t id = 1; id <= CLASSES_MAX; id++) {
+        const struct class_def *class = vault_class_def(vault, id);
+
+        if (class != NULL && class->email_domain != NULL)
+            places->domains[places->scan.domain_count++] = span_str(class->email_domain);
+    }
+    places->scan.domains = places->domains;
 }
 
 enum err places_new(const struct places_def *def, const struct vault *vault,
@@ -160,8 +150,11 @@ enum err places_new(const struct places_def *def, const struct vault *vault,
         e = add(places, &def->decls[i], def->template, vault, msg);
     if (e == ERR_OK)
         e = compile(places, def, msg);
+    find_domains(places, vault);
     /* One for a body, a query and a path each. */
-    places->parts_max = 3 + HEADERS_EACH * places->sets[PLACE_HEADER].count;
+    places->parts_max = 3 + HEADERS_EACH * places->sets[PLACE_HEADER].count +
+                        (places->sets[PLACE_COOKIE].count > 0 ? COOKIES_MAX : 0) +
+                        places->sets[PLACE_LOCATION].count;
     if (e == ERR_OK)
         *ret_places = TAKE(places);
     return e;
@@ -177,6 +170,7 @@ void places_free(struct places **placesp)
         set_done(&places->sets[i]);
     fields_free(&places->json);
     xml_fields_free(&places->xml);
+    free(places->domains);
     free(places);
 }
 
@@ -195,201 +189,7 @@ bool places_have_body(const struct places *places)
 
 bool places_have_headers(const struct places *places)
 {
-    return places != NULL && places->sets[PLACE_HEADER].count > 0;
-}
-
-/* ---- bodies ---- */
-
-/* Whose declarations say what is read in a body of this kind; PLACE_COUNT: nobody's. */
-static enum place reader_of_media(enum media_kind kind)
-{
-    switch (kind) {
-    case MEDIA_JSON:
-    case MEDIA_LINES:
-        return PLACE_JSON;
-    case MEDIA_FORM:
-        return PLACE_FORM;
-    case MEDIA_MULTIPART:
-        return PLACE_PART;
-    case MEDIA_XML:
-        return PLACE_XML;
-    case MEDIA_EVENTS:
-    case MEDIA_TEXT:
-    case MEDIA_OTHER:
-        break;
-    }
-    return PLACE_COUNT;
-}
-
-enum err places_judge_body(const struct places *places, struct span content_type,
-                           struct media_type *ret)
-{
-    struct media_type media;
-    enum place reader;
-
-    if (content_type.at == NULL || !media_type_read(content_type, &media))
-        return ERR_UNSUPPORTED;
-    reader = reader_of_media(media.kind);
-    if (reader == PLACE_COUNT || places->sets[reader].count == 0)
-        return ERR_UNSUPPORTED;
-    *ret = media;
-    return ERR_OK;
-}
-
-static enum err read_body(const struct places *places, const struct media_type *media,
-                          struct span body, struct hits *ret)
-{
-    switch (media->kind) {
-    case MEDIA_JSON:
-        return json_read(places->json, body, ret);
-    case MEDIA_LINES:
-        return json_lines_read(places->json, body, ret);
-    case MEDIA_FORM:
-        return form_read(places->sets[PLACE_FORM].named, body, ret);
-    case MEDIA_MULTIPART:
-        return multipart_read(places->sets[PLACE_PART].named, media->boundary, body, ret);
-    case MEDIA_XML:
-        return xml_read(places->xml, body, ret);
-    case MEDIA_EVENTS:
-    case MEDIA_TEXT:
-    case MEDIA_OTHER:
-        break;
-    }
-    return ERR_INTERNAL;
-}
-
-enum err places_read_body(const struct places *places, const struct media_type *media,
-                          struct span body, struct part *ret)
-{
-    struct part part = {.text = body, .rules = places->sets[reader_of_media(media->kind)].rules};
-    enum err e = read_body(places, media, body, &part.hits);
-
-    if (e == ERR_OK)
-        *ret = part;
-    return e;
-}
-
-/* ---- the rest of a message ---- */
-
-/* Another part; its hits are to be found yet. */
-static struct part *add_part(const struct places *places, struct parts *parts, enum place place,
-                             size_t index, struct span text)
-{
-    struct part *part = &parts->at[parts->count];
-
-    *part = (struct part){.text = text, .rules = places->sets[place].rules};
-    parts->origins[parts->count++] = (struct part_origin){.place = place, .index = index};
-    return part;
-}
-
-static enum err read_query(const struct places *places, struct span query, struct parts *parts)
-{
-    const struct place_set *set = &places->sets[PLACE_QUERY];
-
-    if (set->count == 0 || query.at == NULL)
-        return ERR_OK;
-    return form_read(set->named, query, &add_part(places, parts, PLACE_QUERY, 0, query)->hits);
-}
-
-/* Parameters stand in the path in their order; hits must, too. */
-static enum err read_segments(const struct places *places, const struct request_text *text,
-                              struct parts *parts)
-{
-    const struct place_set *set = &places->sets[PLACE_SEGMENT];
-    struct hits *hits;
-    enum err e = ERR_OK;
-
-    if (set->count == 0)
-        return ERR_OK;
-    hits = &add_part(places, parts, PLACE_SEGMENT, 0, text->path)->hits;
-    for (size_t param = 0; param < text->match->param_count; param++)
-        for (size_t i = 0; e == ERR_OK && i < set->count; i++) {
-            const struct span value = text->match->params[param];
-            const struct hit hit = {.start = (size_t)(value.at - text->path.at),
-                                    .end = (size_t)(value.at - text->path.at) + value.len,
-                                    .field = (uint16_t)i,
-                                    .class_id = set->class_ids[i],
-                                    .kind = VALUE_STRING,
-                                    .coding = HIT_SEGMENT,
-                                    .escaped = true};
-
-            if (set->params[i] == param && value.len > 0)
-                e = hits_add(hits, &hit);
-        }
-    return e;
-}
-
-/* All fields of a declared name, whole. */
-static enum err read_headers(const struct places *places, const h2o_headers_t *headers,
-                             struct parts *parts)
-{
-    const struct place_set *set = &places->sets[PLACE_HEADER];
-    enum err e = ERR_OK;
-
-    for (size_t i = 0; i < set->count; i++)
-        for (size_t at = 0; e == ERR_OK && at < headers->size; at++) {
-            const h2o_header_t *header = &headers->entries[at];
-            const struct hit hit = {.end = header->value.len,
-                                    .field = (uint16_t)i,
-                                    .class_id = set->class_ids[i],
-                                    .kind = VALUE_STRING,
-                                    .coding = HIT_HEADER};
-
-            if (header->value.len == 0 ||
-                !headers_is(span_of(header->name->base, header->name->len), set->names[i]))
-                continue;
-            if (parts->count == places->parts_max)
-                return ERR_TOO_LARGE;
-            e = hits_add(&add_part(places, parts, PLACE_HEADER, at,
-                                   span_of(header->value.base, header->value.len))
-                              ->hits,
-                         &hit);
-        }
-    return e;
-}
-
-static void parts_init(const struct places *places, struct parts *parts, h2o_mem_pool_t *pool)
-{
-    *parts = (struct parts){
-        .at = h2o_mem_alloc_pool(pool, places->parts_max * sizeof(*parts->at)),
-        .origins = h2o_mem_alloc_pool(pool, places->parts_max * sizeof(*parts->origins))};
-}
-
-enum err places_read_request(const struct places *places, const struct request_text *text,
-                             h2o_mem_pool_t *pool, struct parts *ret)
-{
-    struct parts parts;
-    enum err e = ERR_OK;
-
-    parts_init(places, &parts, pool);
-    if (text->media.kind != MEDIA_OTHER)
-        e = places_read_body(
-            places, &text->media, text->body,
-            add_part(places, &parts, reader_of_media(text->media.kind), 0, text->body));
-    if (e == ERR_OK)
-        e = read_query(places, text->query, &parts);
-    if (e == ERR_OK)
-        e = read_segments(places, text, &parts);
-    if (e == ERR_OK)
-        e = read_headers(places, text->headers, &parts);
-    if (e != ERR_OK)
-        parts_done(parts.at, parts.count);
-    else
-        *ret = parts;
-    return e;
-}
-
-enum err places_read_headers(const struct places *places, const h2o_headers_t *headers,
-                             h2o_mem_pool_t *pool, struct parts *ret)
-{
-    struct parts parts;
-    enum err e;
-
-    parts_init(places, &parts, pool);
-    e = read_headers(places, headers, &parts);
-    if (e != ERR_OK)
-        parts_done(parts.at, parts.count);
-    else
-        *ret = parts;
-    return e;
+    return places != NULL &&
+           (places->sets[PLACE_HEADER].count > 0 || places->sets[PLACE_COOKIE].count > 0 ||
+            places->sets[PLACE_LOCATION].count > 0);
 }

@@ -25,6 +25,8 @@ enum place {
     PLACE_QUERY,    /* the query of the target; by the parameter's name */
     PLACE_SEGMENT,  /* a parameter of the route's path */
     PLACE_HEADER,   /* a header field, all of its value; by its name, in lower case */
+    PLACE_COOKIE,   /* a cookie: of Cookie in a request, of Set-Cookie in an answer; by its name */
+    PLACE_LOCATION, /* an answer's Location: path segments and query values that are tokens */
     PLACE_COUNT
 };
 
@@ -69,7 +71,7 @@ bool places_have_headers(const struct places *places);
 /* Of which place a part is, and which of several. */
 struct part_origin {
     enum place place;
-    size_t index; /* PLACE_HEADER: of the field in its headers */
+    size_t index; /* in header fields: of the field in its headers */
 };
 
 struct parts {

@@ -171,6 +171,8 @@ static enum err show(struct reveal *r, size_t number, struct span value, struct 
     const struct vault_scope scope = {
         .domain = r->scope->domain, .class_id = hit->class_id, .slot = slot_of(r, number)};
 
+    if (part_rule(r->part, hit)->mode == FIELD_SCAN) /* it is one, of a class that it says itself */
+        return show_token(r, &scope, part_rule(r->part, hit), value, ret);
     if (!is_token(r, hit, value))
         return show_clear(r, action, value, ret);
     if (action != REVEAL_TOKEN)

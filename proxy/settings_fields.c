@@ -123,6 +123,7 @@ static const struct place_key place_keys[] = {
     {"multipart", PLACE_PART, true, false, true}, {"filename", PLACE_FILENAME, true, false, true},
     {"xml", PLACE_XML, true, true, false},        {"query", PLACE_QUERY, true, false, true},
     {"path", PLACE_SEGMENT, true, false, false},  {"header", PLACE_HEADER, true, true, false},
+    {"cookie", PLACE_COOKIE, true, true, true},   {"location", PLACE_LOCATION, false, true, false},
 };
 
 /* The one place that an entry names. */
@@ -193,7 +194,12 @@ static enum err check_name(struct conf_node node, const struct route_def *route,
     case PLACE_PART:
     case PLACE_FILENAME:
     case PLACE_QUERY:
+    case PLACE_COOKIE:
         return check_named(node, decl, msg);
+    case PLACE_LOCATION:
+        if (strcmp(decl->name, "*") != 0)
+            return conf_fail(node, msg, "of a location all of it is looked at: \"*\"");
+        return ERR_OK;
     case PLACE_XML:
         return check_xml(node, decl, msg);
     case PLACE_COUNT:
@@ -218,6 +224,25 @@ static enum err read_mode(struct conf_node entry, struct field_decl *decl, struc
         return conf_fail(conf_get(entry, "class"), msg,
                          "only a deterministic class can be looked up; \"%s\" is not",
                          decl->class->name);
+    return ERR_OK;
+}
+
+/* Texts with tokens in them. What a token's class is it says itself. */
+static enum err read_scan(struct conf_node entry, struct field_decl *decl, struct errmsg *msg)
+{
+    struct conf_node node = conf_get(entry, "scan");
+    bool scan = decl->place == PLACE_LOCATION;
+    enum err e = conf_bool(node, &scan, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (scan && decl->place != PLACE_JSON && decl->place != PLACE_HEADER &&
+        decl->place != PLACE_LOCATION)
+        return conf_fail(node, msg, "only texts of JSON and header fields can be scanned");
+    if (!scan && decl->place == PLACE_LOCATION)
+        return conf_fail(node, msg, "a location is always scanned");
+    if (scan)
+        decl->mode = FIELD_SCAN;
     return ERR_OK;
 }
 
@@ -281,10 +306,11 @@ static enum err read_field(struct conf_node entry, const struct direction *d,
                            struct field_decl *decl, struct errmsg *msg)
 {
     static const char *const request_keys[] = {"json",  "form", "multipart", "filename", "xml",
-                                               "query", "path", "header",    "class",    "deep",
-                                               "many",  "mode", NULL};
-    static const char *const response_keys[] = {"json", "form", "xml",  "header", "class",
-                                                "deep", "many", "gone", NULL};
+                                               "query", "path", "header",    "cookie",   "class",
+                                               "deep",  "many", "mode",      NULL};
+    static const char *const response_keys[] = {"json",   "form",     "xml",   "header",
+                                                "cookie", "location", "class", "deep",
+                                                "many",   "gone",     "scan",  NULL};
     const struct place_key *place = NULL;
     struct conf_node node;
     enum err e = conf_only(entry, d->is_request ? request_keys : response_keys, msg);
@@ -297,7 +323,9 @@ static enum err read_field(struct conf_node entry, const struct direction *d,
         return e;
     node = conf_get(entry, place->key);
     e = check_name(node, d->route, decl, msg);
-    if (e == ERR_OK)
+    if (e == ERR_OK && !d->is_request)
+        e = read_scan(entry, decl, msg);
+    if (e == ERR_OK && (decl->mode != FIELD_SCAN || conf_has(conf_get(entry, "class"))))
         e = read_class(entry, d->classes, &decl->class, msg);
     if (e == ERR_OK)
         e = d->is_request ? read_mode(entry, decl, msg) : read_gone(entry, decl, msg);

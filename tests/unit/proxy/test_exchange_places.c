@@ -7,19 +7,26 @@ TestSuite(exchange_places, .init = secret_start, .timeout = 60);
 static const struct rig_options routes = {
     .scripts = scripts,
     .script_count = 1,
-    .routes = "routes:\n"
-              "  - {path: \"/find\", methods: [GET], upstream: app, subject: query.user,\n"
-              "     request: [{query: phone, class: phone}, {query: note, class: note}]}\n"
-              "  - {path: \"/mail/{to}/{page}\", methods: [GET], upstream: app, subject: path.to,\n"
-              "     request: [{path: to, class: email}],\n"
-              "     response: [{json: \"$.email\", class: email}, {header: X-Mail, class: email},\n"
-              "                {json: \"$.phone\", class: phone, gone: \"(erased)\"},\n"
-              "                {json: \"$.note\", class: note, gone: \"null\"}]}\n"
-              "  - {path: /head, methods: [GET], upstream: app, subject: header.X-User,\n"
-              "     request: [{header: X-Note, class: note}],\n"
-              "     response: [{header: X-Note, class: note}]}\n"
-              "  - {path: /strict, methods: [GET], upstream: app, subject: header.X-User,\n"
-              "     binding: strict, response: [{header: X-Note, class: note}]}\n"};
+    .routes =
+        "routes:\n"
+        "  - {path: \"/find\", methods: [GET], upstream: app, subject: query.user,\n"
+        "     request: [{query: phone, class: phone}, {query: note, class: note}]}\n"
+        "  - {path: \"/mail/{to}/{page}\", methods: [GET], upstream: app, subject: path.to,\n"
+        "     request: [{path: to, class: email}],\n"
+        "     response: [{json: \"$.email\", class: email}, {header: X-Mail, class: email},\n"
+        "                {json: \"$.phone\", class: phone, gone: \"(erased)\"},\n"
+        "                {json: \"$.note\", class: note, gone: \"null\"}]}\n"
+        "  - {path: /head, methods: [GET], upstream: app, subject: header.X-User,\n"
+        "     request: [{header: X-Note, class: note}],\n"
+        "     response: [{header: X-Note, class: note}]}\n"
+        "  - {path: /strict, methods: [GET], upstream: app, subject: header.X-User,\n"
+        "     binding: strict, response: [{header: X-Note, class: note}]}\n"
+        "  - {path: \"/jar/{user}\", methods: [GET, POST], upstream: app, subject: path.user,\n"
+        "     request: [{cookie: mail, class: email}],\n"
+        "     response: [{cookie: mail, class: email}, {location: \"*\"},\n"
+        "                {header: X-Text, scan: true},\n"
+        "                {json: \"$.text\", scan: true, gone: \"(gone)\"},\n"
+        "                {json: \"$.notes\", deep: true, scan: true, class: note}]}\n"};
 
 /* The request line and head that the upstream got last; static. */
 static const char *head_seen(struct rig *r)
@@ -170,6 +177,105 @@ Test(exchange_places, gone_says_what_stands_for_the_dead)
     a = get(&r, "/mail/erika%40a.test/1", DESK);
     cr_expect_eq(a.status, 200);
     cr_expect_str_eq(a.body, "{\"phone\":\"(erased)\",\"note\":null}");
+    rig_answer_done(&a);
+    rig_stop(&r);
+}
+
+/* Erika's phone and note, known to the jar's routes by her name. */
+static void store_value(struct rig *r, const char *class, const char *value, struct token_text *ret)
+{
+    struct vault_item item = {.kind = VALUE_STRING, .value = span_str(value)};
+    struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE},
+                                .domain = VAULT_DOMAIN_DEFAULT,
+                                .names = {SPAN_LIT("erika")},
+                                .name_count = 1,
+                                .items = &item,
+                                .count = 1};
+
+    item.class_id = vault_class_id(r->vault, classes_find(&r->classes, span_str(class)));
+    cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
+    *ret = item.token;
+}
+
+Test(exchange_places, cookies_become_tokens_and_come_back)
+{
+    struct rig r;
+    struct rig_answer a;
+    struct span token;
+
+    rig_start(&r, &routes);
+    cr_expect_eq(status_of(get(&r, "/jar/erika", "Cookie: a=\"x\"; mail=erika@a.test; b=2\r\n")),
+                 204);
+    token = token_after(&r, "Cookie: a=\"x\"; mail=", ";");
+    cr_expect(token_is(token), "%.*s", (int)token.len, token.at);
+    cr_expect_eq(strncmp(token.at + token.len, "; b=2\r", 6), 0);
+    (void)snprintf(answer, sizeof(answer),
+                   "HTTP/1.1 200 OK\r\nSet-Cookie: x=1\r\nSet-Cookie: mail=%.*s; Path=/; Secure\r\n"
+                   "Content-Length: 0\r\n\r\n",
+                   (int)token.len, token.at);
+    a = get(&r, "/jar/erika", DESK);
+    cr_expect(rig_has(&a, "Set-Cookie: x=1"), "%s", a.text);
+    cr_expect(rig_has(&a, "Set-Cookie: mail=e***@a.test; Path=/; Secure"), "%s", a.text);
+    rig_answer_done(&a);
+    cr_expect_eq(status_of(get(&r, "/jar/erika", "Cookie: mail=a@b\r\nCookie: mail=c@d\r\n")), 400,
+                 "two fields");
+    cr_expect_eq(status_of(get(&r, "/jar/erika", "Cookie: mail=a@b; mail=c@d\r\n")), 400);
+    rig_stop(&r);
+}
+
+Test(exchange_places, tokens_in_a_location_become_values)
+{
+    struct rig r;
+    struct rig_answer a;
+    struct token_text mail, phone;
+
+    rig_start(&r, &routes);
+    store_value(&r, "email", "erika@a.test", &mail);
+    store_value(&r, "phone", "+49 30/1?&", &phone);
+    (void)snprintf(
+        answer, sizeof(answer),
+        "HTTP/1.1 303 See Other\r\nLocation: https://a.test/x/%.*s/y%%20z?m=%.*s%%40tok.invalid"
+        "&q=1#lt_f\r\nContent-Length: 0\r\n\r\n",
+        phone.len, phone.bytes, 37, mail.bytes);
+    a = get(&r, "/jar/erika", DESK);
+    cr_expect(rig_has(&a,
+                      "Location: https://a.test/x/%2B49%2030%2F1%3F%26/y%20z?m=e%2A%2A%2A%40a.test"
+                      "&q=1#lt_f") ||
+                  strstr(a.text, "m=e%2A%2A%2A%40a.test&q=1#lt_f") != NULL,
+              "%s", a.text);
+    rig_answer_done(&a);
+    rig_stop(&r);
+}
+
+Test(exchange_places, tokens_inside_texts_become_values)
+{
+    struct rig r;
+    struct rig_answer a;
+    struct token_text phone, note;
+    char body[1024];
+
+    rig_start(&r, &routes);
+    store_value(&r, "phone", "\"+49\"", &phone);
+    store_value(&r, "note", "tea", &note);
+    (void)snprintf(body, sizeof(body),
+                   "{\"text\":\"call \\u00e9 %.*s, or %.*s! lt_002HwEx0XlgFHs9gd01bnod6jDhFL\","
+                   "\"notes\":[1,{\"x\":\"<%.*s> %.*s\"}]}",
+                   phone.len, phone.bytes, note.len, note.bytes, note.len, note.bytes, phone.len,
+                   phone.bytes);
+    (void)snprintf(answer, sizeof(answer),
+                   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Text: a %.*s b\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   note.len, note.bytes, strlen(body), body);
+    a = get(&r, "/jar/erika", DESK);
+    (void)snprintf(body, sizeof(body),
+                   "{\"text\":\"call \\u00e9 \\\"+49\\\", or tea! (gone)\","
+                   "\"notes\":[1,{\"x\":\"<tea> %.*s\"}]}",
+                   phone.len, phone.bytes);
+    cr_expect_str_eq(a.body, body, "%s", a.body);
+    cr_expect(rig_has(&a, "X-Text: a tea b"), "%s", a.text);
+    rig_answer_done(&a);
+    a = get(&r, "/jar/erika", "");
+    cr_expect_null(strstr(a.text, "tea"), "%s", a.text);
     rig_answer_done(&a);
     rig_stop(&r);
 }
