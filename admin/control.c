@@ -167,6 +167,8 @@ static void on_work(uv_work_t *work)
         json_set_bool(answer, "ok", true);
         json_set(answer, "result", result);
     } else {
+        if (e == ERR_CORRUPT)
+            log_event(EV_STORE_DAMAGED);
         answer = failure(e, msg.text);
     }
     append_answer(&c->out, answer);

@@ -32,6 +32,9 @@ static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
     log_event(EV_REQUEST_REFUSED, F_TEXT("request", problem.request_id),
               F_TEXT("route", exchange_route_name(x)), F_LIT("error", err_name(e)),
               F_NUM("status", err_status(e)));
+    if (e == ERR_CORRUPT)
+        log_event(EV_STORE_DAMAGED, F_TEXT("request", problem.request_id),
+                  F_TEXT("route", exchange_route_name(x)));
     x->state = EXCHANGE_SENT;
     problem_send(x->req, &problem);
 }

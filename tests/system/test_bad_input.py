@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -365,6 +366,31 @@ def test_e76_a_full_disk_refuses_new_values_and_still_erases(env):
     until("writes to work again", 10, works, 0.2)
     equal(lethe.request("GET", "/users/2", caller="officer").json(), OTHER, "GET 2")
     equal(lethe.stop(), 0, "exit code")
+
+
+def test_e32_rows_that_changed_places_do_not_open_and_are_an_incident(env):
+    app = Recorder(env)
+    lethe = Lethe(env, app.url).start()
+    for i in (1, 2):
+        lethe.request("PUT", f"/users/{i}", {"note": f"secret of {i}"})
+    lethe.stop()
+    db = sqlite3.connect(os.path.join(lethe.store, "vault.db"))
+    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type='table' "
+                               "AND name LIKE 'val_%'").fetchall():
+        rows = db.execute(f"SELECT id, ct FROM {table}").fetchall()
+        for (row, _), (_, ciphertext) in zip(rows, reversed(rows)):
+            db.execute(f"UPDATE {table} SET ct=? WHERE id=?", (ciphertext, row))
+    db.commit()
+    db.close()
+    lethe.start()
+    for i in (1, 2):
+        response = lethe.request("GET", f"/users/{i}", caller="officer")
+        check(response.status >= 500 and b"secret" not in response.body, f"GET {i}: {response}")
+    token = json.loads(app.requests[0].body)["note"]
+    result = lethe.cli("reveal", token)
+    check(result.returncode == 1 and "secret" not in result.stdout, f"reveal: {result}")
+    events = [json.loads(line)["event"] for line in lethe.process.output().splitlines() if line.startswith("{")]
+    equal(events.count("store_damaged"), 3, "incidents in the log")
 
 
 def newer_slab(data):
