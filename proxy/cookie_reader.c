@@ -86,7 +86,7 @@ static enum err read_pair(struct reader *r, struct span pair)
         if (!is_name(name) || !is_quoted_right(value))
             return ERR_INVALID;
     }
-    field = proxy__named_find(r->fields, name, limit);
+    field = proxy__named_find(r->fields, name, limit, &r->hits);
     if (field == NAMED_NONE)
         return ERR_OK;
     if (equals == NULL)

@@ -103,7 +103,7 @@ static enum err find_field(struct reader *r, const struct part *name, uint16_t *
         plain = buf_span(&r->decoded);
         limit = plain.at + plain.len;
     }
-    *ret_field = proxy__named_find(r->fields, plain, limit);
+    *ret_field = proxy__named_find(r->fields, plain, limit, &r->hits);
     return ERR_OK;
 }
 
@@ -137,7 +137,7 @@ enum err form_read(const struct named_fields *fields, struct span text, struct h
     struct reader r = {.fields = fields, .text = text};
     enum err e = ERR_OK;
 
-    buf_init_secret(&r.decoded, NAMED_NAME_MAX);
+    buf_init_secret(&r.decoded, NAMED_NEAR_MAX);
     for (; e == ERR_OK && r.at < text.len; r.at++) /* past the `&` */
         e = read_pair(&r);
     buf_done(&r.decoded);

@@ -80,7 +80,7 @@ static enum err find_field(struct reader *r, struct span name, uint16_t *ret_fie
         limit = plain.at + plain.len;
     }
     if (e == ERR_OK)
-        *ret_field = proxy__named_find(r->fields, plain, limit);
+        *ret_field = proxy__named_find(r->fields, plain, limit, &r->hits);
     return e;
 }
 

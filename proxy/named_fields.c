@@ -25,11 +25,29 @@ static uint16_t *place_of(const struct named_fields *f, struct span name, uint32
     return &f->places[at];
 }
 
-uint16_t proxy__named_find(const struct named_fields *fields, struct span name, const char *limit)
+/* A name that is no field's: does it say the same as one that is? */
+static void note_near(const struct named_fields *f, struct span name, struct hits *hits)
 {
+    size_t group;
+
+    if (hits->near != 0 || !near_filter_passes(near_names_filter(f->near), name))
+        return;
+    group = near_names_find(f->near, name);
+    if (group != SIZE_MAX)
+        hits->near = (uint16_t)(1 + f->near_fields[group]);
+}
+
+uint16_t proxy__named_find(const struct named_fields *fields, struct span name, const char *limit,
+                           struct hits *hits)
+{
+    uint16_t field = NAMED_NONE;
+
     if (name.len > fields->longest || name.len == 0)
         return NAMED_NONE;
-    return *place_of(fields, name, name_hash(name, limit));
+    field = *place_of(fields, name, name_hash(name, limit));
+    if (field == NAMED_NONE && fields->near != NULL)
+        note_near(fields, name, hits);
+    return field;
 }
 
 enum err proxy__named_meet(const struct named_fields *fields, struct named_seen *seen,
@@ -119,6 +137,26 @@ enum err named_fields_new(const struct named_def *defs, size_t count,
     return e;
 }
 
+enum err named_fields_watch_names(struct named_fields *fields)
+{
+    enum err e = ERR_OK;
+
+    if (fields->near != NULL)
+        return ERR_OK;
+    fields->near = near_names_new();
+    fields->near_fields = mem_alloc((fields->count + 1) * sizeof(*fields->near_fields));
+    for (size_t i = 0; e == ERR_OK && i < fields->count; i++) {
+        size_t group = SIZE_MAX;
+
+        e = near_names_add(fields->near, fields->at[i].name, &group);
+        if (e == ERR_OK && group != SIZE_MAX)
+            fields->near_fields[group] = (uint16_t)i;
+    }
+    if (fields->longest < NAMED_NEAR_MAX)
+        fields->longest = NAMED_NEAR_MAX;
+    return e;
+}
+
 void named_fields_free(struct named_fields **fields)
 {
     struct named_fields *f = TAKE(*fields);
@@ -127,6 +165,8 @@ void named_fields_free(struct named_fields **fields)
         return;
     for (size_t i = 0; i < f->count; i++)
         free((char *)f->at[i].name.at);
+    near_names_free(&f->near);
+    free(f->near_fields);
     free(f->at);
     free(f->places);
     free(f);

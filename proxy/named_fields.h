@@ -24,4 +24,7 @@ struct named_def {
 enum err named_fields_new(const struct named_def *defs, size_t count,
                           struct named_fields **ret_fields, struct errmsg *msg) MUST_CHECK;
 void named_fields_free(struct named_fields **fields);
+/* Have the readers tell (hits->near) of names that are not declared but say the same as one that is: see
+ * near_name.h. NO_SPACE. */
+enum err named_fields_watch_names(struct named_fields *fields) MUST_CHECK;
 size_t named_fields_count(const struct named_fields *fields);

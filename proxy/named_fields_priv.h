@@ -11,8 +11,14 @@
 #include "base/span.h"
 #include "proxy/hit.h"
 #include "proxy/named_fields.h"
+#include "proxy/near_name.h"
 
-enum { NAMED_FIELDS_MAX = 1024, NAMED_NAME_MAX = 255, NAMED_NONE = 0xFFFF };
+enum {
+    NAMED_FIELDS_MAX = 1024,
+    NAMED_NAME_MAX = 255,
+    NAMED_NONE = 0xFFFF,
+    NAMED_NEAR_MAX = 512 /* bytes of a name that is compared with those it may come near */
+};
 
 struct named_field {
     struct span name;
@@ -25,9 +31,11 @@ struct named_field {
 struct named_fields {
     struct named_field *at; /* in the order of the definitions */
     size_t count;
-    size_t longest;   /* the longest name's length: longer ones need not be looked at */
-    uint16_t *places; /* open addressing: indexes, or NAMED_NONE */
-    size_t mask;      /* places - 1 */
+    size_t longest;          /* a name with more bytes need not be looked at */
+    uint16_t *places;        /* open addressing: indexes, or NAMED_NONE */
+    size_t mask;             /* places - 1 */
+    struct near_names *near; /* NULL: names are not watched */
+    uint16_t *near_fields;   /* by group: a field whose name it has */
 };
 
 /* The fields that one text has brought so far; zeroed at its start. */
@@ -35,9 +43,10 @@ struct named_seen {
     uint64_t word[NAMED_FIELDS_MAX / 64];
 };
 
-/* The field of this name (escapes undone), or NAMED_NONE. limit: the end of the memory that may be
- * looked at, at or after the name's end. */
-uint16_t proxy__named_find(const struct named_fields *fields, struct span name, const char *limit);
+/* The field of this name (escapes undone), or NAMED_NONE; one that comes near a field's is noted in the
+ * hits. limit: the end of the memory that may be looked at, at or after the name's end. */
+uint16_t proxy__named_find(const struct named_fields *fields, struct span name, const char *limit,
+                           struct hits *hits);
 /* Note that a field was met. INVALID: for the second time, and it is not `many`. */
 enum err proxy__named_meet(const struct named_fields *fields, struct named_seen *seen,
                            uint16_t field) MUST_CHECK;

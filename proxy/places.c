@@ -96,9 +96,10 @@ static enum err compile_xml(struct places *places, struct errmsg *msg)
     return xml_fields_new(defs, set->count, &places->xml, msg);
 }
 
-static enum err compile_named(struct place_set *set, struct errmsg *msg)
+static enum err compile_named(struct place_set *set, bool watch, struct errmsg *msg)
 {
     AUTO(mem_free) struct named_def *defs = mem_alloc((set->count + 1) * sizeof(*defs));
+    enum err e;
 
     if (set->count == 0)
         return ERR_OK;
@@ -107,7 +108,8 @@ static enum err compile_named(struct place_set *set, struct errmsg *msg)
                                      .class_id = set->class_ids[i],
                                      .many = set->decls[i]->many,
                                      .file = set->decls[i]->place == PLACE_FILENAME};
-    return named_fields_new(defs, set->count, &set->named, msg);
+    e = named_fields_new(defs, set->count, &set->named, msg);
+    return e == ERR_OK && watch ? named_fields_watch_names(set->named) : e;
 }
 
 static enum err compile(struct places *places, const struct places_def *def, struct errmsg *msg)
@@ -118,7 +120,7 @@ static enum err compile(struct places *places, const struct places_def *def, str
     if (e == ERR_OK)
         e = compile_xml(places, msg);
     for (size_t i = 0; e == ERR_OK && i < COUNT_OF(by_name); i++)
-        e = compile_named(&places->sets[by_name[i]], msg);
+        e = compile_named(&places->sets[by_name[i]], def->watch, msg);
     return e;
 }
 

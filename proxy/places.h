@@ -51,7 +51,7 @@ struct places_def {
     struct span template; /* of the route, for path parameters */
     const char
         *element; /* where each element of a JSON body names its subject, "@.id"; NULL: nowhere */
-    bool watch;   /* tell of members of JSON whose names come near a declared one (hits.near) */
+    bool watch;   /* tell of names that come near a declared one (hits.near); not in XML */
 };
 
 /* Compile. Declarations must outlive the places. INTERNAL with a message for a class that the vault does

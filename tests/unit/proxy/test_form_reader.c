@@ -154,3 +154,22 @@ Test(form_reader, ends_at_the_limit_of_fields)
     cr_assert_eq(buf_append_str(&text, "phone[]=1&"), ERR_OK);
     cr_assert_eq(read_form(NULL, buf_span(&text), &hits), ERR_TOO_LARGE);
 }
+
+Test(form_reader, e14_tells_of_a_name_near_a_declared_one)
+{
+    static const struct {
+        const char *text;
+        uint16_t near;
+    } cases[] = {{"email=a&x=b", 0}, {"a=b&Email=a", 1},      {"e%2Dmail=a", 1},
+                 {"EMAIL", 1},       {"%E2%80%8Bemail=a", 1}, {"na%C2%ADme=1", 3}};
+    AUTO(named_fields_free) struct named_fields *fields = NULL;
+
+    cr_assert_eq(named_fields_new(defs, COUNT_OF(defs), &fields, NULL), ERR_OK);
+    cr_assert_eq(named_fields_watch_names(fields), ERR_OK);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(hits_done) struct hits hits = {0};
+
+        cr_assert_eq(form_read(fields, span_str(cases[i].text), &hits), ERR_OK);
+        cr_expect_eq(hits.near, cases[i].near, "%s: %u", cases[i].text, hits.near);
+    }
+}

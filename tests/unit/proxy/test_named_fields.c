@@ -9,7 +9,18 @@ TestSuite(named_fields, .init = secret_start);
 
 static uint16_t find(const struct named_fields *fields, const char *name)
 {
-    return proxy__named_find(fields, span_str(name), name + strlen(name));
+    struct hits hits = {0};
+
+    return proxy__named_find(fields, span_str(name), name + strlen(name), &hits);
+}
+
+/* What a name comes near, as hits->near has it. */
+static uint16_t near(const struct named_fields *fields, const char *name)
+{
+    struct hits hits = {0};
+
+    cr_assert_eq(proxy__named_find(fields, span_str(name), name + strlen(name), &hits), NAMED_NONE);
+    return hits.near;
 }
 
 Test(named_fields, are_found_by_their_exact_names)
@@ -47,6 +58,29 @@ Test(named_fields, may_be_none)
     cr_assert_eq(named_fields_new(NULL, 0, &fields, NULL), ERR_OK);
     cr_assert_eq(find(fields, "a"), NAMED_NONE);
     cr_assert_eq(find(fields, ""), NAMED_NONE);
+}
+
+Test(named_fields, e14_tell_of_names_that_come_near_theirs)
+{
+    static const struct named_def defs[] = {{"phone", 1, false, false}, {"email", 1, false, false}};
+    AUTO(named_fields_free) struct named_fields *fields = NULL;
+    char padded[520] = "";
+
+    cr_assert_eq(named_fields_new(defs, 2, &fields, NULL), ERR_OK);
+    cr_assert_eq(near(fields, "Email"), 0); /* nobody watches */
+    cr_assert_eq(named_fields_watch_names(fields), ERR_OK);
+    cr_assert_eq(named_fields_watch_names(fields), ERR_OK);
+    cr_assert_eq(near(fields, "Email"), 2);
+    cr_assert_eq(near(fields, "e-mail"), 2);
+    cr_assert_eq(near(fields, "PHONE"), 1);
+    cr_assert_eq(near(fields, "em\xe2\x80\x8b"
+                              "ail"),
+                 2); /* a zero-width space */
+    cr_assert_eq(near(fields, "emails"), 0);
+    cr_assert_eq(near(fields, "x"), 0);
+    cr_assert_eq(find(fields, "email"), 1);
+    memset(padded, 'e', sizeof(padded) - 1);
+    cr_assert_eq(near(fields, padded), 0);
 }
 
 Test(named_fields, come_once_unless_they_are_declared_to_come_again)
