@@ -77,14 +77,17 @@ void checkpointer_stop(struct checkpointer **checkpointer)
     free(c);
 }
 
-void checkpointer_hint(struct checkpointer *c, int pages)
+void checkpointer_hint(struct checkpointer *c)
 {
-    if (pages < WORTH_PAGES)
-        return;
     (void)pthread_mutex_lock(&c->lock);
     c->wanted = true;
     (void)pthread_cond_signal(&c->wake);
     (void)pthread_mutex_unlock(&c->lock);
+}
+
+bool checkpointer_is_wanted(int pages)
+{
+    return pages >= WORTH_PAGES;
 }
 
 bool checkpointer_is_behind(int pages)

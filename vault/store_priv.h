@@ -7,6 +7,7 @@
  * these store_failed() is true until the transaction is rolled back. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,8 @@ enum err store_begin(struct store *s) MUST_CHECK;
 /* Durable on OK. On an error the transaction has been rolled back. */
 enum err store_commit(struct store *s) MUST_CHECK;
 void store_rollback(struct store *s);
+/* Count commits there, each before store_commit() returns. */
+void store_count_commits(struct store *s, atomic_uint *commits);
 /* A statement failed since store_begin(): nothing of the transaction may stay. */
 bool store_failed(const struct store *s);
 

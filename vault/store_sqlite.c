@@ -335,7 +335,14 @@ enum err store_commit(struct store *s)
         e = store__run(s, store__get(s, STORE_COMMIT));
     if (e != ERR_OK)
         store_rollback(s);
+    else if (s->commits != NULL)
+        atomic_fetch_add(s->commits, 1);
     return e;
+}
+
+void store_count_commits(struct store *s, atomic_uint *commits)
+{
+    s->commits = commits;
 }
 
 void store_rollback(struct store *s)

@@ -140,6 +140,7 @@ struct store {
     bool begun;         /* ... which was begun */
     bool failed;
     int wal_pages;
+    atomic_uint *commits;                               /* NULL: nobody asks */
     const struct store_class *waiting[CLASSES_MAX + 1]; /* classes that have pending rows */
     size_t waiting_count;
     sqlite3_stmt *statements[STORE_STATEMENT_COUNT];

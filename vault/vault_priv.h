@@ -93,18 +93,26 @@ struct vault {
     atomic_uint names_generation;
     pthread_mutex_t readers_lock;
     struct vault_reader *readers;
+    /* The writer's commits: what a reader has seen of the database is the latest until the next one. */
+    atomic_uint commits;
+    /* The log is to be emptied: readers keep no state of it from one transaction to the next. */
+    atomic_bool keeps_nothing;
     struct writer *writer;
     struct checkpointer *checkpointer;
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;
 };
 
+/* A lock on the log costs as much as a look-up. So a reader keeps its state of the database from one
+ * transaction to the next, as long as nothing was committed and the log may stay as it is. */
 struct vault_reader {
     struct vault *v;
     struct store *store;
     pthread_mutex_t lock; /* held between begin and end, and by the writer while it drops a key */
     bool reading;
-    int64_t now_s; /* when the transaction began: what is due then is not read in it */
+    bool keeps;       /* the state that it saw last, between transactions, for the next */
+    unsigned commits; /* ... and of which commit that is */
+    int64_t now_s;    /* when the transaction began: what is due then is not read in it */
     struct keycache *keys;
     struct names *names;
     struct rowcache *rows;
@@ -206,12 +214,20 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
 /* Remember how far the ledger goes, inside the caller's transaction. */
 enum err vault__replay_mark(struct vault *v, struct store *s) MUST_CHECK;
 
+/* ---- reader.c ---- */
+
+/* Make readers that are not just reading forget what they keep of the database. Any thread that holds
+ * no reader's lock. */
+void vault__readers_let_go(struct vault *v);
+
 /* ---- checkpoint.c ---- */
 
 enum err checkpointer_start(struct vault *v, struct checkpointer **ret) MUST_CHECK;
 void checkpointer_stop(struct checkpointer **c);
-/* The log has `pages` now: copy it into the database in the background when that is worth it. */
-void checkpointer_hint(struct checkpointer *c, int pages);
+/* Is a log of so many pages worth copying into the database? */
+bool checkpointer_is_wanted(int pages);
+/* Do it in the background. */
+void checkpointer_hint(struct checkpointer *c);
 /* Is the log so long that the writer should copy it itself before it goes on? */
 bool checkpointer_is_behind(int pages);
 

@@ -285,11 +285,28 @@ static void watch_log(struct writer *w)
 {
     const int pages = store_wal_pages(w->store);
     const bool full = !reserve_is_held(w->v->reserve); /* the log must not grow */
+    const bool wanted = full || checkpointer_is_wanted(pages);
 
+    atomic_store(&w->v->keeps_nothing, wanted);
+    if (wanted)
+        vault__readers_let_go(w->v);
     /* The checkpointer may be at it: then the next commit tries again. */
     if ((full || checkpointer_is_behind(pages)) && store_checkpoint(w->store) != ERR_OK)
         store_rollback(w->store);
-    checkpointer_hint(w->v->checkpointer, pages);
+    if (wanted)
+        checkpointer_hint(w->v->checkpointer);
+}
+
+/* Readers that keep nothing are out of the way, unless they are just reading. */
+static enum err truncate_log(struct writer *w)
+{
+    enum err e;
+
+    atomic_store(&w->v->keeps_nothing, true);
+    vault__readers_let_go(w->v);
+    e = store_truncate(w->store);
+    atomic_store(&w->v->keeps_nothing, checkpointer_is_wanted(store_wal_pages(w->store)));
+    return e;
 }
 
 /* One transaction. */
@@ -411,7 +428,7 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return e;
     switch (op->kind) {
     case VAULT_TRUNCATE:
-        e = store_truncate(w->store);
+        e = truncate_log(w);
         FAULT_POINT("truncate.done");
         return e;
     case VAULT_CLOCK_ACCEPT:
@@ -598,6 +615,7 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
 
     w->v = v;
     w->store = s;
+    store_count_commits(s, &v->commits);
     w->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
     w->names = names_new(WRITER_NAMES);
     w->tally = tally_new();

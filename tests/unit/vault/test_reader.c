@@ -505,3 +505,73 @@ Test(reader, figures_say_what_is_due_when)
     cr_assert_eq(vault_read_stats(f.r, 99, 0, &s), ERR_NOT_FOUND);
     vault_read_end(f.r);
 }
+
+/* ---- what is kept between transactions ---- */
+
+static void delete_behind_our_back(uint16_t class_id)
+{
+    sqlite3 *db = NULL;
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "DELETE FROM val_%u", class_id);
+    cr_assert_eq(sqlite3_open(fixture_path(&f, "vault.db"), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+Test(reader, keeps_the_state_it_has_seen_until_the_next_commit)
+{
+    struct token_text first = store(f.note, "anna", "first");
+    struct token_text second = store(f.note, "anna", "second");
+    struct token_text third;
+
+    cr_assert(fixture_reveals(&f, &first, "first"));
+    cr_assert(f.r->keeps);
+    delete_behind_our_back(f.note);
+    cr_assert(fixture_reveals(&f, &second, "second"), "no look at the log, no look at the change");
+    third = store(f.phone, "anna", "third");
+    cr_assert(fixture_reveals(&f, &third, "third"), "what is acknowledged is seen");
+    cr_assert_not(fixture_reveals(&f, &first, "first"));
+}
+
+Test(reader, what_it_keeps_does_not_hold_back_the_cutting_of_the_log)
+{
+    struct vault_truncate truncate = {.op.kind = VAULT_TRUNCATE};
+    struct token_text token = store(f.note, "anna", "x");
+    struct token_text later;
+
+    cr_assert(fixture_reveals(&f, &token, "x"));
+    later = store(f.note, "anna", "y");
+    cr_assert(f.r->keeps, "an older state than the last");
+    cr_assert_eq(vault_run(f.v, &truncate.op), ERR_OK);
+    cr_assert_not(f.r->keeps);
+    cr_assert(fixture_reveals(&f, &later, "y"));
+}
+
+Test(reader, keeps_nothing_while_the_log_is_to_be_emptied)
+{
+    struct token_text token = store(f.note, "anna", "x");
+
+    atomic_store(&f.v->keeps_nothing, true);
+    cr_assert(fixture_reveals(&f, &token, "x"));
+    cr_assert_not(f.r->keeps);
+    (void)store(f.note, "anna", "y"); /* and the log is short again */
+    cr_assert(fixture_reveals(&f, &token, "x"));
+    cr_assert(f.r->keeps);
+}
+
+Test(reader, a_transaction_under_way_is_left_alone)
+{
+    struct token_text token = store(f.note, "anna", "x");
+    struct vault_value found;
+
+    cr_assert(fixture_reveals(&f, &token, "x"));
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    vault__readers_let_go(f.v);
+    cr_assert_eq(vault_inspect(f.r, VAULT_DOMAIN_DEFAULT, fixture_span(&token), 0, &found), ERR_OK);
+    vault_read_end(f.r);
+    cr_assert(f.r->keeps);
+    vault__readers_let_go(f.v);
+    cr_assert_not(f.r->keeps);
+    cr_assert(fixture_reveals(&f, &token, "x"));
+}
