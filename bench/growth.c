@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the vault's costs grow with it: storing, looking up and erasing at 100,000, a million and ten
- * million rows, each against the smallest; memory; and how long requests wait while a sweep runs.
+ * million rows, each against the smallest, and beside them how the bare database's costs grow;
+ * memory; and how long requests wait while a sweep runs.
  * Processor time is compared where the disk's own mood would hide the answer.
  *
  *   growth [--rows N] [--dir DIR]     (10,000,000 rows under the current directory unless said) */
@@ -14,12 +15,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "bench/measure.h"
+#include "bench/bare.h"
 #include "vault/vault.h"
 
 enum {
-    VALUE_BYTES = 50,
-    BURST = 10,
+    VALUE_BYTES = BARE_VALUE_BYTES,
+    BURST = BARE_BURST,
     REQUESTS = 100,
     GROUP = BURST * REQUESTS,
     PER_SUBJECT = 50,
@@ -126,7 +127,15 @@ static void store_groups(struct vault *v, uint16_t class_id, size_t groups, size
 
 /* ---- what is measured at a size ---- */
 
+struct bare_figures {
+    double ingest_rows_s;
+    double ingest_cpu_us;
+    double look_up_us;
+    double batch_us;
+};
+
 struct figures {
+    struct bare_figures bare;
     double ingest_rows_s;
     double ingest_cpu_us;
     double look_up_us;
@@ -148,6 +157,41 @@ static void ingest(struct vault *v, uint16_t class_id, size_t from, size_t to, s
     ret->ingest_cpu_us = (cpu() - spent) / (TAIL_GROUPS * GROUP) * 1e6;
 }
 
+static void ingest_bare(struct bare *b, size_t from, size_t to, struct bare_figures *ret)
+{
+    static struct bare_row rows[GROUP];
+    const size_t groups = (to - from) / GROUP;
+    double wall = 0, spent = 0;
+
+    for (size_t g = 0; g < groups; g++) {
+        const bool measured = g + TAIL_GROUPS >= groups;
+
+        bare_fill(b, rows, to / PER_SUBJECT);
+        wall -= measured ? now() : 0;
+        spent -= measured ? cpu() : 0;
+        bare_insert(b, rows);
+        wall += measured ? now() : 0;
+        spent += measured ? cpu() : 0;
+    }
+    ret->ingest_rows_s = TAIL_GROUPS * GROUP / wall;
+    ret->ingest_cpu_us = spent / (TAIL_GROUPS * GROUP) * 1e6;
+    must(sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+             SQLITE_OK,
+         "a checkpoint");
+}
+
+/* What is looked up, drawn beforehand: in life it comes with the request. */
+static char asked_tokens[LOOK_UPS][TOKEN_OPAQUE_LEN];
+static int64_t asked_rows[LOOK_UPS];
+
+static void draw_look_ups(size_t rows)
+{
+    for (size_t i = 0; i < LOOK_UPS; i++) {
+        memcpy(asked_tokens[i], kept[draw(KEPT)].bytes, TOKEN_OPAQUE_LEN);
+        asked_rows[i] = 1 + (int64_t)draw(rows);
+    }
+}
+
 static double look_up(struct vault_reader *r, size_t per_transaction)
 {
     struct vault_value found;
@@ -156,21 +200,28 @@ static double look_up(struct vault_reader *r, size_t per_transaction)
 
     buf_init_secret(&out, 1 << 20);
     for (int round = 0; round < 2; round++) { /* the first warms the pages */
-        rng = 7;
         start = cpu();
         for (size_t i = 0; i < LOOK_UPS; i += per_transaction) {
             must(vault_read_begin(r) == ERR_OK, "a transaction");
-            for (size_t k = 0; k < per_transaction; k++) {
-                const struct token_text *t = &kept[draw(KEPT)];
-
-                must(vault_reveal(r, 0, span_of(t->bytes, t->len), 0, &out, &found) == ERR_OK,
+            for (size_t k = 0; k < per_transaction; k++)
+                must(vault_reveal(r, 0, span_of(asked_tokens[i + k], TOKEN_OPAQUE_LEN), 0, &out,
+                                  &found) == ERR_OK,
                      "a reveal");
-            }
             vault_read_end(r);
             buf_reset(&out);
         }
     }
     buf_done(&out);
+    return (cpu() - start) / LOOK_UPS * 1e6;
+}
+
+static double look_up_bare(struct bare *b, size_t per_transaction)
+{
+    double start;
+
+    bare_look_up(b, asked_rows, LOOK_UPS, per_transaction);
+    start = cpu();
+    bare_look_up(b, asked_rows, LOOK_UPS, per_transaction);
     return (cpu() - start) / LOOK_UPS * 1e6;
 }
 
@@ -242,22 +293,31 @@ static void truncate_log(struct vault *v)
         ;
 }
 
-static void measure(struct vault *v, uint16_t class_id, FILE *sync_file, size_t at,
+static void measure(struct vault *v, uint16_t class_id, struct bare *b, FILE *sync_file, size_t at,
                     struct figures *f)
 {
+    const size_t from = at == 0 ? 0 : sizes[at - 1];
     struct vault_reader *r = NULL;
 
-    ingest(v, class_id, at == 0 ? 0 : sizes[at - 1], sizes[at], f);
+    ingest(v, class_id, from, sizes[at], f);
     truncate_log(v);
+    ingest_bare(b, from, sizes[at], &f->bare);
+    draw_look_ups(sizes[at]);
     must(vault_reader_open(v, &r) == ERR_OK, "a reader");
     f->look_up_us = look_up(r, 1);
     f->batch_us = look_up(r, BATCH);
     vault_reader_close(&r);
+    f->bare.look_up_us = look_up_bare(b, 1);
+    f->bare.batch_us = look_up_bare(b, BATCH);
     erase(v, class_id, sync_file, f);
     (void)printf("%9zu rows: ingest %.0f rows/s (%.2f us CPU), look-up %.2f us, %d in one "
                  "transaction %.2f us each, erase %.0f us, fdatasync %.0f us\n",
                  sizes[at], f->ingest_rows_s, f->ingest_cpu_us, f->look_up_us, BATCH, f->batch_us,
                  f->erase_us, f->sync_us);
+    (void)printf("          bare: ingest %.0f rows/s (%.2f us CPU), look-up %.2f us, %d in one "
+                 "transaction %.2f us each\n",
+                 f->bare.ingest_rows_s, f->bare.ingest_cpu_us, f->bare.look_up_us, BATCH,
+                 f->bare.batch_us);
 }
 
 /* ---- memory ---- */
@@ -369,14 +429,25 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+static void beside(double bare)
+{
+    (void)printf("  %-58s %6.2f\n", "  the bare database's", bare);
+}
+
 static void compare(const struct figures f[SIZES])
 {
+    const struct bare_figures *few = &f[0].bare, *some = &f[1].bare, *many = &f[2].bare;
+
     verdict("look-up at the greatest / at the smallest size", f[2].look_up_us / f[0].look_up_us,
             1.5, false);
+    beside(many->look_up_us / few->look_up_us);
     verdict("the same, 50 in one transaction", f[2].batch_us / f[0].batch_us, 1.5, false);
+    beside(many->batch_us / few->batch_us);
     verdict("ingest at the greatest / at the middle size, rows/s",
             f[2].ingest_rows_s / f[1].ingest_rows_s, 0.85, true);
+    beside(many->ingest_rows_s / some->ingest_rows_s);
     verdict("the same by processor time", f[1].ingest_cpu_us / f[2].ingest_cpu_us, 0.85, true);
+    beside(some->ingest_cpu_us / many->ingest_cpu_us);
     verdict("erase at the greatest / at the smallest size, in fdatasyncs",
             f[2].erase_us / f[2].sync_us / (f[0].erase_us / f[0].sync_us), 1.3, false);
 }
@@ -412,9 +483,10 @@ int main(int argc, char **argv)
     struct root_keys roots = {{{1, NULL}}, 1};
     struct vault_options options = {.roots = &roots, .classes = &classes};
     struct figures f[SIZES];
+    struct bare bare;
     struct vault *v = NULL;
     struct errmsg msg;
-    char store[280], sync_path[280];
+    char store[280], sync_path[280], bare_path[280];
     FILE *sync_file;
 
     read_arguments(argc, argv);
@@ -426,17 +498,20 @@ int main(int argc, char **argv)
     must(requests[0] != NULL && requests[1] != NULL, "memory");
     (void)snprintf(store, sizeof(store), "%s/store", dir);
     (void)snprintf(sync_path, sizeof(sync_path), "%s/sync.log", dir);
+    (void)snprintf(bare_path, sizeof(bare_path), "%s/bare.db", dir);
     sync_file = fopen(sync_path, "we");
     options.dir = store;
     must(sync_file != NULL && vault_create(store, &roots.at[0], &msg) == ERR_OK &&
              vault_open(&options, &v, &msg) == ERR_OK,
          msg.text);
+    bare_open(&bare, bare_path, sizes[SIZES - 1] / PER_SUBJECT);
     for (size_t i = 0; i < SIZES; i++) {
-        measure(v, vault_class_id(v, &defs[0]), sync_file, i, &f[i]);
+        measure(v, vault_class_id(v, &defs[0]), &bare, sync_file, i, &f[i]);
         if (i == 1)
             (void)printf("memory of the process beside the system's cache, %zu rows: %.1f MB\n",
                          sizes[i], anonymous_mb());
     }
+    bare_close(&bare);
     compare(f);
     compare_sweeping(v, vault_class_id(v, &defs[0]), vault_class_id(v, &defs[1]));
     vault_close(&v);

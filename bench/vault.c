@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
-#include <sodium.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +14,23 @@
 
 #include "base/assert.h"
 #include "base/secret.h"
-#include "bench/measure.h"
+#include "bench/bare.h"
 #include "vault/vault.h"
 
 enum {
-    VALUE_BYTES = 50,
-    SEALED_BYTES = 1 + VALUE_BYTES + 16,
-    BURST = 10,     /* values of one subject in one request */
-    REQUESTS = 100, /* requests in one group */
+    VALUE_BYTES = BARE_VALUE_BYTES,
+    BURST = BARE_BURST, /* values of one subject in one request */
+    REQUESTS = 100,     /* requests in one group */
     GROUP = BURST * REQUESTS,
     PER_SUBJECT = 50,
     ROUNDS = 10,
-    BATCH = 50,       /* look-ups in one read transaction */
-    BOUND_BYTES = 56, /* of associated data, as the vault binds its rows */
+    BATCH = 50, /* look-ups in one read transaction */
     LOOK_UPS = 20000,
     ERASURES = 100
 };
 
 static char dir[256] = ".";
 static size_t rows_wanted = 200000;
-static int64_t created_s = 1800000000;
 
 static char *path_of(const char *name)
 {
@@ -45,120 +40,14 @@ static char *path_of(const char *name)
     return path;
 }
 
-/* ---- the bare database: same columns, same indexes, same sync ---- */
+static struct bare_row bare_rows[GROUP];
 
-struct bare {
-    sqlite3 *db;
-    sqlite3_stmt *begin, *begin_read, *commit, *insert, *get;
-    uint8_t (*keys)[32]; /* by subject: a stand-in for the key cache */
-    int64_t next;
-};
-
-static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *stmt = NULL;
-
-    must(sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) == SQLITE_OK, sql);
-    return stmt;
-}
-
-static void bare_open(struct bare *b)
-{
-    char *path = path_of("bare.db");
-
-    must(sqlite3_open_v2(path, &b->db,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                         NULL) == SQLITE_OK,
-         "opening the bare database");
-    must(sqlite3_exec(b->db,
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                      "PRAGMA mmap_size=2000000000; PRAGMA wal_autocheckpoint=8000;"
-                      "CREATE TABLE val(id INTEGER PRIMARY KEY, subj INTEGER NOT NULL,"
-                      " created INTEGER NOT NULL, due INTEGER NOT NULL, salt BLOB NOT NULL,"
-                      " ct BLOB NOT NULL); CREATE INDEX val_subj ON val(subj);",
-                      NULL, NULL, NULL) == SQLITE_OK,
-         "making the bare table");
-    b->begin = prepare(b->db, "BEGIN IMMEDIATE");
-    b->begin_read = prepare(b->db, "BEGIN");
-    b->commit = prepare(b->db, "COMMIT");
-    b->insert = prepare(b->db, "INSERT INTO val VALUES(?1,?2,?3,?4,?5,?6)");
-    b->get = prepare(b->db, "SELECT subj,created,due,salt,ct FROM val WHERE id=?1");
-    b->keys = mem_try_alloc(rows_wanted / PER_SUBJECT, sizeof(b->keys[0]));
-    must(b->keys != NULL, "memory");
-    randombytes_buf(b->keys, rows_wanted / PER_SUBJECT * sizeof(b->keys[0]));
-    b->next = 1;
-    free(path);
-}
-
-static void run(sqlite3_stmt *stmt)
-{
-    must(sqlite3_step(stmt) == SQLITE_DONE, "a bare statement");
-    (void)sqlite3_reset(stmt);
-}
-
-struct bare_row {
-    int64_t subject;
-    uint8_t salt[10];
-    uint8_t sealed[SEALED_BYTES];
-};
-
-static void bare_nonce(int64_t id, const uint8_t *salt, uint8_t nonce[24])
-{
-    memset(nonce, 0, 24);
-    memcpy(nonce, salt, 10);
-    memcpy(nonce + 10, &id, 8);
-}
-
-/* Prepared outside the measured time. */
-static void bare_fill(struct bare *b, struct bare_row rows[GROUP], size_t subjects)
-{
-    for (size_t i = 0; i < GROUP; i++) {
-        uint8_t clear[1 + VALUE_BYTES] = {1};
-        const uint8_t bound[BOUND_BYTES] = {0};
-        uint8_t nonce[24];
-
-        rows[i].subject = i % BURST == 0 ? (int64_t)draw(subjects) : rows[i - 1].subject;
-        randombytes_buf(rows[i].salt, sizeof(rows[i].salt));
-        bare_nonce(b->next + (int64_t)i, rows[i].salt, nonce);
-        (void)crypto_aead_xchacha20poly1305_ietf_encrypt(rows[i].sealed, NULL, clear, sizeof(clear),
-                                                         bound, sizeof(bound), NULL, nonce,
-                                                         b->keys[rows[i].subject]);
-    }
-}
-
-static double bare_insert(struct bare *b, const struct bare_row rows[GROUP])
+static double insert_bare(struct bare *b)
 {
     const double start = now();
 
-    run(b->begin);
-    for (size_t i = 0; i < GROUP; i++) {
-        (void)sqlite3_bind_int64(b->insert, 1, b->next++);
-        (void)sqlite3_bind_int64(b->insert, 2, rows[i].subject);
-        (void)sqlite3_bind_int64(b->insert, 3, created_s);
-        (void)sqlite3_bind_int64(b->insert, 4, created_s + 7776000);
-        (void)sqlite3_bind_blob(b->insert, 5, rows[i].salt, 10, SQLITE_STATIC);
-        (void)sqlite3_bind_blob(b->insert, 6, rows[i].sealed, SEALED_BYTES, SQLITE_STATIC);
-        run(b->insert);
-    }
-    run(b->commit);
+    bare_insert(b, bare_rows);
     return now() - start;
-}
-
-static void bare_reveal(struct bare *b, int64_t id)
-{
-    const uint8_t bound[BOUND_BYTES] = {0};
-    uint8_t clear[SEALED_BYTES];
-    uint8_t nonce[24];
-
-    (void)sqlite3_bind_int64(b->get, 1, id);
-    must(sqlite3_step(b->get) == SQLITE_ROW, "a bare look-up");
-    bare_nonce(id, sqlite3_column_blob(b->get, 3), nonce);
-    must(crypto_aead_xchacha20poly1305_ietf_decrypt(
-             clear, NULL, NULL, sqlite3_column_blob(b->get, 4),
-             (unsigned long long)sqlite3_column_bytes(b->get, 4), bound, sizeof(bound), nonce,
-             b->keys[sqlite3_column_int64(b->get, 0)]) == 0,
-         "a bare decryption");
-    (void)sqlite3_reset(b->get);
 }
 
 /* ---- the vault ---- */
@@ -269,7 +158,6 @@ static void one_value(struct vault *v, uint16_t class_id, const char *name)
 
 static void compare_writing(struct vault *v, uint16_t class_id, struct bare *b)
 {
-    static struct bare_row rows[GROUP];
     const size_t subjects = rows_wanted / PER_SUBJECT;
     const size_t groups = rows_wanted / GROUP / ROUNDS;
     double ratios[ROUNDS];
@@ -287,9 +175,9 @@ static void compare_writing(struct vault *v, uint16_t class_id, struct bare *b)
         double vault_round;
 
         for (size_t g = 0; g < groups; g++) {
-            bare_fill(b, rows, subjects);
+            bare_fill(b, bare_rows, subjects);
             bare_cpu -= cpu();
-            bare_round += bare_insert(b, rows);
+            bare_round += insert_bare(b);
             bare_cpu += cpu();
         }
         vault_cpu -= cpu();
@@ -359,17 +247,9 @@ static double reveal_round(struct vault_reader *r, size_t per_transaction, size_
 
 static double bare_round(struct bare *b, size_t per_transaction, size_t round)
 {
-    const size_t first = round * (LOOK_UPS / ROUNDS);
     const double start = cpu();
 
-    for (size_t i = 0; i < LOOK_UPS / ROUNDS; i += per_transaction) {
-        if (per_transaction > 1)
-            run(b->begin_read);
-        for (size_t k = 0; k < per_transaction; k++)
-            bare_reveal(b, asked_rows[first + i + k]);
-        if (per_transaction > 1)
-            run(b->commit);
-    }
+    bare_look_up(b, asked_rows + round * (LOOK_UPS / ROUNDS), LOOK_UPS / ROUNDS, per_transaction);
     return cpu() - start;
 }
 
@@ -516,7 +396,7 @@ int main(int argc, char **argv)
     static struct bare bare;
     struct vault *v = NULL;
     struct errmsg msg;
-    char *store;
+    char *store, *bare_path;
 
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--rows") == 0)
@@ -539,7 +419,8 @@ int main(int argc, char **argv)
     options.dir = store;
     must(vault_create(store, &root, &msg) == ERR_OK && vault_open(&options, &v, &msg) == ERR_OK,
          msg.text);
-    bare_open(&bare);
+    bare_path = path_of("bare.db");
+    bare_open(&bare, bare_path, rows_wanted / PER_SUBJECT);
     compare_writing(v, vault_class_id(v, &def), &bare);
     while (vault_run(v, &truncate.op) != ERR_OK) /* the checkpointer may be at it */
         ;
@@ -551,7 +432,7 @@ int main(int argc, char **argv)
     compare_reading(v, &bare, BATCH, 0.88);
     compare_erasing(v, vault_class_id(v, &def));
     vault_close(&v);
-    (void)sqlite3_close_v2(bare.db);
+    bare_close(&bare);
     must(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0, "tidying up");
     return 0;
 }
