@@ -146,6 +146,8 @@ static void admit(struct exchange *x)
     x->claims = NULL; /* another request may push them out of the cache */
     if (e != ERR_OK)
         refuse(x, e, allowed, false);
+    else if (x->route != NULL && x->route->def->egress)
+        exchange_open(x);
     else
         exchange_store(x);
 }
@@ -168,6 +170,7 @@ static void on_disposed(void *memory)
     tokenize_free(&x->tokenize);
     wipe_entity(x);
     parts_done(x->parts.at, x->parts.count);
+    parts_done(&x->answer_part, 1);
     for (size_t i = 0; i < x->parts.count; i++)
         buf_done(&x->written[i]);
     buf_done(&x->decoded);

@@ -7,6 +7,7 @@
  *   exchange_screen.c    what was not declared and looks as if it should have been
  *   exchange_limits.c    what it may cost
  *   exchange_store.c     tokenizing, and the vault's writer if something is new
+ *   exchange_egress.c    the same with both directions exchanged, towards a third party
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
  *   exchange_reveal.c    the answer, collected and revealed
@@ -44,6 +45,9 @@ enum exchange_state {
 };
 
 struct store_job;
+struct exchange;
+/* What follows once the vault has the values: now, or when its writer is done. */
+typedef void (*exchange_then_fn)(struct exchange *x, enum err result);
 
 struct exchange {
     uint32_t magic;
@@ -83,6 +87,7 @@ struct exchange {
     struct buf *written;     /* by part: with tokens in place; secret */
     struct buf target;       /* a path with tokens in place */
     struct tokenize *tokenize;
+    exchange_then_fn then; /* after the writer */
     struct store_job *job; /* in the writer's hands */
     struct span body;      /* at is NULL: as it came */
     struct upstream_call *call;
@@ -93,6 +98,7 @@ struct exchange {
     struct media_type answer_media; /* MEDIA_OTHER: its body holds none that can be read */
     bool shown;                     /* `answer` is the answer */
     int64_t whole_len;              /* of the body that is collected; -1: not known */
+    struct part answer_part;        /* of a third party's: where values stand */
     struct buf collected;           /* secret */
     struct buf answer;              /* as the caller may see it; secret */
     h2o_buffer_t *arriving;         /* pass-through: filled while `leaving` is written */
@@ -147,8 +153,27 @@ bool exchange_leave(struct exchange *x);
 /* The client has gone: nothing more is done for it. May end the exchange. */
 void exchange_client_gone(struct exchange *x);
 
+/* Read the request's parts, and whose they are: x->parts, x->whose. */
+enum err exchange_read_parts(struct exchange *x) MUST_CHECK;
+/* A part of the request, as it was written anew, goes where it came from. */
+enum err exchange_put_back(struct exchange *x, size_t part) MUST_CHECK;
+/* Find tokens for the values of these parts, which must live as long as the exchange; x->tokenize has
+ * them when `then` is called with OK. */
+void exchange_tokenize(struct exchange *x, const struct part *parts, size_t count,
+                       exchange_then_fn then);
 /* Tokenize the request; goes on to exchange_forward() now or when the vault is done. */
 void exchange_store(struct exchange *x);
+/* The other way round, towards a third party: tokens of the request become values, and those of its answer
+ * become tokens. Goes on to exchange_forward(). */
+void exchange_open(struct exchange *x);
+/* The answer of a third party is whole: goes on to exchange_send_answer(). */
+void exchange_close_answer(struct exchange *x);
+/* Send x->answer, now that it is what the client gets. */
+void exchange_send_answer(struct exchange *x);
+/* Inside a read transaction: whose values may be shown, slots[0] of a message's subject (0: anybody's) and
+ * behind it those of the body's elements. `body` may be NULL. */
+enum err exchange_find_slots(struct exchange *x, struct part *body, const struct parts *fields,
+                             uint64_t *slots) MUST_CHECK;
 /* The exchange ends with an operation in the vault's hands. */
 void exchange_leave_job(struct exchange *x);
 /* Send it up. */

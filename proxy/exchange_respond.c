@@ -205,7 +205,7 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
      * answer may not (an empty one is found out by its first byte). */
     exchange_judge_answer(x, head, &coding);
     if (x->reveals && head->has_body && places_have_body(x->route->response) &&
-        (success || x->answer_media.kind != MEDIA_OTHER))
+        (success || x->answer_media.kind != MEDIA_OTHER || x->route->def->egress))
         exchange_collect_head(x, head, coding);
     else
         pass_head(x, head);

@@ -117,9 +117,8 @@ static enum err show_fields(struct exchange *x, const struct parts *fields,
     return e;
 }
 
-/* Whose values each part of the answer may show: slots[0], and those of the body's elements behind it. */
-static enum err find_slots(struct exchange *x, struct part *body, const struct parts *fields,
-                           uint64_t *slots)
+enum err exchange_find_slots(struct exchange *x, struct part *body, const struct parts *fields,
+                             uint64_t *slots)
 {
     enum err e = find_owner(x, body, body != NULL, &slots[0]);
 
@@ -144,7 +143,7 @@ static enum err show_parts(struct exchange *x, struct part *body, const struct p
 
     if (e != ERR_OK)
         return e;
-    e = find_slots(x, body, fields, slots);
+    e = exchange_find_slots(x, body, fields, slots);
     if (e == ERR_OK && body != NULL)
         e = reveal_part(x->loop->reader, body, &scope, &x->answer, &counts);
     if (e == ERR_OK)
@@ -212,7 +211,7 @@ static enum err take(struct exchange *x, struct span bytes)
         return ERR_UPSTREAM;
     if (x->decoder != NULL)
         return decoder_feed(x->decoder, bytes, &x->collected) == ERR_OK ? ERR_OK : ERR_UPSTREAM;
-    if (x->collected.len == 0 && x->whole_len == (int64_t)bytes.len)
+    if (x->collected.len == 0 && x->whole_len == (int64_t)bytes.len && !x->route->def->egress)
         return show(x, bytes);
     return buf_append_span(&x->collected, bytes) == ERR_OK ? ERR_OK : ERR_UPSTREAM;
 }
@@ -227,23 +226,30 @@ void exchange_collect_body(struct exchange *x, struct span bytes)
     exchange_refuse(x, e);
 }
 
-/* The answer is whole: one write of head and body. */
-void exchange_send_collected(struct exchange *x)
+/* One write of head and body. */
+void exchange_send_answer(struct exchange *x)
 {
-    h2o_iovec_t body;
-    enum err e = ERR_OK;
+    h2o_iovec_t body = h2o_iovec_init(x->answer.bytes, x->answer.len);
 
-    if (x->decoder != NULL && decoder_finish(x->decoder) != ERR_OK)
-        e = ERR_UPSTREAM;
-    else if (!x->shown)
-        e = x->collected.len > 0 ? show(x, buf_span(&x->collected)) : exchange_show_headers(x);
-    if (e != ERR_OK) {
-        exchange_refuse(x, e);
-        return;
-    }
-    body = h2o_iovec_init(x->answer.bytes, x->answer.len);
     x->req->res.content_length = x->answer.len;
     x->state = EXCHANGE_SENT;
     exchange_begin(x);
     h2o_send(x->req, &body, body.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+void exchange_send_collected(struct exchange *x)
+{
+    enum err e = ERR_OK;
+
+    if (x->decoder != NULL && decoder_finish(x->decoder) != ERR_OK)
+        e = ERR_UPSTREAM;
+    else if (x->route->def->egress && x->collected.len > 0) {
+        exchange_close_answer(x);
+        return;
+    } else if (!x->shown)
+        e = x->collected.len > 0 ? show(x, buf_span(&x->collected)) : exchange_show_headers(x);
+    if (e == ERR_OK)
+        exchange_send_answer(x);
+    else
+        exchange_refuse(x, e);
 }

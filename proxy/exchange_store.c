@@ -78,8 +78,7 @@ static enum err write_path(struct exchange *x, const struct buf *written)
     return e;
 }
 
-/* A part goes where it came from. */
-static enum err put_back(struct exchange *x, size_t number)
+enum err exchange_put_back(struct exchange *x, size_t number)
 {
     const struct part_origin *origin = &x->parts.origins[number];
     const struct buf *written = &x->written[number];
@@ -123,7 +122,7 @@ static enum err write_parts(struct exchange *x)
             continue;
         e = tokenize_write(x->tokenize, i, &x->written[i]);
         if (e == ERR_OK)
-            e = put_back(x, i);
+            e = exchange_put_back(x, i);
     }
     tokenize_free(&x->tokenize);
     return e;
@@ -141,7 +140,7 @@ static void go_on(struct exchange *x, enum err e)
 
 /* ---- beginning ---- */
 
-static enum err read_parts(struct exchange *x)
+enum err exchange_read_parts(struct exchange *x)
 {
     const struct request_text text = {
         .media = x->media,
@@ -164,14 +163,15 @@ static enum err read_parts(struct exchange *x)
     return exchange_find_people(x, &x->parts.at[0]);
 }
 
-static enum err begin(struct exchange *x, struct vault_op **ret_op)
+static enum err begin(struct exchange *x, const struct part *parts, size_t count,
+                      struct vault_op **ret_op)
 {
     const struct tokenize_input input = {
         .reader = x->loop->reader,
         .vault = x->loop->proxy->vault,
         .domain = x->route->domain_id,
-        .parts = x->parts.at,
-        .part_count = x->parts.count,
+        .parts = parts,
+        .part_count = count,
         .subjects = x->whose,
         .subject_count = x->whose_count,
     };
@@ -186,24 +186,34 @@ static enum err begin(struct exchange *x, struct vault_op **ret_op)
     return ERR_OK;
 }
 
-void exchange_store(struct exchange *x)
+void exchange_tokenize(struct exchange *x, const struct part *parts, size_t count,
+                       exchange_then_fn then)
 {
     struct vault_op *op = NULL;
+    enum err e = begin(x, parts, count, &op);
+
+    x->then = then;
+    if (e == ERR_OK && op != NULL) {
+        e = submit(x, op);
+        if (e == ERR_OK)
+            return;
+    }
+    then(x, e);
+}
+
+void exchange_store(struct exchange *x)
+{
     enum err e;
 
     if (x->route == NULL || x->route->request == NULL) {
         exchange_forward(x);
         return;
     }
-    e = read_parts(x);
+    e = exchange_read_parts(x);
     if (e == ERR_OK)
-        e = begin(x, &op);
-    if (e == ERR_OK && op != NULL)
-        e = submit(x, op);
-    if (e != ERR_OK)
+        exchange_tokenize(x, x->parts.at, x->parts.count, go_on);
+    else
         exchange_refuse(x, e);
-    else if (op == NULL)
-        go_on(x, ERR_OK);
 }
 
 void exchange_leave_job(struct exchange *x)
@@ -236,7 +246,7 @@ static void take_back(struct store_job *job)
     x->tokenize = TAKE(job->tokenize);
     x->subject = job->subject;
     free(job);
-    go_on(x, result);
+    x->then(x, result);
 }
 
 void exchange_on_stored(h2o_multithread_receiver_t *receiver UNUSED, h2o_linklist_t *messages)

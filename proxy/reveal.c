@@ -61,6 +61,10 @@ static enum err show_clear(struct reveal *r, enum reveal_action action, struct s
                            struct shown *ret)
 {
     r->counts->clear++;
+    if (r->scope->clear_passes) {
+        *ret = STAYS;
+        return ERR_OK;
+    }
     switch (action) {
     case REVEAL_VALUE:
         *ret = STAYS;

@@ -302,18 +302,47 @@ struct direction {
     struct field_decl *decls;
 };
 
+/* What may be said of a field: where it stands, and what becomes of it. */
+static const char *const *keys_of(const struct direction *d)
+{
+#define PLACES_OF_REQUESTS                                                                         \
+    "json", "form", "multipart", "filename", "xml", "query", "path", "header", "cookie"
+#define PLACES_OF_ANSWERS "json", "form", "xml", "header", "cookie", "location"
+    static const char *const stored[] = {PLACES_OF_REQUESTS, "class", "deep", "many", "mode", NULL};
+    static const char *const shown[] = {
+        PLACES_OF_ANSWERS, "class", "deep", "many", "gone", "scan", NULL};
+    static const char *const sent[] = {PLACES_OF_REQUESTS, "class", "deep", "many", "scan", NULL};
+    static const char *const received[] = {"json", "form", "xml", "class", "deep", "many", NULL};
+
+    if (d->route->egress)
+        return d->is_request ? sent : received;
+    return d->is_request ? stored : shown;
+}
+
+/* Do its tokens become values? Else its values become tokens. */
+static bool reveals(const struct direction *d)
+{
+    return d->is_request == d->route->egress;
+}
+
+static enum err read_treatment(struct conf_node entry, const struct direction *d,
+                               struct field_decl *decl, struct errmsg *msg)
+{
+    enum err e = reveals(d) ? read_scan(entry, decl, msg) : ERR_OK;
+
+    if (e == ERR_OK && (decl->mode != FIELD_SCAN || conf_has(conf_get(entry, "class"))))
+        e = read_class(entry, d->classes, &decl->class, msg);
+    if (e == ERR_OK)
+        e = reveals(d) ? read_gone(entry, decl, msg) : read_mode(entry, decl, msg);
+    return e;
+}
+
 static enum err read_field(struct conf_node entry, const struct direction *d,
                            struct field_decl *decl, struct errmsg *msg)
 {
-    static const char *const request_keys[] = {"json",  "form", "multipart", "filename", "xml",
-                                               "query", "path", "header",    "cookie",   "class",
-                                               "deep",  "many", "mode",      NULL};
-    static const char *const response_keys[] = {"json",   "form",     "xml",   "header",
-                                                "cookie", "location", "class", "deep",
-                                                "many",   "gone",     "scan",  NULL};
     const struct place_key *place = NULL;
     struct conf_node node;
-    enum err e = conf_only(entry, d->is_request ? request_keys : response_keys, msg);
+    enum err e = conf_only(entry, keys_of(d), msg);
 
     if (e == ERR_OK)
         e = find_place(entry, d->is_request, &place, msg);
@@ -323,12 +352,8 @@ static enum err read_field(struct conf_node entry, const struct direction *d,
         return e;
     node = conf_get(entry, place->key);
     e = check_name(node, d->route, decl, msg);
-    if (e == ERR_OK && !d->is_request)
-        e = read_scan(entry, decl, msg);
-    if (e == ERR_OK && (decl->mode != FIELD_SCAN || conf_has(conf_get(entry, "class"))))
-        e = read_class(entry, d->classes, &decl->class, msg);
     if (e == ERR_OK)
-        e = d->is_request ? read_mode(entry, decl, msg) : read_gone(entry, decl, msg);
+        e = read_treatment(entry, d, decl, msg);
     return e == ERR_OK ? is_new(node, d->decls, decl, msg) : e;
 }
 
@@ -362,6 +387,8 @@ enum err settings_read_fields(struct conf_node map, const struct classes *classe
 /* Does it have fields whose values are stored, so that somebody must be named? */
 bool settings_store_values(const struct route_def *route)
 {
+    if (route->egress)
+        return route->response_count > 0;
     for (size_t i = 0; i < route->request_count; i++)
         if (route->request[i].mode != FIELD_LOOKUP)
             return true;

@@ -197,6 +197,20 @@ static enum err read_binding(struct conf_node node, struct route_def *route, str
                : conf_fail(node, msg, "a binding is \"answer\" or \"strict\"");
 }
 
+/* Which way values travel: from clients to an application, or from an application to a third party. */
+static enum err read_direction(struct conf_node node, struct route_def *route, struct errmsg *msg)
+{
+    const char *text = "ingress";
+    enum err e = conf_str(node, &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    route->egress = strcmp(text, "egress") == 0;
+    return route->egress || strcmp(text, "ingress") == 0
+               ? ERR_OK
+               : conf_fail(node, msg, "a direction is \"ingress\" or \"egress\"");
+}
+
 /* What becomes of members whose names come near a declared one. */
 static enum err read_near_names(struct conf_node node, struct route_def *route, struct errmsg *msg)
 {
@@ -234,9 +248,9 @@ static enum err read_undeclared(struct conf_node node, struct route_def *route, 
 static enum err read_route(struct conf_node entry, struct proxy_settings *settings, size_t index,
                            struct errmsg *msg)
 {
-    static const char *const keys[] = {"path",       "methods",    "upstream", "subject", "request",
-                                       "response",   "host",       "body_max", "domain",  "binding",
-                                       "near_names", "undeclared", NULL};
+    static const char *const keys[] = {
+        "path",     "methods", "upstream", "subject",    "request",    "response",  "host",
+        "body_max", "domain",  "binding",  "near_names", "undeclared", "direction", NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t body_max = settings->limits.body;
     struct conf_node upstream, domain = conf_get(entry, "domain");
@@ -249,6 +263,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         return e;
     route->pattern = mem_strdup(path);
     e = read_methods(conf_get(entry, "methods"), route, msg);
+    if (e == ERR_OK)
+        e = read_direction(conf_get(entry, "direction"), route, msg);
     if (e == ERR_OK)
         e = read_host(conf_get(entry, "host"), route, msg);
     if (e == ERR_OK)

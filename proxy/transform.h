@@ -70,6 +70,7 @@ struct reveal_scope {
     /* By subject of a part's hits (part->subject_of): the only key slot whose values may be shown; 0:
      * anybody's. NULL: anybody's for all. */
     const uint64_t *slots;
+    bool clear_passes; /* clear values in declared fields are the sender's business */
 };
 
 struct reveal_counts {
