@@ -26,6 +26,7 @@
     X(UPSTREAM,      502, "the upstream did not answer properly")       \
     X(SEALED,        503, "the vault is sealed")                        \
     X(BUSY,          503, "too busy, try again")                        \
+    X(UNAVAILABLE,   503, "the upstream is down")                       \
     X(CANCELED,      503, "cancelled")                                  \
     X(IO,            503, "storage failed")                             \
     X(CORRUPT,       503, "stored data is damaged")                     \

@@ -41,6 +41,10 @@ enum err tls_server_ask_clients(struct ssl_ctx_st *ctx, const char *ca_path, boo
  * unreadable file, a host that is empty or begins with a dot. */
 enum err tls_client_new(const char *ca_path, const char *host, struct ssl_ctx_st **ret_ctx,
                         struct errmsg *msg) MUST_CHECK;
+/* Give a client context a certificate to show, and its key, from PEM files. CONFIG with a message that
+ * names the file. */
+enum err tls_client_identify(struct ssl_ctx_st *ctx, const char *certificate_path,
+                             const char *key_path, struct errmsg *msg) MUST_CHECK;
 /* Give a context that another library made (libcurl's) the settings that ours have: TLS 1.2 and later
  * with the same ciphers, no resumption. What was received is wiped from OpenSSL's buffers, and no
  * file that the environment names gets the connection's secrets. Chain and name stay that library's

@@ -27,7 +27,8 @@ size_t problem_write(const struct problem *problem, char out[PROBLEM_BODY_MAX])
 static void add_retry_after(h2o_mem_pool_t *pool, h2o_headers_t *headers,
                             const struct problem *problem)
 {
-    int64_t seconds = problem->retry_s == 0 && problem->error == ERR_BUSY ? 1 : problem->retry_s;
+    const bool soon = problem->error == ERR_BUSY || problem->error == ERR_UNAVAILABLE;
+    int64_t seconds = problem->retry_s == 0 && soon ? 1 : problem->retry_s;
     char *text;
     int len;
 

@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "proxy/upstream_state.h"
 #include "vault/classes.h"
 #include "vault/vault.h"
 
@@ -36,6 +37,10 @@ void proxy_on_released(struct proxy *p, proxy_released_fn released, void *contex
  * stay in force then, and the new ones are not held. One at a time; blocks shortly. */
 enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, struct errmsg *msg)
     MUST_CHECK;
+/* How each upstream of the settings in force is doing, in their order: addresses with what health checks
+ * and failures say, connections, counters. Control thread; shortly takes locks that loops seldom want. */
+typedef void (*proxy_upstream_fn)(const struct upstream_state *state, void *context);
+void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context);
 /* The bound addresses ("127.0.0.1:8080"), for the ready line; port 0 is filled in. */
 size_t proxy_address_count(const struct proxy *p);
 const char *proxy_address(const struct proxy *p, size_t index);

@@ -15,6 +15,7 @@
 #include "proxy/proxy.h"
 #include "proxy/settings_priv.h"
 #include "proxy/upstream.h"
+#include "proxy/upstream_resolve.h"
 #include "vault/vault.h"
 
 /* A declared route with its fields compiled for this vault's class numbers. */
@@ -44,14 +45,21 @@ void policy_done(struct proxy_policy *policy);
 
 struct proxy_loop;
 
+/* What the loops share of one upstream. */
+struct setup_upstream {
+    struct upstream_group *group;
+    struct upstream_resolver_job *job; /* NULL: its addresses do not change */
+};
+
 /* One configuration, in force or still in use by requests that began under it. Shared by the loops,
  * read only; freed when the last of them has let go. */
 struct proxy_setup {
     struct proxy *proxy;
     const struct proxy_settings *settings;
     struct proxy_policy policy;
-    uint32_t *points; /* as settings->listens: the listening points' numbers */
-    int *fds;         /* of new points, one a loop: [listen * loop_count + loop]; -1: none */
+    struct setup_upstream *upstreams; /* as settings->upstreams */
+    uint32_t *points;                 /* as settings->listens: the listening points' numbers */
+    int *fds; /* of new points, one a loop: [listen * loop_count + loop]; -1: none */
     _Atomic size_t holders;
 };
 
@@ -133,6 +141,7 @@ struct proxy_loop {
 
 struct proxy {
     struct vault *vault;
+    struct upstream_resolver *resolver;
     struct proxy_setup *setup; /* in force; the control thread's hold */
     uint32_t last_point;
     proxy_released_fn released;

@@ -93,6 +93,7 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
     struct proxy *proxy = mem_alloc(sizeof(*proxy));
 
     proxy->vault = vault;
+    proxy->resolver = upstream_resolver_new(upstream_resolve_system);
     (void)pthread_mutex_init(&proxy->lock, NULL);
     (void)pthread_cond_init(&proxy->changed, NULL);
     proxy->loops = mem_alloc(settings->threads * sizeof(*proxy->loops));
@@ -112,6 +113,7 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
 static void proxy_free(struct proxy *proxy)
 {
     setup_drop(&proxy->setup);
+    upstream_resolver_free(&proxy->resolver);
     for (size_t i = 0; i < proxy->loop_count; i++)
         (void)pthread_mutex_destroy(&proxy->loops[i].storing);
     free(proxy->loops);
@@ -175,6 +177,16 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
     setup_drop(&p->setup);
     p->setup = setup;
     return ERR_OK;
+}
+
+void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context)
+{
+    struct upstream_state state;
+
+    for (size_t i = 0; i < p->setup->settings->upstream_count; i++) {
+        upstream_group_read(p->setup->upstreams[i].group, &state);
+        each(&state, context);
+    }
 }
 
 size_t proxy_address_count(const struct proxy *p)

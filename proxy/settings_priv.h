@@ -135,6 +135,23 @@ bool settings_is_header_name(const char *name);
 /* A copy in lower case (ASCII); never NULL. */
 char *settings_lower_case(const char *text);
 
+/* An upstream's URL in its parts. */
+struct settings_url {
+    bool https;
+    char *host; /* without brackets */
+    char *port;
+    char *authority; /* as written */
+    char *path;      /* no '/' at its end */
+};
+
+/* http://HOST[:PORT][/PATH] or https://...; false for anything else. What was read before a mistake is
+ * freed with the rest. */
+bool settings_url_read(const char *text, struct settings_url *url);
+void settings_url_done(struct settings_url *url);
+/* HOST[:PORT] or [IPV6][:PORT]; without one the port is `port`. False for anything else; then nothing is
+ * in ret. */
+bool settings_server_read(const char *text, const char *port, struct upstream_server *ret);
+
 /* CONFIG unless the node, when there, is a list (ret_count: its length, 0 when absent). */
 enum err settings_list(struct conf_node node, size_t *ret_count, struct errmsg *msg) MUST_CHECK;
 /* A string that must be there. Borrowed from the configuration. */

@@ -16,6 +16,15 @@
 
 /* ---- shared ---- */
 
+static void free_upstreams(struct proxy_setup *setup)
+{
+    for (size_t i = 0; i < setup->settings->upstream_count; i++) {
+        upstream_resolver_remove(&setup->upstreams[i].job);
+        upstream_group_free(&setup->upstreams[i].group);
+    }
+    free(setup->upstreams);
+}
+
 static void setup_free(struct proxy_setup *setup)
 {
     const struct proxy *proxy = setup->proxy;
@@ -25,6 +34,7 @@ static void setup_free(struct proxy_setup *setup)
         if (setup->fds[i] >= 0)
             (void)close(setup->fds[i]);
     policy_done(&setup->policy);
+    free_upstreams(setup);
     free(setup->fds);
     free(setup->points);
     free(setup);
@@ -111,6 +121,31 @@ static enum err bind_new(struct proxy_setup *setup, const struct proxy_setup *be
     return ERR_OK;
 }
 
+/* What is known about an upstream that stays goes on being known. */
+static void inherit(struct upstream_group *group, const char *name,
+                    const struct proxy_setup *before)
+{
+    for (size_t i = 0; i < before->settings->upstream_count; i++)
+        if (strcmp(before->settings->upstreams[i].config.name, name) == 0)
+            upstream_group_inherit(group, before->upstreams[i].group);
+}
+
+static void make_upstreams(struct proxy_setup *setup, const struct proxy_setup *before)
+{
+    const struct proxy_settings *settings = setup->settings;
+
+    setup->upstreams = mem_alloc(settings->upstream_count * sizeof(*setup->upstreams));
+    for (size_t i = 0; i < settings->upstream_count; i++) {
+        const struct upstream_config *config = &settings->upstreams[i].config;
+        struct setup_upstream *to = &setup->upstreams[i];
+
+        to->group = upstream_group_new(config);
+        if (before != NULL)
+            inherit(to->group, config->name, before);
+        to->job = upstream_resolver_add(setup->proxy->resolver, config, to->group);
+    }
+}
+
 enum err setup_new(struct proxy *proxy, const struct proxy_settings *settings,
                    const struct proxy_setup *before, struct proxy_setup **ret_setup,
                    struct errmsg *msg)
@@ -125,6 +160,7 @@ enum err setup_new(struct proxy *proxy, const struct proxy_settings *settings,
     setup->fds = mem_alloc(fd_count * sizeof(*setup->fds));
     memset(setup->fds, 0xff, fd_count * sizeof(*setup->fds)); /* all -1 */
     atomic_init(&setup->holders, 1);
+    make_upstreams(setup, before);
     e = policy_init(settings, proxy->vault, &setup->policy, msg);
     if (e == ERR_OK)
         e = bind_new(setup, before, msg);
@@ -192,7 +228,8 @@ void loop_take_setup(struct proxy_loop *loop, struct proxy_setup *shared)
     setup->policy = &shared->policy;
     setup->pools = mem_alloc(settings->upstream_count * sizeof(struct upstream_pool *));
     for (size_t i = 0; i < settings->upstream_count; i++)
-        setup->pools[i] = upstream_pool_new(loop->evloop, &settings->upstreams[i].config);
+        setup->pools[i] = upstream_pool_new(loop->evloop, loop->context.queue,
+                                            shared->upstreams[i].group, loop->index == 0);
     (void)callers_fields(shared->policy.callers, &token_fields);
     if (token_fields > 0)
         setup->tokens = jwt_cache_new();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Upstream client: pools and calls.
- * Runs on: the pool's loop thread. Holds: calls in flight and spare ones. Invariant: on_done comes
- * exactly once and last unless the owner detached, and never from inside upstream_send().
- * Not here: connections (upstream_conn.c), bytes out and in (upstream_write.c, upstream_read.c). */
+/* Upstream client: calls.
+ * Runs on: the pool's loop thread. Holds: calls in flight, calls that wait for a turn, spare ones.
+ * Invariant: on_done comes exactly once and last unless the owner detached, and never from inside
+ * upstream_send(); a call has a turn exactly while it may have a connection. Not here: addresses
+ * (upstream_pool.c), connections (upstream_conn.c), bytes out and in (upstream_write.c,
+ * upstream_read.c). */
 #include "proxy/upstream_priv.h"
 
 #include <stdlib.h>
@@ -14,46 +16,7 @@ enum {
     SPARE_HEAD_MAX = 8 << 10                    /* larger buffers are not kept for later calls */
 };
 
-struct upstream_pool *upstream_pool_new(h2o_loop_t *loop, const struct upstream_config *config)
-{
-    struct upstream_pool *pool = mem_alloc(sizeof(*pool));
-
-    REQUIRE(config->address_count > 0);
-    pool->magic = UPSTREAM_POOL_MAGIC;
-    pool->loop = loop;
-    pool->config = config;
-    pool->down_until = mem_alloc(config->address_count * sizeof(*pool->down_until));
-    h2o_linklist_init_anchor(&pool->busy);
-    h2o_linklist_init_anchor(&pool->idle);
-    h2o_linklist_init_anchor(&pool->closed);
-    h2o_linklist_init_anchor(&pool->calls);
-    h2o_linklist_init_anchor(&pool->spare_calls);
-    h2o_timeout_init(loop, &pool->connect_timeout, (uint64_t)config->connect_ms);
-    h2o_timeout_init(loop, &pool->first_byte_timeout, (uint64_t)config->first_byte_ms);
-    h2o_timeout_init(loop, &pool->idle_timeout, (uint64_t)config->idle_ms);
-    h2o_timeout_init(loop, &pool->keep_alive_timeout, (uint64_t)config->keep_alive_ms);
-    h2o_timeout_init(loop, &pool->now_timeout, 0);
-    if (config->tls != NULL)
-        upstream__tls_watch(config->tls);
-    return pool;
-}
-
-static struct upstream_conn *first_conn(const h2o_linklist_t *list)
-{
-    return H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, list->next);
-}
-
-static void close_all(h2o_linklist_t *list)
-{
-    while (!h2o_linklist_is_empty(list))
-        upstream__conn_close(first_conn(list));
-}
-
-void upstream_pool_drain(struct upstream_pool *pool)
-{
-    pool->draining = true;
-    close_all(&pool->idle);
-}
+/* ---- life ---- */
 
 static void destroy_call(struct upstream_call *call)
 {
@@ -63,39 +26,42 @@ static void destroy_call(struct upstream_call *call)
     free(call);
 }
 
+/* Its place in the queue, or its turn. */
+static void leave_gate(struct upstream_call *call)
+{
+    if (h2o_linklist_is_linked(&call->queue_link)) {
+        h2o_linklist_unlink(&call->queue_link);
+        gate_give_up(&call->pool->door);
+    }
+    if (call->has_turn) {
+        call->has_turn = false;
+        gate_leave(&call->pool->door);
+    }
+}
+
+/* It is over, and needs nothing more. */
+static void let_go(struct upstream_call *call)
+{
+    h2o_timeout_unlink(&call->timer);
+    if (call->pool->config->concurrency > 0)
+        leave_gate(call);
+}
+
 static void destroy_calls(h2o_linklist_t *list)
 {
     while (!h2o_linklist_is_empty(list)) {
         struct upstream_call *call = H2O_STRUCT_FROM_MEMBER(struct upstream_call, link, list->next);
 
         REQUIRE(call->entered == 0); /* not from inside a callback */
-        h2o_timeout_unlink(&call->later);
+        let_go(call);
         destroy_call(call);
     }
 }
 
-void upstream_pool_free(struct upstream_pool **poolp)
+void upstream__calls_destroy(struct upstream_pool *pool)
 {
-    struct upstream_pool *pool = TAKE(*poolp);
-
-    if (pool == NULL)
-        return;
-    REQUIRE(pool->magic == UPSTREAM_POOL_MAGIC);
-    close_all(&pool->busy);
-    close_all(&pool->idle);
-    while (!h2o_linklist_is_empty(&pool->closed))
-        upstream__conn_destroy(first_conn(&pool->closed));
     destroy_calls(&pool->calls);
     destroy_calls(&pool->spare_calls);
-    h2o_timeout_dispose(pool->loop, &pool->connect_timeout);
-    h2o_timeout_dispose(pool->loop, &pool->first_byte_timeout);
-    h2o_timeout_dispose(pool->loop, &pool->idle_timeout);
-    h2o_timeout_dispose(pool->loop, &pool->keep_alive_timeout);
-    h2o_timeout_dispose(pool->loop, &pool->now_timeout);
-    explicit_bzero(pool->scratch, sizeof(pool->scratch)); /* bodies of whoever came last */
-    free(pool->down_until);
-    pool->magic = 0;
-    free(pool);
 }
 
 /* Keep the struct and its head buffer for the next call: no allocation a request. */
@@ -103,7 +69,6 @@ static void recycle(struct upstream_call *call)
 {
     struct upstream_pool *pool = call->pool;
 
-    h2o_timeout_unlink(&call->later);
     if (pool->spare_count >= UPSTREAM_SPARE_CALLS) {
         destroy_call(call);
         return;
@@ -118,15 +83,45 @@ static void recycle(struct upstream_call *call)
     pool->spare_count++;
 }
 
-static void on_later(h2o_timeout_entry_t *entry)
+static struct upstream_call *call_of(h2o_timeout_entry_t *entry)
 {
-    struct upstream_call *call = H2O_STRUCT_FROM_MEMBER(struct upstream_call, later, entry);
+    struct upstream_call *call = H2O_STRUCT_FROM_MEMBER(struct upstream_call, timer, entry);
 
     REQUIRE(call->magic == UPSTREAM_CALL_MAGIC);
+    return call;
+}
+
+static void on_later(h2o_timeout_entry_t *entry)
+{
+    struct upstream_call *call = call_of(entry);
+
     upstream__call_end(call, call->result);
 }
 
-static struct upstream_call *new_call(struct upstream_pool *pool)
+/* It is ended from the loop, with call->result. */
+static void end_later(struct upstream_call *call, enum pool_wait wait, enum err result)
+{
+    call->result = result;
+    call->timer.cb = on_later;
+    h2o_timeout_link(call->pool->loop, call->pool->wait[wait], &call->timer);
+}
+
+static void on_deadline(h2o_timeout_entry_t *entry)
+{
+    struct upstream_call *call = call_of(entry);
+
+    if (call->conn != NULL && !call->conn->head_done) /* else it may be the reader who is slow */
+        upstream__pool_failed(call->conn, call, ERR_TIMEOUT);
+    upstream__call_end(call, ERR_TIMEOUT);
+}
+
+void upstream__call_limit(struct upstream_call *call, enum pool_wait wait)
+{
+    call->timer.cb = on_deadline;
+    h2o_timeout_link(call->pool->loop, call->pool->wait[wait], &call->timer);
+}
+
+struct upstream_call *upstream__call_new(struct upstream_pool *pool)
 {
     struct upstream_call *call;
     struct buf head;
@@ -141,10 +136,11 @@ static struct upstream_call *new_call(struct upstream_pool *pool)
         buf_init_secret(&head, CALL_HEAD_MAX); /* credentials and, on the way out, values */
     }
     *call = (struct upstream_call){.magic = UPSTREAM_CALL_MAGIC, .pool = pool, .head = head};
-    call->later.cb = on_later;
     h2o_linklist_insert(&pool->calls, &call->link);
     return call;
 }
+
+/* ---- ends ---- */
 
 void upstream__call_enter(struct upstream_call *call)
 {
@@ -161,20 +157,31 @@ bool upstream__call_leave(struct upstream_call *call)
     return false;
 }
 
+/* A whole answer came from there. */
+static void count_answer(const struct upstream_call *call, struct upstream_conn *conn)
+{
+    if (call->sick)
+        upstream__pool_failed(conn, call, ERR_UPSTREAM);
+    else
+        upstream__target_well(conn->target->shared);
+}
+
 void upstream__call_end(struct upstream_call *call, enum err result)
 {
     struct upstream_conn *conn = TAKE(call->conn);
 
     if (conn != NULL) {
         conn->call = NULL;
-        if (result == ERR_OK)
+        if (result == ERR_OK) {
+            count_answer(call, conn);
             upstream__conn_release(conn);
-        else
+        } else {
             upstream__conn_close(conn);
+        }
     }
+    let_go(call);
     if (call->sending) {
-        call->result = result;
-        h2o_timeout_link(call->pool->loop, &call->pool->now_timeout, &call->later);
+        end_later(call, WAIT_NOT, result);
         return;
     }
     upstream__call_enter(call);
@@ -188,14 +195,19 @@ void upstream__call_lost(struct upstream_call *call, enum err result)
     struct upstream_conn *conn = TAKE(call->conn);
     bool again = conn->reused && !conn->answered && call->idempotent && result == ERR_UPSTREAM;
 
+    if (!again)
+        upstream__pool_failed(conn, call, result);
     conn->call = NULL;
     upstream__conn_close(conn);
     if (!again) {
         upstream__call_end(call, result);
         return;
     }
-    upstream__conn_open(call); /* a new one: that cannot come here again */
+    /* a new one: that cannot come here again */
+    upstream__conn_open(call, upstream__pool_choose(call->pool, call));
 }
+
+/* ---- beginnings ---- */
 
 static bool is_idempotent(struct span method)
 {
@@ -209,16 +221,72 @@ static bool is_idempotent(struct span method)
     return false;
 }
 
+/* It has its turn: to an address, over an idle connection or a new one. */
+static void begin(struct upstream_call *call)
+{
+    struct upstream_pool *pool = call->pool;
+    struct upstream_conn *conn;
+    struct pool_target *target;
+
+    upstream__pool_refresh(pool);
+    upstream__call_limit(call, WAIT_RESPONSE);
+    target = upstream__pool_choose(pool, call);
+    if (target == NULL)
+        upstream__call_end(call, ERR_UNAVAILABLE);
+    else if ((conn = upstream__conn_take_idle(target, call->idempotent)) != NULL)
+        upstream__conn_start(conn, call);
+    else
+        upstream__conn_open(call, target);
+}
+
+static void wait_for_turn(struct upstream_call *call)
+{
+    h2o_linklist_insert(&call->pool->queue, &call->queue_link);
+    end_later(call, WAIT_TURN, ERR_BUSY);
+}
+
+void upstream__take_turns(struct upstream_pool *pool)
+{
+    while (gate_take(&pool->door)) {
+        struct upstream_call *call =
+            H2O_STRUCT_FROM_MEMBER(struct upstream_call, queue_link, pool->queue.next);
+
+        h2o_linklist_unlink(&call->queue_link);
+        h2o_timeout_unlink(&call->timer);
+        call->has_turn = true;
+        begin(call);
+    }
+}
+
+static void enter(struct upstream_call *call)
+{
+    if (call->pool->config->concurrency == 0) {
+        begin(call);
+        return;
+    }
+    switch (gate_enter(&call->pool->door)) {
+    case GATE_COME_IN:
+        call->has_turn = true;
+        begin(call);
+        break;
+    case GATE_WAIT:
+        wait_for_turn(call);
+        break;
+    case GATE_FULL:
+        upstream__call_end(call, ERR_BUSY);
+        break;
+    }
+}
+
 struct upstream_call *upstream_send(struct upstream_pool *pool,
                                     const struct upstream_request *request,
                                     const struct upstream_events *events, void *context)
 {
     struct upstream_call *call;
-    struct upstream_conn *conn;
     enum err e;
 
     REQUIRE(pool->magic == UPSTREAM_POOL_MAGIC);
-    call = new_call(pool);
+    call = upstream__call_new(pool);
     call->events = *events;
     call->context = context;
     call->body = request->body;
@@ -226,15 +294,15 @@ struct upstream_call *upstream_send(struct upstream_pool *pool,
     call->idempotent = is_idempotent(request->method);
     call->sending = true;
     e = upstream__request_head(pool, request, &call->head);
-    if (e != ERR_OK)
-        upstream__call_end(call, e);
-    else if ((conn = upstream__conn_take_idle(pool, call->idempotent)) != NULL)
-        upstream__conn_start(conn, call);
+    if (e == ERR_OK)
+        enter(call);
     else
-        upstream__conn_open(call);
+        upstream__call_end(call, e);
     call->sending = false;
     return call;
 }
+
+/* ---- the owner's part ---- */
 
 void upstream_pause(struct upstream_call *call)
 {
@@ -242,7 +310,7 @@ void upstream_pause(struct upstream_call *call)
     call->paused = true;
     if (call->conn != NULL && call->conn->head_done) {
         upstream__conn_set_reading(call->conn, false);
-        upstream__conn_arm(call->conn, NULL);
+        upstream__conn_rest(call->conn);
     }
 }
 
@@ -252,7 +320,7 @@ void upstream_resume(struct upstream_call *call)
     call->paused = false;
     if (call->conn != NULL && call->conn->head_done) {
         upstream__conn_set_reading(call->conn, true);
-        upstream__conn_arm(call->conn, &call->pool->idle_timeout);
+        upstream__conn_arm(call->conn, WAIT_IDLE);
     }
 }
 
@@ -266,6 +334,7 @@ void upstream_detach(struct upstream_call *call)
         conn->call = NULL;
         upstream__conn_close(conn);
     }
+    let_go(call);
     call->detached = true;
     if (call->entered == 0)
         recycle(call);

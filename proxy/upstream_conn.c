@@ -5,13 +5,12 @@
  * a timer or a paused call. Not here: what goes over them (upstream_write.c, upstream_read.c). */
 #include "proxy/upstream_priv.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
+#include "proxy/upstream_resolve.h"
 
 static void connect_next(struct upstream_call *call, enum err last);
 
@@ -27,10 +26,16 @@ void upstream__conn_destroy(struct upstream_conn *conn)
 static void set_state(struct upstream_conn *conn, enum conn_state state)
 {
     struct upstream_pool *pool = conn->pool;
+    struct pool_target *target = conn->target;
 
     if (h2o_linklist_is_linked(&conn->link)) {
         h2o_linklist_unlink(&conn->link);
-        pool->idle_count -= conn->state == CONN_IDLE;
+        if (conn->state == CONN_IDLE) {
+            pool->idle_count--;
+            UPSTREAM_COUNT(target->idle_count, (uint32_t)-1);
+        } else {
+            target->busy--;
+        }
     }
     conn->state = state;
     switch (state) {
@@ -38,23 +43,32 @@ static void set_state(struct upstream_conn *conn, enum conn_state state)
     case CONN_HANDSHAKE:
     case CONN_BUSY:
         h2o_linklist_insert(&pool->busy, &conn->link);
+        target->busy++;
         break;
     case CONN_IDLE:
-        h2o_linklist_insert(pool->idle.next, &conn->link); /* at the front */
+        h2o_linklist_insert(target->idle.next, &conn->link); /* at the front */
         pool->idle_count++;
+        UPSTREAM_COUNT(target->idle_count, 1);
         break;
     case CONN_CLOSED:
         h2o_linklist_insert(&pool->closed, &conn->link);
         pool->conn_count--;
+        UPSTREAM_COUNT(target->open, (uint32_t)-1);
+        conn->target = NULL;
+        upstream__pool_forget(target);
         break;
     }
 }
 
-void upstream__conn_arm(struct upstream_conn *conn, h2o_timeout_t *timeout)
+void upstream__conn_arm(struct upstream_conn *conn, enum pool_wait wait)
 {
     h2o_timeout_unlink(&conn->timer);
-    if (timeout != NULL)
-        h2o_timeout_link(conn->pool->loop, timeout, &conn->timer);
+    h2o_timeout_link(conn->pool->loop, conn->pool->wait[wait], &conn->timer);
+}
+
+void upstream__conn_rest(struct upstream_conn *conn)
+{
+    h2o_timeout_unlink(&conn->timer);
 }
 
 void upstream__conn_set_reading(struct upstream_conn *conn, bool on)
@@ -75,7 +89,7 @@ void upstream__conn_close(struct upstream_conn *conn)
     if (conn->state == CONN_CLOSED)
         return;
     set_state(conn, CONN_CLOSED);
-    upstream__conn_arm(conn, &conn->pool->now_timeout); /* to be freed */
+    upstream__conn_arm(conn, WAIT_NOT); /* to be freed */
     if (conn->call != NULL)
         conn->call->conn = NULL;
     conn->call = NULL;
@@ -88,7 +102,7 @@ void upstream__conn_release(struct upstream_conn *conn)
     struct upstream_pool *pool = conn->pool;
 
     if (conn->unfit || conn->close_notify || !conn->sent || !conn->head.keep_alive ||
-        pool->draining || pool->idle_count >= pool->config->idle_max) {
+        pool->draining || conn->target->gone || pool->idle_count >= pool->config->idle_max) {
         upstream__conn_close(conn);
         return;
     }
@@ -96,7 +110,7 @@ void upstream__conn_release(struct upstream_conn *conn)
     conn->idle_since = h2o_now(pool->loop);
     set_state(conn, CONN_IDLE);
     upstream__conn_set_reading(conn, true); /* notices closes and unasked bytes */
-    upstream__conn_arm(conn, &pool->keep_alive_timeout);
+    upstream__conn_arm(conn, WAIT_KEEP_ALIVE);
 }
 
 /* Nothing came since it became idle: no end of the stream, and no bytes that would be taken for the
@@ -112,13 +126,13 @@ static bool is_quiet(const struct upstream_conn *conn)
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-struct upstream_conn *upstream__conn_take_idle(struct upstream_pool *pool, bool idempotent)
+struct upstream_conn *upstream__conn_take_idle(struct pool_target *target, bool idempotent)
 {
-    uint64_t now = h2o_now(pool->loop);
+    uint64_t now = h2o_now(target->pool->loop);
 
-    while (!h2o_linklist_is_empty(&pool->idle)) {
+    while (!h2o_linklist_is_empty(&target->idle)) {
         struct upstream_conn *conn =
-            H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, pool->idle.next);
+            H2O_STRUCT_FROM_MEMBER(struct upstream_conn, link, target->idle.next);
 
         if ((idempotent && conn->idle_since == now) || is_quiet(conn))
             return conn;
@@ -137,6 +151,7 @@ void upstream__conn_start(struct upstream_conn *conn, struct upstream_call *call
     conn->scanned = 0;
     buf_reset(&conn->inbox);
     set_state(conn, CONN_BUSY);
+    UPSTREAM_COUNT(conn->target->requests, 1);
     upstream__write(conn);
 }
 
@@ -148,7 +163,8 @@ static void attempt_failed(struct upstream_conn *conn, enum err result)
     struct upstream_call *call = TAKE(conn->call);
 
     call->conn = NULL;
-    conn->pool->down_until[conn->address] = clock_mono_ms() + UPSTREAM_DOWN_MS;
+    call->tried |= UINT64_C(1) << conn->target->slot;
+    upstream__pool_failed(conn, call, result);
     upstream__conn_close(conn);
     connect_next(call, result);
 }
@@ -179,7 +195,6 @@ static void on_ready(struct upstream_conn *conn)
 {
     struct upstream_call *call = TAKE(conn->call);
 
-    conn->pool->down_until[conn->address] = 0;
     if (conn->sock->ssl == NULL)
         h2o_socket_dont_read(conn->sock,
                              1); /* upstream_read.c reads, never more than it can hold */
@@ -187,24 +202,28 @@ static void on_ready(struct upstream_conn *conn)
     upstream__conn_start(conn, call);
 }
 
+/* libh2o looks at the name once more, under TLS 1.2 only, and knows no addresses: its verdict on a
+ * certificate that OpenSSL has found right for this name counts for nothing. */
+static bool is_verdict_on_name(const char *err)
+{
+    return err == h2o_socket_error_ssl_cert_name_mismatch ||
+           err == h2o_socket_error_ssl_cert_invalid;
+}
+
 static void on_handshake(h2o_socket_t *sock, const char *err)
 {
     struct upstream_conn *conn = upstream__conn_of(sock);
 
-    if (err != NULL)
-        attempt_failed(conn, ERR_UPSTREAM);
-    else
+    if (conn->verified && (err == NULL || is_verdict_on_name(err)))
         on_ready(conn);
+    else
+        attempt_failed(conn, ERR_UPSTREAM);
 }
 
 /* The name for SNI; an address has none (RFC 6066 3), which libh2o can only be told with "". */
 static const char *server_name(const char *host)
 {
-    struct in6_addr address;
-
-    if (inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1)
-        return "";
-    return host;
+    return address_is_literal(host) ? "" : host;
 }
 
 static void on_connected(h2o_socket_t *sock, const char *err)
@@ -216,21 +235,24 @@ static void on_connected(h2o_socket_t *sock, const char *err)
         attempt_failed(conn, ERR_UPSTREAM);
     } else if (config->tls != NULL) {
         set_state(conn, CONN_HANDSHAKE);
+        upstream__conn_arm(conn, WAIT_TLS);
         h2o_socket_ssl_handshake(sock, config->tls, server_name(config->host), on_handshake);
     } else {
         on_ready(conn);
     }
 }
 
-/* False when the kernel refuses at once. */
-static bool dial(struct upstream_call *call, size_t address)
+/* False when it is not to be connected to, or the kernel refuses at once. */
+static bool dial(struct upstream_call *call, struct pool_target *target)
 {
     struct upstream_pool *pool = call->pool;
-    struct upstream_address *to = &pool->config->addresses[address];
+    struct upstream_address *to = &target->shared->address;
     struct upstream_conn *conn;
-    h2o_socket_t *sock =
-        h2o_socket_connect(pool->loop, (struct sockaddr *)&to->address, to->len, on_connected);
+    h2o_socket_t *sock = NULL;
 
+    if (upstream_may_connect(pool->config, to)) /* whoever put it on the list */
+        sock =
+            h2o_socket_connect(pool->loop, (struct sockaddr *)&to->address, to->len, on_connected);
     if (sock == NULL)
         return false;
     conn = mem_alloc(sizeof(*conn));
@@ -238,51 +260,54 @@ static bool dial(struct upstream_call *call, size_t address)
     conn->pool = pool;
     conn->call = call;
     conn->sock = sock;
-    conn->address = address;
+    conn->target = target;
     conn->timer.cb = on_timer;
     buf_init_secret(&conn->inbox, LIMIT_RESPONSE_HEAD_MAX + UPSTREAM_READ_SIZE);
     sock->data = conn;
     call->conn = conn;
     pool->conn_count++;
+    UPSTREAM_COUNT(target->open, 1);
     set_state(conn, CONN_CONNECTING);
-    upstream__conn_arm(conn, &pool->connect_timeout);
+    upstream__conn_arm(conn, WAIT_CONNECT);
     return true;
 }
 
-static void connect_next(struct upstream_call *call, enum err last)
+static bool has_room(struct upstream_pool *pool, const struct upstream_call *call)
 {
-    size_t count = call->pool->config->address_count;
+    return call->target != NULL || pool->conn_count < pool->config->connections_max ||
+           upstream__pool_close_one(pool);
+}
 
-    while (call->attempts < count) {
-        size_t address = (call->first_address + call->attempts) % count;
+static void open_to(struct upstream_call *call, struct pool_target *target, enum err last)
+{
+    struct upstream_pool *pool = call->pool;
 
-        call->attempts++;
-        if (dial(call, address))
+    for (; target != NULL; target = upstream__pool_choose(pool, call)) {
+        if (!has_room(pool, call)) {
+            last = ERR_BUSY;
+            break;
+        }
+        if (dial(call, target))
             return;
-        call->pool->down_until[address] = clock_mono_ms() + UPSTREAM_DOWN_MS;
+        call->tried |= UINT64_C(1) << target->slot;
+        if (call->target != NULL)
+            break;
+        UPSTREAM_COUNT(target->failures, 1);
+        upstream__target_failed(pool->group, target->shared, true);
     }
     upstream__call_end(call, last);
 }
 
-void upstream__conn_open(struct upstream_call *call)
+static void connect_next(struct upstream_call *call, enum err last)
 {
-    struct upstream_pool *pool = call->pool;
-    size_t count = pool->config->address_count, first = pool->next_address;
+    struct pool_target *target = NULL;
 
-    if (pool->conn_count >= pool->config->connections_max) {
-        upstream__call_end(call, ERR_BUSY);
-        return;
-    }
-    for (size_t i = 0; count > 1 && i < count; i++) {
-        size_t address = (pool->next_address + i) % count;
+    if (call->target == NULL)
+        target = upstream__pool_choose(call->pool, call);
+    open_to(call, target, last);
+}
 
-        if (pool->down_until[address] <= clock_mono_ms()) {
-            first = address;
-            break;
-        }
-    }
-    pool->next_address = (first + 1) % count;
-    call->first_address = first;
-    call->attempts = 0;
-    connect_next(call, ERR_UPSTREAM);
+void upstream__conn_open(struct upstream_call *call, struct pool_target *target)
+{
+    open_to(call, target, ERR_UPSTREAM);
 }

@@ -60,6 +60,7 @@ static bool tell_head(struct upstream_conn *conn)
                                  .has_body = conn->head.framing != FRAMING_NONE};
 
     conn->head_done = true;
+    call->sick = head.status >= 502 && head.status <= 504;
     upstream__call_enter(call);
     call->events.on_head(call, &head, call->context);
     return upstream__call_leave(call);
@@ -95,9 +96,9 @@ static void take_body(struct upstream_conn *conn, char *bytes, size_t len)
         upstream__call_end(call, ERR_OK);
     } else if (call->paused) {
         upstream__conn_set_reading(conn, false);
-        upstream__conn_arm(conn, NULL);
+        upstream__conn_rest(conn);
     } else {
-        upstream__conn_arm(conn, &conn->pool->idle_timeout);
+        upstream__conn_arm(conn, WAIT_IDLE);
     }
 }
 

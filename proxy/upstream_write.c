@@ -34,21 +34,23 @@ static size_t pieces_left(const struct upstream_conn *conn, size_t max, struct i
     return count;
 }
 
-/* A wait for the upstream to take more; rests while the owner pauses the response. */
-static void arm_idle(struct upstream_conn *conn)
+/* A wait for the upstream to take more, or, once it answers, to say more; rests while the owner pauses
+ * the response. */
+static void arm_wait(struct upstream_conn *conn)
 {
-    bool rests = conn->call->paused && conn->head_done;
-
-    upstream__conn_arm(conn, rests ? NULL : &conn->pool->idle_timeout);
+    if (conn->call->paused && conn->head_done)
+        upstream__conn_rest(conn);
+    else
+        upstream__conn_arm(conn, conn->sent || conn->broken ? WAIT_IDLE : WAIT_WRITE);
 }
 
 static void on_sent(struct upstream_conn *conn)
 {
     conn->sent = true;
     if (!conn->head_done)
-        upstream__conn_arm(conn, &conn->pool->first_byte_timeout);
+        upstream__conn_arm(conn, WAIT_FIRST_BYTE);
     else
-        arm_idle(conn);
+        arm_wait(conn);
 }
 
 static void on_broken(struct upstream_conn *conn)
@@ -59,12 +61,12 @@ static void on_broken(struct upstream_conn *conn)
 
         call->conn = NULL;
         upstream__conn_close(conn);
-        upstream__conn_open(call);
+        upstream__conn_open(call, upstream__pool_choose(call->pool, call));
         return;
     }
     conn->broken = true; /* the upstream may have answered before it hung up: go on reading */
     conn->unfit = true;
-    arm_idle(conn);
+    arm_wait(conn);
 }
 
 static void on_writable(h2o_socket_t *sock, const char *err)
@@ -99,7 +101,7 @@ static void write_plain(struct upstream_conn *conn)
         on_sent(conn);
         return;
     }
-    arm_idle(conn);
+    arm_wait(conn);
     h2o_socket_notify_write(conn->sock, on_writable);
 }
 
@@ -130,7 +132,7 @@ static void write_tls(struct upstream_conn *conn)
         bufs[i] = h2o_iovec_init(pieces[i].iov_base, pieces[i].iov_len);
         conn->slice += pieces[i].iov_len;
     }
-    arm_idle(conn);
+    arm_wait(conn);
     h2o_socket_write(conn->sock, bufs, count, on_tls_written);
 }
 

@@ -308,7 +308,7 @@ Test(upstream_pool, waits_so_long_for_the_upstream_to_read)
     memset(body, 'b', size);
     body[size] = '\0';
     rig_start(&r, &script, 1, NULL);
-    r.config.idle_ms = SHORT_MS;
+    r.config.write_ms = SHORT_MS;
     rig_pool(&r);
     expect_timeout(&r, "PUT", body, 0);
     http_stub_go(r.stub);

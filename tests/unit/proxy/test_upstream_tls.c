@@ -220,7 +220,7 @@ Test(upstream_tls, talks_to_nobody_whose_certificate_is_not_trusted)
     struct told t;
 
     tls_start(&r, "DNS:app.test", "app.test", TLS1_3_VERSION, &script);
-    upstream_pool_free(&r.rig.pool);
+    rig_pool_free(&r.rig);
     tls_free(&r.client);
     cr_assert_eq(tls_client_new(stranger.cert_path, "app.test", &r.client, &msg), ERR_OK);
     r.rig.config.tls = r.client;
@@ -323,11 +323,11 @@ Test(upstream_tls, waits_so_long_for_a_handshake)
     struct told t;
 
     tls_start(&r, "DNS:app.test", "app.test", TLS1_3_VERSION, &script);
-    upstream_pool_free(&r.rig.pool);
+    rig_pool_free(&r.rig);
     http_stub_stop(&r.rig.stub);
     r.rig.stub = http_stub_start(&script, 1, NULL); /* accepts, and says nothing */
     http_stub_address(r.rig.stub, (struct sockaddr_in *)&r.rig.addresses[0].address);
-    r.rig.config.connect_ms = 30;
+    r.rig.config.tls_ms = 30;
     rig_pool(&r.rig);
     t = rig_ask(&r.rig, "GET", NULL);
     cr_expect_eq(t.result, ERR_TIMEOUT);
@@ -342,7 +342,7 @@ Test(upstream_tls, refuses_an_upstream_that_speaks_something_else)
     struct told t;
 
     tls_start(&r, "DNS:app.test", "app.test", TLS1_3_VERSION, &script);
-    upstream_pool_free(&r.rig.pool);
+    rig_pool_free(&r.rig);
     http_stub_stop(&r.rig.stub);
     r.rig.stub = http_stub_start(&script, 1, NULL);
     http_stub_address(r.rig.stub, (struct sockaddr_in *)&r.rig.addresses[0].address);

@@ -18,6 +18,8 @@ struct rig {
     struct http_stub *stub;
     struct upstream_address addresses[RIG_ADDRESSES];
     struct upstream_config config;
+    h2o_multithread_queue_t *queue;
+    struct upstream_group *group;
     struct upstream_pool *pool;
 };
 
@@ -156,6 +158,7 @@ static inline void rig_start(struct rig *r, const struct stub_step *const *scrip
     struct sockaddr_in address;
 
     *r = (struct rig){.loop = h2o_evloop_create()};
+    r->queue = h2o_multithread_create_queue(r->loop);
     r->stub = http_stub_start(scripts, count, tls);
     http_stub_address(r->stub, &address);
     memcpy(&r->addresses[0].address, &address, sizeof(address));
@@ -167,6 +170,16 @@ static inline void rig_start(struct rig *r, const struct stub_step *const *scrip
         .addresses = r->addresses,
         .address_count = 1,
         .connect_ms = RIG_PATIENCE_MS,
+        .tls_ms = RIG_PATIENCE_MS,
+        .write_ms = RIG_PATIENCE_MS,
+        .response_ms = 4 * RIG_PATIENCE_MS,
+        .queue_ms = RIG_PATIENCE_MS,
+        .health = {.interval_ms = 10,
+                   .timeout_ms = RIG_PATIENCE_MS,
+                   .rise = 2,
+                   .fall = 2,
+                   .status_min = 200,
+                   .status_max = 399},
         .first_byte_ms = RIG_PATIENCE_MS,
         .idle_ms = RIG_PATIENCE_MS,
         .keep_alive_ms = RIG_PATIENCE_MS,
@@ -177,7 +190,8 @@ static inline void rig_start(struct rig *r, const struct stub_step *const *scrip
 
 static inline void rig_pool(struct rig *r)
 {
-    r->pool = upstream_pool_new(r->loop, &r->config);
+    r->group = upstream_group_new(&r->config);
+    r->pool = upstream_pool_new(r->loop, r->queue, r->group, true);
 }
 
 /* The common case: one script for all connections. */
@@ -187,12 +201,20 @@ static inline void rig_serve(struct rig *r, const struct stub_step *const *scrip
     rig_pool(r);
 }
 
+static inline void rig_pool_free(struct rig *r)
+{
+    upstream_pool_free(&r->pool);
+    upstream_group_free(&r->group);
+}
+
 /* Ends all; the loop must end clean: libh2o asserts that no timer is left. */
 static inline void rig_stop(struct rig *r)
 {
-    upstream_pool_free(&r->pool);
+    rig_pool_free(r);
     cr_assert_null(r->pool);
     http_stub_stop(&r->stub);
+    h2o_multithread_destroy_queue(r->queue);
     rig_turn(r);
+    free(r->queue); /* the library forgets to, on this event loop */
     h2o_evloop_destroy(r->loop);
 }
