@@ -74,15 +74,11 @@ static int no_passphrase(UNUSED char *out, UNUSED int size, UNUSED int writing, 
     return -1;
 }
 
-enum err tls_server_new(const char *certificate_path, const char *key_path, SSL_CTX **ret_ctx,
-                        struct errmsg *msg)
+/* The certificate and key of this side. */
+static enum err identify(SSL_CTX *ctx, const char *certificate_path, const char *key_path,
+                         struct errmsg *msg)
 {
-    AUTO(tls_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-
-    if (ctx == NULL || !set_common(ctx))
-        return fail_library(msg);
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     if (SSL_CTX_use_certificate_chain_file(ctx, certificate_path) != 1)
         return fail_file(msg, certificate_path, "no certificate in PEM form can be read from it");
     if (SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) != 1)
@@ -91,8 +87,22 @@ enum err tls_server_new(const char *certificate_path, const char *key_path, SSL_
             "no key of this certificate, unencrypted and in PEM form, can be read from it");
     if (SSL_CTX_check_private_key(ctx) != 1)
         return fail_file(msg, key_path, "not the key of this certificate");
-    *ret_ctx = TAKE(ctx);
     return ERR_OK;
+}
+
+enum err tls_server_new(const char *certificate_path, const char *key_path, SSL_CTX **ret_ctx,
+                        struct errmsg *msg)
+{
+    AUTO(tls_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    enum err e;
+
+    if (ctx == NULL || !set_common(ctx))
+        return fail_library(msg);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    e = identify(ctx, certificate_path, key_path, msg);
+    if (e == ERR_OK)
+        *ret_ctx = TAKE(ctx);
+    return e;
 }
 
 /* ---- clients' certificates ---- */
@@ -291,6 +301,12 @@ enum err tls_client_new(const char *ca_path, const char *host, SSL_CTX **ret_ctx
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     *ret_ctx = TAKE(ctx);
     return ERR_OK;
+}
+
+enum err tls_client_identify(SSL_CTX *ctx, const char *certificate_path, const char *key_path,
+                             struct errmsg *msg)
+{
+    return identify(ctx, certificate_path, key_path, msg);
 }
 
 bool tls_guard(SSL_CTX *ctx)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses, ranges, and the special-purpose registries of RFC 6890.
+/* Socket addresses, and the special-purpose registries of RFC 6890.
  * Runs on: any thread. Holds: constants only. Invariant: what is of no known family is not public.
  * Not here: names (upstream_resolve.c). */
-#include "proxy/address.h"
+#include "proxy/endpoint.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -34,19 +33,19 @@ static uint16_t port_of(const struct upstream_address *a)
                      : ((const struct sockaddr_in6 *)&a->address)->sin6_port);
 }
 
-void address_write(const struct upstream_address *a, char out[ADDRESS_TEXT_MAX])
+void endpoint_write(const struct upstream_address *a, char out[ENDPOINT_TEXT_MAX])
 {
     char text[INET6_ADDRSTRLEN];
     size_t len;
     const uint8_t *bytes = bytes_of(a, &len);
 
     if (bytes == NULL || inet_ntop(a->address.ss_family, bytes, text, sizeof(text)) == NULL)
-        (void)snprintf(out, ADDRESS_TEXT_MAX, "?");
+        (void)snprintf(out, ENDPOINT_TEXT_MAX, "?");
     else
-        (void)snprintf(out, ADDRESS_TEXT_MAX, len == 4 ? "%s:%u" : "[%s]:%u", text, port_of(a));
+        (void)snprintf(out, ENDPOINT_TEXT_MAX, len == 4 ? "%s:%u" : "[%s]:%u", text, port_of(a));
 }
 
-bool address_equal(const struct upstream_address *a, const struct upstream_address *b)
+bool endpoint_equal(const struct upstream_address *a, const struct upstream_address *b)
 {
     size_t len, other_len;
     const uint8_t *bytes = bytes_of(a, &len), *other = bytes_of(b, &other_len);
@@ -56,14 +55,20 @@ bool address_equal(const struct upstream_address *a, const struct upstream_addre
     return len == other_len && memcmp(bytes, other, len) == 0 && port_of(a) == port_of(b);
 }
 
-bool address_is_literal(const char *host)
+bool endpoint_is_literal(const char *host)
 {
     struct in6_addr address;
 
     return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
 }
 
-/* ---- ranges ---- */
+bool endpoint_is_mapped(const struct upstream_address *a)
+{
+    return a->address.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)&a->address)->sin6_addr);
+}
+
+/* ---- public or not ---- */
 
 static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
@@ -73,60 +78,6 @@ static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
         return false;
     return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
 }
-
-/* The digits behind the slash. */
-static bool read_bits(const char *text, unsigned max, uint8_t *ret)
-{
-    size_t len = strlen(text);
-    unsigned long bits;
-
-    if (len == 0 || len > 3 || strspn(text, "0123456789") != len)
-        return false;
-    bits = strtoul(text, NULL, 10);
-    *ret = (uint8_t)bits;
-    return bits <= max;
-}
-
-enum err cidr_read(const char *text, struct cidr *ret)
-{
-    const char *slash = strchr(text, '/');
-    const size_t len = slash == NULL ? strlen(text) : (size_t)(slash - text);
-    static const uint8_t zeros[16];
-    struct cidr c = {.family = AF_INET};
-    char host[INET6_ADDRSTRLEN];
-    uint8_t masked[16];
-    unsigned max;
-
-    if (len >= sizeof(host))
-        return ERR_INVALID;
-    memcpy(host, text, len);
-    host[len] = '\0';
-    if (strchr(host, ':') != NULL)
-        c.family = AF_INET6;
-    max = c.family == AF_INET ? 32 : 128;
-    c.bits = (uint8_t)max;
-    if (inet_pton(c.family, host, c.bytes) != 1 ||
-        (slash != NULL && !read_bits(slash + 1, max, &c.bits)))
-        return ERR_INVALID;
-    memcpy(masked, c.bytes, sizeof(masked));
-    for (unsigned bit = 0; bit < c.bits; bit++)
-        masked[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
-    if (memcmp(masked, zeros, sizeof(zeros)) != 0)
-        return ERR_INVALID;
-    *ret = c;
-    return ERR_OK;
-}
-
-bool cidr_has(const struct cidr *range, const struct upstream_address *a)
-{
-    size_t len;
-    const uint8_t *bytes = bytes_of(a, &len);
-
-    return bytes != NULL && a->address.ss_family == range->family &&
-           same_prefix(bytes, range->bytes, range->bits);
-}
-
-/* ---- public or not ---- */
 
 struct prefix4 {
     uint8_t bytes[4];
@@ -186,7 +137,7 @@ static bool is_public6(const uint8_t *bytes)
     return true;
 }
 
-bool address_is_public(const struct upstream_address *a)
+bool endpoint_is_public(const struct upstream_address *a)
 {
     size_t len;
     const uint8_t *bytes = bytes_of(a, &len);

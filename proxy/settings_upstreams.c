@@ -220,7 +220,7 @@ static enum err read_server_name(struct conf_node node, struct upstream_config *
 
     if (e != ERR_OK || name == NULL)
         return e;
-    if (!address_is_literal(name) &&
+    if (!endpoint_is_literal(name) &&
         (strchr(name, ':') != NULL || !settings_server_read(name, "", &server)))
         return conf_fail(node, msg, "a server name is a host name or an address, without a port");
     free(server.host);
@@ -275,7 +275,7 @@ static enum err read_allowed(struct conf_node list, struct upstream_config *conf
         e = conf_str(conf_at(list, i), &text, msg);
         if (e != ERR_OK)
             return e;
-        if (cidr_read(text, &config->allowed[config->allowed_count++]) != ERR_OK)
+        if (network_parse(span_str(text), &config->allowed[config->allowed_count++]) != ERR_OK)
             return conf_fail(
                 conf_at(list, i), msg,
                 "a range is ADDRESS/BITS with no bit set behind the prefix, or an address");

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "proxy/address.h"
+#include "proxy/endpoint.h"
 #include "proxy/upstream_state.h"
 
 struct ssl_ctx_st;
@@ -49,7 +50,7 @@ struct upstream_config {
     size_t address_count;
     struct ssl_ctx_st *tls; /* NULL: plain */
     bool egress;            /* connects to public addresses only, and to those allowed */
-    struct cidr *allowed;
+    struct network *allowed;
     size_t allowed_count;
     int64_t connect_ms;       /* name known to connected; default 3 s */
     int64_t tls_ms;           /* connected to TLS done; default 3 s */

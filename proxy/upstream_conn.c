@@ -151,7 +151,8 @@ void upstream__conn_start(struct upstream_conn *conn, struct upstream_call *call
     conn->scanned = 0;
     buf_reset(&conn->inbox);
     set_state(conn, CONN_BUSY);
-    UPSTREAM_COUNT(conn->target->requests, 1);
+    if (call->target == NULL) /* no health check */
+        UPSTREAM_COUNT(conn->target->requests, 1);
     upstream__write(conn);
 }
 
@@ -223,7 +224,7 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
 /* The name for SNI; an address has none (RFC 6066 3), which libh2o can only be told with "". */
 static const char *server_name(const char *host)
 {
-    return address_is_literal(host) ? "" : host;
+    return endpoint_is_literal(host) ? "" : host;
 }
 
 static void on_connected(h2o_socket_t *sock, const char *err)

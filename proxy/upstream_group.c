@@ -32,7 +32,7 @@ static struct upstream_target *target_new(const struct upstream_address *address
 
     target->address = *address;
     target->refs = 1;
-    address_write(address, target->text);
+    endpoint_write(address, target->text);
     return target;
 }
 
@@ -40,7 +40,7 @@ static struct upstream_target *find(struct upstream_target *const targets[], siz
                                     const struct upstream_address *address)
 {
     for (size_t i = 0; i < count; i++)
-        if (address_equal(&targets[i]->address, address))
+        if (endpoint_equal(&targets[i]->address, address))
             return targets[i];
     return NULL;
 }

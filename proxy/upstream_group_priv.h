@@ -14,7 +14,7 @@ enum { UPSTREAM_GROUP_MAGIC = 0x4c756770 };
  * lock; `refs` as well, since pools hold targets that have left the group. */
 struct upstream_target {
     struct upstream_address address;
-    char text[ADDRESS_TEXT_MAX];
+    char text[ENDPOINT_TEXT_MAX];
     size_t refs;
     _Atomic bool down;         /* health checks say so */
     _Atomic uint32_t failures; /* in a row */

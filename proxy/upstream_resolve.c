@@ -46,17 +46,21 @@ int upstream_resolve_system(const struct upstream_server *server, struct upstrea
 bool upstream_may_connect(const struct upstream_config *config,
                           const struct upstream_address *address)
 {
-    if (!config->egress || address_is_public(address))
+    const struct address where = address_of((const struct sockaddr *)&address->address);
+
+    if (!config->egress || endpoint_is_public(address))
         return true;
+    if (endpoint_is_mapped(address)) /* a range of IPv4 addresses does not mean this way to them */
+        return false;
     for (size_t i = 0; i < config->allowed_count; i++)
-        if (cidr_has(&config->allowed[i], address))
+        if (network_has(&config->allowed[i], &where))
             return true;
     return false;
 }
 
 /* Leave out what may not be connected to; ret_refused: the first such, as text. */
 static size_t keep_allowed(const struct upstream_config *config, struct upstream_address *list,
-                           size_t count, char ret_refused[ADDRESS_TEXT_MAX])
+                           size_t count, char ret_refused[ENDPOINT_TEXT_MAX])
 {
     size_t kept = 0;
 
@@ -64,7 +68,7 @@ static size_t keep_allowed(const struct upstream_config *config, struct upstream
         if (upstream_may_connect(config, &list[i]))
             list[kept++] = list[i];
         else if (ret_refused[0] == '\0')
-            address_write(&list[i], ret_refused);
+            endpoint_write(&list[i], ret_refused);
     }
     return kept;
 }
@@ -77,7 +81,7 @@ enum err upstream_resolve_config(struct upstream_config *config, upstream_resolv
     for (size_t i = 0; i < config->server_count; i++) {
         const char *host = config->servers[i].host;
         struct upstream_address *list = &config->addresses[config->address_count];
-        char refused[ADDRESS_TEXT_MAX] = "";
+        char refused[ENDPOINT_TEXT_MAX] = "";
         size_t count = 0;
         int status = resolve(&config->servers[i], list,
                              UPSTREAM_ADDRESSES_MAX - config->address_count, &count);
@@ -220,7 +224,7 @@ void upstream_resolver_remove(struct upstream_resolver_job **jobp)
 /* What one server's name stands for now: good addresses, or the ones it had. Under the lock. */
 static enum verdict judge(struct upstream_resolver_job *job, size_t server, int status,
                           struct upstream_address *list, size_t *count,
-                          char ret_refused[ADDRESS_TEXT_MAX])
+                          char ret_refused[ENDPOINT_TEXT_MAX])
 {
     enum verdict verdict = NAME_UNRESOLVED;
 
@@ -264,7 +268,7 @@ static void work(struct upstream_resolver *resolver, struct upstream_resolver_jo
 
     for (size_t i = 0; i < job->server_count; i++) {
         struct upstream_address one[UPSTREAM_ADDRESSES_MAX];
-        char refused[ADDRESS_TEXT_MAX];
+        char refused[ENDPOINT_TEXT_MAX];
         size_t count = 0;
         int status;
 
@@ -355,7 +359,7 @@ static void start(struct upstream_resolver *resolver)
 static bool has_names(const struct upstream_config *config)
 {
     for (size_t i = 0; i < config->server_count; i++)
-        if (!address_is_literal(config->servers[i].host))
+        if (!endpoint_is_literal(config->servers[i].host))
             return true;
     return false;
 }

@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proxy/address.h"
+#include "proxy/endpoint.h"
 
 enum { UPSTREAM_ADDRESSES_MAX = 64 };
 
 /* Counters begin at 0 with each configuration that is put in force, and with an address that is new. */
 struct upstream_address_state {
-    char address[ADDRESS_TEXT_MAX];
+    char address[ENDPOINT_TEXT_MAX];
     bool down;     /* health checks say so */
     bool ejected;  /* too many requests in a row failed there */
     uint32_t open; /* connections, all loops */

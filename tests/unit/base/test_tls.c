@@ -396,3 +396,25 @@ Test(tls, free_takes_null)
     tls_free(&none);
     cr_assert_null(none);
 }
+
+Test(tls, client_shows_a_certificate_only_with_its_key)
+{
+    static const struct {
+        const char *certificate, *key, *message;
+    } cases[] = {
+        {"none.crt", "server.key", "none.crt: no certificate in PEM form"},
+        {"server.crt", "none.key", "none.key: no key of this certificate"},
+        {"server.crt", "late.key", "late.key: no key of this certificate"},
+    };
+    AUTO(tls_free) SSL_CTX *client = NULL;
+
+    cr_assert_eq(tls_client_new("ca.crt", "localhost", &client, &msg), ERR_OK);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        cr_expect_eq(tls_client_identify(client, cases[i].certificate, cases[i].key, &msg),
+                     ERR_CONFIG);
+        cr_expect_eq(strncmp(msg.text, cases[i].message, strlen(cases[i].message)), 0, "%s",
+                     msg.text);
+        cr_expect_eq(ERR_peek_error(), 0);
+    }
+    cr_expect_eq(tls_client_identify(client, "server.crt", "server.key", &msg), ERR_OK);
+}

@@ -33,20 +33,20 @@ static size_t index_of(const struct upstream_server *server)
     return (size_t)(server->host[strlen(server->host) - 1] - 'a');
 }
 
-static size_t read_list(char *text, const char *port, struct upstream_address *ret, size_t max)
+/* Addresses with a space between them. */
+static size_t read_list(const char *text, const char *port, struct upstream_address *ret,
+                        size_t max)
 {
-    char *rest = NULL;
-    size_t count = 0;
+    const struct addrinfo numeric = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    size_t count = 0, len;
 
-    for (char *at = strtok_r(text, " ", &rest); at != NULL && count < max;
-         at = strtok_r(NULL, " ", &rest)) {
+    for (const char *at = text; *at != '\0' && count < max; at += len + strspn(at + len, " ")) {
         struct addrinfo *one = NULL;
+        char host[64];
 
-        cr_assert_eq(
-            getaddrinfo(at, port,
-                        &(struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST},
-                        &one),
-            0, "%s", at);
+        len = strcspn(at, " ");
+        (void)snprintf(host, sizeof(host), "%.*s", (int)len, at);
+        cr_assert_eq(getaddrinfo(host, port, &numeric, &one), 0, "%s", host);
         memcpy(&ret[count].address, one->ai_addr, one->ai_addrlen);
         ret[count++].len = one->ai_addrlen;
         freeaddrinfo(one);
@@ -96,7 +96,7 @@ static void wait_for_rounds(void)
 
 struct rig {
     struct upstream_server servers[2];
-    struct cidr allowed[2];
+    struct network allowed[2];
     struct upstream_config config;
     struct upstream_resolver *resolver;
     struct upstream_resolver_job *job;
@@ -116,8 +116,8 @@ static enum err start(struct rig *r, bool egress)
     log_set_fd(r->log);
     r->servers[0] = (struct upstream_server){(char *)"app-a", (char *)"8080"};
     r->servers[1] = (struct upstream_server){(char *)"app-b", (char *)"443"};
-    cr_assert_eq(cidr_read("10.1.0.0/16", &r->allowed[0]), ERR_OK);
-    cr_assert_eq(cidr_read("fd12::/16", &r->allowed[1]), ERR_OK);
+    cr_assert_eq(network_parse(SPAN_LIT("10.1.0.0/16"), &r->allowed[0]), ERR_OK);
+    cr_assert_eq(network_parse(SPAN_LIT("fd12::/16"), &r->allowed[1]), ERR_OK);
     r->config = (struct upstream_config){.name = (char *)"app",
                                          .servers = r->servers,
                                          .server_count = 2,
@@ -235,12 +235,12 @@ Test(resolve, uses_the_systems_resolver)
     const struct upstream_server here = {(char *)"127.0.0.1", (char *)"8123"},
                                  nowhere = {(char *)"no.such.host.invalid", (char *)"80"};
     struct upstream_address list[4];
-    char text[ADDRESS_TEXT_MAX];
+    char text[ENDPOINT_TEXT_MAX];
     size_t count = 0;
 
     cr_assert_eq(upstream_resolve_system(&here, list, COUNT_OF(list), &count), 0);
     cr_assert_eq(count, 1);
-    address_write(&list[0], text);
+    endpoint_write(&list[0], text);
     cr_expect_str_eq(text, "127.0.0.1:8123");
     cr_expect_neq(upstream_resolve_system(&nowhere, list, COUNT_OF(list), &count), 0);
 }

@@ -163,7 +163,11 @@ Test(upstream_tls, talks_to_nobody_of_another_name)
         {"DNS:other.test", "app.test", TLS1_3_VERSION},
         {"DNS:other.test", "app.test", TLS1_2_VERSION},
         {"DNS:app.test", "127.0.0.1", TLS1_3_VERSION},
+        {"DNS:app.test", "127.0.0.1", TLS1_2_VERSION},
         {"IP:127.0.0.2", "127.0.0.1", TLS1_3_VERSION},
+        {"IP:127.0.0.2", "127.0.0.1", TLS1_2_VERSION},
+        {"DNS:127.0.0.1", "127.0.0.1", TLS1_2_VERSION},
+        {"DNS:app.test", "app.test", TLS1_1_VERSION},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -177,6 +181,55 @@ Test(upstream_tls, talks_to_nobody_of_another_name)
         rig_turn(&r.rig);
         cr_expect_eq(http_stub_requests(r.rig.stub), 0, "not a byte of the request went out");
         tls_stop(&r);
+    }
+}
+
+/* libh2o looks for names only, and under TLS 1.2. */
+Test(upstream_tls, talks_to_addresses_and_names_under_every_version)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    static const struct {
+        const char *name, *host;
+    } cases[] = {{"IP:127.0.0.1", "127.0.0.1"},
+                 {"IP:::1", "::1"},
+                 {"DNS:*.app.test", "one.app.test"},
+                 {"DNS:other.test,DNS:app.test", "app.test"}};
+
+    for (size_t i = 0; i < COUNT_OF(cases) * COUNT_OF(versions); i++) {
+        const struct stub_step *script = keep_alive;
+        struct tls_rig r;
+
+        tls_start(&r, cases[i / 2].name, cases[i / 2].host, versions[i % 2], &script);
+        for (int n = 0; n < 2; n++)
+            cr_expect_eq(ask_in_loop(&r.rig, NULL).result, ERR_OK, "%s", cases[i / 2].name);
+        cr_expect_eq(http_stub_connections(r.rig.stub), 1);
+        tls_stop(&r);
+    }
+}
+
+/* ---- who we are ---- */
+
+Test(upstream_tls, shows_its_certificate_to_whoever_asks)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    for (size_t i = 0; i < 2 * COUNT_OF(versions); i++) {
+        const struct stub_step *script = keep_alive;
+        struct identity lethe = identity_new("DNS:lethe.test");
+        const bool shows = i < COUNT_OF(versions);
+        struct errmsg msg;
+        struct tls_rig r;
+
+        tls_start(&r, "DNS:app.test", "app.test", versions[i % 2], &script);
+        cr_assert_eq(SSL_CTX_load_verify_file(r.server, lethe.cert_path), 1);
+        SSL_CTX_set_verify(r.server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        if (shows)
+            cr_assert_eq(tls_client_identify(r.client, lethe.cert_path, lethe.key_path, &msg),
+                         ERR_OK, "%s", msg.text);
+        cr_expect_eq(ask_in_loop(&r.rig, "x").result, shows ? ERR_OK : ERR_UPSTREAM);
+        cr_expect_eq(http_stub_requests(r.rig.stub), shows ? 1 : 0);
+        tls_stop(&r);
+        identity_free(&lethe);
     }
 }
 
