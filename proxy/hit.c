@@ -89,7 +89,7 @@ static enum err write_json_text(struct span value, struct buf *out)
 
 static const struct coding codings[] = {
     [HIT_JSON] = {json_unescape, write_json_string},
-    [HIT_JSON_TEXT] = {NULL, write_json_text},
+    [HIT_JSON_TEXT] = {json_unescape, write_json_text},
     [HIT_FORM] = {form_decode, percent_encode},
     [HIT_SEGMENT] = {percent_decode, hit__write_segment},
     [HIT_HEADER] = {NULL, hit__write_header},
