@@ -24,6 +24,14 @@ struct tally {
     size_t capacity;             /* a power of two */
     size_t count;
     int64_t subjects;
+    /* The row counted last, and where: rows of one request come in a row, and are alike. */
+    struct {
+        uint16_t class_id;
+        int64_t created_s;
+        int64_t due_s;
+        struct tally_entry *aggregate; /* NULL: none is known */
+        struct tally_entry *created;
+    } last;
 };
 
 struct tally *tally_new(void)
@@ -71,6 +79,7 @@ static void grow(struct tally *t)
     free(t->entries);
     t->entries = bigger.entries;
     t->capacity = bigger.capacity;
+    t->last.aggregate = NULL;
 }
 
 static void add(struct tally *t, struct tally_entry key, int64_t n)
@@ -94,31 +103,44 @@ static int64_t day_of(int64_t at_s)
     return at_s >= 0 ? at_s / DAY_S : (at_s - DAY_S + 1) / DAY_S;
 }
 
-static void flow(struct tally *t, uint16_t class_id, int64_t at_s, enum store_flow why)
+static struct tally_entry aggregate_key(uint16_t class_id, int64_t created_s, int64_t due_s)
 {
-    add(t,
-        (struct tally_entry){
-            .class_id = class_id, .is_flow = true, .day = day_of(at_s), .other = why},
-        1);
+    return (struct tally_entry){
+        .class_id = class_id, .day = day_of(created_s), .other = day_of(due_s)};
+}
+
+static struct tally_entry flow_key(uint16_t class_id, int64_t at_s, enum store_flow why)
+{
+    return (struct tally_entry){
+        .class_id = class_id, .is_flow = true, .day = day_of(at_s), .other = why};
 }
 
 void tally_created(struct tally *t, uint16_t class_id, int64_t created_s, int64_t due_s)
 {
-    add(t,
-        (struct tally_entry){
-            .class_id = class_id, .day = day_of(created_s), .other = day_of(due_s)},
-        1);
-    flow(t, class_id, created_s, STORE_CREATED);
+    struct tally_entry aggregate, created;
+
+    if (t->last.aggregate != NULL && t->last.class_id == class_id &&
+        t->last.created_s == created_s && t->last.due_s == due_s) {
+        t->last.aggregate->n++;
+        t->last.created->n++;
+        return;
+    }
+    aggregate = aggregate_key(class_id, created_s, due_s);
+    created = flow_key(class_id, created_s, STORE_CREATED);
+    add(t, aggregate, 1);
+    add(t, created, 1);
+    t->last.class_id = class_id;
+    t->last.created_s = created_s;
+    t->last.due_s = due_s;
+    t->last.aggregate = place(t, &aggregate);
+    t->last.created = place(t, &created);
 }
 
 void tally_purged(struct tally *t, uint16_t class_id, const struct store_gone *row,
                   enum store_flow why, int64_t now_s)
 {
-    add(t,
-        (struct tally_entry){
-            .class_id = class_id, .day = day_of(row->created_s), .other = day_of(row->due_s)},
-        -1);
-    flow(t, class_id, now_s, why);
+    add(t, aggregate_key(class_id, row->created_s, row->due_s), -1);
+    add(t, flow_key(class_id, now_s, why), 1);
 }
 
 void tally_subjects(struct tally *t, int64_t delta)
@@ -132,6 +154,7 @@ void tally_clear(struct tally *t)
         memset(t->entries, 0, t->capacity * sizeof(t->entries[0]));
     t->count = 0;
     t->subjects = 0;
+    t->last.aggregate = NULL;
 }
 
 enum err tally_write(struct tally *t, struct store *s)

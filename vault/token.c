@@ -97,6 +97,7 @@ static inline uint64_t get_digits(const char *from, size_t count, const uint8_t 
     uint64_t n = 0;
     uint32_t wrong = 0; /* of its own: through the pointer it would go to memory at each digit */
 
+#pragma GCC unroll 12 /* the count is a constant wherever this is inlined */
     for (size_t i = 0; i < count; i++) {
         uint32_t digit = (uint32_t)digits[(unsigned char)from[i]] - 1; /* no digit: all ones */
 
@@ -111,6 +112,7 @@ static inline uint64_t get_digits(const char *from, size_t count, const uint8_t 
 
 static inline void put_digits62(char *to, uint32_t n, size_t count)
 {
+#pragma GCC unroll 5
     while (count > 0) {
         to[--count] = BASE62[n % 62];
         n /= 62;

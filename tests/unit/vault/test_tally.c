@@ -141,3 +141,27 @@ Test(tally, what_is_cleared_is_not_written)
     cr_assert_eq(store_meta_int(s, STORE_META_SUBJECTS, &n), ERR_OK);
     cr_assert_eq(n, 0);
 }
+
+Test(tally, like_rows_in_a_row_are_counted_where_the_first_was)
+{
+    struct store_gone gone = {.created_s = 10, .due_s = DAY_S};
+
+    for (int64_t i = 0; i < 300; i++) { /* and it grows between them */
+        tally_created(t, 1, 10, DAY_S);
+        tally_created(t, 1, 10, DAY_S);
+        tally_created(t, 1, 10, DAY_S + i * DAY_S);
+        tally_created(t, 2, 10, DAY_S);
+        tally_created(t, 2, 10, DAY_S);
+    }
+    tally_purged(t, 1, &gone, STORE_PURGED_TIMER, 10);
+    tally_created(t, 1, 10, DAY_S);
+    cr_assert_eq(store_begin(s), ERR_OK);
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    tally_created(t, 1, 10, DAY_S); /* of the next commit */
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    cr_assert_eq(store_commit(s), ERR_OK);
+    cr_assert_eq(look(1).n, 901);
+    cr_assert_eq(look(1).entries, 300);
+    cr_assert_eq(look(2).n, 600);
+    cr_assert_eq(look(2).entries, 1);
+}
