@@ -293,31 +293,34 @@ static void truncate_log(struct vault *v)
         ;
 }
 
-static void measure(struct vault *v, uint16_t class_id, struct bare *b, FILE *sync_file, size_t at,
+static void measure(struct vault *v, uint16_t class_id, FILE *sync_file, size_t at,
                     struct figures *f)
 {
-    const size_t from = at == 0 ? 0 : sizes[at - 1];
     struct vault_reader *r = NULL;
 
-    ingest(v, class_id, from, sizes[at], f);
+    ingest(v, class_id, at == 0 ? 0 : sizes[at - 1], sizes[at], f);
     truncate_log(v);
-    ingest_bare(b, from, sizes[at], &f->bare);
     draw_look_ups(sizes[at]);
     must(vault_reader_open(v, &r) == ERR_OK, "a reader");
     f->look_up_us = look_up(r, 1);
     f->batch_us = look_up(r, BATCH);
     vault_reader_close(&r);
-    f->bare.look_up_us = look_up_bare(b, 1);
-    f->bare.batch_us = look_up_bare(b, BATCH);
     erase(v, class_id, sync_file, f);
     (void)printf("%9zu rows: ingest %.0f rows/s (%.2f us CPU), look-up %.2f us, %d in one "
                  "transaction %.2f us each, erase %.0f us, fdatasync %.0f us\n",
                  sizes[at], f->ingest_rows_s, f->ingest_cpu_us, f->look_up_us, BATCH, f->batch_us,
                  f->erase_us, f->sync_us);
-    (void)printf("          bare: ingest %.0f rows/s (%.2f us CPU), look-up %.2f us, %d in one "
+}
+
+static void measure_bare(struct bare *b, size_t at, struct bare_figures *f)
+{
+    ingest_bare(b, at == 0 ? 0 : sizes[at - 1], sizes[at], f);
+    draw_look_ups(sizes[at]);
+    f->look_up_us = look_up_bare(b, 1);
+    f->batch_us = look_up_bare(b, BATCH);
+    (void)printf("%9zu rows, bare: ingest %.0f rows/s (%.2f us CPU), look-up %.2f us, %d in one "
                  "transaction %.2f us each\n",
-                 f->bare.ingest_rows_s, f->bare.ingest_cpu_us, f->bare.look_up_us, BATCH,
-                 f->bare.batch_us);
+                 sizes[at], f->ingest_rows_s, f->ingest_cpu_us, f->look_up_us, BATCH, f->batch_us);
 }
 
 /* ---- memory ---- */
@@ -504,13 +507,15 @@ int main(int argc, char **argv)
     must(sync_file != NULL && vault_create(store, &roots.at[0], &msg) == ERR_OK &&
              vault_open(&options, &v, &msg) == ERR_OK,
          msg.text);
-    bare_open(&bare, bare_path, sizes[SIZES - 1] / PER_SUBJECT);
     for (size_t i = 0; i < SIZES; i++) {
-        measure(v, vault_class_id(v, &defs[0]), &bare, sync_file, i, &f[i]);
+        measure(v, vault_class_id(v, &defs[0]), sync_file, i, &f[i]);
         if (i == 1)
             (void)printf("memory of the process beside the system's cache, %zu rows: %.1f MB\n",
                          sizes[i], anonymous_mb());
     }
+    bare_open(&bare, bare_path, sizes[SIZES - 1] / PER_SUBJECT);
+    for (size_t i = 0; i < SIZES; i++)
+        measure_bare(&bare, i, &f[i].bare);
     bare_close(&bare);
     compare(f);
     compare_sweeping(v, vault_class_id(v, &defs[0]), vault_class_id(v, &defs[1]));
