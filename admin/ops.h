@@ -42,6 +42,10 @@ enum ops_limits {
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
+ *   honeytoken.create {class, value, subject?, domain?}         {"token", "subject": its random id}
+ *   honeytoken.list {}                                            {"honeytokens": [...]}
+ *   incident.list   {after?}                                      {"incidents": [...], "more"}
+ *   caller.restore  {caller}                                      {"closed": incidents}
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same

@@ -2,6 +2,7 @@
 /* What every subcommand shares: its row in the table, and what the program's exit codes mean. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "cli/options.h"
 
@@ -33,6 +34,9 @@ const struct errmsg *cli_message(struct errmsg *msg, const char *format, ...)
 /* Print "lethe: MESSAGE" and where help is; gives back CLI_USAGE. */
 enum cli_exit cli_usage(const char *message);
 
+/* The one line of standard input, which is a value: anything else is a usage error. */
+enum cli_exit cli_read_value(struct buf *value);
+
 enum cli_exit cmd_init(const struct options *options);
 enum cli_exit cmd_check(const struct options *options);
 enum cli_exit cmd_serve(const struct options *options);
@@ -44,6 +48,10 @@ enum cli_exit cmd_subject_rectify(const struct options *options);
 enum cli_exit cmd_clock_status(const struct options *options);
 enum cli_exit cmd_clock_accept(const struct options *options);
 enum cli_exit cmd_subject_show(const struct options *options);
+enum cli_exit cmd_honeytoken_create(const struct options *options);
+enum cli_exit cmd_honeytoken_list(const struct options *options);
+enum cli_exit cmd_incident_list(const struct options *options);
+enum cli_exit cmd_caller_restore(const struct options *options);
 enum cli_exit cmd_backup(const struct options *options);
 enum cli_exit cmd_restore(const struct options *options);
 enum cli_exit cmd_ledger_verify(const struct options *options);

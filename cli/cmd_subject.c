@@ -74,7 +74,7 @@ enum cli_exit cmd_subject_erase(const struct options *o)
 
 /* The only line of standard input, into wiped memory: a value on the command line could be seen by
  * others. */
-static enum cli_exit read_value(struct buf *value)
+enum cli_exit cli_read_value(struct buf *value)
 {
     AUTO(lines_done) struct lines lines = {.fd = -1};
     struct span batch[LINES_BATCH_MAX];
@@ -106,7 +106,7 @@ enum cli_exit cmd_subject_rectify(const struct options *o)
     enum cli_exit code;
 
     buf_init_secret(&value, LIMIT_VALUE_MAX);
-    code = read_value(&value);
+    code = cli_read_value(&value);
     if (code != CLI_OK)
         return code;
     text = json_new_text(buf_span(&value));

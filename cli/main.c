@@ -93,6 +93,24 @@ static const struct command commands[] = {
      "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
      cmd_subject_show},
+    {"honeytoken create", "[-c FILE] --class CLASS [--subject ID] [--domain D] [--json]",
+     "make up a person whose value nobody has a reason to see; prints the token",
+     "The value is the line on standard input; it must be nobody's, and look like everybody's. Put "
+     "the token\n"
+     "where the others are. A caller who would be shown the value gets 403, is suspended until "
+     "`lethe caller\nrestore`, and stands in `lethe incident list`.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 0,
+     cmd_honeytoken_create},
+    {"honeytoken list", "[-c FILE] [--json]", "the made-up people that are there",
+     "Each line: random id of the subject, when it was made, domain.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_honeytoken_list},
+    {"incident list", "[-c FILE] [--json]",
+     "callers that asked for a honeytoken; exit 3 when one is suspended",
+     "Each line: number, time, kind, caller, state. An open one suspends its caller.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_incident_list},
+    {"caller restore", "[-c FILE] NAME", "close a caller's incidents and let it in again",
+     "The caller of `callers` in the configuration. Exit code 1 when it is not suspended.\n",
+     OPTION_CONFIG, 1, 1, cmd_caller_restore},
     {"clock status", "[-c FILE] [--json]", "is the host's clock believed? exit 3 when it is not",
      "A clock that was set back keeps nothing longer, one that leapt ahead destroys nothing: time\n"
      "goes on by what has passed. `lethe clock accept` says that the clock is right.\n",

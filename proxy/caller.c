@@ -48,6 +48,7 @@ static void caller_init(struct caller *c, const struct caller_def *def, struct c
     c->jwt = def->jwt;
     if (c->jwt != NULL)
         c->jwt_field = field_number(callers, c->jwt);
+    c->quotas = def->quotas;
     c->some_domains = def->some_domains;
     memcpy(c->domains, def->domains, sizeof(c->domains));
 }

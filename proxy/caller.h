@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/span.h"
 #include "base/tls.h"
+#include "proxy/guard.h"
 #include "proxy/jwt.h"
 #include "proxy/jwt_cache.h"
 #include "proxy/transform.h"
@@ -41,6 +42,20 @@ struct caller_jwt {
     size_t claim_count;
 };
 
+/* How many different people it may see; 0: any number. */
+struct caller_quota {
+    int64_t per_hour, per_day;
+};
+
+struct caller_quotas {
+    struct caller_quota all;
+    struct caller_quota *purposes; /* as the caller's; NULL: none has one of its own */
+    int64_t lookups_per_hour;      /* different values; 0: any number */
+    int64_t misses_per_minute;     /* tokens that are dead or somebody else's; 0: any number */
+    bool masks;                    /* who is seen masked counts, too */
+    uint8_t then;                  /* enum reveal_action: instead of a value too many */
+};
+
 /* A caller as the settings declare it: known by a key, a certificate or a token; each is enough. */
 struct caller_def {
     char *name;
@@ -50,7 +65,8 @@ struct caller_def {
     struct caller_jwt *jwt; /* NULL: not by token */
     char **purposes;
     size_t purpose_count;
-    uint8_t *reveal;   /* enum reveal_action by index into classes->defs */
+    uint8_t *reveal; /* enum reveal_action by index into classes->defs */
+    struct caller_quotas quotas;
     bool some_domains; /* it sees values of these only, by index into the settings' domains */
     bool domains[DOMAINS_MAX];
 };
@@ -90,6 +106,12 @@ const struct caller_field *callers_fields(const struct callers *callers, size_t 
 enum err callers_find_token(const struct callers *callers, struct jwt_cache *cache, size_t field,
                             struct span token, int64_t now_s, const struct jwt_entry **ret_entry)
     MUST_CHECK;
+/* Give callers their quotas, and what the vault knows of them. Before they are used. */
+void callers_watch(struct callers *callers, struct vault *v, struct quotas *quotas);
+/* Its quotas for a purpose (SPAN_NONE: its only one). Borrowed. */
+const struct guard_rules *caller_rules(const struct caller *caller, struct span purpose);
+/* What the vault knows of it; NULL for the anonymous one. */
+struct vault_caller *caller_state(const struct caller *caller);
 /* Its name in the configuration; "-" for the anonymous one. */
 struct span caller_name(const struct caller *caller);
 /* The caller that named itself in no way: it has no purpose and sees tokens. */

@@ -7,6 +7,7 @@
 struct purpose {
     char *name;
     uint8_t actions[CLASSES_MAX + 1];
+    struct guard_rules rules;
 };
 
 struct caller {
@@ -16,6 +17,8 @@ struct caller {
     struct caller_certificate certificate;
     const struct caller_jwt *jwt; /* NULL: not by token */
     size_t jwt_field;             /* index into callers->fields */
+    struct caller_quotas quotas;  /* as declared */
+    struct vault_caller *state;
     struct purpose *purposes;
     size_t purpose_count;
     bool some_domains;

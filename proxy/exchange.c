@@ -176,6 +176,7 @@ static void on_disposed(void *memory)
     buf_done(&x->decoded);
     buf_done(&x->path_text);
     buf_done(&x->subject);
+    guard_done(&x->guard);
     buf_done(&x->target);
     exchange_answer_done(x);
     loop_leave_setup(x->loop, x->setup);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/client.h"
+#include "vault/watch.h"
 
 /* One more thing that names a caller. */
 static enum err agree(struct exchange *x, const struct caller *caller)
@@ -115,8 +116,12 @@ enum err exchange_find_caller(struct exchange *x)
     const bool reveals = x->route != NULL && x->route->response != NULL;
     enum err e = identify(x);
 
+    if (e == ERR_OK && x->caller != caller_anonymous() &&
+        vault_caller_is_suspended(caller_state(x->caller)))
+        e = ERR_DENIED;
     if (e != ERR_OK)
         return e;
+    exchange_guard(x);
     e = caller_actions(x->caller, x->fields.purpose, domain, &x->actions);
     if (e == ERR_INVALID && !reveals) { /* it need not say for what when nothing is shown */
         x->actions = caller_no_actions();

@@ -3,6 +3,7 @@
  *
  *   exchange.c           admission: guard, path, route, body
  *   exchange_caller.c    who asks, and what that lets it see
+ *   exchange_watch.c     what follows from quotas and canaries
  *   exchange_subject.c   whose the values are
  *   exchange_screen.c    what was not declared and looks as if it should have been
  *   exchange_limits.c    what it may cost
@@ -71,6 +72,7 @@ struct exchange {
     int64_t retry_s; /* a refusal's: when to come again; 0: nothing is said */
     const struct caller *caller;
     const struct json *claims; /* of its token, while the request is admitted; NULL: it has none */
+    struct reveal_guard guard; /* of what it sees */
     const uint8_t *actions;    /* what the caller sees: enum reveal_action by class id */
     struct buf subject;        /* the identifier, decoded; secret */
     struct tokenize_subject
@@ -124,6 +126,10 @@ struct span exchange_route_name(const struct exchange *x);
 /* Find out who asks: x->caller, x->claims, x->actions. UNAUTHORIZED, DENIED; INVALID where the request names
  * two callers. */
 enum err exchange_find_caller(struct exchange *x) MUST_CHECK;
+/* Make x->guard, for the caller that was found. */
+void exchange_guard(struct exchange *x);
+/* Log what the guard has met, and suspend a caller that met a canary. Inside a read transaction. */
+void exchange_settle_guard(struct exchange *x);
 /* Find out whose the values are: x->whose, x->subject_missing. */
 enum err exchange_find_subject(struct exchange *x) MUST_CHECK;
 /* The same for elements of the body that name subjects of their own: x->whose, and whose the hits are.

@@ -137,7 +137,8 @@ static enum err show_parts(struct exchange *x, struct part *body, const struct p
     const struct reveal_scope scope = {.vault = x->loop->proxy->vault,
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
-                                       .slots = slots};
+                                       .slots = slots,
+                                       .guard = &x->guard};
     struct reveal_counts counts = {0};
     enum err e = vault_read_begin(x->loop->reader);
 
@@ -148,6 +149,7 @@ static enum err show_parts(struct exchange *x, struct part *body, const struct p
         e = reveal_part(x->loop->reader, body, &scope, &x->answer, &counts);
     if (e == ERR_OK)
         e = show_fields(x, fields, &scope, &counts);
+    exchange_settle_guard(x);
     vault_read_end(x->loop->reader);
     if (e == ERR_OK)
         log_reveal(x, &counts);

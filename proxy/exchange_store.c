@@ -174,6 +174,7 @@ static enum err begin(struct exchange *x, const struct part *parts, size_t count
         .part_count = count,
         .subjects = x->whose,
         .subject_count = x->whose_count,
+        .guard = &x->guard,
     };
     enum err e;
 

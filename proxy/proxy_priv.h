@@ -148,6 +148,7 @@ struct proxy {
     void *released_context;
     h2o_globalconf_t config;
     struct meters *meters;      /* of clients and callers */
+    struct quotas *quotas;      /* of callers */
     _Atomic size_t connections; /* open ones of clients */
     struct proxy_loop *loops;
     size_t loop_count;

@@ -19,6 +19,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "proxy/guard.h"
 
 enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
 
@@ -135,6 +136,8 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope,
 
     buf_reset(&r->value);
     e = vault_reveal_as(r->reader, scope, token, &r->value, &found);
+    if ((e == ERR_DENIED || e == ERR_NOT_FOUND) && r->scope->guard != NULL)
+        guard_miss(r->scope->guard);
     if (e == ERR_DENIED || e == ERR_NOT_FOUND) {
         keep_closed(r, rule, e, ret);
         return ERR_OK;
@@ -142,8 +145,13 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope,
     if (e != ERR_OK)
         return e;
     action = r->scope->actions[found.class_id];
+    if (r->scope->guard != NULL) {
+        e = guard_judge(r->scope->guard, found.slot, &action);
+        if (e != ERR_OK)
+            return e;
+    }
     switch (action) {
-    case REVEAL_TOKEN: /* in a scanned text, whose classes are not known before */
+    case REVEAL_TOKEN: /* the guard's, or in a scanned text, whose classes are not known before */
         r->counts->tokens++;
         *ret = STAYS;
         return ERR_OK;

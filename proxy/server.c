@@ -114,6 +114,7 @@ static void proxy_free(struct proxy *proxy)
 {
     setup_drop(&proxy->setup);
     upstream_resolver_free(&proxy->resolver);
+    quotas_free(&proxy->quotas);
     for (size_t i = 0; i < proxy->loop_count; i++)
         (void)pthread_mutex_destroy(&proxy->loops[i].storing);
     free(proxy->loops);
@@ -131,8 +132,12 @@ enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
                      struct proxy **ret_proxy, struct errmsg *msg)
 {
     struct proxy *proxy = proxy_new(settings, vault);
-    enum err e = setup_new(proxy, settings, NULL, &proxy->setup, msg);
+    enum err e = quotas_open(vault, &proxy->quotas);
 
+    if (e != ERR_OK)
+        (void)errmsg_set(msg, e, "the store cannot be read: %s", err_text(e));
+    else
+        e = setup_new(proxy, settings, NULL, &proxy->setup, msg);
     descriptors_raise(settings);
     if (e == ERR_OK)
         e = start_threads(proxy, msg);

@@ -279,8 +279,8 @@ static enum err read_proofs(struct conf_node node, const struct proxy_settings *
 static enum err read_caller(struct conf_node node, const struct proxy_settings *settings,
                             struct caller_def *def, struct errmsg *msg)
 {
-    static const char *const keys[] = {"key",    "certificate", "jwt", "purposes",
-                                       "reveal", "domains",     NULL};
+    static const char *const keys[] = {"key",    "certificate", "jwt",   "purposes",
+                                       "reveal", "domains",     "quota", NULL};
     struct conf_node purposes;
     enum err e;
 
@@ -298,7 +298,7 @@ static enum err read_caller(struct conf_node node, const struct proxy_settings *
         e = read_reveal(conf_get(node, "reveal"), settings->classes, def, msg);
     if (e == ERR_OK)
         e = read_domains(conf_get(node, "domains"), settings, def, msg);
-    return e;
+    return e == ERR_OK ? settings_read_quota(conf_get(node, "quota"), def, msg) : e;
 }
 
 enum err settings_read_callers(struct conf_node root, struct proxy_settings *settings,
@@ -334,6 +334,7 @@ void settings_free_callers(struct proxy_settings *settings)
         free(def->certificate.subject);
         free(def->certificate.san);
         settings_free_token(def);
+        free(def->quotas.purposes);
         free(def->name);
     }
     free(settings->callers);

@@ -66,7 +66,8 @@ struct route_def {
     struct field_decl *response;
     size_t response_count;
     size_t body_max;
-    size_t domain; /* index into the settings' domains */
+    size_t subjects_max; /* people that one answer shows */
+    size_t domain;       /* index into the settings' domains */
     enum undeclared undeclared;
     bool near_names; /* members whose names come near a declared one pass */
     bool egress;     /* towards a third party: reveals requests, tokenizes answers */
@@ -165,6 +166,9 @@ enum err settings_name(struct conf_node node, const char *text, const char *what
 enum err settings_read_token(struct conf_node node, const struct proxy_settings *settings,
                              struct caller_def *def, struct errmsg *msg) MUST_CHECK;
 void settings_free_token(struct caller_def *def);
+/* A caller's `quota`, absent or not; its purposes are read. CONFIG with a message. */
+enum err settings_read_quota(struct conf_node node, struct caller_def *def, struct errmsg *msg)
+    MUST_CHECK;
 /* The upstream of this name. CONFIG at `node` when there is none. */
 enum err settings_upstream(struct conf_node node, const struct proxy_settings *settings,
                            size_t *ret_index, struct errmsg *msg) MUST_CHECK;

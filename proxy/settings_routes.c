@@ -9,6 +9,8 @@
 
 #include "base/limits.h"
 
+enum { ROUTE_SUBJECTS_MAX = 100000 };
+
 /* ---- the subject ---- */
 
 static enum err subject_from_path(struct conf_node node, const char *name, struct route_def *route,
@@ -248,10 +250,16 @@ static enum err read_undeclared(struct conf_node node, struct route_def *route, 
 static enum err read_route(struct conf_node entry, struct proxy_settings *settings, size_t index,
                            struct errmsg *msg)
 {
-    static const char *const keys[] = {
-        "path",     "methods", "upstream", "subject",    "request",    "response",  "host",
-        "body_max", "domain",  "binding",  "near_names", "undeclared", "direction", NULL};
+    static const char *const keys[] = {"path",       "methods",
+                                       "upstream",   "subject",
+                                       "request",    "response",
+                                       "host",       "body_max",
+                                       "domain",     "binding",
+                                       "near_names", "undeclared",
+                                       "direction",  "subjects_per_response",
+                                       NULL};
     struct route_def *route = &settings->route_defs[index];
+    int64_t subjects_max = GUARD_SUBJECTS_DEFAULT;
     int64_t body_max = settings->limits.body;
     struct conf_node upstream, domain = conf_get(entry, "domain");
     const char *path = NULL, *domain_name = DOMAIN_DEFAULT_NAME;
@@ -287,6 +295,10 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = read_near_names(conf_get(entry, "near_names"), route, msg);
     if (e == ERR_OK)
         e = read_undeclared(conf_get(entry, "undeclared"), route, msg);
+    if (e == ERR_OK)
+        e = conf_int(conf_get(entry, "subjects_per_response"), 1, ROUTE_SUBJECTS_MAX, &subjects_max,
+                     msg);
+    route->subjects_max = (size_t)subjects_max;
     if (e == ERR_OK)
         e = conf_int(conf_get(entry, "body_max"), 0, settings->limits.body, &body_max, msg);
     route->body_max = (size_t)body_max;

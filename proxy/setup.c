@@ -163,6 +163,8 @@ enum err setup_new(struct proxy *proxy, const struct proxy_settings *settings,
     make_upstreams(setup, before);
     e = policy_init(settings, proxy->vault, &setup->policy, msg);
     if (e == ERR_OK)
+        callers_watch(setup->policy.callers, proxy->vault, proxy->quotas);
+    if (e == ERR_OK)
         e = bind_new(setup, before, msg);
     if (e != ERR_OK) {
         setup_free(setup);

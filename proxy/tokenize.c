@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "proxy/guard.h"
 
 enum { KEPT = UINT32_MAX, FOUND = UINT32_MAX - 1 };
 
@@ -236,6 +237,12 @@ static enum err settle_lookup(struct tokenize *t, size_t number, const struct hi
     if (item->value.len == 0 || is_token(t, hit, item->value))
         return ERR_OK;
     t->state[number] = FOUND;
+    if (t->in.guard != NULL) {
+        enum err e = guard_look_up(t->in.guard, item->class_id, item->value);
+
+        if (e != ERR_OK)
+            return e;
+    }
     return look_up(t, item);
 }
 

@@ -35,6 +35,7 @@ struct tokenize_input {
     size_t part_count;
     const struct tokenize_subject *subjects; /* at least one; borrowed like their names */
     size_t subject_count;
+    struct reveal_guard *guard; /* of look-ups; NULL: they are not counted */
 };
 
 /* Settle what can be settled without writing: look-ups, a value of a deterministic class that its
@@ -43,7 +44,7 @@ struct tokenize_input {
  * Errors: UNPROCESSABLE for a token that is dead, another's or of another class, for a token as a
  * subject's name, for two different values of an identifying class where nobody is known (they may be
  * two people), for a value that its class cannot hold in a look-up, and for a text of another shape than
- * its declaration; TOO_LARGE for a value over VALUE_MAX and for more names than VAULT_NAMES_MAX; INVALID
+ * its declaration; LIMIT for one look-up too many; TOO_LARGE for a value over VALUE_MAX and for more names than VAULT_NAMES_MAX; INVALID
  * for a value that is not UTF-8; what the vault says. A value that lies where tokens of its class lie is
  * taken for a dead token; in a look-up it stays. The operation reads copies: it needs the tokenize and
  * the subjects' names only. Loop thread, inside no read transaction (it makes its own). */
@@ -63,6 +64,8 @@ void tokenize_free(struct tokenize **t); /* wipes what it copied */
 
 /* ---- reveal ---- */
 
+struct reveal_guard;
+
 struct reveal_scope {
     const struct vault *vault; /* its classes */
     const uint8_t *actions;    /* enum reveal_action by class id, CLASSES_MAX + 1 of them */
@@ -70,7 +73,8 @@ struct reveal_scope {
     /* By subject of a part's hits (part->subject_of): the only key slot whose values may be shown; 0:
      * anybody's. NULL: anybody's for all. */
     const uint64_t *slots;
-    bool clear_passes; /* clear values in declared fields are the sender's business */
+    bool clear_passes;          /* clear values in declared fields are the sender's business */
+    struct reveal_guard *guard; /* NULL: nothing is watched (guard.h) */
 };
 
 struct reveal_counts {
@@ -84,7 +88,7 @@ struct reveal_counts {
  * the field's rule says: to a client "erased" and "never existed" look the same. A clear value in a
  * declared field passes only where the caller may see values; else it is masked, or goes (null in JSON).
  * A field that is scanned is text with tokens in it, of any class; what is no token passes. Errors:
- * CORRUPT and IO from the vault, INVALID for text that is not UTF-8. Counts are added to. Loop thread,
+ * CORRUPT and IO from the vault, DENIED from the guard, INVALID for text that is not UTF-8. Counts are added to. Loop thread,
  * inside one read transaction. */
 enum err reveal_part(struct vault_reader *reader, const struct part *part,
                      const struct reveal_scope *scope, struct buf *out,

@@ -7,9 +7,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/period.h"
+#include "vault/watch.h"
 #include "version.h"
 
 enum { DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60 };
@@ -71,7 +73,8 @@ static struct json *tokens_map(const struct class_def *def, const struct vault_c
     return map;
 }
 
-static struct json *class_map(const struct class_def *def, const struct vault_class_stats *s)
+static struct json *class_map(const struct class_def *def, const struct vault_class_stats *s,
+                              uint64_t synthetic)
 {
     struct json *map = json_new_map(), *purposes = json_new_list();
     uint64_t purged = s->purged_timer + s->purged_erasure;
@@ -86,6 +89,7 @@ static struct json *class_map(const struct class_def *def, const struct vault_cl
     json_set_str(map, "start", "created");
     json_set_str(map, "period", period.bytes);
     json_set_int(map, "items", (int64_t)s->items);
+    json_set_int(map, "synthetic", (int64_t)synthetic); /* of these: honeytokens' */
     json_set(map, "subjects", json_new_null());
     set_date(map, "oldest", s->oldest_created_s);
     json_set_int(map, "due_7d", (int64_t)s->due_7d);
@@ -100,19 +104,44 @@ static struct json *class_map(const struct class_def *def, const struct vault_cl
     return map;
 }
 
+/* Values of made-up people, by class id. */
+static enum err count_synthetic(struct vault_reader *reader, const struct vault *vault,
+                                uint64_t *per_class)
+{
+    AUTO(mem_free) uint64_t *slots = mem_alloc(VAULT_CANARIES_MAX * sizeof(*slots));
+    AUTO(mem_free) uint64_t *of_one = mem_alloc((CLASSES_MAX + 1) * sizeof(*of_one));
+    const size_t count = vault_canaries(vault, slots, VAULT_CANARIES_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        struct vault_subject_info info;
+        enum err e;
+
+        memset(of_one, 0, (CLASSES_MAX + 1) * sizeof(*of_one));
+        e = vault_read_subject_info(reader, slots[i], &info, of_one);
+        if (e != ERR_OK && e != ERR_NOT_FOUND)
+            return e;
+        for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++)
+            per_class[id] += of_one[id];
+    }
+    return ERR_OK;
+}
+
 static enum err class_list(struct vault_reader *reader, const struct vault *vault,
                            const struct classes *classes, int64_t now_s, struct json *list)
 {
-    for (size_t i = 0; i < classes->count; i++) {
-        const struct class_def *def = &classes->defs[i];
-        struct vault_class_stats stats = {0};
-        enum err e = vault_read_stats(reader, vault_class_id(vault, def), now_s, &stats);
+    AUTO(mem_free) uint64_t *synthetic = mem_alloc((CLASSES_MAX + 1) * sizeof(*synthetic));
+    enum err e = count_synthetic(reader, vault, synthetic);
 
-        if (e != ERR_OK)
-            return e;
-        json_add(list, class_map(def, &stats));
+    for (size_t i = 0; e == ERR_OK && i < classes->count; i++) {
+        const struct class_def *def = &classes->defs[i];
+        const uint16_t id = vault_class_id(vault, def);
+        struct vault_class_stats stats = {0};
+
+        e = vault_read_stats(reader, id, now_s, &stats);
+        if (e == ERR_OK)
+            json_add(list, class_map(def, &stats, synthetic[id]));
     }
-    return ERR_OK;
+    return e;
 }
 
 static struct json *header_map(int64_t now_s, uint64_t subjects)

@@ -286,3 +286,25 @@ enum err store_receipt_get(struct store *s, const uint8_t id[VAULT_ID_BYTES], st
     MUST_CHECK;
 /* The first with a ledger entry after `seq` (its number, id and begin); NOT_FOUND past the last. */
 enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
+
+/* ---- what watches over reveals (watch.h) ---- */
+
+struct vault_incident;
+struct vault_seen;
+
+/* Make their tables, where they are missing. The writer's connection, outside a transaction. */
+enum err store_watch_prepare(struct store *s) MUST_CHECK;
+enum err store_canary_put(struct store *s, uint64_t slot) MUST_CHECK;
+/* The first past `after`; NOT_FOUND past the last. */
+enum err store_canary_next(struct store *s, uint64_t after, uint64_t *ret_slot) MUST_CHECK;
+enum err store_incident_add(struct store *s, struct vault_incident *incident) MUST_CHECK;
+enum err store_incidents_close(struct store *s, const char *caller, int64_t now_ms,
+                               size_t *ret_count) MUST_CHECK;
+enum err store_incident_next(struct store *s, uint64_t after, struct vault_incident *ret)
+    MUST_CHECK;
+enum err store_seen_put(struct store *s, const struct vault_seen *seen) MUST_CHECK;
+/* Delete what does not count at now_s any more. */
+enum err store_seen_trim(struct store *s, int64_t now_s) MUST_CHECK;
+enum err store_seen_each(struct store *s, int64_t now_s,
+                         void (*fn)(const struct vault_seen *seen, void *context), void *context)
+    MUST_CHECK;

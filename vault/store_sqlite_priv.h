@@ -55,7 +55,18 @@
     X(SWEPT_DELETE, "DELETE FROM swept WHERE slot=?1")                                             \
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt VALUES(?1,?2,?3,?4)")                           \
     X(RECEIPT_GET, "SELECT body FROM receipt WHERE id=?1")                                         \
-    X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")
+    X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")          \
+    X(CANARY_PUT, "INSERT OR IGNORE INTO canary VALUES(?1)")                                       \
+    X(CANARY_NEXT, "SELECT slot FROM canary WHERE slot>?1 ORDER BY slot LIMIT 1")                  \
+    X(INCIDENT_ADD, "INSERT INTO incident(at,kind,caller,subject,request,closed)"                  \
+                    " VALUES(?1,?2,?3,?4,?5,0)")                                                   \
+    X(INCIDENT_CLOSE, "UPDATE incident SET closed=?2 WHERE caller=?1 AND closed=0")                \
+    X(INCIDENT_NEXT, "SELECT id,at,kind,caller,subject,request,closed FROM incident WHERE id>?1"   \
+                     " ORDER BY id LIMIT 1")                                                       \
+    X(SEEN_PUT, "INSERT INTO seen VALUES(?1,?2,?3)"                                                \
+                " ON CONFLICT(quota,subject) DO UPDATE SET until=excluded.until")                  \
+    X(SEEN_TRIM, "DELETE FROM seen WHERE until<=?1")                                               \
+    X(SEEN_ALL, "SELECT quota,subject,until FROM seen WHERE until>?1 ORDER BY until")
 
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \

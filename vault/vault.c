@@ -17,6 +17,7 @@
 #include "vault/file_priv.h"
 #include "vault/mirror_priv.h"
 #include "vault/typed_priv.h"
+#include "vault/watch_priv.h"
 #include "vault/writer_priv.h"
 
 static const char *const store_files[] = {VAULT_DB,   VAULT_DB "-wal", VAULT_DB "-shm",
@@ -257,6 +258,9 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = vault__configure(v, s, false, options->classes, options->domains, msg);
     if (e == ERR_OK)
         e = vault__typed_open(v, s, msg);
+    if (e == ERR_OK &&
+        (store_watch_prepare(s) != ERR_OK || vault__watch_load(v->watch, s) != ERR_OK))
+        e = errmsg_set(msg, ERR_IO, "%s: canaries and incidents cannot be read", path);
     if (e == ERR_OK)
         e = open_db_files(v, msg);
     if (e == ERR_OK)
@@ -276,6 +280,7 @@ static struct vault *new_vault(const char *dir)
     v->locator_key = secret_alloc(CRYPTO_KEY_BYTES);
     v->signing_key = secret_alloc(CRYPTO_SECRET_KEY_BYTES);
     v->sequences = sequences_new();
+    v->watch = vault__watch_new();
     REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0 &&
             pthread_rwlock_init(&v->keys_lock, NULL) == 0);
     return v;
@@ -347,6 +352,7 @@ void vault_close(struct vault **vault)
     ledger_close(&v->ledger);
     reserve_close(&v->reserve);
     sequences_free(&v->sequences);
+    vault__watch_free(&v->watch);
     secret_free(&v->locator_key);
     secret_free(&v->signing_key);
     (void)pthread_rwlock_destroy(&v->keys_lock);

@@ -141,6 +141,7 @@ enum vault_op_kind {
     VAULT_ROTATE_STEP,
     VAULT_SEAL,
     VAULT_UNSEAL,
+    VAULT_WATCH, /* watch.h */
     VAULT_CONFIGURE
 };
 

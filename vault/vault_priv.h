@@ -57,6 +57,7 @@ struct domain_table {
 
 struct writer;
 struct checkpointer;
+struct watch;
 
 struct vault {
     char *dir;
@@ -99,6 +100,7 @@ struct vault {
     atomic_bool keeps_nothing;
     struct writer *writer;
     struct checkpointer *checkpointer;
+    struct watch *watch;    /* watch.c */
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;
 };

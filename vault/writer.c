@@ -435,6 +435,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return accept_clock(w);
     case VAULT_RECTIFY:
         return vault__rectify(w, (struct vault_rectify *)op);
+    case VAULT_WATCH:
+        return vault__watch(w, (struct vault_watch *)op);
     case VAULT_ERASURE_CLOSE:
         return vault__erasure_close(w, (struct vault_erasure_close *)op);
     case VAULT_ROTATE_BEGIN:
