@@ -187,3 +187,36 @@ Test(setup, keeps_the_old_settings_when_an_address_is_taken)
     rig_stop(&other);
     rig_stop(&r);
 }
+
+static struct upstream_state seen;
+
+static void on_upstream(const struct upstream_state *state, void *context)
+{
+    seen = *state;
+    ++*(unsigned *)context;
+}
+
+Test(setup, tells_how_its_upstreams_are_doing_and_begins_anew_with_other_settings)
+{
+    unsigned count = 0;
+    struct rig r;
+    struct change c;
+
+    rig_start(&r, &plain);
+    cr_expect_eq(rig_status(&r, GET), 200);
+    proxy_read_upstreams(r.proxy, on_upstream, &count);
+    cr_expect_eq(count, 1);
+    cr_expect_str_eq(seen.name, "app");
+    cr_assert_eq(seen.address_count, 1);
+    cr_expect_eq(seen.addresses[0].requests, 1);
+    cr_expect_eq(seen.addresses[0].open, 1);
+    cr_expect_not(seen.addresses[0].down || seen.addresses[0].ejected);
+    read_change(&c, &r, "{address: \"127.0.0.1:0\"}", rig_dead_port(), KEEP);
+    cr_assert_eq(proxy_reload(r.proxy, c.settings, &c.msg), ERR_OK, "%s", c.msg.text);
+    proxy_read_upstreams(r.proxy, on_upstream, &count);
+    cr_expect_eq(seen.addresses[0].requests, 0);
+    cr_expect_eq(seen.addresses[0].failures, 0);
+    proxy_stop(&r.proxy, RIG_PATIENCE_MS);
+    change_done(&c);
+    rig_stop(&r);
+}
