@@ -77,9 +77,14 @@ static enum err read_body(const struct places *places, const struct media_type *
 enum err places_read_body(const struct places *places, const struct media_type *media,
                           struct span body, struct part *ret)
 {
-    struct part part = {.text = body, .rules = places->sets[reader_of_media(media->kind)].rules};
-    enum err e = read_body(places, media, body, &part.hits);
+    const enum place reader = reader_of_media(media->kind);
+    struct part part = {.text = body};
+    enum err e;
 
+    if (reader == PLACE_COUNT)
+        return ERR_INTERNAL; /* nobody judged it fit to be read */
+    part.rules = places->sets[reader].rules;
+    e = read_body(places, media, body, &part.hits);
     if (e == ERR_OK)
         e = scan_part(&places->scan, &part);
     if (e == ERR_OK)
