@@ -43,8 +43,9 @@ static void give_turns(struct upstream_gate *gate)
         door->granted++;
         h2o_linklist_unlink(&door->link);
         set_place(door);
-        if (!h2o_linklist_is_linked(&door->message.link))
+        if (!door->told)
             h2o_multithread_send_message(&door->receiver, &door->message);
+        door->told = true;
     }
 }
 
@@ -54,6 +55,7 @@ static void on_message(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mes
 
     (void)pthread_mutex_lock(&door->gate->lock);
     h2o_linklist_unlink(&door->message.link);
+    door->told = false;
     (void)pthread_mutex_unlock(&door->gate->lock);
     door->on_turn(door);
 }
@@ -75,7 +77,7 @@ void gate_close(struct gate_door *door)
     gate->queued -= door->waiting - door->granted;
     door->granted = door->waiting = 0;
     set_place(door);
-    if (h2o_linklist_is_linked(&door->message.link)) /* nobody is sending: that takes the lock */
+    if (door->told) /* nobody is sending: that takes the lock */
         h2o_linklist_unlink(&door->message.link);
     if (door->receiver.queue != NULL)
         h2o_multithread_unregister_receiver(door->receiver.queue, &door->receiver);

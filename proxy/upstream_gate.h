@@ -29,10 +29,11 @@ struct gate_door {
     struct upstream_gate *gate;
     gate_turn_fn on_turn;
     h2o_multithread_receiver_t receiver;
-    h2o_multithread_message_t message; /* linked: on its way */
-    h2o_linklist_t link;               /* gate->doors */
-    uint32_t waiting;                  /* who wait here */
-    uint32_t granted;                  /* turns that were given to them and are not taken yet */
+    h2o_multithread_message_t message;
+    bool told;           /* the message is on its way */
+    h2o_linklist_t link; /* gate->doors */
+    uint32_t waiting;    /* who wait here */
+    uint32_t granted;    /* turns that were given to them and are not taken yet */
 };
 
 enum gate_answer {

@@ -372,6 +372,7 @@ Test(upstream_tls, waits_so_long_for_a_handshake)
 {
     static const struct stub_step deaf[] = {{STUB_HOLD, NULL, 0}};
     const struct stub_step *script = deaf;
+    int64_t start_ms;
     struct tls_rig r;
     struct told t;
 
@@ -382,8 +383,10 @@ Test(upstream_tls, waits_so_long_for_a_handshake)
     http_stub_address(r.rig.stub, (struct sockaddr_in *)&r.rig.addresses[0].address);
     r.rig.config.tls_ms = 30;
     rig_pool(&r.rig);
+    start_ms = clock_mono_ms();
     t = rig_ask(&r.rig, "GET", NULL);
     cr_expect_eq(t.result, ERR_TIMEOUT);
+    cr_expect_lt(clock_mono_ms() - start_ms, RIG_PATIENCE_MS / 2);
     tls_stop(&r);
 }
 
