@@ -53,7 +53,8 @@ static enum err open_request(struct exchange *x)
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
                                        .slots = slots,
-                                       .clear_passes = true};
+                                       .clear_passes = true,
+                                       .guard = &x->guard};
     struct reveal_counts counts = {0};
     enum err e = vault_read_begin(x->loop->reader);
 
@@ -62,6 +63,7 @@ static enum err open_request(struct exchange *x)
     e = exchange_find_slots(x, body, &x->parts, slots);
     if (e == ERR_OK)
         e = open_parts(x, &scope, &counts);
+    exchange_settle_guard(x);
     vault_read_end(x->loop->reader);
     if (e == ERR_OK)
         e = judge(x, &counts);

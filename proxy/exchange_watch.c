@@ -21,6 +21,8 @@ void exchange_guard(struct exchange *x)
     const size_t max = x->route == NULL ? 0 : x->route->def->subjects_max;
 
     guard_init(&x->guard, x->loop->proxy->vault, caller_rules(x->caller, x->fields.purpose), max);
+    if (x->route != NULL && x->route->def->egress)
+        x->guard.rules.then = REVEAL_TOKEN; /* a mask would be taken for the value */
 }
 
 /* ---- canaries ---- */

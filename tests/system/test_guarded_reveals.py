@@ -165,6 +165,29 @@ def test_E36_honeytokens_are_nobody_and_counted_apart(env):
     equal((notes["items"], notes["synthetic"], notes["balanced"]), (3, 1, True), "the report")
 
 
+def test_values_for_third_parties_are_guarded_too(env):
+    app, lethe, _ = started(env, {"subjects_per_hour": 1})
+    lethe.config["routes"].append({
+        "path": "/partner", "methods": ["POST"], "upstream": "app", "direction": "egress",
+        "subject": "none", "request": [{"json": "$.note", "class": "note"}]})
+    lethe.save()
+    lethe.stop()
+    lethe.start()
+    first, second = store(lethe, 2)
+    bait = lethe.cli("honeytoken", "create", "--class", "note", data="bait\n").stdout.strip()
+
+    def send(token):
+        return lethe.request("POST", "/partner", {"note": token}, caller="support-desk").status
+
+    equal(send(first), 200, "within the quota")
+    equal(app.last().json(), {"note": "note 0"}, "what the partner got")
+    count = app.count()
+    equal(send(second), 422, "beyond it nothing is sent, not even a mask")
+    equal(send(bait), 403, "E36: a honeytoken")
+    equal(send(first), 403, "suspended")
+    equal(app.count(), count, "requests at the partner")
+
+
 def test_wrong_quotas_are_refused_before_anything_starts(env):
     _, lethe, _ = started(env)
     for quota, words in [({"subjects_per_hour": 0}, "1"), ({"then": "value"}, "mask"),
