@@ -320,3 +320,10 @@ void tls_free(SSL_CTX **ctx)
 {
     SSL_CTX_free(TAKE(*ctx));
 }
+
+SSL_CTX *tls_share(SSL_CTX *ctx)
+{
+    if (ctx != NULL)
+        (void)SSL_CTX_up_ref(ctx);
+    return ctx;
+}

@@ -51,3 +51,5 @@ enum err tls_client_identify(struct ssl_ctx_st *ctx, const char *certificate_pat
  * duty. False when OpenSSL refuses. */
 bool tls_guard(struct ssl_ctx_st *ctx) MUST_CHECK;
 void tls_free(struct ssl_ctx_st **ctx);
+/* One more owner, who calls tls_free(), too. NULL is fine. */
+struct ssl_ctx_st *tls_share(struct ssl_ctx_st *ctx);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "base/http_thread.h"
 #include "base/log.h"
 
 enum {
@@ -258,7 +259,7 @@ const struct upstream_events exchange_answer_events = {
 
 void exchange_buffers_free(void)
 {
-    loop_free_recycled(&buffers.allocator);
+    http_free_recycled(&buffers.allocator);
 }
 
 void exchange_answer_done(struct exchange *x)

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/http_thread.h"
 #include "proxy/exchange.h"
 
 enum { DRAIN_POLL_MS = 20 };
@@ -60,31 +61,6 @@ static enum err set_up(struct proxy_loop *loop)
     return ERR_OK;
 }
 
-void loop_free_recycled(h2o_mem_recycle_t *allocator)
-{
-    while (allocator->cnt > 0)
-        free(h2o_mem_alloc_recycle(allocator, 1));
-}
-
-/* libh2o keeps used memory in lists of the thread and forgets those when the thread ends. That of
- * its pools is out of reach, but for a pool: fill one from the list, and free its chunks. */
-static void free_recycled_chunks(void)
-{
-    enum { KEPT_AT_MOST = 16, CHUNK_BYTES = 4096, PIECE_BYTES = 512 };
-    struct chunk {
-        struct chunk *next;
-    } * chunk, *next;
-    h2o_mem_pool_t pool;
-
-    h2o_mem_init_pool(&pool);
-    for (int i = 0; i < KEPT_AT_MOST * CHUNK_BYTES / PIECE_BYTES; i++)
-        (void)h2o_mem_alloc_pool(&pool, PIECE_BYTES);
-    for (chunk = (struct chunk *)pool.chunks; chunk != NULL; chunk = next) {
-        next = chunk->next;
-        free(chunk);
-    }
-}
-
 static void take_down(struct proxy_loop *loop)
 {
     h2o_multithread_queue_t *queue = loop->context.queue;
@@ -99,9 +75,8 @@ static void take_down(struct proxy_loop *loop)
     h2o_evloop_destroy(loop->evloop);
     free(queue); /* the library forgets to, on this event loop */
     vault_reader_close(&loop->reader);
-    loop_free_recycled(&h2o_socket_buffer_prototype.allocator);
     exchange_buffers_free();
-    free_recycled_chunks();
+    http_thread_end();
 }
 
 /* ---- draining ---- */

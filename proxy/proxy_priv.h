@@ -171,8 +171,6 @@ static inline struct proxy_loop *loop_of(h2o_req_t *req)
 
 /* A loop thread's life: set up, serve, drain, take down. */
 void *loop_main(void *loop);
-/* Free what a recycling allocator of this thread holds. */
-void loop_free_recycled(h2o_mem_recycle_t *allocator);
 /* Raise RLIMIT_NOFILE as far as the settings need and the hard limit lets; warn when that is less. */
 void descriptors_raise(const struct proxy_settings *settings);
 /* Make a loop listen on the points of a setup and no others: sockets of points that stay stay, with

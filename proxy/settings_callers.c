@@ -4,74 +4,10 @@
  * is hashed. Not here: tokens (settings_tokens.c), deciding about requests (caller.c). */
 #include "proxy/settings_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/conf_key.h"
 #include "base/secret.h"
-
-/* A key file as it must be: regular, the process's or root's own, closed to everybody else. */
-static enum err check_key_file(struct conf_node node, const char *path, int fd, struct errmsg *msg)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return conf_fail(node, msg, "the key file %s is not a regular file", path);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
-        return conf_fail(node, msg, "the key file %s belongs to another user", path);
-    if ((st.st_mode & 077) != 0)
-        return conf_fail(node, msg, "the key file %s is open to others: chmod 0400 it", path);
-    return ERR_OK;
-}
-
-static enum err hash_key(struct conf_node node, const char *path, int fd,
-                         uint8_t ret_hash[SECRET_HASH_BYTES], struct errmsg *msg)
-{
-    char key[SETTINGS_KEY_MAX + 3]; /* style 7.9: wiped below, on every path */
-    ssize_t got = read(fd, key, sizeof(key));
-    size_t len = got < 0 ? 0 : (size_t)got;
-    enum err e = ERR_OK;
-
-    while (len > 0 && (key[len - 1] == '\n' || key[len - 1] == '\r'))
-        len--;
-    if (got < 0)
-        e = conf_fail(node, msg, "the key file %s cannot be read: %s", path, strerror(errno));
-    else if (len < SETTINGS_KEY_MIN || len > SETTINGS_KEY_MAX)
-        e = conf_fail(node, msg, "the key in %s must have %d to %d characters", path,
-                      SETTINGS_KEY_MIN, SETTINGS_KEY_MAX);
-    for (size_t i = 0; e == ERR_OK && i < len; i++)
-        if (key[i] <= ' ' || key[i] > '~')
-            e = conf_fail(node, msg, "the key in %s may hold visible ASCII only", path);
-    if (e == ERR_OK)
-        secret_hash(key, len, ret_hash);
-    secret_wipe(key, sizeof(key));
-    return e;
-}
-
-static enum err read_key(struct conf_node node, uint8_t ret_hash[SECRET_HASH_BYTES],
-                         struct errmsg *msg)
-{
-    const char *text = NULL;
-    AUTO(mem_free) char *path = NULL;
-    enum err e = conf_str(node, &text, msg);
-    int fd;
-
-    if (e != ERR_OK)
-        return e;
-    if (strncmp(text, "file:", 5) != 0 || text[5] == '\0')
-        return conf_fail(node, msg, "a key is named as file:PATH; it never stands here itself");
-    path = conf_path(node, text + 5);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return conf_fail(node, msg, "the key file %s cannot be opened: %s", path, strerror(errno));
-    e = check_key_file(node, path, fd, msg);
-    if (e == ERR_OK)
-        e = hash_key(node, path, fd, ret_hash, msg);
-    (void)close(fd);
-    return e;
-}
 
 static bool any_class_has(const struct classes *classes, const char *purpose)
 {
@@ -266,7 +202,7 @@ static enum err read_proofs(struct conf_node node, const struct proxy_settings *
         return conf_fail(node, msg, "a caller is known by a `key`, a `certificate` or a `jwt`");
     def->has_key = conf_has(key);
     if (def->has_key)
-        e = read_key(key, def->key_hash, msg);
+        e = conf_key_hash(key, def->key_hash, msg);
     if (e == ERR_OK)
         e = read_certificate(certificate, def, msg);
     if (e == ERR_OK && conf_has(certificate))

@@ -20,8 +20,6 @@
 
 enum settings_limits {
     SETTINGS_THREADS_MAX = 256,
-    SETTINGS_KEY_MIN = 16, /* characters of a caller's key */
-    SETTINGS_KEY_MAX = 256,
     SETTINGS_NAME_MAX = 64 /* of an upstream, a caller, a purpose */
 };
 

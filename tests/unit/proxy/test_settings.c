@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/secret.h"
+#include "base/conf_key.h"
 #include "proxy/settings_priv.h"
 #include "tests/support/scratch.h"
 
@@ -372,7 +373,7 @@ Test(settings, refuse_a_key_that_is_too_long)
 {
     struct reading r = {.scratch = scratch_new()};
     const char *path = scratch_path(&r.scratch, "c.key");
-    char text[SETTINGS_KEY_MAX + 1], yaml[512];
+    char text[CONF_KEY_MAX + 1], yaml[512];
 
     memset(text, 'k', sizeof(text));
     scratch_write(path, 0, text, sizeof(text));

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operators' listener: /metrics, /healthz, /readyz. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/metrics.h"
+#include "base/secret.h"
+#include "vault/vault.h"
+
+/* The section `admin` of a configuration; address NULL: there is none, and no listener. */
+struct admin_http_settings {
+    char *address; /* as it was written */
+    char *host;
+    char *port;
+    struct ssl_ctx_st *tls; /* NULL: plain */
+    bool has_key;           /* /metrics wants one */
+    uint8_t key_hash[SECRET_HASH_BYTES];
+};
+
+/* CONFIG with FILE:LINE:COLUMN; also for an address that others can reach without `tls` and
+ * `metrics_key`. Reads the files named there. */
+enum err admin_http_read(struct conf_node root, struct admin_http_settings *ret, struct errmsg *msg)
+    MUST_CHECK;
+void admin_http_settings_done(struct admin_http_settings *settings);
+
+struct admin_http;
+
+struct admin_http_parts {
+    const struct admin_http_settings *settings; /* borrowed until the start has come back */
+    struct vault *vault;
+    /* Writes all metrics. The listener's thread; may block shortly. */
+    void (*collect)(struct metrics *m, void *context);
+    void *context;
+};
+
+/* Listen. IO with a message; nothing is left then. */
+enum err admin_http_start(const struct admin_http_parts *parts, struct admin_http **ret_http,
+                          struct errmsg *msg) MUST_CHECK;
+const char *admin_http_address(const struct admin_http *http);
+/* Take another certificate and key; the address stays. Any thread, one at a time. */
+void admin_http_reload(struct admin_http *http, const struct admin_http_settings *settings);
+/* /readyz says no from now on: a balancer shall look elsewhere. Any thread. */
+void admin_http_drain(struct admin_http *http);
+void admin_http_stop(struct admin_http **http);

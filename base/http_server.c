@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A small HTTP/1.1 server.
+ * Runs on: its own thread, all of libh2o's part. Holds: its event loop, connections. Invariant: a
+ * handler sees only requests that read one way (base/http_guard.h), whole and without a body. Not
+ * here: what is served. */
+#include "base/http_server.h"
+
+#include <errno.h>
+#include <h2o.h>
+#include <h2o/http1.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/http_guard.h"
+#include "base/http_overrides.h"
+#include "base/http_thread.h"
+#include "base/mem.h"
+#include "base/tls.h"
+
+enum {
+    SERVER_MAGIC = 0x4c687376,
+    REQUEST_MS = 10000,       /* from the first byte awaited to the last of the head */
+    STALLED_CLIENT_MS = 30000 /* unacknowledged, or with a closed window: gone */
+};
+
+struct http_server {
+    uint32_t magic;
+    struct http_server_options options;
+    char *address;
+    int fd;
+    pthread_t thread;
+    h2o_globalconf_t config;
+    h2o_evloop_t *evloop;
+    h2o_context_t context;
+    h2o_multithread_receiver_t orders; /* only wakes */
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *listener;
+    h2o_timeout_entry_t retry; /* when no descriptor is left */
+    h2o_linklist_t clients;
+    size_t client_count;
+    bool accepting;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t changed;
+    bool up;
+    bool may_leave;             /* nobody wakes it any more */
+    struct ssl_ctx_st *new_tls; /* owned; NULL: none */
+    atomic_bool stop;
+};
+
+struct client {
+    h2o_linklist_t link;
+    h2o_socket_t *socket;
+    struct http_server *server;
+};
+
+struct handler {
+    h2o_handler_t super;
+    struct http_server *server;
+};
+
+static void on_acceptable(h2o_socket_t *socket, const char *err);
+
+/* ---- answering ---- */
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return status < 500 ? "Request Refused" : "Server Error";
+    }
+}
+
+static void free_body(void *memory)
+{
+    buf_done(memory);
+}
+
+static void add_header(h2o_req_t *req, const h2o_token_t *name, const char *value)
+{
+    h2o_add_header(&req->pool, &req->res.headers, name, NULL, value, strlen(value));
+}
+
+/* The body lives as long as the request: libh2o writes it when it can. */
+static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
+{
+    static h2o_generator_t nothing_more = {NULL, NULL};
+    struct buf *body = h2o_mem_alloc_shared(&req->pool, sizeof(*body), free_body);
+    h2o_iovec_t bytes;
+
+    *body = answer->body;
+    bytes = h2o_iovec_init(body->bytes, body->len);
+    req->res.status = answer->status;
+    req->res.reason = reason_of(answer->status);
+    req->res.content_length = body->len;
+    add_header(req, H2O_TOKEN_CONTENT_TYPE,
+               answer->content_type == NULL ? "text/plain; charset=utf-8" : answer->content_type);
+    add_header(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("X-Content-Type-Options"), 0,
+                          NULL, H2O_STRLIT("nosniff"));
+    if (answer->allow != NULL)
+        add_header(req, H2O_TOKEN_ALLOW, answer->allow);
+    if (answer->authenticate != NULL)
+        add_header(req, H2O_TOKEN_WWW_AUTHENTICATE, answer->authenticate);
+    h2o_start_response(req, &nothing_more);
+    h2o_send(req, &bytes, head || bytes.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+static struct span authorization_of(const h2o_req_t *req)
+{
+    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, -1);
+
+    if (at < 0 || h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, at) >= 0)
+        return SPAN_NONE;
+    return span_of(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
+}
+
+static void read_target(struct span target, struct http_request *request)
+{
+    const char *query = memchr(target.at, '?', target.len);
+
+    request->path = target;
+    request->query = SPAN_NONE;
+    if (query == NULL)
+        return;
+    request->path.len = (size_t)(query - target.at);
+    request->query = span_of(query + 1, target.len - request->path.len - 1);
+}
+
+static int on_request(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct http_server *server = ((struct handler *)self)->server;
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    struct http_answer answer = {.status = 404};
+    struct http_request request;
+    struct guard_facts facts;
+    enum err e = guard_head(span_of(socket->input->bytes, socket->input->size), &facts);
+
+    REQUIRE(server->magic == SERVER_MAGIC);
+    buf_init_secret(&answer.body, HTTP_ANSWER_MAX);
+    if (e != ERR_OK || facts.has_body) {
+        answer.status = e == ERR_OK ? 400 : err_status(e);
+        req->http1_is_persistent = 0;
+        send_answer(req, &answer, false);
+        return 0;
+    }
+    request.method = facts.method;
+    request.authorization = authorization_of(req);
+    read_target(facts.target, &request);
+    server->options.handler(&request, &answer, server->options.context);
+    send_answer(req, &answer, span_equal(facts.method, SPAN_LIT("HEAD")));
+    return 0;
+}
+
+/* ---- connections ---- */
+
+static void accept_more(struct http_server *server)
+{
+    bool wanted = server->listener != NULL && server->client_count < HTTP_SERVER_CONNECTIONS;
+
+    if (wanted == server->accepting)
+        return;
+    server->accepting = wanted;
+    if (wanted)
+        h2o_socket_read_start(server->listener, on_acceptable);
+    else if (server->listener != NULL)
+        h2o_socket_read_stop(server->listener);
+}
+
+static void on_closed(void *data)
+{
+    struct client *client = data;
+    struct http_server *server = client->server;
+
+    h2o_linklist_unlink(&client->link);
+    free(client);
+    server->client_count--;
+    accept_more(server);
+}
+
+static void take_client(struct http_server *server, h2o_socket_t *socket)
+{
+    const unsigned stalled_ms = STALLED_CLIENT_MS;
+    struct client *client = mem_alloc(sizeof(*client));
+
+    client->socket = socket;
+    client->server = server;
+    h2o_linklist_insert(&server->clients, &client->link);
+    server->client_count++;
+    socket->on_close.cb = on_closed;
+    socket->on_close.data = client;
+    (void)setsockopt(h2o_socket_get_fd(socket), IPPROTO_TCP, TCP_USER_TIMEOUT, &stalled_ms,
+                     sizeof(stalled_ms));
+    h2o_accept(&server->accept, socket);
+}
+
+static void on_retry(h2o_timeout_entry_t *entry)
+{
+    accept_more(CONTAINER_OF(entry, struct http_server, retry));
+}
+
+static void on_acceptable(h2o_socket_t *socket, const char *err)
+{
+    struct http_server *server = socket->data;
+    h2o_socket_t *accepted;
+
+    if (err != NULL)
+        return;
+    while (server->client_count < HTTP_SERVER_CONNECTIONS &&
+           (accepted = h2o_evloop_socket_accept(socket)) != NULL)
+        take_client(server, accepted);
+    if (server->client_count < HTTP_SERVER_CONNECTIONS &&
+        (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        server->accepting = false; /* else the waiting connection would wake us for ever */
+        h2o_socket_read_stop(socket);
+        h2o_timeout_link(server->evloop, &server->context.hundred_ms_timeout, &server->retry);
+        return;
+    }
+    accept_more(server);
+}
+
+/* ---- the thread ---- */
+
+static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct http_server *server = CONTAINER_OF(receiver, struct http_server, orders);
+    struct ssl_ctx_st *tls;
+
+    while (!h2o_linklist_is_empty(messages))
+        h2o_linklist_unlink(messages->next);
+    (void)pthread_mutex_lock(&server->lock);
+    tls = TAKE(server->new_tls);
+    (void)pthread_mutex_unlock(&server->lock);
+    if (tls != NULL) {
+        tls_free(&server->accept.ssl_ctx);
+        server->accept.ssl_ctx = tls;
+    }
+}
+
+static void set_up(struct http_server *server)
+{
+    h2o_linklist_init_anchor(&server->clients);
+    server->evloop = h2o_evloop_create();
+    h2o_context_init(&server->context, server->evloop, &server->config);
+    h2o_multithread_register_receiver(server->context.queue, &server->orders, on_orders);
+    server->accept.ctx = &server->context;
+    server->accept.hosts = server->config.hosts;
+    server->retry.cb = on_retry;
+    server->listener =
+        h2o_evloop_socket_create(server->evloop, server->fd, H2O_SOCKET_FLAG_DONT_READ);
+    server->listener->data = server;
+    server->fd = -1;
+    accept_more(server);
+}
+
+static void close_all(struct http_server *server)
+{
+    h2o_linklist_t *node = server->clients.next;
+
+    h2o_timeout_unlink(&server->retry);
+    if (server->listener != NULL)
+        h2o_socket_close(TAKE(server->listener));
+    server->context.shutdown_requested = 1;
+    for (; node != &server->clients; node = node->next)
+        (void)shutdown(h2o_socket_get_fd(CONTAINER_OF(node, struct client, link)->socket),
+                       SHUT_RDWR);
+}
+
+static void take_down(struct http_server *server)
+{
+    h2o_multithread_queue_t *queue = server->context.queue;
+
+    h2o_multithread_unregister_receiver(queue, &server->orders);
+    h2o_context_dispose(&server->context);
+    (void)h2o_evloop_run(server->evloop, 0); /* frees the sockets that were just closed */
+    h2o_evloop_destroy(server->evloop);
+    free(queue); /* the library forgets to, on this event loop */
+    http_thread_end();
+}
+
+static void *serve(void *context)
+{
+    enum { CLOSING_POLL_MS = 20 };
+    struct http_server *server = context;
+
+    set_up(server);
+    (void)pthread_mutex_lock(&server->lock);
+    server->up = true;
+    (void)pthread_cond_broadcast(&server->changed);
+    (void)pthread_mutex_unlock(&server->lock);
+    while (!atomic_load(&server->stop))
+        (void)h2o_evloop_run(server->evloop, INT32_MAX);
+    do {
+        close_all(server);
+        (void)h2o_evloop_run(server->evloop, CLOSING_POLL_MS);
+    } while (server->client_count > 0);
+    (void)pthread_mutex_lock(&server->lock);
+    while (!server->may_leave)
+        (void)pthread_cond_wait(&server->changed, &server->lock);
+    (void)pthread_mutex_unlock(&server->lock);
+    take_down(server);
+    return NULL;
+}
+
+/* ---- starting and stopping ---- */
+
+static void configure(struct http_server *server)
+{
+    h2o_hostconf_t *host;
+    struct handler *handler;
+
+    http_overrides_check();
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* nothing goes to files */
+    h2o_config_init(&server->config);
+    server->config.server_name = h2o_iovec_init(NULL, 0);
+    server->config.max_request_entity_size = 0;
+    server->config.http1.req_timeout = REQUEST_MS;
+    server->config.http1.upgrade_to_http2 = 0;
+    host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    host->http2.push_preload = 0;
+    host->fallback_path.error_log.emit_request_errors = 0; /* they print the path */
+    handler = (struct handler *)h2o_create_handler(&host->fallback_path, sizeof(*handler));
+    handler->super.on_req = on_request;
+    handler->server = server;
+}
+
+static void free_server(struct http_server *server)
+{
+    if (server->fd >= 0)
+        (void)close(server->fd);
+    h2o_config_dispose(&server->config);
+    tls_free(&server->accept.ssl_ctx);
+    tls_free(&server->new_tls);
+    (void)pthread_cond_destroy(&server->changed);
+    (void)pthread_mutex_destroy(&server->lock);
+    free(server->address);
+    server->magic = 0;
+    free(server);
+}
+
+/* Signals are the control thread's. */
+static bool start_thread(struct http_server *server)
+{
+    sigset_t all, before;
+    bool ok;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    ok = pthread_create(&server->thread, NULL, serve, server) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!ok)
+        return false;
+    (void)pthread_mutex_lock(&server->lock);
+    while (!server->up)
+        (void)pthread_cond_wait(&server->changed, &server->lock);
+    (void)pthread_mutex_unlock(&server->lock);
+    return true;
+}
+
+enum err http_server_start(const struct http_server_options *options,
+                           struct http_server **ret_server, struct errmsg *msg)
+{
+    struct http_server *server;
+    int fd = -1;
+    enum err e = http_listen(&options->address, &fd, 1, msg);
+
+    if (e != ERR_OK)
+        return e;
+    server = mem_alloc(sizeof(*server));
+    server->magic = SERVER_MAGIC;
+    server->options = *options;
+    server->options.address = (struct http_address){NULL, NULL, NULL};
+    server->fd = fd;
+    server->address = http_listen_address(fd);
+    server->accept.ssl_ctx = tls_share(options->tls);
+    REQUIRE(pthread_mutex_init(&server->lock, NULL) == 0 &&
+            pthread_cond_init(&server->changed, NULL) == 0);
+    configure(server);
+    if (!start_thread(server)) {
+        free_server(server);
+        return errmsg_set(msg, ERR_IO, "cannot start a thread for %s", options->address.text);
+    }
+    *ret_server = server;
+    return ERR_OK;
+}
+
+const char *http_server_address(const struct http_server *server)
+{
+    return server->address;
+}
+
+void http_server_use_tls(struct http_server *server, struct ssl_ctx_st *tls)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    tls_free(&server->new_tls);
+    server->new_tls = tls_share(tls);
+    (void)pthread_mutex_unlock(&server->lock);
+    h2o_multithread_send_message(&server->orders, NULL);
+}
+
+void http_server_stop(struct http_server **serverp)
+{
+    struct http_server *server = TAKE(*serverp);
+
+    if (server == NULL)
+        return;
+    REQUIRE(server->magic == SERVER_MAGIC);
+    atomic_store(&server->stop, true);
+    h2o_multithread_send_message(&server->orders, NULL);
+    (void)pthread_mutex_lock(&server->lock);
+    server->may_leave = true;
+    (void)pthread_cond_broadcast(&server->changed);
+    (void)pthread_mutex_unlock(&server->lock);
+    (void)pthread_join(server->thread, NULL);
+    free_server(server);
+}
