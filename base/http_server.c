@@ -39,7 +39,8 @@ struct http_server {
     h2o_globalconf_t config;
     h2o_evloop_t *evloop;
     h2o_context_t context;
-    h2o_multithread_receiver_t orders; /* only wakes */
+    h2o_multithread_receiver_t orders; /* `order`, when there is a certificate */
+    h2o_multithread_message_t order;
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener;
     h2o_timeout_entry_t retry; /* when no descriptor is left */
@@ -250,11 +251,12 @@ static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mess
         h2o_linklist_unlink(messages->next);
     (void)pthread_mutex_lock(&server->lock);
     tls = TAKE(server->new_tls);
-    (void)pthread_mutex_unlock(&server->lock);
     if (tls != NULL) {
         tls_free(&server->accept.ssl_ctx);
         server->accept.ssl_ctx = tls;
     }
+    (void)pthread_cond_broadcast(&server->changed);
+    (void)pthread_mutex_unlock(&server->lock);
 }
 
 static void set_up(struct http_server *server)
@@ -411,11 +413,14 @@ const char *http_server_address(const struct http_server *server)
 
 void http_server_use_tls(struct http_server *server, struct ssl_ctx_st *tls)
 {
+    if (tls == NULL)
+        return;
     (void)pthread_mutex_lock(&server->lock);
-    tls_free(&server->new_tls);
     server->new_tls = tls_share(tls);
+    h2o_multithread_send_message(&server->orders, &server->order);
+    while (server->new_tls != NULL)
+        (void)pthread_cond_wait(&server->changed, &server->lock);
     (void)pthread_mutex_unlock(&server->lock);
-    h2o_multithread_send_message(&server->orders, NULL);
 }
 
 void http_server_stop(struct http_server **serverp)

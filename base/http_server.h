@@ -50,7 +50,8 @@ enum err http_server_start(const struct http_server_options *options,
                            struct http_server **ret_server, struct errmsg *msg) MUST_CHECK;
 /* What it is bound to; borrowed. */
 const char *http_server_address(const struct http_server *server);
-/* Connections from now on get this certificate; a reference is taken. Any thread, one at a time. */
+/* Connections from now on get this certificate; a reference is taken. NULL: nothing happens. Any thread but
+ * its own, one at a time, not while it is being stopped; blocks until the handler under way is done. */
 void http_server_use_tls(struct http_server *server, struct ssl_ctx_st *tls);
 /* Close everything, answered or not, and free. Blocks shortly. */
 void http_server_stop(struct http_server **server);

@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/housekeeping.h"
 #include "cli/keywatch.h"
+#include "cli/monitor.h"
 #include "cli/output.h"
 #include "cli/reload.h"
 #include "cli/settings.h"
@@ -39,6 +40,7 @@ struct server {
     struct housekeeping *housekeeping;
     struct keywatch *keywatch;
     struct reload *reload;
+    struct monitor *monitor;
     bool stopping;
 };
 
@@ -47,6 +49,14 @@ struct server {
 static void on_part_stopped(void *context UNUSED)
 {
     /* The loop ends by itself when the last part has closed its handles. */
+}
+
+/* The listener for operators looks into the proxy: it ends before the proxy is gone. */
+static void drain(struct server *s)
+{
+    proxy_drain(s->proxy, DRAIN_MS);
+    monitor_stop(&s->monitor);
+    proxy_stop(&s->proxy, 0);
 }
 
 /* Called by a signal, and when the start fails half-way. Waits for the proxy only; the loop runs on
@@ -67,8 +77,9 @@ static void begin_stop(struct server *s)
     control_stop(&s->control, on_part_stopped, NULL);
     housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
     keywatch_stop(&s->keywatch, on_part_stopped, NULL);
+    monitor_drain(s->monitor);
     if (s->proxy != NULL)
-        proxy_stop(&s->proxy, DRAIN_MS);
+        drain(s);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -87,6 +98,13 @@ static void on_hangup(uv_signal_t *handle, int number UNUSED)
         reload_start(s->reload);
 }
 
+static void on_reloaded(const struct settings *in_force, void *context)
+{
+    const struct server *s = context;
+
+    monitor_reload(s->monitor, in_force);
+}
+
 static enum err run_reload(void *context, struct errmsg *msg)
 {
     return reload_run(context, msg);
@@ -98,7 +116,9 @@ static void start_reload(struct server *s)
                                        .path = s->config_path,
                                        .first = &s->settings,
                                        .vault = s->vault,
-                                       .proxy = s->proxy};
+                                       .proxy = s->proxy,
+                                       .done = on_reloaded,
+                                       .context = s};
 
     s->reload = reload_new(&parts);
     s->admin.reload_context = s->reload;
@@ -168,6 +188,8 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
 
     e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
     if (e == ERR_OK)
+        e = monitor_start(&s->settings, s->vault, s->proxy, &s->monitor, msg);
+    if (e == ERR_OK)
         start_reload(s);
     if (e == ERR_OK)
         e = control_start(&control, &s->control, msg);
@@ -195,6 +217,8 @@ static enum err announce(const struct server *s, int fd, struct errmsg *msg)
         log_event(EV_STARTED, F_TEXT("address", span_str(proxy_address(s->proxy, i))),
                   F_LIT("version", LETHE_VERSION), F_LIT("commit", LETHE_COMMIT));
     }
+    if (s->monitor != NULL)
+        log_event(EV_STARTED_ADMIN, F_TEXT("address", span_str(monitor_address(s->monitor))));
     if (e == ERR_OK)
         e = buf_append_byte(&line, '\n');
     if (e != ERR_OK)

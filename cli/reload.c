@@ -108,12 +108,21 @@ static bool is_same(const struct settings *a, const struct settings *b, const ch
            span_equal(buf_span(&x), buf_span(&y));
 }
 
+/* The listener stays; its certificate and keys may change. */
+static bool same_admin(const struct admin_http_settings *a, const struct admin_http_settings *b)
+{
+    if (a->address == NULL || b->address == NULL)
+        return a->address == b->address;
+    return strcmp(a->address, b->address) == 0 && (a->tls == NULL) == (b->tls == NULL);
+}
+
 static enum err check_fixed(const struct settings *from, const struct settings *to,
                             struct errmsg *msg)
 {
     static const char *const fixed[] = {"store",         "ledger_mirror",     "threads",
                                         "root_key",      "root_key_previous", "key_rotation",
                                         "sweep_interval"};
+    const struct conf_node admin = section(to, "admin");
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++) {
         struct conf_node node = section(to, fixed[i]);
@@ -122,6 +131,10 @@ static enum err check_fixed(const struct settings *from, const struct settings *
             return conf_fail(conf_has(node) ? node : conf_root(to->conf), msg,
                              "\"%s\" changes at a restart only", fixed[i]);
     }
+    if (!same_admin(&from->admin, &to->admin))
+        return conf_fail(conf_has(admin) ? admin : conf_root(to->conf), msg,
+                         "the address of \"admin\", and whether it has \"tls\", change at a "
+                         "restart only");
     return ERR_OK;
 }
 

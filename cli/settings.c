@@ -92,14 +92,9 @@ static enum err read_ledger_mirror(struct conf_node root, char **ret, struct err
 
 static enum err read_store_part(struct conf_node root, struct settings *s, struct errmsg *msg)
 {
-    struct conf_node classes;
+    struct conf_node classes = {.value = NULL};
     enum err e;
 
-    if (conf_has(conf_get(root, "admin")))
-        return conf_fail(
-            conf_get(root, "admin"), msg,
-            "\"admin\" is not available in this version: use the lethe commands on the "
-            "server's host");
     e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
     if (e == ERR_OK)
         e = read_ledger_mirror(root, &s->ledger_mirror, msg);
@@ -129,6 +124,8 @@ static enum err load(const char *path, enum settings_scope scope, struct setting
         e = read_store_part(root, s, msg);
     if (e == ERR_OK && scope == SETTINGS_ALL)
         e = proxy_settings_read(root, &s->classes, &s->domains, &s->proxy, msg);
+    if (e == ERR_OK && scope == SETTINGS_ALL)
+        e = admin_http_read(root, &s->admin, msg);
     return e;
 }
 
@@ -147,6 +144,7 @@ enum err settings_load(const char *path, enum settings_scope scope, struct setti
 void settings_done(struct settings *s)
 {
     proxy_settings_free(&s->proxy);
+    admin_http_settings_done(&s->admin);
     classes_done(&s->classes);
     domains_done(&s->domains);
     conf_free(&s->conf);

@@ -6,6 +6,7 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "admin/http.h"
 #include "keys/keys.h"
 #include "proxy/proxy.h"
 #include "vault/classes.h"
@@ -19,7 +20,8 @@ struct settings {
     char *ledger_mirror;          /* absolute; NULL: none */
     struct keys *keys;            /* `root_key`, `root_key_previous`, `key_rotation` */
     int64_t sweep_ms;             /* `sweep_interval` */
-    struct proxy_settings *proxy; /* SETTINGS_ALL only */
+    struct proxy_settings *proxy; /* SETTINGS_ALL only, as is the next */
+    struct admin_http_settings admin;
 };
 
 /* STORE: what commands on the vault need (classes, store, root key). ALL: routes, upstreams,

@@ -38,6 +38,7 @@ static void on_closed(void *data)
     h2o_timeout_unlink(&client->greeting);
     h2o_linklist_unlink(&client->link);
     client->listener->clients--;
+    counter_set(&client->loop->figures.open, counter_read(&client->loop->figures.open) - 1);
     uncount(client);
     tls_peer_free(&client->certificate);
     free(client);
@@ -51,6 +52,7 @@ static void turn_away(struct proxy_loop *loop, h2o_socket_t *socket, bool speaks
     int fd = h2o_socket_get_fd(socket);
 
     loop->turned_away++;
+    counter_add(&loop->figures.turned_away, 1);
     if (speaks_http && send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
         (void)shutdown(fd, SHUT_WR);
     h2o_socket_close(socket);
@@ -143,6 +145,7 @@ static void on_greeting_late(h2o_timeout_entry_t *entry)
     struct client *client = CONTAINER_OF(entry, struct client, greeting);
 
     client->loop->cut++;
+    counter_add(&client->loop->figures.cut, 1);
     h2o_socket_close(client->socket);
 }
 
@@ -210,6 +213,8 @@ void client_arrive(struct proxy_listener *listener, h2o_socket_t *socket)
     client->socket = socket;
     client->listener = listener;
     listener->clients++;
+    counter_add(&loop->figures.accepted, 1);
+    counter_set(&loop->figures.open, counter_read(&loop->figures.open) + 1);
     client->tls = listener->accept.ssl_ctx != NULL;
     h2o_linklist_insert(&loop->clients, &client->link);
     socket->on_close.cb = on_closed;

@@ -68,6 +68,7 @@ static void tell(struct client *client)
     h2o_iovec_t answer = h2o_iovec_init(text, sizeof(text) - 1);
 
     client->loop->cut++;
+    counter_add(&client->loop->figures.cut, 1);
     if (client->watch.told || socket->_cb.read == NULL || socket->_cb.write != NULL) {
         end(client, SHUT_RDWR);
         return;
@@ -86,6 +87,7 @@ static void reset(struct client *client)
     (void)setsockopt(h2o_socket_get_fd(client->socket), SOL_SOCKET, SO_LINGER, &at_once,
                      sizeof(at_once));
     client->loop->cut++;
+    counter_add(&client->loop->figures.cut, 1);
     end(client, SHUT_RDWR);
 }
 

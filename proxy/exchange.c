@@ -35,6 +35,7 @@ static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
     if (e == ERR_CORRUPT)
         log_event(EV_STORE_DAMAGED, F_TEXT("request", problem.request_id),
                   F_TEXT("route", exchange_route_name(x)));
+    exchange_account_refusal(x, e);
     x->state = EXCHANGE_SENT;
     problem_send(x->req, &problem);
 }
@@ -160,6 +161,7 @@ static void on_disposed(void *memory)
 
     REQUIRE(x->magic == EXCHANGE_MAGIC);
     x->magic = 0;
+    exchange_account_end(x);
     h2o_linklist_unlink(&x->link);
     x->loop->serving--;
     x->client->exchange = NULL;
@@ -230,6 +232,7 @@ int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
     buf_init(&x->target, LIMIT_REQUEST_HEAD_MAX * 4);
     buf_init_secret(&x->collected, LIMIT_RESPONSE_BODY_MAX);
     buf_init_secret(&x->answer, LIMIT_RESPONSE_BODY_MAX * 2);
+    exchange_account_begin(x);
     keep_polled(x->client->socket);
     if (x->client->leaving)
         req->http1_is_persistent = 0;

@@ -73,5 +73,6 @@ void exchange_forward(struct exchange *x)
 
     x->reveals = forwarding.reveals;
     x->state = EXCHANGE_WAITING;
+    exchange_account_upstream(x, false);
     x->call = upstream_send(x->setup->pools[x->upstream], &request, &exchange_answer_events, x);
 }

@@ -11,6 +11,7 @@
  *   exchange_egress.c    the same with both directions exchanged, towards a third party
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
+ *   exchange_account.c   figures of all of it
  *   exchange_reveal.c    the answer, collected and revealed
  *
  *   ADMITTED --> STORING --> WAITING --> STREAMING --> SENT
@@ -50,6 +51,17 @@ struct exchange;
 /* What follows once the vault has the values: now, or when its writer is done. */
 typedef void (*exchange_then_fn)(struct exchange *x, enum err result);
 
+/* What it leaves behind in figures. */
+struct account {
+    int64_t began_us;
+    int64_t store_us;    /* begin, then duration of the wait for the vault's writer */
+    int64_t upstream_us; /* likewise, of the upstream's call */
+    bool stored;         /* store_us is a duration */
+    bool upstream_done;  /* upstream_us is */
+    size_t tokens;       /* values in whose places tokens went up */
+    struct reveal_counts reveals;
+};
+
 struct exchange {
     uint32_t magic;
     enum exchange_state state;
@@ -60,6 +72,7 @@ struct exchange {
     h2o_linklist_t link;       /* loop->exchanges */
     h2o_generator_t generator; /* what libh2o calls when it has written */
     char id[EXCHANGE_ID_LEN];  /* hexadecimal digits */
+    struct account account;
 
     /* What was asked; spans stand in the connection's input, which is not read meanwhile. */
     struct guard_facts facts;
@@ -122,6 +135,15 @@ void exchange_refuse(struct exchange *x, enum err e);
 void exchange_refuse_and_close(struct exchange *x, enum err e);
 /* The route as the operator wrote it, for logs. */
 struct span exchange_route_name(const struct exchange *x);
+
+/* In the order of an exchange's life; `back`: it came back. */
+void exchange_account_begin(struct exchange *x);
+void exchange_account_store(struct exchange *x, bool back);
+void exchange_account_tokens(struct exchange *x, size_t count);
+void exchange_account_upstream(struct exchange *x, bool back);
+void exchange_account_reveals(struct exchange *x, const struct reveal_counts *counts);
+void exchange_account_refusal(struct exchange *x, enum err e);
+void exchange_account_end(struct exchange *x);
 
 /* Find out who asks: x->caller, x->claims, x->actions. UNAUTHORIZED, DENIED; INVALID where the request names
  * two callers. */

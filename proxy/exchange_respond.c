@@ -244,6 +244,7 @@ static void on_done(struct upstream_call *call UNUSED, enum err result, void *co
     struct exchange *x = context;
 
     x->call = NULL;
+    exchange_account_upstream(x, true);
     if (result != ERR_OK) {
         on_failed(x, result);
     } else if (x->state == EXCHANGE_COLLECTING) {

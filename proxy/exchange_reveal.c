@@ -82,10 +82,11 @@ static enum err find_owner(const struct exchange *x, const struct part *parts, s
 
 /* ---- showing ---- */
 
-static void log_reveal(const struct exchange *x, const struct reveal_counts *counts)
+static void note_reveal(struct exchange *x, const struct reveal_counts *counts)
 {
     struct span id = span_of(x->id, EXCHANGE_ID_LEN);
 
+    exchange_account_reveals(x, counts);
     if (counts->foreign > 0)
         log_event(EV_FOREIGN_TOKEN, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
                   F_NUM("count", counts->foreign));
@@ -152,7 +153,7 @@ static enum err show_parts(struct exchange *x, struct part *body, const struct p
     exchange_settle_guard(x);
     vault_read_end(x->loop->reader);
     if (e == ERR_OK)
-        log_reveal(x, &counts);
+        note_reveal(x, &counts);
     return e;
 }
 

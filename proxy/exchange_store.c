@@ -62,6 +62,7 @@ static enum err submit(struct exchange *x, struct vault_op *op)
     buf_init_secret(&x->subject, LIMIT_IDENTIFIER_MAX);
     x->job = job;
     x->state = EXCHANGE_STORING;
+    exchange_account_store(x, false);
     x->loop->jobs++;
     return ERR_OK;
 }
@@ -124,6 +125,8 @@ static enum err write_parts(struct exchange *x)
         if (e == ERR_OK)
             e = exchange_put_back(x, i);
     }
+    if (e == ERR_OK)
+        exchange_account_tokens(x, tokenize_count(x->tokenize));
     tokenize_free(&x->tokenize);
     return e;
 }
@@ -244,6 +247,7 @@ static void take_back(struct store_job *job)
     }
     REQUIRE(x->magic == EXCHANGE_MAGIC && x->state == EXCHANGE_STORING);
     x->job = NULL;
+    exchange_account_store(x, true);
     x->tokenize = TAKE(job->tokenize);
     x->subject = job->subject;
     free(job);

@@ -15,7 +15,7 @@
 #include "base/http_thread.h"
 #include "proxy/exchange.h"
 
-enum { DRAIN_POLL_MS = 20 };
+enum { DRAIN_POLL_MS = 20, LOOK_MS = 1000 };
 
 /* ---- set-up and take-down ---- */
 
@@ -41,6 +41,31 @@ static void on_orders(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mess
     (void)pthread_mutex_unlock(&proxy->lock);
 }
 
+/* How late is a timer? So much later than it could was everything of this loop. */
+static void on_look(h2o_timeout_entry_t *entry)
+{
+    struct proxy_loop *loop = CONTAINER_OF(entry, struct proxy_loop, look);
+    const int64_t now_us = clock_mono_us(), late_us = now_us - loop->look_us - LOOK_MS * 1000;
+
+    histogram_add(&loop->figures.lag, &histogram_durations, (uint64_t)(late_us > 0 ? late_us : 0));
+    loop->look_us = now_us;
+    h2o_timeout_link(loop->evloop, &loop->second, &loop->look);
+}
+
+static void start_looking(struct proxy_loop *loop)
+{
+    h2o_timeout_init(loop->evloop, &loop->second, LOOK_MS);
+    loop->look.cb = on_look;
+    loop->look_us = clock_mono_us();
+    h2o_timeout_link(loop->evloop, &loop->second, &loop->look);
+}
+
+static void stop_looking(struct proxy_loop *loop)
+{
+    h2o_timeout_unlink(&loop->look);
+    h2o_timeout_dispose(loop->evloop, &loop->second);
+}
+
 static enum err set_up(struct proxy_loop *loop)
 {
     enum err e = vault_reader_open(loop->proxy->vault, &loop->reader);
@@ -56,6 +81,7 @@ static enum err set_up(struct proxy_loop *loop)
     h2o_multithread_register_receiver(loop->context.queue, &loop->stored, exchange_on_stored);
     h2o_multithread_register_receiver(loop->context.queue, &loop->orders, on_orders);
     clients_watch_init(loop);
+    start_looking(loop);
     setup_hold(loop->proxy->setup);
     loop_take_setup(loop, loop->proxy->setup);
     return ERR_OK;
@@ -65,6 +91,7 @@ static void take_down(struct proxy_loop *loop)
 {
     h2o_multithread_queue_t *queue = loop->context.queue;
 
+    stop_looking(loop);
     loop_drop_setups(loop);
     listeners_free(loop);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->orders);

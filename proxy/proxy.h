@@ -8,6 +8,7 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "proxy/upstream_state.h"
+#include "base/metrics.h"
 #include "vault/classes.h"
 #include "vault/vault.h"
 
@@ -41,9 +42,13 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
  * and failures say, connections, counters. Control thread; shortly takes locks that loops seldom want. */
 typedef void (*proxy_upstream_fn)(const struct upstream_state *state, void *context);
 void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context);
+/* All figures of the data path. Any thread but a loop's, until the proxy stops. */
+void proxy_metrics(struct proxy *p, struct metrics *m);
 /* The bound addresses ("127.0.0.1:8080"), for the ready line; port 0 is filled in. */
 size_t proxy_address_count(const struct proxy *p);
 const char *proxy_address(const struct proxy *p, size_t index);
 /* Stop accepting, finish what is in flight, close idle connections; returns when all is done or after
- * deadline_ms, then ends the threads and frees. Control thread; blocks. */
+ * deadline_ms, then ends the threads. Figures can still be read. Control thread; blocks. */
+void proxy_drain(struct proxy *p, int64_t deadline_ms);
+/* The same, if it was not done, and free. */
 void proxy_stop(struct proxy **proxy, int64_t deadline_ms);

@@ -11,6 +11,7 @@
 
 #include "proxy/caller.h"
 #include "proxy/fields.h"
+#include "proxy/figures.h"
 #include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/settings_priv.h"
@@ -26,6 +27,7 @@ struct proxy_route {
     struct places *response; /* NULL: nothing is declared */
     struct places *subject;  /* SUBJECT_BODY only */
     uint16_t subject_class;  /* of the field that the subject is as well; 0: of none */
+    const struct route_figures *figures;
 };
 
 /* The settings, compiled; nothing of it changes while anybody uses it. */
@@ -137,6 +139,10 @@ struct proxy_loop {
     bool full;                 /* requests hold more memory than they may */
     size_t turned_away;        /* clients, since that was last logged */
     size_t cut;                /* the same, for being slow */
+    h2o_timeout_t second;      /* for looking at the loop's lag */
+    h2o_timeout_entry_t look;
+    int64_t look_us; /* when it was last set */
+    struct loop_figures figures;
 };
 
 struct proxy {
@@ -144,6 +150,9 @@ struct proxy {
     struct upstream_resolver *resolver;
     struct proxy_setup *setup; /* in force; the control thread's hold */
     uint32_t last_point;
+    struct route_figures *route_figures_list; /* a list that grows at its head, under the lock */
+    const struct route_figures *undeclared;   /* of requests that fit no route */
+    bool drained;                             /* the threads have ended */
     proxy_released_fn released;
     void *released_context;
     h2o_globalconf_t config;
@@ -162,6 +171,13 @@ struct proxy {
     enum err failure; /* the first loop's that could not come up */
     bool may_leave;   /* all loops have been told to stop: queues may go */
 };
+
+/* ---- figures.c ---- */
+
+/* The figures of a route, made when there is none yet. host NULL: any. Control thread. */
+struct route_figures *proxy_route_figures(struct proxy *proxy, const char *pattern,
+                                          const char *host);
+void proxy_free_figures(struct proxy *proxy);
 
 /* The loop a request runs on. */
 static inline struct proxy_loop *loop_of(h2o_req_t *req)

@@ -105,6 +105,7 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
         loop->index = i;
         (void)pthread_mutex_init(&loop->storing, NULL);
     }
+    proxy->undeclared = proxy_route_figures(proxy, "-", NULL);
     configure(&proxy->config, &settings->limits);
     proxy->meters = meters_new(METERS + (size_t)settings->limits.connections);
     return proxy;
@@ -123,6 +124,7 @@ static void proxy_free(struct proxy *proxy)
     free(proxy->addresses);
     h2o_config_dispose(&proxy->config);
     meters_free(&proxy->meters);
+    proxy_free_figures(proxy);
     (void)pthread_cond_destroy(&proxy->changed);
     (void)pthread_mutex_destroy(&proxy->lock);
     free(proxy);
@@ -205,12 +207,19 @@ const char *proxy_address(const struct proxy *p, size_t index)
     return p->addresses[index];
 }
 
+void proxy_drain(struct proxy *p, int64_t deadline_ms)
+{
+    if (!p->drained)
+        stop_threads(p, deadline_ms);
+    p->drained = true;
+}
+
 void proxy_stop(struct proxy **proxyp, int64_t deadline_ms)
 {
     struct proxy *proxy = TAKE(*proxyp);
 
     if (proxy == NULL)
         return;
-    stop_threads(proxy, deadline_ms);
+    proxy_drain(proxy, deadline_ms);
     proxy_free(proxy);
 }

@@ -166,6 +166,11 @@ enum err setup_new(struct proxy *proxy, const struct proxy_settings *settings,
         callers_watch(setup->policy.callers, proxy->vault, proxy->quotas);
     if (e == ERR_OK)
         e = bind_new(setup, before, msg);
+    for (size_t i = 0; i < setup->policy.route_count; i++) {
+        struct proxy_route *route = &setup->policy.routes[i];
+
+        route->figures = proxy_route_figures(proxy, route->def->pattern, route->def->host);
+    }
     if (e != ERR_OK) {
         setup_free(setup);
         return e;

@@ -12,6 +12,7 @@ enum {
 
 struct checkpointer {
     struct store *store;
+    struct vault_meters *meters;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool wanted;
@@ -32,7 +33,9 @@ static void *work(void *context)
         c->wanted = false;
         (void)pthread_mutex_unlock(&c->lock);
         /* What fails now is tried at the next hint; the writer sees real trouble first. */
-        if (store_checkpoint(c->store) != ERR_OK)
+        if (store_checkpoint(c->store) == ERR_OK)
+            counter_add(&c->meters->checkpoints, 1);
+        else
             store_rollback(c->store);
         (void)pthread_mutex_lock(&c->lock);
     }
@@ -51,6 +54,7 @@ enum err checkpointer_start(struct vault *v, struct checkpointer **ret)
         return e;
     }
     REQUIRE(pthread_mutex_init(&c->lock, NULL) == 0 && pthread_cond_init(&c->wake, NULL) == 0);
+    c->meters = &v->meters;
     if (pthread_create(&c->thread, NULL, work, c) != 0) {
         store_close(&c->store);
         free(c);

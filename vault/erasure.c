@@ -172,6 +172,8 @@ static void acknowledge(struct writer *w, struct vault_erase *op, enum err e,
     if (e == ERR_OK)
         fill(op->erasure, w->v, record);
     op->op.result = e;
+    if (op->op.result == ERR_OK)
+        counter_add(&w->v->meters.erasures, 1);
     op->op.done(&op->op); /* may free it */
     if (e == ERR_OK)
         FAULT_POINT("erase.acknowledged");

@@ -20,6 +20,7 @@
 #include "vault/rootkey.h"
 #include "vault/token.h"
 
+struct metrics;
 struct vault;
 struct vault_reader;
 
@@ -466,6 +467,10 @@ struct vault_class_stats {
  * the day). */
 enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                           struct vault_class_stats *ret) MUST_CHECK;
+
+/* All figures of the vault for monitoring; those of the database are left out while it is sealed or
+ * cannot be read. On the reader's thread, outside of a read transaction; blocks shortly. */
+void vault_metrics(struct vault_reader *r, struct metrics *m);
 
 struct vault_subject_info {
     uint8_t id[VAULT_ID_BYTES];

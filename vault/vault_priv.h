@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/metrics.h"
 #include "vault/keycache_priv.h"
 #include "vault/ledger_priv.h"
 #include "vault/reserve_priv.h"
@@ -59,6 +60,16 @@ struct writer;
 struct checkpointer;
 struct watch;
 
+/* What the writer has done since the start; each counter has one thread that adds to it. */
+struct vault_meters {
+    struct histogram commits;   /* microseconds that a group's commit took; writer */
+    struct histogram groups;    /* operations in a group; writer */
+    struct counter failures;    /* operations of groups that failed; writer */
+    struct counter erasures;    /* acknowledged; writer */
+    struct counter log_pages;   /* of the write-ahead log, after the last group; writer */
+    struct counter checkpoints; /* of the background; checkpointer */
+};
+
 struct vault {
     char *dir;
     int lock_fd;
@@ -101,6 +112,7 @@ struct vault {
     struct writer *writer;
     struct checkpointer *checkpointer;
     struct watch *watch;    /* watch.c */
+    struct vault_meters meters;
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;
 };

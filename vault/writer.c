@@ -230,6 +230,7 @@ static enum err save_time(struct writer *w)
 static enum err commit(struct writer *w)
 {
     bool appended = false;
+    int64_t began_us;
     enum err e = tally_write(w->tally, w->store);
 
     if (e == ERR_OK)
@@ -253,7 +254,10 @@ static enum err commit(struct writer *w)
         FAULT_POINT("tokenize.after_slab_sync");
     }
     FAULT_POINT("tokenize.before_commit");
+    began_us = clock_mono_us();
     e = store_commit(w->store);
+    histogram_add(&w->v->meters.commits, &histogram_durations,
+                  (uint64_t)(clock_mono_us() - began_us));
     if (e == ERR_OK)
         sequences_written(w->v->sequences);
     return e;
@@ -271,11 +275,18 @@ static void undo(struct writer *w)
             w->v->table[id].ordered = true;
 }
 
-static void acknowledge(struct vault_op *op)
+static void acknowledge(struct writer *w, struct vault_op *op)
 {
+    size_t count = 0;
+
+    for (const struct vault_op *each = op; each != NULL; each = each->next)
+        count++;
+    histogram_add(&w->v->meters.groups, &histogram_sizes, count);
     while (op != NULL) {
         struct vault_op *next = op->next;
 
+        if (op->result != ERR_OK)
+            counter_add(&w->v->meters.failures, 1);
         op->done(op); /* may free it */
         op = next;
     }
@@ -295,6 +306,7 @@ static void watch_log(struct writer *w)
         store_rollback(w->store);
     if (wanted)
         checkpointer_hint(w->v->checkpointer);
+    counter_set(&w->v->meters.log_pages, (uint64_t)(pages < 0 ? 0 : pages));
 }
 
 /* Readers that keep nothing are out of the way, unless they are just reading. */
@@ -328,7 +340,7 @@ static enum err try_group(struct writer *w, struct vault_op *first)
     if (e == ERR_OK && first != NULL && is_sweep(first))
         e = let_in(w, first);
     if (FAULT_MUTANT("tokenize.ack_before_commit")) {
-        acknowledge(first);
+        acknowledge(w, first);
         first = NULL;
     }
     if (e == ERR_OK)
@@ -352,7 +364,7 @@ static struct vault_op *leave_out(struct writer *w, struct vault_op *first)
     *at = spoilt->next;
     spoilt->next = NULL;
     spoilt->result = w->spoilt_result;
-    acknowledge(spoilt);
+    acknowledge(w, spoilt);
     return first;
 }
 
@@ -381,7 +393,7 @@ static void run_group(struct writer *w, struct vault_op *first)
         e = commit_group(w, &first); /* without new values: the reserve is not for them */
     if (e == ERR_OK)
         FAULT_POINT("tokenize.committed");
-    acknowledge(first);
+    acknowledge(w, first);
     watch_log(w);
 }
 

@@ -76,7 +76,7 @@ MISTAKES = [
     ("root_key: file:root.key", "root_key: ]", 4, []),
     ("root_key: file:root.key", "root_key: &a file:root.key", 4, []),
     ("root_key: file:root.key", "root_key: file:root.key\nroot_key: file:other.key", 5, ["root_key"]),
-    ("listen:", "admin: {address: 127.0.0.1:8444}\nlisten:", 1, ["admin"]),
+    ("listen:", "admin: {address: 0.0.0.0:8444}\nlisten:", 1, ["tls", "metrics_key"]),
     ("listen:", "\tlisten:", 1, []),
     ("listen:", "threads: 0\nlisten:", 1, []),
     ("listen:", "default: open\nlisten:", 1, ["default"]),

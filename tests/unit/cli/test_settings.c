@@ -92,9 +92,6 @@ Test(settings, mistakes_are_refused_with_their_place)
         "store: sqlite:s\nroot_key: env:KEY\n" CLASSES UPSTREAM, "2:11",
         "\"root_key\" names where the key is, never the key itself: file:PATH, credential:NAME, "
         "passphrase:PATH, or a map with \"provider\"");
-    refused(STORE CLASSES UPSTREAM "admin: {address: \"127.0.0.1:8444\"}\n", "7:8",
-            "\"admin\" is not available in this version: use the lethe commands on the server's "
-            "host");
     refused(STORE CLASSES UPSTREAM "sweep_interval: 500ms\n", "7:17",
             "\"sweep_interval\" must be between 1s and 1d");
     refused(STORE CLASSES UPSTREAM "sweep_interval: 2d\n", "7:17",

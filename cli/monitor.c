@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operators' listener of a server, and all its figures.
+ * Runs on: started and stopped on the control thread; figures are read on the listener's. Holds: a
+ * reader of the vault, the listener's thread's. Not here: the listener (admin/http.c), the figures
+ * of each part. */
+#include "cli/monitor.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "version.h"
+
+struct monitor {
+    struct vault *vault;
+    struct proxy *proxy;
+    struct vault_reader *reader; /* listener's thread */
+    struct admin_http *http;
+};
+
+static void write_build(struct metrics *m)
+{
+    const struct metric_label labels[] = {{"version", SPAN_LIT(LETHE_VERSION)},
+                                          {"commit", SPAN_LIT(LETHE_COMMIT)},
+                                          {NULL, SPAN_NONE}};
+
+    metrics_family(m, "lethe_build_info", "gauge", "What runs.");
+    metrics_count(m, labels, 1);
+}
+
+/* Listener's thread. */
+static void collect(struct metrics *m, void *context)
+{
+    struct monitor *monitor = context;
+
+    write_build(m);
+    proxy_metrics(monitor->proxy, m);
+    vault_metrics(monitor->reader, m);
+    metrics_process(m);
+}
+
+enum err monitor_start(const struct settings *settings, struct vault *vault, struct proxy *proxy,
+                       struct monitor **ret_monitor, struct errmsg *msg)
+{
+    struct monitor *m;
+    struct admin_http_parts parts = {
+        .settings = &settings->admin, .vault = vault, .collect = collect};
+    enum err e;
+
+    if (settings->admin.address == NULL)
+        return ERR_OK;
+    m = mem_alloc(sizeof(*m));
+    m->vault = vault;
+    m->proxy = proxy;
+    parts.context = m;
+    e = vault_reader_open(vault, &m->reader);
+    if (e != ERR_OK)
+        (void)errmsg_set(msg, e, "the store cannot be read: %s", err_text(e));
+    else
+        e = admin_http_start(&parts, &m->http, msg);
+    if (e != ERR_OK)
+        monitor_stop(&m);
+    else
+        *ret_monitor = m;
+    return e;
+}
+
+const char *monitor_address(const struct monitor *m)
+{
+    return admin_http_address(m->http);
+}
+
+void monitor_reload(struct monitor *m, const struct settings *settings)
+{
+    if (m != NULL && settings->admin.address != NULL)
+        admin_http_reload(m->http, &settings->admin);
+}
+
+void monitor_drain(struct monitor *m)
+{
+    if (m != NULL)
+        admin_http_drain(m->http);
+}
+
+void monitor_stop(struct monitor **mp)
+{
+    struct monitor *m = TAKE(*mp);
+
+    if (m == NULL)
+        return;
+    admin_http_stop(&m->http);
+    vault_reader_close(&m->reader);
+    free(m);
+}

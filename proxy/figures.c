@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the data path counts, written down.
+ * Runs on: the thread that scrapes; counting on the loops. Holds: the figures of routes. Invariant:
+ * labels are patterns, hosts, names and codes from configuration and code, never from a request.
+ * Not here: when something is counted (exchange_account.c). */
+#include "proxy/figures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "proxy/proxy_priv.h"
+
+void figures_reveal(struct loop_figures *m, const struct reveal_counts *counts)
+{
+    counter_add(&m->values, counts->values);
+    counter_add(&m->masks, counts->masks);
+    counter_add(&m->tokens, counts->tokens);
+    counter_add(&m->foreign, counts->foreign);
+    counter_add(&m->clear, counts->clear);
+    counter_add(&m->unfit, counts->unfit);
+}
+
+/* ---- routes ---- */
+
+static struct route_figures *new_figures(const char *pattern, const char *host, size_t loops)
+{
+    struct route_figures *route = mem_alloc(sizeof(*route));
+
+    route->pattern = mem_strdup(pattern);
+    route->host = mem_strdup(host);
+    route->cells = aligned_alloc(alignof(struct route_cell), loops * sizeof(*route->cells));
+    REQUIRE(route->cells != NULL);
+    memset(route->cells, 0, loops * sizeof(*route->cells));
+    return route;
+}
+
+struct route_figures *proxy_route_figures(struct proxy *proxy, const char *pattern,
+                                          const char *host)
+{
+    struct route_figures *route;
+
+    if (host == NULL)
+        host = "";
+    (void)pthread_mutex_lock(&proxy->lock);
+    for (route = proxy->route_figures_list; route != NULL; route = route->next)
+        if (strcmp(route->pattern, pattern) == 0 && strcmp(route->host, host) == 0)
+            break;
+    if (route == NULL) {
+        route = new_figures(pattern, host, proxy->loop_count);
+        route->next = proxy->route_figures_list;
+        proxy->route_figures_list = route;
+    }
+    (void)pthread_mutex_unlock(&proxy->lock);
+    return route;
+}
+
+void proxy_free_figures(struct proxy *proxy)
+{
+    while (proxy->route_figures_list != NULL) {
+        struct route_figures *route = proxy->route_figures_list;
+
+        proxy->route_figures_list = route->next;
+        free(route->pattern);
+        free(route->host);
+        free(route->cells);
+        free(route);
+    }
+}
+
+static void write_route(const struct proxy *proxy, const struct route_figures *route,
+                        struct metrics *m)
+{
+    static const char *const codes[FIGURE_CLASSES] = {"aborted", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+    for (size_t class = 0; class < FIGURE_CLASSES; class ++) {
+        const struct metric_label labels[] = {{"route", span_str(route->pattern)},
+                                              {"host", span_str(route->host)},
+                                              {"code", span_str(codes[class])},
+                                              {NULL, SPAN_NONE}};
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < proxy->loop_count; i++)
+            sum += counter_read(&route->cells[i].by_class[class]);
+        if (sum > 0)
+            metrics_count(m, labels, sum);
+    }
+}
+
+static void write_routes(struct proxy *proxy, struct metrics *m)
+{
+    const struct route_figures *route;
+
+    metrics_family(m, "lethe_requests_total", "counter",
+                   "Requests by route (\"-\": none) and status; aborted: the client left.");
+    (void)pthread_mutex_lock(&proxy->lock);
+    route = proxy->route_figures_list;
+    (void)pthread_mutex_unlock(&proxy->lock);
+    for (; route != NULL; route = route->next) /* only ever grows at its head */
+        write_route(proxy, route, m);
+}
+
+/* ---- loops ---- */
+
+static uint64_t sum_of(const struct proxy *proxy, size_t offset)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < proxy->loop_count; i++) {
+        const struct counter *counter =
+            (const void *)((const char *)&proxy->loops[i].figures + offset);
+
+        sum += counter_read(counter);
+    }
+    return sum;
+}
+
+#define SUM(proxy, member) sum_of((proxy), offsetof(struct loop_figures, member))
+
+static void write_refusals(const struct proxy *proxy, struct metrics *m)
+{
+    metrics_family(m, "lethe_refusals_total", "counter", "Requests that Lethe refused, by reason.");
+    for (size_t e = 1; e < FIGURE_ERRORS; e++) {
+        const struct metric_label labels[] = {{"error", span_str(err_name((enum err)e))},
+                                              {NULL, SPAN_NONE}};
+        uint64_t sum =
+            sum_of(proxy, offsetof(struct loop_figures, refusals) + e * sizeof(struct counter));
+
+        if (sum > 0)
+            metrics_count(m, labels, sum);
+    }
+}
+
+static void write_reveals(const struct proxy *proxy, struct metrics *m)
+{
+    const struct {
+        const char *outcome;
+        uint64_t count;
+    } outcomes[] = {
+        {"value", SUM(proxy, values)}, {"mask", SUM(proxy, masks)},
+        {"token", SUM(proxy, tokens)}, {"foreign", SUM(proxy, foreign)},
+        {"clear", SUM(proxy, clear)},  {"unfit", SUM(proxy, unfit)},
+    };
+
+    metrics_family(m, "lethe_reveals_total", "counter",
+                   "Declared values of answers, by what the caller got.");
+    for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
+        const struct metric_label labels[] = {{"outcome", span_str(outcomes[i].outcome)},
+                                              {NULL, SPAN_NONE}};
+
+        metrics_count(m, labels, outcomes[i].count);
+    }
+}
+
+static void write_histogram(const struct proxy *proxy, size_t offset, const char *name,
+                            const char *help, struct metrics *m)
+{
+    struct histogram sum = {0};
+
+    for (size_t i = 0; i < proxy->loop_count; i++)
+        histogram_merge(&sum, (const void *)((const char *)&proxy->loops[i].figures + offset));
+    metrics_family(m, name, "histogram", help);
+    metrics_histogram(m, &histogram_durations, &sum);
+}
+
+void proxy_metrics(struct proxy *proxy, struct metrics *m)
+{
+    write_routes(proxy, m);
+    write_refusals(proxy, m);
+    metrics_one(m, "lethe_tokenized_total", "counter",
+                "Values of requests in whose places tokens went up.",
+                (double)SUM(proxy, tokenized));
+    write_reveals(proxy, m);
+    metrics_one(m, "lethe_connections_total", "counter", "Connections accepted.",
+                (double)SUM(proxy, accepted));
+    metrics_one(m, "lethe_connections_open", "gauge", "Connections open.",
+                (double)SUM(proxy, open));
+    metrics_one(m, "lethe_connections_turned_away_total", "counter",
+                "Connections for which there was no room.", (double)SUM(proxy, turned_away));
+    metrics_one(m, "lethe_connections_cut_total", "counter", "Connections cut for being slow.",
+                (double)SUM(proxy, cut));
+    write_histogram(proxy, offsetof(struct loop_figures, requests),
+                    "lethe_request_duration_seconds",
+                    "From the whole request to the end of its answer.", m);
+    write_histogram(proxy, offsetof(struct loop_figures, upstream),
+                    "lethe_upstream_duration_seconds",
+                    "From forwarding to the last byte of the upstream's answer.", m);
+    write_histogram(proxy, offsetof(struct loop_figures, store), "lethe_store_wait_seconds",
+                    "Requests waiting for the vault's writer.", m);
+    write_histogram(proxy, offsetof(struct loop_figures, lag), "lethe_loop_lag_seconds",
+                    "How late a timer of a loop was, looked at once a second.", m);
+}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operators' listener: figures as Prometheus reads them, health, readiness, and who may ask."""
+import json
+import re
+import socket
+import ssl
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness import Conn, Lethe, check, equal, until
+from upstreams import Recorder
+
+SENTINEL = "zq7sentinel"
+
+
+def admin_address(lethe, count=1):
+    def probe():
+        return re.findall(r'"event":"started_admin".*?"address":"([^"]+):(\d+)"',
+                          lethe.process.output())
+
+    host, port = until("the operators' listener", 20, probe)[-1]
+    return host, int(port)
+
+
+def start(env, admin=None, **overrides):
+    upstream = Recorder(env)
+    lethe = Lethe(env, upstream.url, admin=admin or {"address": "127.0.0.1:0"}, **overrides)
+    return lethe.start(), upstream
+
+
+def ask(lethe, target, method="GET", headers=(), tls=None):
+    with Conn(admin_address(lethe), tls=tls) as conn:
+        return conn.request(method, target, headers=headers)
+
+
+def scrape(lethe, **more):
+    """{(name, ((label, value), ...)): number}, through Prometheus' own reader."""
+    response = ask(lethe, "/metrics", **more)
+    equal(response.status, 200, "/metrics")
+    check(response.headers["content-type"].startswith("text/plain; version=0.0.4"), "the format")
+    families = list(text_string_to_metric_families(response.body.decode()))
+    names = [f.name for f in families]
+    equal(sorted(set(names)), sorted(names), "each family once")
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for f in families for s in f.samples}
+
+
+def figure(figures, name, **labels):
+    return figures.get((name, tuple(sorted(labels.items()))), 0)
+
+
+def test_figures_count_what_happened(env):
+    lethe, _ = start(env)
+    body = {"email": "ada@example.org", "phones": ["+44 1632 960001", "+44 1632 960002"], "note": "n"}
+    equal(lethe.request("PUT", "/users/1", body).status, 200, "stored")
+    equal(lethe.request("PUT", "/users/1", body).status, 200, "stored again")
+    equal(lethe.request("GET", "/users/1", caller="support-desk").status, 200, "revealed")
+    equal(lethe.request("GET", "/nowhere").status, 404, "no route")
+    equal(lethe.request("PUT", "/users/1", '{"note":').status, 415, "no type")
+    f = scrape(lethe)
+    users = {"route": "/users/{id}", "host": ""}
+    equal(figure(f, "lethe_requests_total", code="2xx", **users), 3, "requests")
+    equal(figure(f, "lethe_requests_total", code="4xx", **users), 1, "refused ones")
+    equal(figure(f, "lethe_requests_total", code="4xx", route="-", host=""), 1, "undeclared ones")
+    equal(figure(f, "lethe_refusals_total", error="NOT_FOUND"), 1, "why")
+    equal(figure(f, "lethe_refusals_total", error="UNSUPPORTED"), 1, "why")
+    equal(figure(f, "lethe_tokens_created_total", **{"class": "phone"}), 2, "deterministic: once")
+    equal(figure(f, "lethe_tokens_created_total", **{"class": "note"}), 2, "random: each time")
+    equal(figure(f, "lethe_values", **{"class": "email"}), 1, "kept")
+    equal(figure(f, "lethe_tokenized_total"), 8, "tokens that went up")
+    equal(figure(f, "lethe_reveals_total", outcome="value"), 2, "phones")
+    equal(figure(f, "lethe_reveals_total", outcome="mask"), 1, "the e-mail")
+    check(figure(f, "lethe_reveals_total", outcome="token") >= 1, "the note")
+    equal(figure(f, "lethe_subjects"), 1, "persons")
+    check(figure(f, "lethe_commit_duration_seconds_count") >= 2, "commits")
+    equal(figure(f, "lethe_commit_duration_seconds_count"),
+          figure(f, "lethe_commit_duration_seconds_bucket", le="+Inf"), "a whole histogram")
+    equal(figure(f, "lethe_request_duration_seconds_count"), 5, "durations")
+    equal(figure(f, "lethe_upstream_duration_seconds_count"), 3, "of the upstream")
+    equal(figure(f, "lethe_ready"), 1, "ready")
+    check(figure(f, "lethe_connections_total") >= 5, "connections")
+    check(figure(f, "process_resident_memory_bytes") > 1 << 20, "memory")
+    check(figure(f, "process_open_fds") > 5, "descriptors")
+    check(figure(f, "lethe_build_info", **build(f)) == 1, "the build")
+    equal(lethe.cli("subject", "erase", "1").returncode, 0, "erased")
+    f = scrape(lethe)
+    equal(figure(f, "lethe_erasures_total"), 1, "erasures")
+    equal(figure(f, "lethe_values_erased_total", **{"class": "phone"}), 2, "their values")
+
+
+def build(figures):
+    return dict(next(labels for name, labels in figures if name == "lethe_build_info"))
+
+
+def test_e78_no_label_comes_from_a_request(env):
+    lethe, _ = start(env)
+    s = SENTINEL
+    for target in (f"/users/{s}", f"/{s}/x", f"/users?email={s}%40example.org"):
+        for method in ("GET", "PUT", f"M{s}"):
+            lethe.request(method, target, {"email": f"{s}@example.org", "note": s},
+                          headers={"Host": f"{s}.test", "Lethe-Purpose": s, "User-Agent": s})
+    lethe.request("GET", f"/users/{s}", headers={"Lethe-Key": s})
+    text = ask(lethe, "/metrics").body.decode()
+    check(s not in text.lower(), "a request's bytes stand in the figures")
+    before = {k for k in scrape(lethe)}
+    for i in range(50):
+        lethe.request("GET", f"/users/other{i}")
+        lethe.request("GET", f"/nowhere/{i}")
+    after = {k for k in scrape(lethe)}
+    equal(after - before, set(), "series that requests made")
+
+
+def test_e78_nothing_else_is_served(env):
+    lethe, _ = start(env)
+    for target in ("/", "/debug", "/debug/pprof", "/version", "/metrics/", "/metrics/../healthz",
+                   "//metrics", "/%6detrics", "/users/1"):
+        equal(ask(lethe, target).status, 404, target)
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        response = ask(lethe, "/metrics", method)
+        equal(response.status, 405, method)
+        equal(response.headers["allow"], "GET, HEAD", method)
+    head = ask(lethe, "/healthz", "HEAD")
+    equal((head.status, head.body), (200, b""), "HEAD")
+    check("server" not in head.headers, "no software is named")
+    equal(lethe.request("GET", "/metrics").status, 404, "the data path has no such page")
+    for target in ("/healthz", "/readyz"):
+        equal(ask(lethe, target).status, 200, target)
+
+
+def test_the_operators_listener_guards_itself(env):
+    lethe, _ = start(env)
+    address = admin_address(lethe)
+    for raw in (b"GET /healthz HTTP/1.1\r\n\r\n",
+                b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+                b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+                b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: y\r\n z: 1\r\n\r\n",
+                b"GET /healthz HTTP/1.1\nHost: a\n\n",
+                b"TRACE /healthz HTTP/1.1\r\nHost: a\r\n\r\n"):
+        with Conn(address) as conn:
+            conn.send(raw)
+            try:
+                response = conn.read_response()
+                check(response.status >= 400, f"{raw!r}: {response}")
+            except (EOFError, ConnectionError):
+                pass
+    idle = [socket.create_connection(address) for _ in range(80)]
+    for sock in idle[:40]:
+        sock.close()
+    equal(ask(lethe, "/healthz").status, 200, "idle connections do not stand in the way")
+    for sock in idle[40:]:
+        sock.close()
+    lethe.alive()
+
+
+def test_the_metrics_key_is_wanted_and_may_change(env):
+    key = env.write("scrape.key", "scrape-key-scrape-key\n", 0o400)
+    lethe, _ = start(env, {"address": "127.0.0.1:0", "metrics_key": "file:" + key})
+    right = {"Authorization": "Bearer scrape-key-scrape-key"}
+    equal(ask(lethe, "/metrics").status, 401, "without")
+    equal(ask(lethe, "/metrics").headers["www-authenticate"], "Bearer", "what is wanted")
+    for wrong in ("Bearer scrape-key-scrape-ke", "Bearer ", "scrape-key-scrape-key",
+                  "Basic c2NyYXBlLWtleQ=="):
+        equal(ask(lethe, "/metrics", headers={"Authorization": wrong}).status, 401, wrong)
+    equal(ask(lethe, "/metrics", headers=right).status, 200, "with the key")
+    equal(ask(lethe, "/readyz").status, 200, "health needs none")
+    env.write("new.key", "another-key-another-key\n", 0o400)
+    lethe.config["admin"]["metrics_key"] = "file:" + env.path("new.key")
+    lethe.save()
+    equal(lethe.cli("reload").returncode, 0, "reload")
+    equal(ask(lethe, "/metrics", headers=right).status, 401, "the old key")
+    new = {"Authorization": "bearer another-key-another-key"}
+    equal(ask(lethe, "/metrics", headers=new).status, 200, "the new key")
+
+
+def test_tls_and_its_new_certificate(env):
+    cert, key = env.certificate("adm", "DNS:localhost,IP:127.0.0.1")
+    lethe, _ = start(env, {"address": "127.0.0.1:0", "tls": {"certificate": cert, "key": key}})
+    equal(ask(lethe, "/healthz", tls=ssl.create_default_context(cafile=cert)).status, 200, "TLS")
+    cert, key = env.certificate("adm2", "DNS:localhost,IP:127.0.0.1")
+    lethe.config["admin"]["tls"] = {"certificate": cert, "key": key}
+    lethe.save()
+    equal(lethe.cli("reload").returncode, 0, "reload")
+    equal(ask(lethe, "/healthz", tls=ssl.create_default_context(cafile=cert)).status, 200,
+          "the new certificate")
+
+
+def test_addresses_that_others_reach_need_tls_and_a_key(env):
+    lethe = Lethe(env, admin={"address": "0.0.0.0:0"})
+    result = lethe.cli("check")
+    equal(result.returncode, 78, result.stderr)
+    check(re.search(r"test\.yaml:\d+:\d+: .*needs \"tls\" and \"metrics_key\"", result.stderr),
+          result.stderr)
+    lethe.config["admin"] = {"address": "127.0.0.1:0", "metric_key": "file:x"}
+    with open(lethe.file, "w") as f:
+        json.dump(lethe.config, f)
+    result = lethe.cli("check")
+    check("did you mean \"metrics_key\"" in result.stderr, result.stderr)
+
+
+def test_figures_outlive_a_reload(env):
+    lethe, _ = start(env)
+    for _ in range(3):
+        lethe.request("GET", "/users/1")
+    lethe.config["routes"].append({"path": "/more", "upstream": "app"})
+    lethe.save()
+    equal(lethe.cli("reload").returncode, 0, "reload")
+    lethe.request("GET", "/users/1")
+    lethe.request("GET", "/more")
+    f = scrape(lethe)
+    equal(figure(f, "lethe_requests_total", code="4xx", route="/users/{id}", host=""), 4, "added up")
+    equal(sum(figure(f, "lethe_requests_total", code=c, route="/more", host="")
+              for c in ("2xx", "4xx")), 1, "the new route")
+    lethe.config["admin"]["address"] = "127.0.0.1:1"
+    lethe.save()
+    check("change at a restart only" in lethe.cli("reload").stderr, "the address stays")

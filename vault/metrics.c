@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault's figures for monitoring.
+ * Runs on: the reader's thread. Holds: nothing. Invariant: labels are names from the configuration.
+ * Not here: how they are kept (tally.c), how they are written (base/metrics.h). */
+#include "base/metrics.h"
+
+#include "vault/writer_priv.h"
+
+/* Classes with their figures, read under one transaction. */
+struct figures {
+    size_t count;
+    struct {
+        const char *name;
+        struct vault_class_stats stats;
+    } at[CLASSES_MAX];
+    uint64_t subjects;
+};
+
+static enum err read_figures(struct vault_reader *r, struct figures *f)
+{
+    const struct classes *classes = r->v->classes;
+    const int64_t now_s = vault_now_s(r->v);
+    enum err e = vault_read_begin(r);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; e == ERR_OK && i < classes->count && i < CLASSES_MAX; i++) {
+        f->at[i].name = classes->defs[i].name;
+        f->count = i + 1;
+        e = vault_read_stats(r, vault_class_id(r->v, &classes->defs[i]), now_s, &f->at[i].stats);
+    }
+    if (e == ERR_OK)
+        e = vault_read_subject_count(r, &f->subjects);
+    vault_read_end(r);
+    return e;
+}
+
+/* Members of the figures, a family each. */
+static const struct family {
+    const char *name;
+    const char *type;
+    const char *help;
+    size_t offset; /* of a uint64_t in struct vault_class_stats */
+    bool typed;    /* of classes with a token space only */
+} families[] = {
+    {"lethe_tokens_created_total", "counter", "Values stored, ever.",
+     offsetof(struct vault_class_stats, created), false},
+    {"lethe_values", "gauge", "Values kept now.", offsetof(struct vault_class_stats, items), false},
+    {"lethe_values_overdue", "gauge", "Values kept whose time is over.",
+     offsetof(struct vault_class_stats, overdue), false},
+    {"lethe_values_expired_total", "counter", "Values destroyed since their time was over, ever.",
+     offsetof(struct vault_class_stats, purged_timer), false},
+    {"lethe_values_erased_total", "counter", "Values destroyed by erasures, ever.",
+     offsetof(struct vault_class_stats, purged_erasure), false},
+    {"lethe_token_space_used", "gauge", "Tokens of a typed class that are given out.",
+     offsetof(struct vault_class_stats, used), true},
+    {"lethe_token_space_capacity", "gauge", "Tokens that a typed class has.",
+     offsetof(struct vault_class_stats, capacity), true},
+    {"lethe_token_space_exhausted", "gauge", "Shapes of values that have no token left.",
+     offsetof(struct vault_class_stats, exhausted), true},
+};
+
+static void write_figures(const struct figures *f, struct metrics *m)
+{
+    for (size_t i = 0; i < COUNT_OF(families); i++) {
+        metrics_family(m, families[i].name, families[i].type, families[i].help);
+        for (size_t j = 0; j < f->count; j++) {
+            const struct metric_label labels[] = {{"class", span_str(f->at[j].name)},
+                                                  {NULL, SPAN_NONE}};
+            uint64_t value;
+
+            memcpy(&value, (const char *)&f->at[j].stats + families[i].offset, sizeof(value));
+            if (!families[i].typed || f->at[j].stats.capacity > 0)
+                metrics_count(m, labels, value);
+        }
+    }
+    metrics_one(m, "lethe_subjects", "gauge", "Persons with a key.", (double)f->subjects);
+}
+
+static void write_keys(const struct vault *v, struct metrics *m)
+{
+    struct vault_key_status keys;
+
+    vault_key_status(v, &keys);
+    metrics_one(m, "lethe_key_epoch", "gauge", "Version of the root key.", keys.epoch);
+    metrics_one(m, "lethe_key_epoch_start_time_seconds", "gauge", "Since when it is in use.",
+                (double)keys.epoch_began_ms / 1000);
+    metrics_one(m, "lethe_key_slots", "gauge", "Key slots given out.", (double)keys.slots);
+    metrics_one(m, "lethe_key_slots_rewrapped", "gauge",
+                "Key slots that do not need the old root key.", (double)keys.rewrapped);
+}
+
+static void write_writer(struct vault *v, struct metrics *m)
+{
+    struct writer *w = v->writer;
+    size_t queued;
+
+    (void)pthread_mutex_lock(&w->lock);
+    queued = w->queued;
+    (void)pthread_mutex_unlock(&w->lock);
+    metrics_one(m, "lethe_writer_queue", "gauge", "Operations waiting for the writer.",
+                (double)queued);
+    metrics_family(m, "lethe_commit_duration_seconds", "histogram",
+                   "How long a group's commit took, sync included.");
+    metrics_histogram(m, &histogram_durations, &v->meters.commits);
+    metrics_family(m, "lethe_commit_group_operations", "histogram", "Operations in one commit.");
+    metrics_histogram(m, &histogram_sizes, &v->meters.groups);
+    metrics_one(m, "lethe_writer_failures_total", "counter", "Operations that failed.",
+                (double)counter_read(&v->meters.failures));
+    metrics_one(m, "lethe_erasures_total", "counter", "Erasures acknowledged.",
+                (double)counter_read(&v->meters.erasures));
+    metrics_one(m, "lethe_checkpoints_total", "counter", "Checkpoints in the background.",
+                (double)counter_read(&v->meters.checkpoints));
+    metrics_one(m, "lethe_log_pages", "gauge", "Pages in the write-ahead log.",
+                (double)counter_read(&v->meters.log_pages));
+}
+
+void vault_metrics(struct vault_reader *r, struct metrics *m)
+{
+    struct figures *f = mem_alloc(sizeof(*f));
+    struct vault *v = r->v;
+
+    metrics_one(m, "lethe_ready", "gauge", "1: tokens are made and revealed.",
+                vault_may_serve(v) == ERR_OK);
+    metrics_one(m, "lethe_sealed", "gauge", "1: the keys are wiped, requests get 503.",
+                vault_is_sealed(v));
+    metrics_one(m, "lethe_clock_believed", "gauge", "0: the clock was set back or leapt.",
+                vault_clock(v) == VAULT_CLOCK_RIGHT);
+    write_writer(v, m);
+    write_keys(v, m);
+    if (read_figures(r, f) == ERR_OK)
+        write_figures(f, m);
+    free(f);
+}
