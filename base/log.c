@@ -195,6 +195,16 @@ static void put_head(struct line *l, enum log_event event)
     put_text(l, span_str(events[event].text));
 }
 
+enum err log_text(struct buf *out, struct span text)
+{
+    struct line l;
+
+    l.len = 0;
+    l.full = false;
+    put_text(&l, text);
+    return l.full ? ERR_TOO_LARGE : buf_append(out, l.at, l.len);
+}
+
 void log_write(enum log_event event, const struct log_field *fields)
 {
     int saved_errno = errno;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/span.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -42,6 +44,10 @@ struct log_field {
     log_write((event), (const struct log_field[]){                                                 \
                            __VA_ARGS__ __VA_OPT__(, ){FIELD_END, NULL, 0, SPAN_NONE}})
 void log_write(enum log_event event, const struct log_field *fields);
+
+/* Text as a JSON string, quotes included, the way the log writes it: what would end a line, look like
+ * another one or turn its direction is escaped, and long text is cut. Appended to out. */
+enum err log_text(struct buf *out, struct span text) MUST_CHECK;
 
 /* Events below this level are dropped; INFO at first. */
 void log_set_level(enum log_level level);

@@ -102,6 +102,7 @@ static void on_reloaded(const struct settings *in_force, void *context)
 {
     const struct server *s = context;
 
+    proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
 }
 

@@ -227,8 +227,10 @@ enum err reload_run(struct reload *r, struct errmsg *msg)
                   F_TEXT("why", span_str(msg->text)));
     if (e != ERR_OK)
         g->released = true; /* it never was in force */
-    if (r->parts.done != NULL)
+    (void)pthread_mutex_lock(&r->take_over);
+    if (!r->stopped && r->parts.done != NULL)
         r->parts.done(r->in_force->settings, r->parts.context);
+    (void)pthread_mutex_unlock(&r->take_over);
     (void)pthread_mutex_unlock(&r->turn);
     return e;
 }

@@ -18,7 +18,8 @@ struct reload_parts {
     struct settings *first; /* what the server started with; outlives the rest */
     struct vault *vault;
     struct proxy *proxy;
-    /* Called after each try, whether it succeeded or not, with what is in force. Worker thread. */
+    /* Called after each try, whether it succeeded or not, with what is in force; not once reload_stop() has
+     * come back. Worker thread. */
     void (*done)(const struct settings *in_force, void *context);
     void *context;
 };

@@ -26,6 +26,8 @@ static const char *const root_keys[] = {
     "default_upstream",
     "sweep_interval",
     "admin",
+    "access_log",
+    "trace",
     "root_key_previous",
     "key_rotation",
     "domains",

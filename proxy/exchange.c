@@ -127,6 +127,8 @@ static void admit(struct exchange *x)
 
     if (e == ERR_OK)
         e = headers_scan(&x->req->headers, &x->fields);
+    if (e == ERR_OK && x->fields.trace.at != NULL && x->setup->settings->trace != TRACE_OFF)
+        x->trace = trace_id_of(x->fields.trace);
     if (e == ERR_OK)
         e = exchange_check_head(x);
     if (e != ERR_OK) {

@@ -43,8 +43,19 @@ static struct span hidden_field(const struct exchange *x)
     return name == NULL || x->client->trusted ? SPAN_NONE : span_str(name);
 }
 
+/* What of a trace goes up. One that begins here has the request's id for its own. */
+static struct span begin_trace(struct exchange *x, char out[TRACE_PARENT_LEN])
+{
+    if (x->setup->settings->trace != TRACE_START || x->fields.trace.at != NULL)
+        return SPAN_NONE;
+    x->trace = span_of(x->id, EXCHANGE_ID_LEN);
+    trace_parent_write(out, x->trace, span_of(x->id + TRACE_SPAN_LEN, TRACE_SPAN_LEN));
+    return span_of(out, TRACE_PARENT_LEN);
+}
+
 void exchange_forward(struct exchange *x)
 {
+    char trace[TRACE_PARENT_LEN];
     struct upstream_header headers[FORWARD_HEADERS_MAX];
     size_t token_fields;
     const struct caller_field *fields = callers_fields(x->setup->policy->callers, &token_fields);
@@ -59,6 +70,9 @@ void exchange_forward(struct exchange *x)
         .reveals = x->route != NULL && x->route->response != NULL,
         .changed = x->body.at != NULL || x->was_coded,
         .decoded = x->was_coded,
+        .trace = x->trace.at != NULL,
+        .trace_state = x->fields.state_bytes <= TRACE_STATE_MAX,
+        .new_trace = begin_trace(x, trace),
         .token_fields = fields,
         .token_field_count = token_fields,
     };

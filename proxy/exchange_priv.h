@@ -54,6 +54,7 @@ typedef void (*exchange_then_fn)(struct exchange *x, enum err result);
 /* What it leaves behind in figures. */
 struct account {
     int64_t began_us;
+    size_t bytes_in;     /* of the body, as it came */
     int64_t store_us;    /* begin, then duration of the wait for the vault's writer */
     int64_t upstream_us; /* likewise, of the upstream's call */
     bool stored;         /* store_us is a duration */
@@ -73,6 +74,7 @@ struct exchange {
     h2o_generator_t generator; /* what libh2o calls when it has written */
     char id[EXCHANGE_ID_LEN];  /* hexadecimal digits */
     struct account account;
+    struct span trace; /* the trace's id; at is NULL: it belongs to none */
 
     /* What was asked; spans stand in the connection's input, which is not read meanwhile. */
     struct guard_facts facts;

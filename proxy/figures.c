@@ -179,6 +179,7 @@ void proxy_metrics(struct proxy *proxy, struct metrics *m)
                 "Connections for which there was no room.", (double)SUM(proxy, turned_away));
     metrics_one(m, "lethe_connections_cut_total", "counter", "Connections cut for being slow.",
                 (double)SUM(proxy, cut));
+    access_log_metrics(proxy->access_log, m);
     write_histogram(proxy, offsetof(struct loop_figures, requests),
                     "lethe_request_duration_seconds",
                     "From the whole request to the end of its answer.", m);

@@ -18,6 +18,8 @@ enum header_kind {
     HEADER_DIGEST,      /* of the body */
     HEADER_CODING,      /* of the body */
     HEADER_CACHING,     /* what caches go by */
+    HEADER_TRACE,       /* traceparent */
+    HEADER_TRACE_STATE, /* tracestate */
     HEADER_FRAMING,     /* Content-Length, Date: written by libh2o */
 };
 
@@ -101,6 +103,10 @@ static enum header_kind kind_of(struct span name)
         return is(name, SPAN_LIT("pragma")) ? HEADER_CACHING : HEADER_PLAIN;
     case 'r':
         return look_up(kinds_r, name);
+    case 't':
+        if (is(name, SPAN_LIT("traceparent")))
+            return HEADER_TRACE;
+        return is(name, SPAN_LIT("tracestate")) ? HEADER_TRACE_STATE : HEADER_PLAIN;
     case 'x':
         if (starts_with(name, SPAN_LIT("x-forwarded-")) || is(name, SPAN_LIT("x-real-ip")))
             return HEADER_FORWARDED;
@@ -130,9 +136,31 @@ static enum err set_once(struct span *to, const h2o_header_t *header)
     return ERR_OK;
 }
 
+/* A wrong one is no reason to refuse a request: it is left out. */
+static void scan_trace(struct request_fields *found, struct span value)
+{
+    bool first = !found->trace_again && found->trace.at == NULL;
+
+    if (first && trace_parent_is_valid(value)) {
+        found->trace = value;
+    } else {
+        found->trace_again = true;
+        found->trace = SPAN_NONE;
+    }
+}
+
+static void scan_trace_state(struct request_fields *found, struct span value)
+{
+    if (found->state_bytes == SIZE_MAX || !trace_state_is_valid(value) ||
+        found->state_bytes + value.len > TRACE_STATE_MAX)
+        found->state_bytes = SIZE_MAX;
+    else
+        found->state_bytes += value.len;
+}
+
 enum err headers_scan(const h2o_headers_t *headers, struct request_fields *ret)
 {
-    struct request_fields found = {SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE};
+    struct request_fields found = {.key = SPAN_NONE};
 
     for (size_t i = 0; i < headers->size; i++) {
         const h2o_header_t *header = &headers->entries[i];
@@ -148,6 +176,10 @@ enum err headers_scan(const h2o_headers_t *headers, struct request_fields *ret)
             e = set_once(&found.purpose, header);
         else if (header->name->len == 12 && is(name_of(header), SPAN_LIT("x-request-id")))
             e = set_once(&found.request_id, header);
+        else if (header->name->len == 11 && is(name_of(header), SPAN_LIT("traceparent")))
+            scan_trace(&found, value_of(header));
+        else if (header->name->len == 10 && is(name_of(header), SPAN_LIT("tracestate")))
+            scan_trace_state(&found, value_of(header));
         if (e != ERR_OK)
             return e;
     }
@@ -208,6 +240,10 @@ static bool passes_up(struct span name, const struct forwarding *f)
         if (f->decoded)
             return false;
         break;
+    case HEADER_TRACE:
+        return f->trace;
+    case HEADER_TRACE_STATE:
+        return f->trace && f->trace_state;
     case HEADER_CACHING: /* of answers; Cache-Control and the like mean something here too */
     case HEADER_PLAIN:
         break;
@@ -246,6 +282,8 @@ size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwardin
         out[count++] = (struct upstream_header){SPAN_LIT("X-Forwarded-Host"), f->host};
     if (!f->has_request_id)
         out[count++] = (struct upstream_header){SPAN_LIT("X-Request-Id"), f->request_id};
+    if (f->new_trace.at != NULL)
+        out[count++] = (struct upstream_header){SPAN_LIT("traceparent"), f->new_trace};
     return count;
 }
 
@@ -262,6 +300,8 @@ static bool passes_down(struct span name, enum answer_change change)
         return change == ANSWER_SAME;
     case HEADER_CODING:
         return change != ANSWER_DECODED;
+    case HEADER_TRACE:
+    case HEADER_TRACE_STATE:
     case HEADER_FORWARDED:
     case HEADER_NEGOTIATION:
     case HEADER_PLAIN:

@@ -12,6 +12,7 @@
 #include "base/span.h"
 #include "base/http_guard.h"
 #include "proxy/caller.h"
+#include "proxy/trace.h"
 #include "proxy/upstream.h"
 
 /* ---- what came ---- */
@@ -23,6 +24,9 @@ struct request_fields {
     struct span content_type;
     struct span content_encoding;
     struct span request_id; /* X-Request-Id */
+    struct span trace;      /* traceparent, when there is one, and it is valid */
+    bool trace_again;       /* another one, or a wrong one, came: none counts */
+    size_t state_bytes;     /* of tracestate fields, which are all valid; SIZE_MAX: they are not */
 };
 
 /* INVALID when one of them came twice. Values are borrowed from the headers. */
@@ -53,11 +57,14 @@ struct forwarding {
     bool reveals;           /* the answer will be read: no codings, ranges, conditions */
     bool changed;           /* the body is not what the client sent: no digests of it */
     bool decoded;           /* nor is it coded any more */
+    bool trace;             /* what came of traceparent and tracestate is passed on: */
+    bool trace_state;       /* the latter only then */
+    struct span new_trace;  /* a traceparent of ours; at is NULL: none */
     const struct caller_field *token_fields; /* those that do not pass stay here */
     size_t token_field_count;
 };
 
-enum { FORWARD_HEADERS_MAX = LIMIT_HEADERS_MAX + 4 };
+enum { FORWARD_HEADERS_MAX = LIMIT_HEADERS_MAX + 5 };
 
 /* Write the fields that the upstream gets; returns how many. Names and values are borrowed. Fields
  * that only Lethe may set (X-Forwarded-*, Forwarded, X-Real-Ip) are replaced, Lethe-* stays here.

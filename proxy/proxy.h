@@ -42,6 +42,8 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
  * and failures say, connections, counters. Control thread; shortly takes locks that loops seldom want. */
 typedef void (*proxy_upstream_fn)(const struct upstream_state *state, void *context);
 void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context);
+/* The access log was moved away: begin it anew under its name. Not while the proxy is being stopped. */
+void proxy_reopen_logs(struct proxy *p);
 /* All figures of the data path. Any thread but a loop's, until the proxy stops. */
 void proxy_metrics(struct proxy *p, struct metrics *m);
 /* The bound addresses ("127.0.0.1:8080"), for the ready line; port 0 is filled in. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/access_log.h"
 #include "proxy/caller.h"
 #include "proxy/fields.h"
 #include "proxy/figures.h"
@@ -82,6 +83,8 @@ struct loop_setup {
 enum err setup_new(struct proxy *proxy, const struct proxy_settings *settings,
                    const struct proxy_setup *before, struct proxy_setup **ret_setup,
                    struct errmsg *msg) MUST_CHECK;
+/* Undo setup_new(): nobody has used it, and its settings stay the caller's. */
+void setup_discard(struct proxy_setup **setup);
 /* Any thread. Drop: the last holder frees it, and its settings are given back. */
 void setup_hold(struct proxy_setup *setup);
 void setup_drop(struct proxy_setup **setup);
@@ -150,6 +153,7 @@ struct proxy {
     struct upstream_resolver *resolver;
     struct proxy_setup *setup; /* in force; the control thread's hold */
     uint32_t last_point;
+    struct access_log *access_log;
     struct route_figures *route_figures_list; /* a list that grows at its head, under the lock */
     const struct route_figures *undeclared;   /* of requests that fit no route */
     bool drained;                             /* the threads have ended */

@@ -105,6 +105,7 @@ static struct proxy *proxy_new(const struct proxy_settings *settings, struct vau
         loop->index = i;
         (void)pthread_mutex_init(&loop->storing, NULL);
     }
+    proxy->access_log = access_log_new(proxy->loop_count);
     proxy->undeclared = proxy_route_figures(proxy, "-", NULL);
     configure(&proxy->config, &settings->limits);
     proxy->meters = meters_new(METERS + (size_t)settings->limits.connections);
@@ -124,6 +125,7 @@ static void proxy_free(struct proxy *proxy)
     free(proxy->addresses);
     h2o_config_dispose(&proxy->config);
     meters_free(&proxy->meters);
+    access_log_free(&proxy->access_log);
     proxy_free_figures(proxy);
     (void)pthread_cond_destroy(&proxy->changed);
     (void)pthread_mutex_destroy(&proxy->lock);
@@ -141,6 +143,8 @@ enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,
     else
         e = setup_new(proxy, settings, NULL, &proxy->setup, msg);
     descriptors_raise(settings);
+    if (e == ERR_OK)
+        e = access_log_use(proxy->access_log, settings->access_log, msg);
     if (e == ERR_OK)
         e = start_threads(proxy, msg);
     if (e != ERR_OK) {
@@ -180,6 +184,11 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
 
     if (e != ERR_OK)
         return e;
+    e = access_log_use(p->access_log, settings->access_log, msg);
+    if (e != ERR_OK) {
+        setup_discard(&setup);
+        return e;
+    }
     order(p, setup);
     setup_drop(&p->setup);
     p->setup = setup;
@@ -194,6 +203,9 @@ void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context
         upstream_group_read(p->setup->upstreams[i].group, &state);
         each(&state, context);
     }
+void proxy_reopen_logs(struct proxy *p)
+{
+    access_log_reopen(p->access_log);
 }
 
 size_t proxy_address_count(const struct proxy *p)

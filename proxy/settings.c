@@ -236,6 +236,8 @@ enum err proxy_settings_read(struct conf_node root, const struct classes *classe
     if (e == ERR_OK)
         e = read_default(root, settings, msg);
     if (e == ERR_OK)
+        e = settings_read_operate(root, settings, msg);
+    if (e == ERR_OK)
         *ret_settings = TAKE(settings);
     return e;
 }
@@ -251,5 +253,6 @@ void proxy_settings_free(struct proxy_settings **settingsp)
     settings_free_upstreams(settings);
     settings_free_listens(settings);
     settings_free_edge(settings);
+    free(settings->access_log);
     free(settings);
 }

@@ -14,6 +14,7 @@
 #include "proxy/places.h"
 #include "proxy/proxy.h"
 #include "proxy/route.h"
+#include "proxy/trace.h"
 #include "proxy/upstream.h"
 #include "vault/classes.h"
 #include "vault/domains.h"
@@ -85,6 +86,8 @@ struct proxy_settings {
     struct route_def *route_defs;
     size_t route_count;
     struct routes *routes; /* ids are indices into route_defs */
+    char *access_log;      /* a path or "stdout"; NULL: none */
+    enum trace_mode trace;
     bool pass_undeclared;
     size_t default_upstream; /* with pass_undeclared */
     struct limit_settings limits;
@@ -108,6 +111,8 @@ enum err settings_read_callers(struct conf_node root, struct proxy_settings *set
 enum err settings_read_routes(struct conf_node root, struct proxy_settings *settings,
                               struct errmsg *msg) MUST_CHECK;
 void settings_free_edge(struct proxy_settings *settings);
+enum err settings_read_operate(struct conf_node root, struct proxy_settings *settings,
+                               struct errmsg *msg) MUST_CHECK;
 void settings_free_listens(struct proxy_settings *settings);
 /* The receiver of verified certificates (tls_peer_fn): the client's, from now on. client.c */
 void client_on_certificate(void *transport, struct tls_peer *peer);

@@ -40,6 +40,11 @@ static void setup_free(struct proxy_setup *setup)
     free(setup);
 }
 
+void setup_discard(struct proxy_setup **setup)
+{
+    setup_free(TAKE(*setup));
+}
+
 void setup_hold(struct proxy_setup *setup)
 {
     (void)atomic_fetch_add_explicit(&setup->holders, 1, memory_order_relaxed);
