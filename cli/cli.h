@@ -40,6 +40,7 @@ enum cli_exit cli_read_value(struct buf *value);
 enum cli_exit cmd_init(const struct options *options);
 enum cli_exit cmd_check(const struct options *options);
 enum cli_exit cmd_serve(const struct options *options);
+enum cli_exit cmd_explain(const struct options *options);
 enum cli_exit cmd_reload(const struct options *options);
 enum cli_exit cmd_tokenize(const struct options *options);
 enum cli_exit cmd_reveal(const struct options *options);

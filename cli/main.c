@@ -39,6 +39,17 @@ static const struct command commands[] = {
      "Prints one line \"ready ADDRESS...\" when it serves, to descriptor N if one is given.\n"
      "Logs JSON lines to standard error.\n",
      OPTION_CONFIG | OPTION_READY_FD, 0, 0, cmd_serve},
+    {"explain",
+     "[-c FILE] [-H 'NAME: VALUE']... [--caller NAME] [--purpose P] [--json] METHOD PATH",
+     "what would happen to a request: each declared field's fate; changes nothing",
+     "The body is standard input. The request goes through the data path itself, before a "
+     "throwaway "
+     "store\n"
+     "and with nobody behind it: tokens that are shown mean nothing. A value that the real store "
+     "knows "
+     "may get\n"
+     "another fate there. Exit code 1: it would be refused.\n",
+     OPTION_CONFIG | OPTION_REQUEST | OPTION_JSON, 2, 2, cmd_explain},
     {"reload", "[-c FILE]",
      "have the server read its configuration again; exit 78 when it is wrong",
      "As SIGHUP does. No connection is dropped: requests under way end under the configuration "

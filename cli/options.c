@@ -13,7 +13,12 @@
 
 /* The value getopt gives back for an option is its bit; those that are no bit of a command's stand
  * outside: -h is always one, --passphrase-fd comes with --config. */
-enum { OPTION_HELP = 1 << 20, OPTION_PASSPHRASE_FD = 1 << 21 };
+enum {
+    OPTION_HELP = 1 << 20,
+    OPTION_PASSPHRASE_FD = 1 << 21,
+    OPTION_CALLER = 1 << 22, /* these two come with OPTION_REQUEST */
+    OPTION_PURPOSE = 1 << 23
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
@@ -36,6 +41,9 @@ static const struct option long_options[] = {
     {"store", required_argument, NULL, OPTION_STORE},
     {"root-key", required_argument, NULL, OPTION_ROOT_KEY},
     {"ground", required_argument, NULL, OPTION_GROUND},
+    {"header", required_argument, NULL, OPTION_REQUEST},
+    {"caller", required_argument, NULL, OPTION_CALLER},
+    {"purpose", required_argument, NULL, OPTION_PURPOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -119,6 +127,17 @@ static enum err set(struct options *o, int bit, struct errmsg *msg)
     case OPTION_JSON:
         o->json = true;
         break;
+    case OPTION_REQUEST:
+        if (o->header_count == OPTION_HEADERS_MAX)
+            return errmsg_set(msg, ERR_INVALID, "at most %d headers", OPTION_HEADERS_MAX);
+        o->headers[o->header_count++] = optarg;
+        break;
+    case OPTION_CALLER:
+        o->caller = optarg;
+        break;
+    case OPTION_PURPOSE:
+        o->purpose = optarg;
+        break;
     case OPTION_READY_FD:
         return parse_fd(optarg, bit, &o->ready_fd, msg);
     case OPTION_PASSPHRASE_FD:
@@ -154,7 +173,7 @@ enum err options_parse(int argc, char *argv[], unsigned allowed, struct options 
 
     opterr = 0;
     optind = 0; /* glibc: start anew */
-    while ((got = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
+    while ((got = getopt_long(argc, argv, ":c:hH:", long_options, NULL)) != -1) {
         enum err e;
 
         if (got == '?' || got == ':')
@@ -163,7 +182,11 @@ enum err options_parse(int argc, char *argv[], unsigned allowed, struct options 
             got = OPTION_CONFIG;
         if (got == 'h')
             got = OPTION_HELP;
-        needed = got == OPTION_PASSPHRASE_FD ? OPTION_CONFIG : got;
+        if (got == 'H')
+            got = OPTION_REQUEST;
+        needed = got == OPTION_PASSPHRASE_FD                     ? OPTION_CONFIG
+                 : got == OPTION_CALLER || got == OPTION_PURPOSE ? OPTION_REQUEST
+                                                                 : got;
         if (got != OPTION_HELP && (allowed & (unsigned)needed) == 0)
             return errmsg_set(msg, ERR_INVALID, "option --%s does not belong to this command",
                               name_of(got));

@@ -27,8 +27,12 @@ enum option_bits {
     OPTION_KEY = 1 << 15,       /* --key FILE */
     OPTION_STORE = 1 << 16,     /* --store DIR */
     OPTION_ROOT_KEY = 1 << 17,  /* --root-key PROVIDER */
-    OPTION_GROUND = 1 << 18,    /* --ground a|b|c|d|e|f */
+    OPTION_REQUEST =
+        1 << 19,             /* -H, --header "Name: value" (repeated), --caller NAME, --purpose P */
+    OPTION_GROUND = 1 << 18, /* --ground a|b|c|d|e|f */
 };
+
+enum { OPTION_HEADERS_MAX = 64 };
 
 struct options {
     const char *config; /* "lethe.yaml" unless given */
@@ -48,6 +52,10 @@ struct options {
     const char *ledger;
     int ready_fd;      /* -1 */
     int passphrase_fd; /* -1; belongs to every command that takes a configuration */
+    const char *headers[OPTION_HEADERS_MAX]; /* of a request */
+    size_t header_count;
+    const char *caller;
+    const char *purpose;
     bool config_given;
     bool progress;
     bool replace;

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "proxy/explain_priv.h"
 #include "proxy/problem.h"
 
 /* ---- refusing ---- */
@@ -146,6 +147,8 @@ static void admit(struct exchange *x)
         e = admit_body(x);
     if (e == ERR_OK)
         e = exchange_find_subject(x);
+    if (e == ERR_OK && x->setup->settings->explained != NULL)
+        explain_admitted(x);
     x->claims = NULL; /* another request may push them out of the cache */
     if (e != ERR_OK)
         refuse(x, e, allowed, false);

@@ -5,6 +5,7 @@
  * caller may see it, or nothing at all: no token leaves in place of one. Not here: which addresses may be
  * connected to (upstream). */
 #include "proxy/exchange_priv.h"
+#include "proxy/explain_priv.h"
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -76,6 +77,8 @@ void exchange_open(struct exchange *x)
 
     if (x->route->request != NULL) {
         e = exchange_read_parts(x);
+        if (e == ERR_OK && x->setup->settings->explained != NULL)
+            explain_found(x);
         if (e == ERR_OK)
             e = open_request(x);
     }

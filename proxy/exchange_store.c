@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "proxy/explain_priv.h"
 
 struct store_job {
     h2o_multithread_message_t message; /* first: how it travels back */
@@ -214,6 +215,8 @@ void exchange_store(struct exchange *x)
         return;
     }
     e = exchange_read_parts(x);
+    if (e == ERR_OK && x->setup->settings->explained != NULL)
+        explain_found(x);
     if (e == ERR_OK)
         exchange_tokenize(x, x->parts.at, x->parts.count, go_on);
     else

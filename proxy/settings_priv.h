@@ -85,8 +85,9 @@ struct proxy_settings {
     size_t caller_count;
     struct route_def *route_defs;
     size_t route_count;
-    struct routes *routes; /* ids are indices into route_defs */
-    char *access_log;      /* a path or "stdout"; NULL: none */
+    struct routes *routes;  /* ids are indices into route_defs */
+    struct json *explained; /* what a request shows of itself; NULL, but for lethe explain */
+    char *access_log;       /* a path or "stdout"; NULL: none */
     enum trace_mode trace;
     bool pass_undeclared;
     size_t default_upstream; /* with pass_undeclared */
