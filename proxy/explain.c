@@ -288,6 +288,7 @@ static void exchange_ends(struct proxy_settings *s, const struct sockaddr_in *up
     struct listen_def only = {.address = mem_strdup("127.0.0.1:0"),
                               .host = mem_strdup("127.0.0.1"),
                               .port = mem_strdup("0")};
+    char port[8];
 
     settings_free_listens(s);
     s->listens = mem_alloc(sizeof(*s->listens));
@@ -299,6 +300,16 @@ static void exchange_ends(struct proxy_settings *s, const struct sockaddr_in *up
         struct upstream_config *c = &s->upstreams[i].config;
 
         tls_free(&c->tls);
+        mem_free(&c->health.path); /* nobody asks the stand-in */
+        c->egress = false;         /* it is no public address, and nobody's either */
+        for (size_t j = 0; j < c->server_count; j++) {
+            mem_free(&c->servers[j].host);
+            mem_free(&c->servers[j].port);
+        }
+        (void)snprintf(port, sizeof(port), "%u", ntohs(upstream->sin_port));
+        c->server_count = 1;
+        c->servers[0].host = mem_strdup("127.0.0.1");
+        c->servers[0].port = mem_strdup(port);
         c->address_count = 1;
         memcpy(&c->addresses[0].address, upstream, sizeof(*upstream));
         c->addresses[0].len = sizeof(*upstream);

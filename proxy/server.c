@@ -203,6 +203,8 @@ void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context
         upstream_group_read(p->setup->upstreams[i].group, &state);
         each(&state, context);
     }
+}
+
 void proxy_reopen_logs(struct proxy *p)
 {
     access_log_reopen(p->access_log);
