@@ -163,6 +163,73 @@ static void write_histogram(const struct proxy *proxy, size_t offset, const char
     metrics_histogram(m, &histogram_durations, &sum);
 }
 
+/* ---- upstreams ---- */
+
+/* One family at a time: which number of an address it is. */
+enum upstream_figure { UP, OPEN, IDLE, REQUESTS, FAILURES, TIMEOUTS };
+
+struct upstream_walk {
+    struct metrics *m;
+    enum upstream_figure figure;
+};
+
+static uint64_t figure_of(const struct upstream_address_state *a, enum upstream_figure figure)
+{
+    switch (figure) {
+    case UP:
+        return !a->down && !a->ejected;
+    case OPEN:
+        return a->open;
+    case IDLE:
+        return a->idle;
+    case REQUESTS:
+        return a->requests;
+    case FAILURES:
+        return a->failures;
+    case TIMEOUTS:
+        return a->timeouts;
+    }
+    return 0;
+}
+
+static void write_addresses(const struct upstream_state *state, void *context)
+{
+    const struct upstream_walk *walk = context;
+
+    for (size_t i = 0; i < state->address_count; i++) {
+        const struct metric_label labels[] = {{"upstream", span_str(state->name)},
+                                              {"address", span_str(state->addresses[i].address)},
+                                              {NULL, SPAN_NONE}};
+
+        metrics_count(walk->m, labels, figure_of(&state->addresses[i], walk->figure));
+    }
+}
+
+static void write_upstreams(struct proxy *proxy, struct metrics *m)
+{
+    static const struct {
+        enum upstream_figure figure;
+        const char *name, *type, *help;
+    } kinds[] = {
+        {UP, "lethe_upstream_up", "gauge", "0: health checks fail, or requests did in a row."},
+        {OPEN, "lethe_upstream_connections", "gauge", "Connections to an address."},
+        {IDLE, "lethe_upstream_connections_idle", "gauge", "Of these, waiting for a request."},
+        {REQUESTS, "lethe_upstream_requests_total", "counter", "Since it is configured as it is."},
+        {FAILURES, "lethe_upstream_failures_total", "counter",
+         "Requests and connects that failed."},
+        {TIMEOUTS, "lethe_upstream_timeouts_total", "counter", "Of these, for time."},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct upstream_walk walk = {.m = m, .figure = kinds[i].figure};
+
+        metrics_family(m, kinds[i].name, kinds[i].type, kinds[i].help);
+        proxy_read_upstreams(proxy, write_addresses, &walk);
+    }
+}
+
+/* ---- all ---- */
+
 void proxy_metrics(struct proxy *proxy, struct metrics *m)
 {
     write_routes(proxy, m);
@@ -179,6 +246,7 @@ void proxy_metrics(struct proxy *proxy, struct metrics *m)
                 "Connections for which there was no room.", (double)SUM(proxy, turned_away));
     metrics_one(m, "lethe_connections_cut_total", "counter", "Connections cut for being slow.",
                 (double)SUM(proxy, cut));
+    write_upstreams(proxy, m);
     access_log_metrics(proxy->access_log, m);
     write_histogram(proxy, offsetof(struct loop_figures, requests),
                     "lethe_request_duration_seconds",

@@ -39,7 +39,7 @@ void proxy_on_released(struct proxy *p, proxy_released_fn released, void *contex
 enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, struct errmsg *msg)
     MUST_CHECK;
 /* How each upstream of the settings in force is doing, in their order: addresses with what health checks
- * and failures say, connections, counters. Control thread; shortly takes locks that loops seldom want. */
+ * and failures say, connections, counters. Any thread but a loop's; shortly takes locks that loops seldom want. */
 typedef void (*proxy_upstream_fn)(const struct upstream_state *state, void *context);
 void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context);
 /* The access log was moved away: begin it anew under its name. Not while the proxy is being stopped. */

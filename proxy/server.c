@@ -179,7 +179,7 @@ static void order(struct proxy *p, struct proxy_setup *setup)
 
 enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, struct errmsg *msg)
 {
-    struct proxy_setup *setup = NULL;
+    struct proxy_setup *setup = NULL, *before;
     enum err e = setup_new(p, settings, p->setup, &setup, msg);
 
     if (e != ERR_OK)
@@ -190,19 +190,28 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
         return e;
     }
     order(p, setup);
-    setup_drop(&p->setup);
+    before = p->setup;
+    (void)pthread_mutex_lock(&p->lock);
     p->setup = setup;
+    (void)pthread_mutex_unlock(&p->lock);
+    setup_drop(&before);
     return ERR_OK;
 }
 
 void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context)
 {
     struct upstream_state state;
+    struct proxy_setup *setup;
 
-    for (size_t i = 0; i < p->setup->settings->upstream_count; i++) {
-        upstream_group_read(p->setup->upstreams[i].group, &state);
+    (void)pthread_mutex_lock(&p->lock); /* a reload may come between */
+    setup = p->setup;
+    setup_hold(setup);
+    (void)pthread_mutex_unlock(&p->lock);
+    for (size_t i = 0; i < setup->settings->upstream_count; i++) {
+        upstream_group_read(setup->upstreams[i].group, &state);
         each(&state, context);
     }
+    setup_drop(&setup);
 }
 
 void proxy_reopen_logs(struct proxy *p)

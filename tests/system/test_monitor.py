@@ -49,7 +49,7 @@ def figure(figures, name, **labels):
 
 
 def test_figures_count_what_happened(env):
-    lethe, _ = start(env)
+    lethe, upstream = start(env)
     body = {"email": "ada@example.org", "phones": ["+44 1632 960001", "+44 1632 960002"], "note": "n"}
     equal(lethe.request("PUT", "/users/1", body).status, 200, "stored")
     equal(lethe.request("PUT", "/users/1", body).status, 200, "stored again")
@@ -79,6 +79,9 @@ def test_figures_count_what_happened(env):
     equal(figure(f, "lethe_request_duration_seconds_count"), 5, "durations")
     equal(figure(f, "lethe_upstream_duration_seconds_count"), 3, "of the upstream")
     equal(figure(f, "lethe_ready"), 1, "ready")
+    address = upstream.url.split("//")[1]
+    equal(figure(f, "lethe_upstream_requests_total", upstream="app", address=address), 3, "upstream")
+    equal(figure(f, "lethe_upstream_up", upstream="app", address=address), 1, "upstream")
     check(figure(f, "lethe_connections_total") >= 5, "connections")
     check(figure(f, "process_resident_memory_bytes") > 1 << 20, "memory")
     check(figure(f, "process_open_fds") > 5, "descriptors")
