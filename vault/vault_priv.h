@@ -111,7 +111,7 @@ struct vault {
     atomic_bool keeps_nothing;
     struct writer *writer;
     struct checkpointer *checkpointer;
-    struct watch *watch;    /* watch.c */
+    struct watch *watch; /* watch.c */
     struct vault_meters meters;
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;
