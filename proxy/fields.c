@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proxy/jsonpath_priv.h"
@@ -347,6 +348,7 @@ enum err fields_new(const struct field_def *defs, size_t count, struct fields **
     size_t next = 0;
 
     proxy__hash_start();
+    fields_limit(f, LIMIT_JSON_DEPTH_MAX, LIMIT_JSON_MEMBERS_MAX);
     if (count >= FIELDS_STATES)
         return errmsg_set(msg, ERR_CONFIG, "%zu fields are too many for one body", count);
     grow_names(f);
@@ -361,6 +363,14 @@ enum err fields_new(const struct field_def *defs, size_t count, struct fields **
     f->words = (next + 63) / 64;
     *ret_fields = TAKE(f);
     return ERR_OK;
+}
+
+void fields_limit(struct fields *fields, uint32_t depth_max, uint32_t members_max)
+{
+    REQUIRE(depth_max <= LIMIT_JSON_DEPTH_MAX && members_max <= LIMIT_JSON_MEMBERS_MAX &&
+            members_max >= FIELDS_MEMBERS_MIN);
+    fields->depth_max = depth_max;
+    fields->members_max = members_max;
 }
 
 void fields_free(struct fields **fields)

@@ -41,5 +41,10 @@ enum err fields_new(const struct field_def *defs, size_t count, struct fields **
 /* Have the reader tell (hits->near) of members that are not declared, but have a name that says the same as
  * one declared there: see near_name.h. NO_SPACE. */
 enum err fields_watch_names(struct fields *fields) MUST_CHECK;
+/* Let the reader refuse documents that are nested deeper or have objects with more members: at most
+ * LIMIT_JSON_DEPTH_MAX and LIMIT_JSON_MEMBERS_MAX, which hold without it; members: at least
+ * FIELDS_MEMBERS_MIN. */
+void fields_limit(struct fields *fields, uint32_t depth_max, uint32_t members_max);
+enum { FIELDS_MEMBERS_MIN = 64 };
 void fields_free(struct fields **fields);
 size_t fields_count(const struct fields *fields);

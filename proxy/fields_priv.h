@@ -64,7 +64,9 @@ struct field_owner {
 
 struct fields {
     size_t count;
-    size_t words; /* 0 when there are no fields */
+    uint32_t depth_max;   /* levels of a document */
+    uint32_t members_max; /* of one object */
+    size_t words;         /* 0 when there are no fields */
     struct field_states start, last, any, stay, moves;
     /* States whose next step leads to a child, by what it asks for: paths that end at a value of
      * another shape were not written for this document. A `..` step is satisfied with any. */

@@ -21,6 +21,7 @@ void proxy__names_init(struct json_names *n, const uint8_t *document, const uint
     n->places = n->inline_places;
     n->top = 0;
     n->cap = NAMES_INLINE;
+    n->members_max = LIMIT_JSON_MEMBERS_MAX;
     buf_init_secret(&n->earlier, SIZE_MAX);
 }
 
@@ -168,7 +169,7 @@ enum err proxy__names_add(struct json_names *n, struct name_set *set, uint32_t h
 
     if (e != ERR_OK)
         return e;
-    if (set->count >= LIMIT_JSON_MEMBERS_MAX)
+    if (set->count >= n->members_max)
         return ERR_TOO_LARGE;
     if (set->table == NULL && set->count == NAMES_LINEAR)
         e = become_large(n, set);

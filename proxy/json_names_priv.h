@@ -31,7 +31,8 @@ struct json_names {
     uint32_t *places; /* offset of the name's first byte, after the quote */
     uint32_t top;     /* names on the stack */
     uint32_t cap;
-    struct buf earlier; /* an earlier name without its escapes, to compare with */
+    uint32_t members_max; /* of one object */
+    struct buf earlier;   /* an earlier name without its escapes, to compare with */
     uint32_t inline_hashes[NAMES_INLINE + HASHES_BEYOND];
     uint32_t inline_places[NAMES_INLINE];
 };
@@ -59,7 +60,7 @@ enum err proxy__names_add(struct json_names *n, struct name_set *set, uint32_t h
 
 /* Add one name to the innermost open object. hash: its name_hash(); place: where it stands in the
  * document; name: as it reads without escapes. INVALID when the object has it already, TOO_LARGE
- * past JSON_MEMBERS_MAX, NO_SPACE. */
+ * past members_max, NO_SPACE. */
 static inline enum err names_add(struct json_names *n, struct name_set *set, uint32_t hash,
                                  const uint8_t *place, struct span name)
 {

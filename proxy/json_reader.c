@@ -232,7 +232,7 @@ static inline const uint8_t *open_container(struct reader *r, const uint8_t *p)
 {
     struct level *level = r->level + 1;
 
-    if (UNLIKELY(level > r->levels + LIMIT_JSON_DEPTH_MAX))
+    if (UNLIKELY(level > r->levels + r->fields->depth_max))
         return fail(r, ERR_TOO_LARGE);
     level->alive = false;
     if (UNLIKELY(r->followed)) {
@@ -390,6 +390,7 @@ static void reader_init(struct reader *r, const struct fields *fields, struct sp
     buf_init_secret(&r->decoded, SIZE_MAX);
     proxy__counts_init(&r->counts);
     proxy__names_init(&r->names, r->start, r->end);
+    r->names.members_max = fields->members_max;
 }
 
 /* The document from p to the reader's end. */

@@ -8,9 +8,11 @@
 
 /* Counts and bytes; milliseconds where the name says so; rates in bytes a second. */
 struct limit_settings {
-    int64_t head;    /* bytes of a request head */
-    int64_t headers; /* its fields */
-    int64_t body;    /* bytes of a request body */
+    int64_t head;         /* bytes of a request head */
+    int64_t headers;      /* its fields */
+    int64_t body;         /* bytes of a request body */
+    int64_t json_depth;   /* levels of a request body */
+    int64_t json_members; /* of one object in it */
     int64_t connections;
     int64_t connections_per_client;
     int64_t requests; /* being served by one loop */

@@ -137,6 +137,12 @@ static void find_domains(struct places *places, const struct vault *vault)
     places->scan.domains = places->domains;
 }
 
+void places_limit_json(struct places *places, uint32_t depth_max, uint32_t members_max)
+{
+    if (places != NULL && places->json != NULL)
+        fields_limit(places->json, depth_max, members_max);
+}
+
 enum err places_new(const struct places_def *def, const struct vault *vault,
                     struct places **ret_places, struct errmsg *msg)
 {

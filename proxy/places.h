@@ -58,6 +58,8 @@ struct places_def {
  * not know; CONFIG for a path that does not compile. No declarations: NULL. Free with places_free(). */
 enum err places_new(const struct places_def *def, const struct vault *vault,
                     struct places **ret_places, struct errmsg *msg) MUST_CHECK;
+/* Limit the JSON bodies (fields_limit()). NULL is fine. */
+void places_limit_json(struct places *places, uint32_t depth_max, uint32_t members_max);
 void places_free(struct places **places);
 /* A field of a place as it was declared: a JSONPath, a name. For logs. */
 struct span places_field_name(const struct places *places, enum place place, uint16_t field);

@@ -72,6 +72,7 @@ enum err policy_init(const struct proxy_settings *settings, const struct vault *
                      struct proxy_policy *ret, struct errmsg *msg)
 {
     AUTO(policy_done) struct proxy_policy policy = {0};
+    const struct limit_settings *limits = &settings->limits;
 
     policy.routes = mem_alloc((settings->route_count + 1) * sizeof(*policy.routes));
     policy.route_count = settings->route_count;
@@ -80,6 +81,10 @@ enum err policy_init(const struct proxy_settings *settings, const struct vault *
         enum err e =
             route_init(&policy.routes[i], def, settings->domains->names[def->domain], vault, msg);
 
+        places_limit_json(policy.routes[i].request, (uint32_t)limits->json_depth,
+                          (uint32_t)limits->json_members);
+        places_limit_json(policy.routes[i].subject, (uint32_t)limits->json_depth,
+                          (uint32_t)limits->json_members);
         if (e != ERR_OK)
             return e;
     }

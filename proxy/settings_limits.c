@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/limits.h"
+#include "proxy/fields.h"
 #include "proxy/settings_priv.h"
 
 enum {
@@ -26,6 +27,9 @@ static const struct number numbers[] = {
     {"head", AT(head), 1024, LIMIT_REQUEST_HEAD_MAX, LIMIT_REQUEST_HEAD_MAX},
     {"headers", AT(headers), 1, LIMIT_HEADERS_MAX, LIMIT_HEADERS_MAX},
     {"body", AT(body), 0, LIMIT_REQUEST_BODY_MAX, LIMIT_REQUEST_BODY_MAX},
+    {"json_depth", AT(json_depth), 1, LIMIT_JSON_DEPTH_MAX, LIMIT_JSON_DEPTH_MAX},
+    {"json_members", AT(json_members), FIELDS_MEMBERS_MIN, LIMIT_JSON_MEMBERS_MAX,
+     LIMIT_JSON_MEMBERS_MAX},
     {"connections", AT(connections), 1, CONNECTIONS_MAX, 16384},
     {"connections_per_client", AT(connections_per_client), 1, CONNECTIONS_MAX, 1024},
     {"requests", AT(requests), 1, CONNECTIONS_MAX, 4096},
@@ -89,10 +93,10 @@ enum err settings_read_limits(struct conf_node root, struct proxy_settings *sett
                               struct errmsg *msg)
 {
     static const char *const keys[] = {
-        "head",      "headers",       "body",         "connections",  "connections_per_client",
-        "requests",  "buffered",      "head_timeout", "idle_timeout", "body_timeout",
-        "body_rate", "write_timeout", "write_rate",   "client_rate",  "caller_rate",
-        NULL};
+        "head",         "headers",      "body",      "connections",   "connections_per_client",
+        "json_depth",   "json_members", "requests",  "buffered",      "head_timeout",
+        "idle_timeout", "body_timeout", "body_rate", "write_timeout", "write_rate",
+        "client_rate",  "caller_rate",  NULL};
     struct limit_settings *limits = &settings->limits;
     struct conf_node map = conf_get(root, "limits");
     enum err e = conf_has(map) ? conf_only(map, keys, msg) : ERR_OK;

@@ -46,6 +46,37 @@ Test(exchange_limits, keeps_bodies_short)
     rig_stop(&r);
 }
 
+#define DOCUMENT                                                                                   \
+    "POST /a HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: "            \
+    "%zu\r\n\r\n%s"
+
+Test(exchange_limits, E83_keeps_documents_flat)
+{
+    const struct rig_options o = {.routes = "limits: {json_depth: 3, json_members: 64}\n"
+                                            "routes: [{path: /a, upstream: app, subject: none,"
+                                            " request: [{json: $.note, class: note}]}]\n"};
+    static const struct {
+        const char *body;
+        int status;
+    } cases[] = {{"{\"a\":[[1]]}", 200}, {"{\"a\":[[[1]]]}", 413}, {"{\"a\":{\"b\":{}}}", 200}};
+    char request[4096], wide[2048] = "{";
+    struct rig r;
+
+    rig_start(&r, &o);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        (void)snprintf(request, sizeof(request), DOCUMENT, strlen(cases[i].body), cases[i].body);
+        cr_expect_eq(rig_status(&r, request), cases[i].status, "%s", cases[i].body);
+    }
+    for (int i = 0; i < 65; i++) {
+        size_t len = strlen(wide);
+
+        (void)snprintf(wide + len, sizeof(wide) - len, "\"k%d\":1%s", i, i == 64 ? "}" : ",");
+    }
+    (void)snprintf(request, sizeof(request), DOCUMENT, strlen(wide), wide);
+    cr_expect_eq(rig_status(&r, request), 413, "65 members");
+    rig_stop(&r);
+}
+
 Test(exchange_limits, gives_each_client_its_rate)
 {
     const struct rig_options o = {

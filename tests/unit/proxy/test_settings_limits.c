@@ -38,6 +38,8 @@ Test(settings_limits, has_a_value_for_each)
         cr_expect_eq(r.settings.limits.head, LIMIT_REQUEST_HEAD_MAX);
         cr_expect_eq(r.settings.limits.headers, LIMIT_HEADERS_MAX);
         cr_expect_eq(r.settings.limits.body, LIMIT_REQUEST_BODY_MAX);
+        cr_expect_eq(r.settings.limits.json_depth, LIMIT_JSON_DEPTH_MAX);
+        cr_expect_eq(r.settings.limits.json_members, LIMIT_JSON_MEMBERS_MAX);
         cr_expect_eq(r.settings.limits.connections, 16384);
         cr_expect_eq(r.settings.limits.connections_per_client, 1024);
         cr_expect_eq(r.settings.limits.requests, 4096);
@@ -59,6 +61,7 @@ Test(settings_limits, are_read)
     const struct limit_settings *l = &r.settings.limits;
 
     cr_assert_eq(read_limits(&r, "limits: {head: 2048, headers: 20, body: 0, connections: 5,\n"
+                                 "  json_depth: 7, json_members: 65,\n"
                                  "  connections_per_client: 2, requests: 3, buffered: 20000000,\n"
                                  "  head_timeout: 1s, idle_timeout: 2s, body_timeout: 3s,\n"
                                  "  body_rate: 4, write_timeout: 5s, write_rate: 6,\n"
@@ -68,6 +71,8 @@ Test(settings_limits, are_read)
     cr_expect_eq(l->head, 2048);
     cr_expect_eq(l->headers, 20);
     cr_expect_eq(l->body, 0);
+    cr_expect_eq(l->json_depth, 7);
+    cr_expect_eq(l->json_members, 65);
     cr_expect_eq(l->connections, 5);
     cr_expect_eq(l->connections_per_client, 2);
     cr_expect_eq(l->requests, 3);
@@ -97,6 +102,8 @@ Test(settings_limits, says_where_a_mistake_is)
         {"limits: {head: 32769}\n", "f.yaml:1:16: "},
         {"limits: {headers: 101}\n", "f.yaml:1:19: "},
         {"limits: {body: 16777217}\n", "f.yaml:1:16: "},
+        {"limits: {json_depth: 65}\n", "f.yaml:1:22: "},
+        {"limits: {json_members: 63}\n", "f.yaml:1:24: "},
         {"limits: {connections: 0}\n", "f.yaml:1:23: "},
         {"limits: {buffered: 1}\n", "f.yaml:1:20: "},
         {"limits: {head_timeout: 10ms}\n", "at least 100 ms"},
