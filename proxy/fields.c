@@ -361,6 +361,9 @@ enum err fields_new(const struct field_def *defs, size_t count, struct fields **
     }
     f->count = count;
     f->words = (next + 63) / 64;
+    for (size_t w = 0; w < f->words; w++)
+        f->judged.word[w] = f->on_name.word[w] | f->on_index.word[w] | f->on_any.word[w] |
+                            f->counted.word[w] | f->subject.word[w] | f->last.word[w];
     *ret_fields = TAKE(f);
     return ERR_OK;
 }

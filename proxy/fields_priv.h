@@ -73,6 +73,9 @@ struct fields {
     struct field_states on_name, on_index, on_any;
     struct field_states counted; /* those that wait for elements which only the length tells */
     struct field_states subject; /* the last ones of the owners' paths */
+    /* on_*, counted, subject and last together: the value itself matters, not only what is below. Where
+     * nothing but `..` steps wait there is nothing to look at. */
+    struct field_states judged;
     uint16_t
         number_of[FIELDS_STATES]; /* the field's; by last state of an owner's path: the owner's */
     struct field_info *info;      /* by field */

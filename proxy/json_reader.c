@@ -135,32 +135,39 @@ static void leave_elements(struct reader *r, const struct level *level)
 
 /* ---- values that fields may lie at ---- */
 
+/* A scalar, not null, that is a field's or an element's subject. */
+static enum err take_scalar(struct reader *r, struct hit *hit)
+{
+    const struct field_info *info;
+    enum err e = is_subject(r) ? note_subject(r, ELEMENT_NAMED, hit) : ERR_OK;
+
+    if (e != ERR_OK || hit->field == FIELDS_NONE)
+        return e;
+    info = &r->fields->info[hit->field];
+    hit->class_id = info->class_id;
+    if (info->owner != FIELDS_NONE)
+        e = find_element(r, info, hit);
+    return e == ERR_OK ? hits_add(&r->hits, hit) : e;
+}
+
 /* A scalar, not null, with states. */
 static const uint8_t *found_scalar(struct reader *r, const uint8_t *from, const uint8_t *to,
                                    enum value_kind kind, bool escaped)
 {
     const uint16_t field = fields_match(r->fields, &r->level[1].states);
-    struct hit hit = {
-        .start = (size_t)(from - r->start),
-        .end = (size_t)(to - r->start),
-        .field = field,
-        .kind = kind,
-        .coding = HIT_JSON,
-        .escaped = escaped,
-        .line = r->line,
-    };
-    enum err e = is_subject(r) ? note_subject(r, ELEMENT_NAMED, &hit) : ERR_OK;
+    enum err e = ERR_OK;
 
-    if (field == FIELDS_NONE) { /* the document's root may be a scalar */
-        if (r->level > r->levels && fields_misplaced(r->fields, &r->level[1].states, FIELD_SCALAR))
-            r->hits.misplaced = true;
-        return e == ERR_OK ? to : fail(r, e);
-    }
-    hit.class_id = r->fields->info[field].class_id;
-    if (e == ERR_OK && r->fields->info[field].owner != FIELDS_NONE)
-        e = find_element(r, &r->fields->info[field], &hit);
-    if (e == ERR_OK)
-        e = hits_add(&r->hits, &hit);
+    if (field == FIELDS_NONE && r->level > r->levels && /* the document's root may be a scalar */
+        fields_misplaced(r->fields, &r->level[1].states, FIELD_SCALAR))
+        r->hits.misplaced = true;
+    if (field != FIELDS_NONE || is_subject(r))
+        e = take_scalar(r, &(struct hit){.start = (size_t)(from - r->start),
+                                         .end = (size_t)(to - r->start),
+                                         .field = field,
+                                         .kind = kind,
+                                         .coding = HIT_JSON,
+                                         .escaped = escaped,
+                                         .line = r->line});
     return e == ERR_OK ? to : fail(r, e);
 }
 
@@ -171,8 +178,14 @@ static const uint8_t *found_null(struct reader *r, const uint8_t *to)
     return e == ERR_OK ? to : fail(r, e);
 }
 
+/* Whether the value at hand is more than something that fields may lie below. */
+static inline bool is_judged(const struct reader *r)
+{
+    return fields_meet(r->fields, &r->fields->judged, &r->level[1].states);
+}
+
 /* A container with states, at p, on the new level. */
-static enum err found_container(struct reader *r, struct level *level, const uint8_t *p)
+static enum err judge_container(struct reader *r, struct level *level, const uint8_t *p)
 {
     const struct fields *f = r->fields;
     const uint16_t field = fields_match(f, &level->states);
@@ -184,8 +197,6 @@ static enum err found_container(struct reader *r, struct level *level, const uin
         e = note_subject(r, ELEMENT_NOT_PLAIN, &(struct hit){0});
     if (fields_misplaced(f, &level->states, *p == '{' ? FIELD_OBJECT : FIELD_ARRAY))
         r->hits.misplaced = true;
-    level->alive = fields_meet(f, &f->moves, &level->states);
-    level->length = FIELDS_UNCOUNTED;
     if (e == ERR_OK && *p == '[' && fields_meet(f, &f->counted, &level->states))
         e = proxy__count_elements(&r->counts, r->start, p, r->end, &level->length);
     return e;
@@ -231,14 +242,16 @@ static inline void enter_member(struct reader *r, struct level *level, struct sp
 static inline const uint8_t *open_container(struct reader *r, const uint8_t *p)
 {
     struct level *level = r->level + 1;
+    enum err e;
 
     if (UNLIKELY(level > r->levels + r->fields->depth_max))
         return fail(r, ERR_TOO_LARGE);
     level->alive = false;
     if (UNLIKELY(r->followed)) {
-        const enum err e = found_container(r, level, p);
-
-        if (e != ERR_OK)
+        level->alive = fields_meet(r->fields, &r->fields->moves, &level->states);
+        level->length = FIELDS_UNCOUNTED;
+        e = is_judged(r) ? judge_container(r, level, p) : ERR_OK;
+        if (UNLIKELY(e != ERR_OK))
             return fail(r, e);
     }
     level->element = 0;
@@ -314,7 +327,7 @@ static inline const uint8_t *read_string(struct reader *r, const uint8_t *p)
 
     if (UNLIKELY(close == NULL))
         return fail(r, ERR_INVALID);
-    if (UNLIKELY(r->followed))
+    if (UNLIKELY(r->followed) && is_judged(r))
         return found_scalar(r, p, close + 1, VALUE_STRING, escaped);
     return close + 1;
 }
@@ -326,7 +339,7 @@ static inline const uint8_t *read_plain(struct reader *r, const uint8_t *p)
 
     if (UNLIKELY(to == NULL))
         return fail(r, ERR_INVALID);
-    if (LIKELY(!r->followed))
+    if (LIKELY(!r->followed) || !is_judged(r))
         return to;
     if (*p == 'n')
         return found_null(r, to);
