@@ -152,7 +152,8 @@ void exchange_account_end(struct exchange *x);
 enum err exchange_find_caller(struct exchange *x) MUST_CHECK;
 /* Make x->guard, for the caller that was found. */
 void exchange_guard(struct exchange *x);
-/* Log what the guard has met, and suspend a caller that met a canary. Inside a read transaction. */
+/* Log what the guard has met, and suspend a caller that met a canary. Inside a read transaction, if
+ * values were shown. */
 void exchange_settle_guard(struct exchange *x);
 /* Find out whose the values are: x->whose, x->subject_missing. */
 enum err exchange_find_subject(struct exchange *x) MUST_CHECK;

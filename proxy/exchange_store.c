@@ -183,6 +183,7 @@ static enum err begin(struct exchange *x, const struct part *parts, size_t count
     enum err e;
 
     e = tokenize_new(&input, &x->tokenize);
+    exchange_settle_guard(x);
     if (e != ERR_OK)
         return e;
     *ret_op = tokenize_op(x->tokenize);

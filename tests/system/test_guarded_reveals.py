@@ -113,6 +113,7 @@ def test_E25_a_dictionary_of_lookups_is_refused(env):
     equal([look(n) for n in ("d", "e")], [429, 429], "beyond it")
     equal(app.count(), before, "nothing went upstream")
     equal(look("a"), 200, "what was asked before")
+    equal(events(lethe, "quota is used up"), 1, "events")
 
 
 def test_E36_a_honeytoken_suspends_whoever_sees_it(env):
