@@ -205,6 +205,8 @@ static enum err judge_connection(struct span list, struct guard_facts *facts)
             if (!head_is_token_char(option.at[i]))
                 return ERR_INVALID;
         }
+        if (span_equal_nocase(option, SPAN_LIT("upgrade")))
+            facts->connection_upgrade = true;
         if (is_plain_option(option))
             continue;
         if (is_protected(option) || shadows_protected(option))

@@ -22,9 +22,10 @@ struct guard_facts {
     int minor_version;  /* 0 or 1 */
     bool has_body;      /* Content-Length (0 too) or Transfer-Encoding was declared */
     bool chunked;
-    int64_t content_length; /* -1: not declared */
-    bool expect_continue;   /* libh2o answers it before handlers run */
-    bool upgrade;           /* asked for; never granted, and never passed on */
+    int64_t content_length;  /* -1: not declared */
+    bool expect_continue;    /* libh2o answers it before handlers run */
+    bool upgrade;            /* there is an Upgrade field, which is never passed on as it came */
+    bool connection_upgrade; /* and Connection names it */
     struct span connection[GUARD_CONNECTION_MAX]; /* values of Connection, for guard_drops() */
     size_t connection_count;
     size_t field_count;

@@ -83,6 +83,7 @@ void exchange_forward(struct exchange *x)
         .header_count = headers_for_upstream(&x->req->headers, &forwarding, headers),
         .body = body_of(x),
         .has_body = x->facts.has_body,
+        .websocket = exchange_wants_websocket(x),
     };
 
     x->reveals = forwarding.reveals;

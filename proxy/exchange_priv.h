@@ -218,6 +218,11 @@ void exchange_judge_answer(struct exchange *x, const struct upstream_head *head,
 /* Show the answer's header fields, which stand in the response already, as the caller may see them. Before
  * the response begins. */
 enum err exchange_show_headers(struct exchange *x) MUST_CHECK;
+/* Does it ask for a WebSocket, on a route that lets it pass? */
+bool exchange_wants_websocket(const struct exchange *x);
+/* The upstream has gone over to it: so does the client. */
+void exchange_on_upgraded(struct upstream_call *call, const struct upstream_head *head,
+                          h2o_socket_t *sock, struct span first, void *context);
 /* Hold an answer until it is whole, then show it as the caller may see it. */
 void exchange_collect_head(struct exchange *x, const struct upstream_head *head,
                            enum coding coding);

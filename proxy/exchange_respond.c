@@ -247,6 +247,8 @@ static void on_done(struct upstream_call *call UNUSED, enum err result, void *co
     exchange_account_upstream(x, true);
     if (result != ERR_OK) {
         on_failed(x, result);
+    } else if (x->state == EXCHANGE_SENT) {
+        return; /* it has gone over to another protocol */
     } else if (x->state == EXCHANGE_COLLECTING) {
         exchange_send_collected(x);
     } else {
@@ -255,8 +257,10 @@ static void on_done(struct upstream_call *call UNUSED, enum err result, void *co
     }
 }
 
-const struct upstream_events exchange_answer_events = {
-    .on_head = on_head, .on_body = on_body, .on_done = on_done};
+const struct upstream_events exchange_answer_events = {.on_head = on_head,
+                                                       .on_body = on_body,
+                                                       .on_upgraded = exchange_on_upgraded,
+                                                       .on_done = on_done};
 
 void exchange_buffers_free(void)
 {

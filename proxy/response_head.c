@@ -15,6 +15,7 @@ enum {
 
 /* What the lines said about framing and connection. */
 struct framing {
+    size_t upgrades, websockets; /* Upgrade fields, and those that say so */
     struct span length;
     struct span coding;
     unsigned lengths;
@@ -110,6 +111,12 @@ static bool note_line(const struct head_line *line, struct framing *f)
             break;
         f->coding = line->value;
         f->codings++;
+        return false;
+    case 7:
+        if (!span_equal_nocase(line->name, SPAN_LIT("upgrade")))
+            break;
+        f->websockets += span_equal_nocase(line->value, SPAN_LIT("websocket"));
+        f->upgrades++;
         return false;
     case 10:
         if (!span_equal_nocase(line->name, SPAN_LIT("connection")))
@@ -226,6 +233,8 @@ enum err response_head_parse(struct span head, bool to_head_request,
         return e;
     h.keep_alive = h.framing != FRAMING_CLOSE && !connection_says(&f, SPAN_LIT("close")) &&
                    (minor == 1 || connection_says(&f, SPAN_LIT("keep-alive")));
+    h.websocket = f.upgrades == 1 && f.websockets == 1 && f.lengths + f.codings == 0 &&
+                  connection_says(&f, SPAN_LIT("upgrade"));
     h.header_count = drop_nominated(&f, headers, h.header_count);
     *ret = h;
     return ERR_OK;

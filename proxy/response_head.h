@@ -26,6 +26,7 @@ struct response_head {
     int64_t
         content_length; /* as declared, -1 otherwise; more than bytes to come for FRAMING_NONE */
     bool keep_alive;    /* the upstream means to go on with this connection */
+    bool websocket;     /* it says that it goes over to WebSocket */
     size_t header_count;
 };
 

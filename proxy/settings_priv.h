@@ -69,6 +69,7 @@ struct route_def {
     size_t domain;       /* index into the settings' domains */
     enum undeclared undeclared;
     bool near_names; /* members whose names come near a declared one pass */
+    bool websocket;  /* it passes; nothing is declared then */
     bool egress;     /* towards a third party: reveals requests, tokenizes answers */
     bool strict;     /* an answer shows nobody's values where the subject's name is unknown */
 };

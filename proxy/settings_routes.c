@@ -213,6 +213,24 @@ static enum err read_direction(struct conf_node node, struct route_def *route, s
                : conf_fail(node, msg, "a direction is \"ingress\" or \"egress\"");
 }
 
+/* Nobody reads what goes over a WebSocket, so it passes only where nothing else is promised. */
+static enum err read_websocket(struct conf_node node, struct route_def *route, struct errmsg *msg)
+{
+    const char *text = "refuse";
+    enum err e = conf_str(node, &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    route->websocket = strcmp(text, "pass") == 0;
+    if (!route->websocket && strcmp(text, "refuse") != 0)
+        return conf_fail(node, msg, "a WebSocket is there to \"refuse\" or to \"pass\"");
+    if (route->websocket && route->request_count + route->response_count > 0)
+        return conf_fail(node, msg,
+                         "what goes over a WebSocket is not read: a route that lets it "
+                         "pass declares no fields");
+    return ERR_OK;
+}
+
 /* What becomes of members whose names come near a declared one. */
 static enum err read_near_names(struct conf_node node, struct route_def *route, struct errmsg *msg)
 {
@@ -257,7 +275,7 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
                                        "domain",     "binding",
                                        "near_names", "undeclared",
                                        "direction",  "subjects_per_response",
-                                       NULL};
+                                       "websocket",  NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t subjects_max = GUARD_SUBJECTS_DEFAULT;
     int64_t body_max = settings->limits.body;
@@ -281,6 +299,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = conf_need(entry, "upstream", &upstream, msg);
     if (e == ERR_OK)
         e = settings_upstream(upstream, settings, &route->upstream, msg);
+    if (e == ERR_OK && route->egress && !settings->upstreams[route->upstream].config.egress)
+        e = conf_fail(upstream, msg, "a third party's upstream says `egress: true`");
     if (e == ERR_OK)
         e = conf_str(domain, &domain_name, msg);
     if (e == ERR_OK)
@@ -291,6 +311,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = read_subject(entry, settings, route, msg);
     if (e == ERR_OK)
         e = read_binding(conf_get(entry, "binding"), route, msg);
+    if (e == ERR_OK)
+        e = read_websocket(conf_get(entry, "websocket"), route, msg);
     if (e == ERR_OK)
         e = read_near_names(conf_get(entry, "near_names"), route, msg);
     if (e == ERR_OK)

@@ -291,7 +291,8 @@ struct upstream_call *upstream_send(struct upstream_pool *pool,
     call->context = context;
     call->body = request->body;
     call->to_head = span_equal(request->method, SPAN_LIT("HEAD"));
-    call->idempotent = is_idempotent(request->method);
+    call->websocket = request->websocket;
+    call->idempotent = is_idempotent(request->method) && !request->websocket;
     call->sending = true;
     e = upstream__request_head(pool, request, &call->head);
     if (e == ERR_OK)

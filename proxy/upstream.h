@@ -75,7 +75,7 @@ struct upstream_header {
 };
 
 struct upstream_head {
-    int status; /* final: 1xx are swallowed, 101 is an error */
+    int status; /* final: 1xx are swallowed, and 101 where it was not asked for is an error */
     /* Without hop-by-hop ones, those named in Connection (RFC 9110 7.6.1), and Content-Length. */
     const struct upstream_header *headers;
     size_t header_count;
@@ -91,6 +91,7 @@ struct upstream_request {
     size_t header_count;
     struct span body; /* borrowed until done or detach */
     bool has_body;    /* writes Content-Length even when the body is empty */
+    bool websocket;   /* asks to go over to WebSocket; otherwise a 101 is an error */
 };
 
 /* What the loops share of one upstream: its addresses as they are now, how they fare, and turns. */
@@ -105,6 +106,11 @@ struct upstream_events {
     void (*on_head)(struct upstream_call *call, const struct upstream_head *head, void *context);
     /* Decoded body bytes, any number of times. Borrowed for the time of the callback. */
     void (*on_body)(struct upstream_call *call, struct span bytes, void *context);
+    /* Once, in place of head and body, before done(OK), and only of a request with `websocket`: the
+     * connection is no longer the pool's but the owner's, who closes it. `first` came behind the head
+     * already. Borrowed for the time of the callback. */
+    void (*on_upgraded)(struct upstream_call *call, const struct upstream_head *head,
+                        h2o_socket_t *sock, struct span first, void *context);
     /* Exactly once, last. OK: the response is complete by its own framing. UPSTREAM: refused,
      * broken or badly framed; TIMEOUT; BUSY: no connection or no turn to be had; UNAVAILABLE: health
      * checks found every address down; INVALID, TOO_LARGE: a request that cannot be written (a line end

@@ -41,7 +41,8 @@ static void on_done(struct upstream_call *call UNUSED, enum err result UNUSED, v
     conclude(context, false);
 }
 
-static const struct upstream_events events = {on_head, on_body, on_done};
+static const struct upstream_events events = {
+    .on_head = on_head, .on_body = on_body, .on_done = on_done};
 
 static void check(struct pool_target *target)
 {

@@ -82,19 +82,36 @@ void upstream__conn_set_reading(struct upstream_conn *conn, bool on)
         h2o_socket_read_stop(conn->sock);
 }
 
+/* All but the socket. */
+static void let_go(struct upstream_conn *conn)
+{
+    set_state(conn, CONN_CLOSED);
+    upstream__conn_arm(conn, WAIT_NOT); /* to be freed */
+    if (conn->call != NULL)
+        conn->call->conn = NULL;
+    conn->call = NULL;
+}
+
 void upstream__conn_close(struct upstream_conn *conn)
 {
     h2o_socket_t *sock = TAKE(conn->sock);
 
     if (conn->state == CONN_CLOSED)
         return;
-    set_state(conn, CONN_CLOSED);
-    upstream__conn_arm(conn, WAIT_NOT); /* to be freed */
-    if (conn->call != NULL)
-        conn->call->conn = NULL;
-    conn->call = NULL;
+    let_go(conn);
     sock->data = NULL; /* with TLS the socket lives on until its good-bye is written */
     h2o_socket_close(sock);
+}
+
+h2o_socket_t *upstream__conn_surrender(struct upstream_conn *conn)
+{
+    h2o_socket_t *sock;
+
+    upstream__conn_set_reading(conn, false);
+    sock = TAKE(conn->sock);
+    let_go(conn);
+    sock->data = NULL;
+    return sock;
 }
 
 void upstream__conn_release(struct upstream_conn *conn)

@@ -114,6 +114,7 @@ struct upstream_call {
     enum err result;            /* of the deferred end */
     bool to_head;               /* the method is HEAD */
     bool idempotent;
+    bool websocket; /* a 101 is wanted */
     bool paused;
     bool has_turn;    /* at the gate */
     bool sick;        /* its answer says that something behind the address is wrong */
@@ -236,6 +237,8 @@ void upstream__conn_open(struct upstream_call *call, struct pool_target *target)
 /* Close. The struct stays until the end of the loop's turn. Its call, if any, is let go. Called by whoever finds that
  * the connection is of no more use; again does nothing. */
 void upstream__conn_close(struct upstream_conn *conn);
+/* The connection is somebody else's now: what is left of it here is closed. The socket is not read. */
+h2o_socket_t *upstream__conn_surrender(struct upstream_conn *conn);
 /* The call is over: keep the connection for the next one when nothing speaks against it. */
 void upstream__conn_release(struct upstream_conn *conn);
 /* Free a closed one now: the pool ends. */

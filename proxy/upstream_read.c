@@ -125,6 +125,8 @@ static enum err next_head(struct upstream_conn *conn, char **at, const char *end
         conn->scanned = 0;
         if (conn->head.status >= 200)
             return ERR_OK;
+        if (conn->head.status == 101 && conn->call->websocket)
+            return ERR_OK;
         if (conn->head.status == 101 || ++conn->interim > UPSTREAM_INTERIM_MAX)
             return ERR_UPSTREAM;
     }
@@ -143,6 +145,30 @@ static enum err keep_start(struct upstream_conn *conn, const char *at, const cha
     return ERR_OK;
 }
 
+/* The other side has gone over to another protocol: what follows its head is the owner's. */
+static void hand_over(struct upstream_conn *conn, struct span first)
+{
+    struct upstream_call *call = conn->call;
+    const struct upstream_head head = {.status = conn->head.status,
+                                       .headers = conn->pool->headers,
+                                       .header_count = conn->head.header_count,
+                                       .content_length = -1};
+    AUTO(buf_done)
+    struct buf kept = {.max = UPSTREAM_READ_SIZE + LIMIT_RESPONSE_HEAD_MAX, .secret = true};
+    h2o_socket_t *sock;
+
+    if (!conn->head.websocket || buf_append_span(&kept, first) != ERR_OK) {
+        on_bad(conn);
+        return;
+    }
+    sock = upstream__conn_surrender(conn);
+    h2o_buffer_consume(&sock->input, sock->input->size); /* of TLS; it stands in `kept` */
+    upstream__call_enter(call);
+    call->events.on_upgraded(call, &head, sock, buf_span(&kept), call->context);
+    if (upstream__call_leave(call))
+        upstream__call_end(call, ERR_OK);
+}
+
 static void take_head(struct upstream_conn *conn, char *bytes, size_t len)
 {
     struct buf *inbox = &conn->inbox;
@@ -158,6 +184,8 @@ static void take_head(struct upstream_conn *conn, char *bytes, size_t len)
         e = next_head(conn, &at, end);
     if (e == ERR_NOT_FOUND)
         e = keep_start(conn, at, end);
+    else if (e == ERR_OK && conn->head.status == 101)
+        hand_over(conn, span_of(at, (size_t)(end - at)));
     else if (e == ERR_OK) {
         conn->left = (uint64_t)conn->head.content_length;
         conn->chunked = (struct chunked){0};

@@ -10,6 +10,7 @@
 #include "base/http_line.h"
 
 static const char request_version[] = " HTTP/1.1\r\nHost: ";
+static const char upgrade_lines[] = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 static const char length_name[] = "Content-Length: ";
 
 enum { LENGTH_ROOM = 32 };
@@ -33,7 +34,7 @@ static char *put(char *to, const void *from, size_t len)
 static size_t room_for(struct span authority, const struct upstream_request *request)
 {
     size_t n = request->method.len + 1 + request->target.len + sizeof(request_version) +
-               authority.len + sizeof(length_name) + LENGTH_ROOM;
+               authority.len + sizeof(upgrade_lines) + sizeof(length_name) + LENGTH_ROOM;
 
     for (size_t i = 0; i < request->header_count; i++)
         n += request->headers[i].name.len + request->headers[i].value.len + 4;
@@ -109,6 +110,10 @@ enum err upstream__request_head(const struct upstream_pool *pool,
         to = put(to, h->value.at, h->value.len);
         to = put(to, "\r\n", 2);
         lines++;
+    }
+    if (request->websocket) {
+        to = put(to, upgrade_lines, sizeof(upgrade_lines) - 1);
+        lines += 2;
     }
     if (request->has_body) {
         to = put(to, length_name, sizeof(length_name) - 1);

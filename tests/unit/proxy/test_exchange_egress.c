@@ -7,6 +7,7 @@ TestSuite(exchange_egress, .init = secret_start, .timeout = 60);
 static const struct rig_options routes = {
     .scripts = scripts,
     .script_count = 1,
+    .upstream = ", egress: true, insecure_plain: true, allow: [127.0.0.0/8]",
     .routes = "routes:\n"
               "  - {path: \"/pay/{user}\", methods: [POST], upstream: app, subject: path.user,\n"
               "     direction: egress,\n"

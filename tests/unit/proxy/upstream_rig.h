@@ -96,7 +96,8 @@ static inline void rig_on_done(struct upstream_call *call, enum err result, void
         rig_send(t->next, "GET", "/next", NULL);
 }
 
-static const struct upstream_events rig_events = {rig_on_head, rig_on_body, rig_on_done};
+static const struct upstream_events rig_events = {
+    .on_head = rig_on_head, .on_body = rig_on_body, .on_done = rig_on_done};
 
 /* body: NULL for a request without one. */
 static inline void rig_send_headers(struct told *t, const char *method, const char *target,
