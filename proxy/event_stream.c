@@ -76,12 +76,22 @@ static bool is_data(struct span line, struct span *ret_value)
     return true;
 }
 
+/* Where an event's first line begins: behind the line feed of the CR that ended the last event. A byte
+ * order mark counts at the start of the stream alone; elsewhere what it hides from clients is no matter. */
+static size_t first_line(struct span event)
+{
+    const size_t at = event.len > 0 && event.at[0] == '\n' ? 1 : 0;
+    const struct span rest = span_of(event.at + at, event.len - at);
+
+    return begins_with(rest, SPAN_LIT("\xef\xbb\xbf")) ? at + 3 : at;
+}
+
 bool event_data_next(struct span event, size_t *at, struct span *ret_value)
 {
     struct span line;
 
-    if (*at == 0 && begins_with(event, SPAN_LIT("\xef\xbb\xbf")))
-        *at = 3;
+    if (*at == 0)
+        *at = first_line(event);
     while (next_line(event, at, &line)) {
         if (is_data(line, ret_value))
             return true;

@@ -84,6 +84,7 @@ Test(cookies, are_refused_where_two_servers_read_them_differently)
         {"a=\"b; mail=x; c=\"", NULL, ERR_INVALID},
         {"a= \"b; mail=x; c=\"", NULL, ERR_INVALID},
         {"a= \"b\"", NULL, ERR_INVALID},
+        {"a= \"", NULL, ERR_INVALID},
         {"a=\"b", NULL, ERR_INVALID},
         {"a=\"", NULL, ERR_INVALID},
         {"a=\"b\"c", NULL, ERR_INVALID},

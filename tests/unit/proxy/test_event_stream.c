@@ -105,6 +105,9 @@ Test(event_data, is_what_clients_dispatch)
         {"\xef\xbb\xbf"
          "data: a\n\n",
          "a"},
+        {"\n\xef\xbb\xbf"
+         "data: a\n\n",
+         "a"},
         {"data: a", "a"},
         {"", ""},
     };
