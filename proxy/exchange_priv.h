@@ -13,6 +13,7 @@
  *   exchange_respond.c   the answer, streamed through
  *   exchange_account.c   figures of all of it
  *   exchange_reveal.c    the answer, collected and revealed
+ *   exchange_stream.c    the answer, revealed while it streams
  *
  *   ADMITTED --> STORING --> WAITING --> STREAMING --> SENT
  *       |________________________^  \--> COLLECTING --^
@@ -29,6 +30,7 @@
 #include "proxy/headers.h"
 #include "proxy/media_type.h"
 #include "proxy/path.h"
+#include "proxy/reveal_stream.h"
 #include "base/http_guard.h"
 #include "proxy/transform.h"
 
@@ -112,6 +114,9 @@ struct exchange {
     /* What comes back. */
     bool reveals;                   /* fields of the answer are declared */
     struct decoder *decoder;        /* of a coded answer */
+    struct reveal_stream *stream;   /* it is revealed while it streams; else NULL */
+    bool owner_known;               /* whose values it may show is settled: */
+    uint64_t owner;                 /* as the first of exchange_find_slots() */
     struct media_type answer_media; /* MEDIA_OTHER: its body holds none that can be read */
     bool shown;                     /* `answer` is the answer */
     int64_t whole_len;              /* of the body that is collected; -1: not known */
@@ -202,9 +207,13 @@ void exchange_close_answer(struct exchange *x);
 /* Send x->answer, now that it is what the client gets. */
 void exchange_send_answer(struct exchange *x);
 /* Inside a read transaction: whose values may be shown, slots[0] of a message's subject (0: anybody's) and
- * behind it those of the body's elements. `body` may be NULL. */
+ * behind it those of the body's elements. `body` may be NULL. What was settled for one part of a message holds
+ * for all that follow. */
 enum err exchange_find_slots(struct exchange *x, struct part *body, const struct parts *fields,
                              uint64_t *slots) MUST_CHECK;
+/* One part of the answer's body, as the caller may see it, appended to out. Makes a read transaction of its
+ * own; logs. */
+enum err exchange_show_part(struct exchange *x, struct part *part, struct buf *out) MUST_CHECK;
 /* The exchange ends with an operation in the vault's hands. */
 void exchange_leave_job(struct exchange *x);
 /* Send it up. */
@@ -228,6 +237,13 @@ void exchange_collect_head(struct exchange *x, const struct upstream_head *head,
                            enum coding coding);
 void exchange_collect_body(struct exchange *x, struct span bytes);
 void exchange_send_collected(struct exchange *x);
+/* Show the body of an answer while it streams: after its head, each piece of it, its end. What the client gets
+ * of it stands in x->answer then, until the next. Errors end the answer. */
+void exchange_stream_start(struct exchange *x, enum coding coding);
+enum err exchange_stream_feed(struct exchange *x, struct span bytes) MUST_CHECK;
+enum err exchange_stream_finish(struct exchange *x) MUST_CHECK;
+/* Whose fault it is that an answer cannot be shown. */
+enum err exchange_blame_upstream(enum err e) MUST_CHECK;
 /* Start the response with libh2o; status, fields and framing are set. */
 void exchange_begin(struct exchange *x);
 /* libh2o has written what it was given. */

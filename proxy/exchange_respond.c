@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The upstream's answer on its way to the client: passed through as it comes, or, where fields of
- * it are declared, held until it is whole and shown as this caller may see it. Runs on: the loop
+ * it are declared, shown as this caller may see it: texts and events while they stream, all else once
+ * it is whole. Runs on: the loop
  * threads. Holds: what has arrived and is not yet written; at most PAUSE_AT and one read of a
  * passing body, LIMIT_RESPONSE_BODY_MAX of a revealed one. Invariant: a client sees the end of an
  * answer only if the upstream's was whole. Not here: how values are revealed (transform.c). */
@@ -13,6 +14,7 @@
 #include "base/assert.h"
 #include "base/http_thread.h"
 #include "base/log.h"
+#include "base/secret.h"
 
 enum {
     PAUSE_AT = 256 << 10, /* bytes waiting for a slow client before the upstream waits too */
@@ -38,7 +40,7 @@ static void frame(struct exchange *x, const struct upstream_head *head)
     req->res.content_length = SIZE_MAX;
     if (head->status == 204 || (is_head_request(x) && x->reveals))
         return; /* no length to tell: of a revealed answer it would be that of the tokens */
-    if (head->content_length >= 0) {
+    if (head->content_length >= 0 && x->stream == NULL) {
         req->res.content_length = (size_t)head->content_length;
         return;
     }
@@ -126,6 +128,9 @@ static void flush_soon(struct exchange *x)
 
 static void pass_head(struct exchange *x, const struct upstream_head *head)
 {
+    const enum answer_change change = x->stream != NULL ? ANSWER_DECODED
+                                      : x->reveals      ? ANSWER_CHANGED
+                                                        : ANSWER_SAME;
     h2o_req_t *req = x->req;
     enum err e;
 
@@ -135,8 +140,7 @@ static void pass_head(struct exchange *x, const struct upstream_head *head)
     x->state = EXCHANGE_STREAMING;
     req->res.status = head->status;
     req->res.reason = headers_reason(head->status);
-    headers_for_client(req, head, x->reveals ? ANSWER_CHANGED : ANSWER_SAME,
-                       span_of(x->id, EXCHANGE_ID_LEN));
+    headers_for_client(req, head, change, span_of(x->id, EXCHANGE_ID_LEN));
     e = exchange_show_headers(x);
     if (e != ERR_OK) {
         upstream_detach(TAKE(x->call));
@@ -147,13 +151,38 @@ static void pass_head(struct exchange *x, const struct upstream_head *head)
     flush_soon(x);
 }
 
+static void wipe(h2o_buffer_t *buffer)
+{
+    if (buffer->bytes != NULL)
+        secret_wipe(buffer->_buf, buffer->capacity);
+}
+
+/* Room for more behind what has arrived. libh2o moves a buffer that grows; of values it must leave no copy. */
+static h2o_iovec_t reserve(struct exchange *x, size_t len)
+{
+    h2o_buffer_t *old = x->arriving;
+    h2o_iovec_t room;
+
+    if (x->stream == NULL || old->bytes == NULL ||
+        old->capacity - old->size - (size_t)(old->bytes - old->_buf) >= len)
+        return h2o_buffer_reserve(&x->arriving, len);
+    h2o_buffer_init(&x->arriving, &buffers);
+    room = h2o_buffer_reserve(&x->arriving, old->size + len);
+    memcpy(room.base, old->bytes, old->size);
+    x->arriving->size = old->size;
+    room.base += old->size;
+    wipe(old);
+    h2o_buffer_dispose(&old);
+    return room;
+}
+
 static void pass_body(struct exchange *x, struct span bytes)
 {
-    h2o_iovec_t room = h2o_buffer_reserve(&x->arriving, bytes.len);
+    h2o_iovec_t room = reserve(x, bytes.len);
 
     memcpy(room.base, bytes.at, bytes.len);
     x->arriving->size += bytes.len;
-    if (!x->paused && waiting_bytes(x) > PAUSE_AT) {
+    if (!x->paused && x->call != NULL && waiting_bytes(x) > PAUSE_AT) {
         x->paused = true;
         upstream_pause(x->call);
     }
@@ -179,6 +208,8 @@ void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req UNUSED)
 
     REQUIRE(x->magic == EXCHANGE_MAGIC);
     x->writing = false;
+    if (x->stream != NULL && x->leaving.bytes_inflight > 0)
+        secret_wipe(x->leaving.buf->bytes, x->leaving.bytes_inflight);
     if (x->leaving.bytes_inflight > 0)
         h2o_doublebuffer_consume(&x->leaving);
     if (x->broken) {
@@ -205,11 +236,45 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
     /* What is of another kind than declared can hold no declared field. An error page may be that, an
      * answer may not (an empty one is found out by its first byte). */
     exchange_judge_answer(x, head, &coding);
-    if (x->reveals && head->has_body && places_have_body(x->route->response) &&
-        (success || x->answer_media.kind != MEDIA_OTHER || x->route->def->egress))
-        exchange_collect_head(x, head, coding);
-    else
+    if (!x->reveals || !head->has_body || !places_have_body(x->route->response) ||
+        (!success && x->answer_media.kind == MEDIA_OTHER && !x->route->def->egress)) {
         pass_head(x, head);
+    } else if (x->answer_media.kind == MEDIA_EVENTS || x->answer_media.kind == MEDIA_TEXT) {
+        exchange_stream_start(x, coding);
+        pass_head(x, head);
+    } else {
+        exchange_collect_head(x, head, coding);
+    }
+}
+
+/* Nothing more comes of it. May end the exchange. */
+static void give_up(struct exchange *x, enum err e)
+{
+    h2o_timeout_unlink(&x->flush);
+    if (!x->begun) {
+        memset(&x->req->res.headers, 0, sizeof(x->req->res.headers));
+        exchange_refuse(x, e);
+    } else if (x->writing) {
+        x->broken = true;
+    } else {
+        exchange_break_off(x);
+    }
+}
+
+/* What could be shown of a streaming answer goes on; what cannot be shown ends it. False: it is over. */
+static bool pass_shown(struct exchange *x, enum err shown)
+{
+    if (shown == ERR_OK) {
+        if (x->answer.len > 0)
+            pass_body(x, buf_span(&x->answer));
+        return true;
+    }
+    if (x->call != NULL)
+        upstream_detach(TAKE(x->call));
+    log_event(EV_STREAM_BROKEN, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
+              F_TEXT("route", exchange_route_name(x)), F_LIT("error", err_name(shown)));
+    give_up(x, shown);
+    return false;
 }
 
 static void on_body(struct upstream_call *call UNUSED, struct span bytes, void *context)
@@ -218,6 +283,8 @@ static void on_body(struct upstream_call *call UNUSED, struct span bytes, void *
 
     if (x->state == EXCHANGE_COLLECTING)
         exchange_collect_body(x, bytes);
+    else if (x->stream != NULL)
+        (void)pass_shown(x, exchange_stream_feed(x, bytes));
     else
         pass_body(x, bytes);
 }
@@ -228,15 +295,7 @@ static void on_failed(struct exchange *x, enum err e)
 
     log_event(EV_UPSTREAM_FAILED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
               F_TEXT("upstream", span_str(upstream->config.name)), F_LIT("error", err_name(e)));
-    h2o_timeout_unlink(&x->flush);
-    if (!x->begun) {
-        memset(&x->req->res.headers, 0, sizeof(x->req->res.headers));
-        exchange_refuse(x, e);
-    } else if (x->writing) {
-        x->broken = true;
-    } else {
-        exchange_break_off(x);
-    }
+    give_up(x, e);
 }
 
 static void on_done(struct upstream_call *call UNUSED, enum err result, void *context)
@@ -251,7 +310,7 @@ static void on_done(struct upstream_call *call UNUSED, enum err result, void *co
         return; /* it has gone over to another protocol */
     } else if (x->state == EXCHANGE_COLLECTING) {
         exchange_send_collected(x);
-    } else {
+    } else if (x->stream == NULL || pass_shown(x, exchange_stream_finish(x))) {
         x->complete = true;
         flush(x);
     }
@@ -270,11 +329,16 @@ void exchange_buffers_free(void)
 void exchange_answer_done(struct exchange *x)
 {
     h2o_timeout_unlink(&x->flush);
+    if (x->arriving != NULL && x->stream != NULL) {
+        wipe(x->arriving);
+        wipe(x->leaving.buf);
+    }
     if (x->arriving != NULL) {
         h2o_buffer_dispose(&x->arriving);
         h2o_doublebuffer_dispose(&x->leaving);
     }
     decoder_free(&x->decoder);
+    reveal_stream_free(&x->stream);
     buf_done(&x->collected);
     buf_done(&x->answer);
 }

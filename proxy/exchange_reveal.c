@@ -8,6 +8,17 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/mem.h"
+
+/* A third party's answer is stored from: that cannot be done while it streams. */
+static bool can_be_read(struct exchange *x, struct span type)
+{
+    const struct places *places = x->route->response;
+
+    return places_judge_body(places, type, &x->answer_media) == ERR_OK ||
+           (!x->route->def->egress &&
+            places_judge_stream(places, type, &x->answer_media) == ERR_OK);
+}
 
 void exchange_judge_answer(struct exchange *x, const struct upstream_head *head,
                            enum coding *ret_coding)
@@ -17,8 +28,7 @@ void exchange_judge_answer(struct exchange *x, const struct upstream_head *head,
     struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
 
     if (!x->reveals || several_types || several_codings ||
-        coding_read(coding, ret_coding) != ERR_OK ||
-        places_judge_body(x->route->response, type, &x->answer_media) != ERR_OK)
+        coding_read(coding, ret_coding) != ERR_OK || !can_be_read(x, type))
         x->answer_media = (struct media_type){.kind = MEDIA_OTHER};
 }
 
@@ -118,23 +128,36 @@ static enum err show_fields(struct exchange *x, const struct parts *fields,
     return e;
 }
 
+/* The owner of a first token stays the only one, however much of the answer is still to come. */
+static enum err settle_owner(struct exchange *x, const struct part *body,
+                             const struct parts *fields)
+{
+    const bool strict = x->route->def->strict;
+    enum err e = find_owner(x, body, body != NULL, &x->owner);
+
+    if (e == ERR_OK && x->owner == EXCHANGE_NOBODY && !strict)
+        e = owner_of(x, fields->at, fields->count, &x->owner);
+    x->owner_known = e == ERR_OK && (x->owner != EXCHANGE_NOBODY || strict);
+    return e;
+}
+
 enum err exchange_find_slots(struct exchange *x, struct part *body, const struct parts *fields,
                              uint64_t *slots)
 {
-    enum err e = find_owner(x, body, body != NULL, &slots[0]);
+    enum err e = ERR_OK;
 
-    if (e == ERR_OK && slots[0] == EXCHANGE_NOBODY && !x->route->def->strict)
-        e = owner_of(x, fields->at, fields->count, &slots[0]);
+    if (!x->owner_known)
+        e = settle_owner(x, body, fields);
+    slots[0] = x->owner;
     if (e == ERR_OK && body != NULL && body->hits.element_count > 0)
         e = exchange_find_owners(x, body, slots);
     return e;
 }
 
 /* The answer's parts, all under one read transaction: `body` may be NULL. */
-static enum err show_parts(struct exchange *x, struct part *body, const struct parts *fields)
+static enum err show_for(struct exchange *x, struct part *body, const struct parts *fields,
+                         uint64_t *slots, struct buf *out)
 {
-    const size_t people = body == NULL ? 1 : body->hits.element_count + 1;
-    uint64_t *slots = h2o_mem_alloc_pool(&x->req->pool, people * sizeof(*slots));
     const struct reveal_scope scope = {.vault = x->loop->proxy->vault,
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
@@ -147,7 +170,7 @@ static enum err show_parts(struct exchange *x, struct part *body, const struct p
         return e;
     e = exchange_find_slots(x, body, fields, slots);
     if (e == ERR_OK && body != NULL)
-        e = reveal_part(x->loop->reader, body, &scope, &x->answer, &counts);
+        e = reveal_part(x->loop->reader, body, &scope, out, &counts);
     if (e == ERR_OK)
         e = show_fields(x, fields, &scope, &counts);
     exchange_settle_guard(x);
@@ -157,8 +180,26 @@ static enum err show_parts(struct exchange *x, struct part *body, const struct p
     return e;
 }
 
+/* A list of people may be long, and a stream has many parts: neither stays in the request's pool. */
+static enum err show_parts(struct exchange *x, struct part *body, const struct parts *fields,
+                           struct buf *out)
+{
+    AUTO(mem_free) uint64_t *slots = NULL;
+    uint64_t one;
+
+    if (body == NULL || body->hits.element_count == 0)
+        return show_for(x, body, fields, &one, out);
+    slots = mem_try_alloc(body->hits.element_count + 1, sizeof(*slots));
+    return slots == NULL ? ERR_NO_SPACE : show_for(x, body, fields, slots, out);
+}
+
+enum err exchange_show_part(struct exchange *x, struct part *part, struct buf *out)
+{
+    return show_parts(x, part, &(struct parts){0}, out);
+}
+
 /* What the upstream sent is not what it was declared to send. */
-static enum err blame_upstream(enum err e)
+enum err exchange_blame_upstream(enum err e)
 {
     return e == ERR_INVALID || e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE ? ERR_UPSTREAM : e;
 }
@@ -171,9 +212,9 @@ static enum err show_with(struct exchange *x, struct part *body)
     if (places_have_headers(x->route->response))
         e = places_read_headers(x->route->response, &x->req->res.headers, &x->req->pool, &fields);
     if (e == ERR_OK && (body != NULL || fields.count > 0))
-        e = show_parts(x, body, &fields);
+        e = show_parts(x, body, &fields, &x->answer);
     parts_done(fields.at, fields.count);
-    return blame_upstream(e);
+    return exchange_blame_upstream(e);
 }
 
 enum err exchange_show_headers(struct exchange *x)
@@ -184,8 +225,8 @@ enum err exchange_show_headers(struct exchange *x)
 static enum err show(struct exchange *x, struct span document)
 {
     struct part body = {.text = document};
-    enum err e =
-        blame_upstream(places_read_body(x->route->response, &x->answer_media, document, &body));
+    enum err e = exchange_blame_upstream(
+        places_read_body(x->route->response, &x->answer_media, document, &body));
 
     if (e == ERR_OK)
         e = show_with(x, &body);

@@ -106,7 +106,8 @@ enum err exchange_put_back(struct exchange *x, size_t number)
         header->value = h2o_iovec_init(written->bytes, written->len);
         return ERR_OK;
     case PLACE_FILENAME: /* in PLACE_PART */
-    case PLACE_LOCATION: /* of answers only */
+    case PLACE_TEXT:     /* of answers only */
+    case PLACE_LOCATION:
     case PLACE_COUNT:
         break;
     }

@@ -11,6 +11,8 @@
 #include "base/secret.h"
 #include "vault/watch.h"
 
+enum { RECOUNT_S = 60 };
+
 void guard_init(struct reveal_guard *g, struct vault *v, const struct guard_rules *rules,
                 size_t max)
 {
@@ -22,6 +24,25 @@ void guard_init(struct reveal_guard *g, struct vault *v, const struct guard_rule
     g->rules = *rules;
     g->now_s = vault_now_s(v);
     g->closed = rules->misses != NULL && quota_is_used_up(rules->quotas, rules->misses, g->now_s);
+}
+
+static void forget_counts(struct guard_subject *table, size_t room)
+{
+    for (size_t i = 0; i < room; i++)
+        table[i].state = GUARD_UNCOUNTED;
+}
+
+void guard_go_on(struct reveal_guard *g, struct vault *v)
+{
+    const int64_t now_s = g->rules.quotas == NULL ? 0 : vault_now_s(v);
+
+    if (now_s - g->now_s < RECOUNT_S)
+        return;
+    g->now_s = now_s;
+    g->closed =
+        g->rules.misses != NULL && quota_is_used_up(g->rules.quotas, g->rules.misses, g->now_s);
+    forget_counts(g->few, GUARD_FEW);
+    forget_counts(g->many, g->many == NULL ? 0 : g->room);
 }
 
 void guard_done(struct reveal_guard *g)

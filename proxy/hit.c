@@ -2,13 +2,14 @@
 /* Values in their places: one table says how each coding is read and written.
  * Runs on: any thread. Holds: nothing. Invariant: what hit_write() wrote, hit_read() reads back as
  * the same value, and whoever parses the place sees one value there. Not here: where hits stand (the
- * readers), the codings themselves (hit_text.c, hit_xml.c, json_string.c, path.c). */
+ * readers), the codings themselves (hit_text.c, hit_xml.c, json_string.c, path.c, event_stream.c). */
 #include "proxy/hit.h"
 
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "proxy/event_stream.h"
 #include "proxy/hit_priv.h"
 #include "proxy/json_reader.h"
 #include "proxy/path.h"
@@ -95,6 +96,8 @@ static const struct coding codings[] = {
     [HIT_HEADER] = {NULL, hit__write_header},
     [HIT_COOKIE] = {NULL, hit__write_cookie},
     [HIT_PART] = {NULL, hit__write_part},
+    [HIT_TEXT] = {NULL, hit__write_part},
+    [HIT_EVENT] = {NULL, event_write_text},
     [HIT_QUOTED] = {hit__undo_quoted, hit__write_quoted},
     [HIT_XML_TEXT] = {hit__undo_xml_text, hit__write_xml_text},
     [HIT_XML_VALUE] = {hit__undo_xml_value, hit__write_xml_value},

@@ -22,6 +22,8 @@ enum hit_coding {
     HIT_HEADER,    /* a field value, or a piece of one: as it is (RFC 9110 5.5) */
     HIT_COOKIE,    /* a cookie value (RFC 6265 4.1.1), without its quotes */
     HIT_PART,      /* bytes as they are: the content of a part of a multipart body */
+    HIT_TEXT,      /* bytes as they are, in a text */
+    HIT_EVENT,     /* the data of a server-sent event, where they are text */
     HIT_QUOTED,    /* between the quotes of a file name in a part's head */
     HIT_XML_TEXT,  /* the text of an element, or a CDATA section with its marks */
     HIT_XML_VALUE, /* between the quotes of an attribute */

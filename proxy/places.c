@@ -192,7 +192,7 @@ bool places_have_body(const struct places *places)
 {
     return places != NULL &&
            (places->json != NULL || places->xml != NULL || places->sets[PLACE_FORM].count > 0 ||
-            places->sets[PLACE_PART].count > 0);
+            places->sets[PLACE_PART].count > 0 || places->sets[PLACE_TEXT].count > 0);
 }
 
 bool places_have_headers(const struct places *places)

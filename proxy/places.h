@@ -15,7 +15,7 @@
 #include "proxy/route.h"
 #include "vault/vault.h"
 
-/* Where a field stands, by what: the first five in bodies. */
+/* Where a field stands, by what: the first five and PLACE_TEXT in bodies. */
 enum place {
     PLACE_JSON,     /* a JSON body, or a line of one; by JSONPath */
     PLACE_FORM,     /* an application/x-www-form-urlencoded body; by name */
@@ -26,6 +26,7 @@ enum place {
     PLACE_SEGMENT,  /* a parameter of the route's path */
     PLACE_HEADER,   /* a header field, all of its value; by its name, in lower case */
     PLACE_COOKIE,   /* a cookie: of Cookie in a request, of Set-Cookie in an answer; by its name */
+    PLACE_TEXT,     /* an answer that is text, or the data of server-sent events: tokens anywhere */
     PLACE_LOCATION, /* an answer's Location: path segments and query values that are tokens */
     PLACE_COUNT
 };
@@ -104,6 +105,23 @@ enum err places_read_request(const struct places *places, const struct request_t
 /* The same for the body of an answer. */
 enum err places_read_body(const struct places *places, const struct media_type *media,
                           struct span body, struct part *ret) MUST_CHECK;
+/* ---- answers that are shown while they stream (places_stream.c) ---- */
+
+/* What an answer with this Content-Type is, if it can be: MEDIA_EVENTS with fields of JSON or text, MEDIA_TEXT
+ * with fields of text. UNSUPPORTED as of places_judge_body(). */
+enum err places_judge_stream(const struct places *places, struct span content_type,
+                             struct media_type *ret) MUST_CHECK;
+/* The declared values in the data of one event, as hits in the event. Data are one JSON document, and read as a
+ * body of JSON is (errors of the reader); what cannot be one is text. INVALID: it begins like an object, and
+ * is none. scratch: a secret buf that the part needs no longer than this call. */
+enum err places_read_event(const struct places *places, struct span event, struct buf *scratch,
+                           struct part *ret) MUST_CHECK;
+/* The tokens in a text that goes on behind this (unless `last`): ret->text ends where one may have begun. */
+enum err places_read_text(const struct places *places, struct span text, bool last,
+                          struct part *ret) MUST_CHECK;
+
+/* ---- header fields of an answer ---- */
+
 /* The same for the header fields of an answer, which may come several times. */
 enum err places_read_headers(const struct places *places, const h2o_headers_t *headers,
                              h2o_mem_pool_t *pool, struct parts *ret) MUST_CHECK;

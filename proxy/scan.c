@@ -77,6 +77,22 @@ enum err scan_part(const struct token_scan *scan, struct part *part)
     return ERR_OK;
 }
 
+enum err scan_text(const struct token_scan *scan, struct span text, bool last,
+                   const struct hit *like, size_t *ret_end, struct hits *ret_hits)
+{
+    struct token_place place;
+    size_t at = 0;
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && token_scan_next(scan, text, last, &at, &place)) {
+        const struct hit piece = piece_of(like, place.start, place.end);
+
+        e = hits_add(ret_hits, &piece);
+    }
+    *ret_end = at;
+    return e;
+}
+
 /* ---- URLs ---- */
 
 struct url_scan {

@@ -124,6 +124,7 @@ static const struct place_key place_keys[] = {
     {"xml", PLACE_XML, true, true, false},        {"query", PLACE_QUERY, true, false, true},
     {"path", PLACE_SEGMENT, true, false, false},  {"header", PLACE_HEADER, true, true, false},
     {"cookie", PLACE_COOKIE, true, true, true},   {"location", PLACE_LOCATION, false, true, false},
+    {"text", PLACE_TEXT, false, true, false},
 };
 
 /* The one place that an entry names. */
@@ -200,6 +201,10 @@ static enum err check_name(struct conf_node node, const struct route_def *route,
         if (strcmp(decl->name, "*") != 0)
             return conf_fail(node, msg, "of a location all of it is looked at: \"*\"");
         return ERR_OK;
+    case PLACE_TEXT:
+        if (strcmp(decl->name, "*") != 0)
+            return conf_fail(node, msg, "of a text all of it is looked at: \"*\"");
+        return ERR_OK;
     case PLACE_XML:
         return check_xml(node, decl, msg);
     case PLACE_COUNT:
@@ -231,16 +236,17 @@ static enum err read_mode(struct conf_node entry, struct field_decl *decl, struc
 static enum err read_scan(struct conf_node entry, struct field_decl *decl, struct errmsg *msg)
 {
     struct conf_node node = conf_get(entry, "scan");
-    bool scan = decl->place == PLACE_LOCATION;
+    const bool always = decl->place == PLACE_LOCATION || decl->place == PLACE_TEXT;
+    bool scan = always;
     enum err e = conf_bool(node, &scan, msg);
 
     if (e != ERR_OK)
         return e;
-    if (scan && decl->place != PLACE_JSON && decl->place != PLACE_HEADER &&
-        decl->place != PLACE_LOCATION)
+    if (scan && decl->place != PLACE_JSON && decl->place != PLACE_HEADER && !always)
         return conf_fail(node, msg, "only texts of JSON and header fields can be scanned");
-    if (!scan && decl->place == PLACE_LOCATION)
-        return conf_fail(node, msg, "a location is always scanned");
+    if (!scan && always)
+        return conf_fail(node, msg, "a %s is always scanned",
+                         decl->place == PLACE_TEXT ? "text" : "location");
     if (scan)
         decl->mode = FIELD_SCAN;
     return ERR_OK;
@@ -307,7 +313,7 @@ static const char *const *keys_of(const struct direction *d)
 {
 #define PLACES_OF_REQUESTS                                                                         \
     "json", "form", "multipart", "filename", "xml", "query", "path", "header", "cookie"
-#define PLACES_OF_ANSWERS "json", "form", "xml", "header", "cookie", "location"
+#define PLACES_OF_ANSWERS "json", "form", "xml", "header", "cookie", "location", "text"
     static const char *const stored[] = {PLACES_OF_REQUESTS, "class", "deep", "many", "mode", NULL};
     static const char *const shown[] = {
         PLACES_OF_ANSWERS, "class", "deep", "many", "gone", "scan", NULL};
