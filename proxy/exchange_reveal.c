@@ -132,12 +132,11 @@ static enum err show_fields(struct exchange *x, const struct parts *fields,
 static enum err settle_owner(struct exchange *x, const struct part *body,
                              const struct parts *fields)
 {
-    const bool strict = x->route->def->strict;
     enum err e = find_owner(x, body, body != NULL, &x->owner);
 
-    if (e == ERR_OK && x->owner == EXCHANGE_NOBODY && !strict)
+    if (e == ERR_OK && x->owner == EXCHANGE_NOBODY && !x->route->def->strict)
         e = owner_of(x, fields->at, fields->count, &x->owner);
-    x->owner_known = e == ERR_OK && (x->owner != EXCHANGE_NOBODY || strict);
+    x->owner_known = e == ERR_OK && x->owner != EXCHANGE_NOBODY;
     return e;
 }
 

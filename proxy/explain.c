@@ -30,7 +30,7 @@ static const char *const place_names[PLACE_COUNT] = {
     [PLACE_JSON] = "json",         [PLACE_FORM] = "form",     [PLACE_PART] = "part",
     [PLACE_FILENAME] = "filename", [PLACE_XML] = "xml",       [PLACE_QUERY] = "query",
     [PLACE_SEGMENT] = "path",      [PLACE_HEADER] = "header", [PLACE_COOKIE] = "cookie",
-    [PLACE_LOCATION] = "location",
+    [PLACE_LOCATION] = "location", [PLACE_TEXT] = "text",
 };
 
 static const char *const subject_names[] = {

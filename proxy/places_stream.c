@@ -34,9 +34,8 @@ enum err places_judge_stream(const struct places *places, struct span content_ty
 /* A hit of the field of all texts. */
 static struct hit text_hit(const struct places *places, enum hit_coding coding)
 {
-    return (struct hit){.class_id = places->sets[PLACE_TEXT].class_ids[0],
-                        .kind = VALUE_STRING,
-                        .coding = coding};
+    return (struct hit){
+        .class_id = places->sets[PLACE_TEXT].class_ids[0], .kind = VALUE_STRING, .coding = coding};
 }
 
 enum err places_read_text(const struct places *places, struct span text, bool last,

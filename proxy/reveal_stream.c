@@ -62,7 +62,8 @@ static enum err show(struct reveal_stream *s, struct part *part, struct buf *out
 static void drop(struct reveal_stream *s, size_t len)
 {
     memmove(s->held.bytes, s->held.bytes + len, s->held.len - len);
-    s->held.len -= len; /* what lies behind is wiped with the buffer: tokens, no values of the vault */
+    s->held.len -=
+        len; /* what lies behind is wiped with the buffer: tokens, no values of the vault */
 }
 
 /* ---- texts ---- */

@@ -11,28 +11,28 @@ TestSuite(exchange_stream, .init = secret_start, .timeout = 60);
 /* Two people are stored; then one answer comes in pieces, one after the other as the test lets them. */
 static char head[1024], first[8192], second[8192], third[8192];
 static struct stub_step stream[] = {
-    {STUB_REQUEST, NULL, 0}, {STUB_SEND, answer, 0}, {STUB_REQUEST, NULL, 0},
-    {STUB_SEND, answer, 0},  {STUB_REQUEST, NULL, 0}, {STUB_SEND, head, 0},
-    {STUB_TRICKLE, first, 0}, {STUB_AWAIT, NULL, 0},  {STUB_SEND, second, 0},
-    {STUB_AWAIT, NULL, 0},    {STUB_SEND, third, 0},  {STUB_END, NULL, 0}};
+    {STUB_REQUEST, NULL, 0},  {STUB_SEND, answer, 0},  {STUB_REQUEST, NULL, 0},
+    {STUB_SEND, answer, 0},   {STUB_REQUEST, NULL, 0}, {STUB_SEND, head, 0},
+    {STUB_TRICKLE, first, 0}, {STUB_AWAIT, NULL, 0},   {STUB_SEND, second, 0},
+    {STUB_AWAIT, NULL, 0},    {STUB_SEND, third, 0},   {STUB_END, NULL, 0}};
 enum { SECOND = 8, LAST = 11 };
 static const struct stub_step *const streams[] = {stream};
 
 static const struct rig_options routes = {
     .scripts = streams,
     .script_count = 1,
-    .routes =
-        "routes:\n"
-        "  - {path: \"/users/{id}\", methods: [PUT], upstream: app, subject: path.id,\n"
-        "     request: [{json: \"$.note\", class: note}]}\n"
-        "  - {path: \"/events/{id}\", methods: [GET], upstream: app, subject: path.id,\n"
-        "     response: [{json: \"$.note\", class: note, gone: \"(gone)\"}, {header: X-Note, class: note}]}\n"
-        "  - {path: \"/strict/{id}\", methods: [GET], upstream: app, subject: path.id,\n"
-        "     binding: strict, response: [{json: \"$.note\", class: note}]}\n"
-        "  - {path: \"/text/{id}\", methods: [GET], upstream: app, subject: path.id,\n"
-        "     response: [{text: \"*\"}]}\n"
-        "  - {path: /people, methods: [GET], upstream: app, subject: \"@.id\",\n"
-        "     response: [{json: \"$[*].note\", class: note}]}\n"};
+    .routes = "routes:\n"
+              "  - {path: \"/users/{id}\", methods: [PUT], upstream: app, subject: path.id,\n"
+              "     request: [{json: \"$.note\", class: note}]}\n"
+              "  - {path: \"/events/{id}\", methods: [GET], upstream: app, subject: path.id,\n"
+              "     response: [{json: \"$.note\", class: note, gone: \"(gone)\"}, {header: X-Note, "
+              "class: note}]}\n"
+              "  - {path: \"/strict/{id}\", methods: [GET], upstream: app, subject: path.id,\n"
+              "     binding: strict, response: [{json: \"$.note\", class: note}]}\n"
+              "  - {path: \"/text/{id}\", methods: [GET], upstream: app, subject: path.id,\n"
+              "     response: [{text: \"*\"}]}\n"
+              "  - {path: /people, methods: [GET], upstream: app, subject: \"@.id\",\n"
+              "     response: [{json: \"$[*].note\", class: note}]}\n"};
 
 struct talk {
     struct rig r;
@@ -250,7 +250,8 @@ Test(exchange_stream, a_length_of_tokens_is_not_told)
     (void)snprintf(fields, sizeof(fields), "Content-Length: %zu\r\n", strlen(t.erika) + 1);
     head_with("text/plain", fields);
     (void)snprintf(first, sizeof(first), "%s.", t.erika);
-    rig_say(t.fd, "GET /text/7 HTTP/1.0\r\nHost: a\r\n" DESK "\r\n", strlen("GET /text/7 HTTP/1.0\r\nHost: a\r\n" DESK "\r\n"));
+    rig_say(t.fd, "GET /text/7 HTTP/1.0\r\nHost: a\r\n" DESK "\r\n",
+            strlen("GET /text/7 HTTP/1.0\r\nHost: a\r\n" DESK "\r\n"));
     a = rig_hear(t.fd, false);
     cr_expect(a.whole);
     cr_expect_null(rig_field(&a, "content-length"));

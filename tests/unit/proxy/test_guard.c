@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "tests/support/vault_fixture.h"
 #include "vault/watch.h"
 
@@ -131,4 +132,24 @@ Test(guard, refuses_one_look_up_too_many)
     }
     cr_expect_eq(guard_look_up(&g, 1, SPAN_LIT("bob")), ERR_LIMIT);
     cr_expect_eq(guard_look_up(&g, 1, SPAN_LIT("ada")), ERR_OK);
+}
+
+Test(guard, counts_whom_a_long_answer_shows_all_along)
+{
+    const struct guard_rules rules = hour(1, REVEAL_MASK, false);
+    struct reveal_guard other = {.vault = NULL};
+    const int64_t now_ms = clock_now_ms();
+    enum reveal_action action = REVEAL_VALUE;
+
+    guard_init(&g, f.v, &rules, 0);
+    cr_expect_eq(judge(1, REVEAL_VALUE), REVEAL_VALUE);
+    clock_test_set_ms(now_ms + 50 * 60 * 1000);
+    guard_go_on(&g, f.v);
+    cr_expect_eq(judge(1, REVEAL_VALUE), REVEAL_VALUE);
+    clock_test_set_ms(now_ms + 70 * 60 * 1000);
+    guard_init(&other, f.v, &rules, 0);
+    cr_expect_eq(guard_judge(&other, 2, &action), ERR_OK);
+    cr_expect_eq(action, REVEAL_MASK, "the other one is still seen");
+    guard_done(&other);
+    clock_test_set_ms(-1);
 }

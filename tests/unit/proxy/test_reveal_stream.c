@@ -141,7 +141,8 @@ Test(reveal_stream, finds_tokens_wherever_a_text_is_cut)
     expect(texts, MEDIA_TEXT, "O", "[O]");
     expect(texts, MEDIA_TEXT, "Dear O,\nwrite to <E>.", "Dear [O],\nwrite to <[E]>.");
     expect(texts, MEDIA_TEXT, "OOxE", "[O][O]x[E]");
-    expect(texts, MEDIA_TEXT, "caf\xc3\xa9 O \xf0\x9f\x99\x82 lt_", "caf\xc3\xa9 [O] \xf0\x9f\x99\x82 lt_");
+    expect(texts, MEDIA_TEXT, "caf\xc3\xa9 O \xf0\x9f\x99\x82 lt_",
+           "caf\xc3\xa9 [O] \xf0\x9f\x99\x82 lt_");
     expect(texts, MEDIA_TEXT, "\xff O \xc3", "\xff [O] \xc3");
 }
 
@@ -168,7 +169,8 @@ Test(reveal_stream, holds_no_more_of_a_text_than_a_token_may_need)
 Test(reveal_stream, reads_the_data_of_each_event_as_json)
 {
     expect(json, MEDIA_EVENTS, "data: {\"note\":\"O\"}\n\n", "data: {\"note\":\"[O]\"}\n\n");
-    expect(json, MEDIA_EVENTS, ": c\nid: 7\nevent: e\r\ndata:{\"note\" : \r\ndata: \"O\"}\nretry: 1\n\n",
+    expect(json, MEDIA_EVENTS,
+           ": c\nid: 7\nevent: e\r\ndata:{\"note\" : \r\ndata: \"O\"}\nretry: 1\n\n",
            ": c\nid: 7\nevent: e\r\ndata:{\"note\" : \r\ndata: \"[O]\"}\nretry: 1\n\n");
     expect(json, MEDIA_EVENTS, "data: {\"note\":\"O\"}\r\rdata: {\"note\":1}\r\n\r\n:\n\n",
            "data: {\"note\":\"[O]\"}\r\rdata: {\"note\":\"[1]\"}\r\n\r\n:\n\n");
@@ -254,9 +256,11 @@ Test(reveal_stream, has_no_room_for_events_without_an_end)
 
 static void make_up(unsigned *seed, struct buf *out)
 {
-    static const char *const pieces[] = {"O",    "E",  "\n",  "\n\n", "\r",  "\r\n", "data: ", "data:",
-                                         "lt_",  "lt", ":",   " ",    "id:", "x",    "{\"note\":\"O\"}",
-                                         "\xc3\xa9", "lt-", "\"O\"", "[", "<", "7"};
+    static const char *const pieces[] = {"O",        "E",      "\n",    "\n\n", "\r",
+                                         "\r\n",     "data: ", "data:", "lt_",  "lt",
+                                         ":",        " ",      "id:",   "x",    "{\"note\":\"O\"}",
+                                         "\xc3\xa9", "lt-",    "\"O\"", "[",    "<",
+                                         "7"};
     const int count = rand_r(seed) % 40;
 
     for (int i = 0; i < count; i++)

@@ -451,6 +451,11 @@ Test(settings, refuse_wrong_fields)
         {RESPONSE("json: \"$.a\", class: mail"), "3:68", "mail"},
         {RESPONSE("query: q, class: email"), "3:48", "query"},
         {RESPONSE("json: \"$.a\", class: email, mode: lookup"), "3:75", "mode"},
+        {RESPONSE("text: \"x\""), "3:54", "\"*\""},
+        {RESPONSE("text: \"*\", scan: false"), "3:65", "always"},
+        {RESPONSE("text: \"*\", deep: true"), "3:65", "deep"},
+        {RESPONSE("text: \"*\"}, {text: \"*\""), "3:67", "twice"},
+        {REQUEST("text: \"*\", class: email"), "3:61", "text"},
         {SMALLEST "routes: [{path: /a, upstream: app, response: 5}]\n", "3:46", "list"},
     };
 
