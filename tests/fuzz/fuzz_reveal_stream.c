@@ -100,8 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(fields_new(&def, 1, &places.json, &msg) == ERR_OK);
     expand(span_of(data + 2, size - 2), &text);
     for (int i = 0; i < 2; i++)
-        check(&places, (data[0] & 4) != 0 && places.sets[PLACE_TEXT].count > 0 ? MEDIA_TEXT
-                                                                              : MEDIA_EVENTS,
+        check(&places,
+              (data[0] & 4) != 0 && places.sets[PLACE_TEXT].count > 0 ? MEDIA_TEXT : MEDIA_EVENTS,
               buf_span(&text), data[1] % 64 + 1, i == 0 ? NULL : "a\"\n\nid: <");
     fields_free(&places.json);
     return 0;

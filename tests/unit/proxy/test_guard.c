@@ -143,7 +143,7 @@ Test(guard, counts_whom_a_long_answer_shows_all_along)
 
     guard_init(&g, f.v, &rules, 0);
     cr_expect_eq(judge(1, REVEAL_VALUE), REVEAL_VALUE);
-    clock_test_set_ms(now_ms + 50 * 60 * 1000);
+    clock_test_set_ms(now_ms + 61 * 60 * 1000);
     guard_go_on(&g, f.v);
     cr_expect_eq(judge(1, REVEAL_VALUE), REVEAL_VALUE);
     clock_test_set_ms(now_ms + 70 * 60 * 1000);

@@ -455,7 +455,7 @@ Test(settings, refuse_wrong_fields)
         {RESPONSE("text: \"*\", scan: false"), "3:65", "always"},
         {RESPONSE("text: \"*\", deep: true"), "3:65", "deep"},
         {RESPONSE("text: \"*\"}, {text: \"*\""), "3:67", "twice"},
-        {REQUEST("text: \"*\", class: email"), "3:61", "text"},
+        {REQUEST("text: \"*\", class: email"), "3:62", "text"},
         {SMALLEST "routes: [{path: /a, upstream: app, response: 5}]\n", "3:46", "list"},
     };
 
