@@ -155,6 +155,8 @@ static void put_hex(struct line *l, struct span id)
 
 static void put_field(struct line *l, const struct log_field *f)
 {
+    if (f->kind == FIELD_TEXT && f->text.at == NULL)
+        return;
     put_str(l, ",\"");
     put_str(l, f->name);
     put_str(l, f->kind == FIELD_PERSONAL ? "_len\":" : "\":");

@@ -32,7 +32,8 @@ struct log_field {
 #define F_NUM(name, n)         ((struct log_field){FIELD_NUM, (name), (int64_t)(n), SPAN_NONE})
 /* A string that our own code chose (a literal, an error name). */
 #define F_LIT(name, s)         ((struct log_field){FIELD_LIT, (name), 0, span_str(s)})
-/* Text the operator wrote (a path, a route, a class name); control characters are escaped. */
+/* Text the operator wrote (a path, a route, a class name); control characters are escaped.
+ * Left out when there is none (SPAN_NONE). */
 #define F_TEXT(name, s)        ((struct log_field){FIELD_TEXT, (name), 0, (s)})
 /* Random bytes of an id, written in hexadecimal. */
 #define F_ID(name, p, n)       ((struct log_field){FIELD_ID, (name), 0, span_of((p), (n))})

@@ -74,6 +74,7 @@ static void tell(struct client *client)
         return;
     }
     client->watch.told = true;
+    counter_add(&client->loop->figures.told, 1);
     client->resume = socket->_cb.read;
     h2o_socket_read_stop(socket);
     h2o_socket_write(socket, &answer, 1, on_told);

@@ -30,12 +30,10 @@ static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
                                     .retry_s = x->retry_s,
                                     .close = close};
 
-    log_event(EV_REQUEST_REFUSED, F_TEXT("request", problem.request_id),
-              F_TEXT("route", exchange_route_name(x)), F_LIT("error", err_name(e)),
-              F_NUM("status", err_status(e)));
+    log_event(EV_REQUEST_REFUSED, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
+              F_LIT("error", err_name(e)), F_NUM("status", err_status(e)));
     if (e == ERR_CORRUPT)
-        log_event(EV_STORE_DAMAGED, F_TEXT("request", problem.request_id),
-                  F_TEXT("route", exchange_route_name(x)));
+        log_event(EV_STORE_DAMAGED, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)));
     exchange_account_refusal(x, e);
     x->state = EXCHANGE_SENT;
     problem_send(x->req, &problem);

@@ -128,7 +128,6 @@ enum err exchange_find_caller(struct exchange *x)
         e = ERR_OK;
     }
     if (e == ERR_DENIED)
-        log_event(EV_REVEAL_DENIED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-                  F_TEXT("route", exchange_route_name(x)));
+        log_event(EV_REVEAL_DENIED, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)));
     return e;
 }

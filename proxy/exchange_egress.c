@@ -19,8 +19,9 @@ static enum err judge(const struct exchange *x, const struct reveal_counts *coun
 
     if (closed == 0)
         return ERR_OK;
-    log_event(EV_TOKEN_NOT_SENT, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-              F_TEXT("route", exchange_route_name(x)), F_NUM("count", closed));
+    log_event(EV_TOKEN_NOT_SENT, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
+              F_NUM("count", closed));
+    counter_add(&x->loop->figures.not_sent, 1);
     return ERR_UNPROCESSABLE;
 }
 

@@ -27,12 +27,14 @@ enum err exchange_check_head(struct exchange *x)
                : client_read_edge(x->client, &settings->trust, &x->req->headers);
 }
 
-static enum err take(struct exchange *x, const struct meter_key *key, const struct meter_rate *rate)
+static enum err take(struct exchange *x, const struct meter_key *key, const struct meter_rate *rate,
+                     struct counter *refused)
 {
     int64_t wait_ms = meters_take(x->loop->proxy->meters, key, rate, clock_mono_ms());
 
     if (wait_ms == 0)
         return ERR_OK;
+    counter_add(refused, 1);
     x->retry_s = (wait_ms + MS_IN_S - 1) / MS_IN_S;
     return ERR_LIMIT;
 }
@@ -47,7 +49,7 @@ enum err exchange_admit_client(struct exchange *x)
     if (limits->client_rate.requests == 0)
         return ERR_OK;
     key = meter_client(&x->client->edge.address);
-    return take(x, &key, &limits->client_rate);
+    return take(x, &key, &limits->client_rate, &x->loop->figures.rate_client);
 }
 
 enum err exchange_admit_rate(struct exchange *x, const struct caller *caller)
@@ -58,7 +60,7 @@ enum err exchange_admit_rate(struct exchange *x, const struct caller *caller)
     if (limits->caller_rate.requests == 0 || caller == caller_anonymous())
         return ERR_OK;
     key = meter_caller(callers_index(x->setup->policy->callers, caller));
-    return take(x, &key, &limits->caller_rate);
+    return take(x, &key, &limits->caller_rate, &x->loop->figures.rate_caller);
 }
 
 size_t exchange_holds(const struct exchange *x)

@@ -136,6 +136,10 @@ struct exchange {
     bool paused;     /* the upstream is told to wait */
 };
 
+/* What a log line about it begins with: its id, and its trace's if it belongs to one. */
+#define F_REQUEST(x)                                                                               \
+    F_TEXT("request", span_of((x)->id, EXCHANGE_ID_LEN)), F_TEXT("trace", (x)->trace)
+
 /* Refuse: answer with a problem document. Only before the first byte of an answer. */
 void exchange_refuse(struct exchange *x, enum err e);
 /* Refuse and close the connection after it. */

@@ -94,17 +94,15 @@ static enum err find_owner(const struct exchange *x, const struct part *parts, s
 
 static void note_reveal(struct exchange *x, const struct reveal_counts *counts)
 {
-    struct span id = span_of(x->id, EXCHANGE_ID_LEN);
-
     exchange_account_reveals(x, counts);
     if (counts->foreign > 0)
-        log_event(EV_FOREIGN_TOKEN, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
+        log_event(EV_FOREIGN_TOKEN, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
                   F_NUM("count", counts->foreign));
     if (counts->clear > 0)
-        log_event(EV_CLEAR_VALUE, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
+        log_event(EV_CLEAR_VALUE, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
                   F_NUM("count", counts->clear));
     if (counts->unfit > 0)
-        log_event(EV_UNFIT_VALUE, F_TEXT("request", id), F_TEXT("route", exchange_route_name(x)),
+        log_event(EV_UNFIT_VALUE, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
                   F_NUM("count", counts->unfit));
 }
 

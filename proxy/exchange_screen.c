@@ -14,9 +14,9 @@ static enum err refuse_near_name(const struct exchange *x, const struct part_ori
                                  uint16_t near)
 {
     log_event(
-        EV_NEAR_NAME, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-        F_TEXT("route", exchange_route_name(x)),
+        EV_NEAR_NAME, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
         F_TEXT("field", places_field_name(x->route->request, origin->place, (uint16_t)(near - 1))));
+    counter_add(&x->loop->figures.near_names, 1);
     return ERR_UNPROCESSABLE;
 }
 
@@ -24,6 +24,7 @@ static enum err refuse_near_name(const struct exchange *x, const struct part_ori
 
 static enum err look_through(const struct exchange *x, enum place place, const struct part *part)
 {
+    const bool block = x->route->def->undeclared == UNDECLARED_BLOCK;
     struct detect_found found = {.shape = "-"};
     enum err e = ERR_OK;
 
@@ -33,13 +34,13 @@ static enum err look_through(const struct exchange *x, enum place place, const s
         e = detect_pairs(part->text, &part->hits, &found.kind);
     if (e != ERR_OK || found.kind == DETECT_NOTHING)
         return e;
-    log_event(EV_UNDECLARED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-              F_TEXT("route", exchange_route_name(x)),
+    log_event(EV_UNDECLARED, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
               F_LIT("place", place == PLACE_JSON   ? "json"
                              : place == PLACE_FORM ? "form"
                                                    : "query"),
               F_LIT("kind", detect_kind_name(found.kind)), F_TEXT("where", span_str(found.shape)));
-    return x->route->def->undeclared == UNDECLARED_BLOCK ? ERR_UNPROCESSABLE : ERR_OK;
+    counter_add(block ? &x->loop->figures.blocked : &x->loop->figures.alerted, 1);
+    return block ? ERR_UNPROCESSABLE : ERR_OK;
 }
 
 static enum err look_for_undeclared(const struct exchange *x)

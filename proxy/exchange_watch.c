@@ -21,6 +21,8 @@ void exchange_guard(struct exchange *x)
     const size_t max = x->route == NULL ? 0 : x->route->def->subjects_max;
 
     guard_init(&x->guard, x->loop->proxy->vault, caller_rules(x->caller, x->fields.purpose), max);
+    if (x->guard.closed)
+        counter_add(&x->loop->figures.guard.throttled, 1);
     if (x->route != NULL && x->route->def->egress)
         x->guard.rules.then = REVEAL_TOKEN; /* a mask would be taken for the value */
 }
@@ -70,29 +72,38 @@ static void suspend(struct exchange *x)
     memcpy(incident.request, x->id, EXCHANGE_ID_LEN);
     vault_caller_suspend(caller_state(x->caller));
     log_event(EV_HONEYTOKEN, F_TEXT("caller", name), F_TEXT("route", exchange_route_name(x)),
-              F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-              F_ID("subject", incident.subject, VAULT_ID_BYTES));
+              F_REQUEST(x), F_ID("subject", incident.subject, VAULT_ID_BYTES));
     record_incident(&incident, v);
 }
 
 /* ---- quotas ---- */
 
+static void count(struct guard_figures *m, const struct reveal_guard *g)
+{
+    counter_add(&m->canaries, g->canary != 0);
+    counter_add(&m->crossed, g->crossed);
+    counter_add(&m->missed, g->missed);
+    counter_add(&m->lookups, g->refused);
+    counter_add(&m->stepped_down, g->stepped_down);
+    counter_add(&m->withheld, g->too_many);
+}
+
 void exchange_settle_guard(struct exchange *x)
 {
     struct reveal_guard *g = &x->guard;
     const struct span name = caller_name(x->caller);
-    const struct span id = span_of(x->id, EXCHANGE_ID_LEN);
 
+    count(&x->loop->figures.guard, g);
     if (g->canary != 0)
         suspend(x);
     if (g->crossed)
-        log_event(EV_QUOTA_REACHED, F_TEXT("caller", name), F_TEXT("request", id));
+        log_event(EV_QUOTA_REACHED, F_TEXT("caller", name), F_REQUEST(x));
     if (g->missed)
-        log_event(EV_MISSES_REACHED, F_TEXT("caller", name), F_TEXT("request", id));
+        log_event(EV_MISSES_REACHED, F_TEXT("caller", name), F_REQUEST(x));
     if (g->too_many > 0)
-        log_event(EV_TOO_MANY_SUBJECTS, F_TEXT("caller", name), F_TEXT("request", id),
+        log_event(EV_TOO_MANY_SUBJECTS, F_TEXT("caller", name), F_REQUEST(x),
                   F_TEXT("route", exchange_route_name(x)), F_NUM("count", g->too_many));
     g->canary = 0;
-    g->crossed = g->missed = false;
-    g->too_many = 0;
+    g->crossed = g->missed = g->refused = false;
+    g->too_many = g->stepped_down = 0;
 }

@@ -152,6 +152,57 @@ static void write_reveals(const struct proxy *proxy, struct metrics *m)
     }
 }
 
+static void write_guard(const struct proxy *proxy, struct metrics *m)
+{
+    const struct {
+        const char *name, *help;
+        uint64_t count;
+    } all[] = {
+        {"lethe_quotas_reached_total", "Quotas of callers that were used up.",
+         SUM(proxy, guard.crossed)},
+        {"lethe_lookups_refused_total", "Requests refused for a quota of look-ups.",
+         SUM(proxy, guard.lookups)},
+        {"lethe_reveals_stepped_down_total", "Values that a quota kept from a caller.",
+         SUM(proxy, guard.stepped_down)},
+        {"lethe_reveals_withheld_total", "Values of people that were too many for one answer.",
+         SUM(proxy, guard.withheld)},
+        {"lethe_misses_reached_total", "Callers that missed too often to see more for a while.",
+         SUM(proxy, guard.missed)},
+        {"lethe_misses_throttled_total", "Requests of callers that see tokens only for it.",
+         SUM(proxy, guard.throttled)},
+        {"lethe_honeytokens_total", "Answers that would have shown a honeytoken's value.",
+         SUM(proxy, guard.canaries)},
+        {"lethe_near_names_total", "Requests refused for names that come near declared ones.",
+         SUM(proxy, near_names)},
+        {"lethe_tokens_not_sent_total",
+         "Requests refused since a third party would have got a token.", SUM(proxy, not_sent)},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        metrics_one(m, all[i].name, "counter", all[i].help, (double)all[i].count);
+}
+
+static void write_pair(struct metrics *m, const char *label, const char *const names[2],
+                       const uint64_t counts[2])
+{
+    for (size_t i = 0; i < 2; i++) {
+        const struct metric_label labels[] = {{label, span_str(names[i])}, {NULL, SPAN_NONE}};
+
+        metrics_count(m, labels, counts[i]);
+    }
+}
+
+static void write_findings(const struct proxy *proxy, struct metrics *m)
+{
+    metrics_family(m, "lethe_undeclared_total", "counter",
+                   "Requests in which undeclared data looked personal.");
+    write_pair(m, "action", (const char *const[]){"alert", "block"},
+               (const uint64_t[]){SUM(proxy, alerted), SUM(proxy, blocked)});
+    metrics_family(m, "lethe_rate_limited_total", "counter", "Requests refused for a rate.");
+    write_pair(m, "of", (const char *const[]){"client", "caller"},
+               (const uint64_t[]){SUM(proxy, rate_client), SUM(proxy, rate_caller)});
+}
+
 static void write_histogram(const struct proxy *proxy, size_t offset, const char *name,
                             const char *help, struct metrics *m)
 {
@@ -246,6 +297,13 @@ void proxy_metrics(struct proxy *proxy, struct metrics *m)
                 "Connections for which there was no room.", (double)SUM(proxy, turned_away));
     metrics_one(m, "lethe_connections_cut_total", "counter", "Connections cut for being slow.",
                 (double)SUM(proxy, cut));
+    metrics_one(m, "lethe_requests_timed_out_total", "counter",
+                "Of these, in the midst of a request: answered with 408.",
+                (double)SUM(proxy, told));
+    metrics_one(m, "lethe_websockets_open", "gauge", "WebSocket connections open.",
+                (double)SUM(proxy, websockets));
+    write_guard(proxy, m);
+    write_findings(proxy, m);
     write_upstreams(proxy, m);
     access_log_metrics(proxy->access_log, m);
     write_histogram(proxy, offsetof(struct loop_figures, requests),

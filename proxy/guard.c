@@ -178,5 +178,6 @@ enum err guard_look_up(struct reveal_guard *g, uint16_t class_id, struct span va
     verdict = quotas_take(g->rules.quotas, &g->rules.lookups, 1,
                           quotas_hash(g->rules.quotas, class_id, value), g->now_s);
     g->crossed = g->crossed || verdict == QUOTA_CROSSED;
+    g->refused = g->refused || verdict != QUOTA_ROOM;
     return verdict == QUOTA_ROOM ? ERR_OK : ERR_LIMIT;
 }

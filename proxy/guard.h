@@ -47,6 +47,7 @@ struct reveal_guard {
     uint64_t canary;     /* whose value was about to be shown; 0: nobody's */
     size_t too_many;     /* tokens that stayed: the answer shows `max` people */
     size_t stepped_down; /* values that were not shown for a quota's sake */
+    bool refused;        /* a look-up: its quota is used up */
     bool crossed;        /* a quota was used up by this answer */
     bool missed;         /* so were the misses */
 };

@@ -26,6 +26,7 @@ struct tunnel {
     h2o_timeout_t idle;
     h2o_timeout_entry_t quiet;
     h2o_loop_t *evloop;
+    struct counter *open; /* all of the loop */
 };
 
 static void end(struct tunnel *t)
@@ -37,6 +38,7 @@ static void end(struct tunnel *t)
     if (t->client.sock != NULL)
         h2o_socket_close(t->client.sock);
     h2o_socket_close(t->upstream.sock);
+    counter_set(t->open, counter_read(t->open) - 1);
     free(t);
 }
 
@@ -110,6 +112,8 @@ struct tunnel *tunnel_new(struct proxy_loop *loop, h2o_socket_t *upstream, struc
 
     t->magic = TUNNEL_MAGIC;
     t->evloop = loop->evloop;
+    t->open = &loop->figures.websockets;
+    counter_add(t->open, 1);
     t->quiet.cb = on_quiet;
     h2o_timeout_init(t->evloop, &t->idle, (uint64_t)LIMIT_TUNNEL_IDLE_S * 1000);
     side_init(&t->upstream, t, upstream, &t->client);

@@ -4,6 +4,7 @@
  * Not here: how they are kept (tally.c), how they are written (base/metrics.h). */
 #include "base/metrics.h"
 
+#include "vault/watch.h"
 #include "vault/writer_priv.h"
 
 /* Classes with their figures, read under one transaction. */
@@ -126,6 +127,10 @@ void vault_metrics(struct vault_reader *r, struct metrics *m)
                 vault_is_sealed(v));
     metrics_one(m, "lethe_clock_believed", "gauge", "0: the clock was set back or leapt.",
                 vault_clock(v) == VAULT_CLOCK_RIGHT);
+    metrics_one(m, "lethe_incidents_open", "gauge", "Incidents nobody has closed.",
+                (double)vault_incidents_open(v));
+    metrics_one(m, "lethe_callers_suspended", "gauge", "Callers that are refused until restored.",
+                (double)vault_callers_suspended(v));
     write_writer(v, m);
     write_keys(v, m);
     if (read_figures(r, f) == ERR_OK)

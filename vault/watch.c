@@ -19,7 +19,8 @@ struct vault_caller {
 struct watch {
     _Atomic uint64_t *canaries; /* 0: free */
     atomic_size_t canary_count;
-    pthread_mutex_t lock; /* over the list */
+    atomic_size_t incidents; /* open ones; changed by the writer's thread */
+    pthread_mutex_t lock;    /* over the list */
     struct vault_caller *callers;
 };
 
@@ -145,6 +146,23 @@ void vault_caller_suspend(struct vault_caller *caller)
     atomic_store(&caller->suspended, true);
 }
 
+size_t vault_callers_suspended(struct vault *v)
+{
+    struct watch *w = v->watch;
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&w->lock);
+    for (const struct vault_caller *caller = w->callers; caller != NULL; caller = caller->next)
+        count += vault_caller_is_suspended(caller);
+    (void)pthread_mutex_unlock(&w->lock);
+    return count;
+}
+
+size_t vault_incidents_open(const struct vault *v)
+{
+    return atomic_load(&v->watch->incidents);
+}
+
 /* ---- reading ---- */
 
 enum err vault__watch_load(struct watch *w, struct store *s)
@@ -159,8 +177,10 @@ enum err vault__watch_load(struct watch *w, struct store *s)
     if (e != ERR_NOT_FOUND)
         return e;
     while ((e = store_incident_next(s, incident.number, &incident)) == ERR_OK)
-        if (incident.closed_ms == 0)
+        if (incident.closed_ms == 0) {
             vault_caller_suspend(find_caller(w, incident.caller));
+            (void)atomic_fetch_add(&w->incidents, 1);
+        }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
@@ -224,9 +244,13 @@ enum err vault__watch(struct writer *w, struct vault_watch *op)
     }
     if (op->canary != 0)
         e = add_canary(watch, op->canary);
-    if (op->restore != NULL)
+    if (op->restore != NULL) {
         atomic_store(&find_caller(watch, op->restore)->suspended, false);
-    if (op->incident != NULL)
+        (void)atomic_fetch_sub(&watch->incidents, op->restored);
+    }
+    if (op->incident != NULL) {
         vault_caller_suspend(find_caller(watch, op->incident->caller));
+        (void)atomic_fetch_add(&watch->incidents, 1);
+    }
     return e;
 }

@@ -37,6 +37,8 @@ struct vault_caller *vault_caller(struct vault *v, const char *name);
 bool vault_caller_is_suspended(const struct vault_caller *caller);
 /* At once, and until the process ends; the incident that makes it last is the caller's duty. */
 void vault_caller_suspend(struct vault_caller *caller);
+/* How many are. Any thread; blocks shortly. */
+size_t vault_callers_suspended(struct vault *v);
 
 /* ---- incidents ---- */
 
@@ -50,6 +52,8 @@ struct vault_incident {
     char request[VAULT_REQUEST_MAX + 1]; /* the id of the request; may be empty */
 };
 
+/* How many are open. Any thread; does not block. */
+size_t vault_incidents_open(const struct vault *v);
 /* The first after number `after`. NOT_FOUND past the last. Blocks shortly; not on the writer's thread. */
 enum err vault_incident_next(struct vault *v, uint64_t after, struct vault_incident *ret)
     MUST_CHECK;

@@ -168,8 +168,10 @@ def test_E36_honeytokens_are_nobody_and_counted_apart(env):
 
 def test_values_for_third_parties_are_guarded_too(env):
     app, lethe, _ = started(env, {"subjects_per_hour": 1})
+    lethe.config["upstreams"]["partner"] = {"url": app.url, "egress": True, "insecure_plain": True,
+                                            "allow": ["127.0.0.0/8"]}
     lethe.config["routes"].append({
-        "path": "/partner", "methods": ["POST"], "upstream": "app", "direction": "egress",
+        "path": "/partner", "methods": ["POST"], "upstream": "partner", "direction": "egress",
         "subject": "none", "request": [{"json": "$.note", "class": "note"}]})
     lethe.save()
     lethe.stop()

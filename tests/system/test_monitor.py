@@ -8,7 +8,7 @@ import ssl
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness import Conn, Lethe, check, equal, until
-from upstreams import Recorder
+from upstreams import Recorder, answer
 
 SENTINEL = "zq7sentinel"
 
@@ -90,6 +90,115 @@ def test_figures_count_what_happened(env):
     f = scrape(lethe)
     equal(figure(f, "lethe_erasures_total"), 1, "erasures")
     equal(figure(f, "lethe_values_erased_total", **{"class": "phone"}), 2, "their values")
+
+
+def counted(lethe, **expected):
+    """Wait until the figures without labels are these; an exchange counts when it has ended."""
+    until(f"{expected} to be counted", 20, lambda: all(
+        figure(scrape(lethe), "lethe_" + name) == n for name, n in expected.items()))
+
+
+def test_figures_of_what_was_watched(env):
+    people = []
+    upstream = Recorder(env, lambda request, sock: answer(200, [{"note": t} for t in people]))
+    lethe = Lethe(env, upstream.url, admin={"address": "127.0.0.1:0"})
+    lethe.config["routes"].append({"path": "/people", "methods": ["GET"], "upstream": "app",
+                                   "response": [{"json": "$[*].note", "class": "note"}]})
+    lethe.config["callers"]["support-desk"].update(
+        reveal={"note": "value"},
+        quota={"subjects_per_hour": 2, "lookups_per_hour": 1, "misses_per_minute": 5})
+    lethe.save()
+    lethe.start()
+
+    def token(subject, *command):
+        return lethe.cli(*(command or ("tokenize",)), "--class", "note", "--subject", subject,
+                         data=f"{subject}\n").stdout.strip()
+
+    def see(*tokens, status=200):
+        people[:] = tokens
+        equal(lethe.request("GET", "/people", caller="support-desk").status, status, "seen")
+
+    see(*[token(f"p{i}") for i in range(4)])
+    counted(lethe, quotas_reached_total=1, reveals_stepped_down_total=2, misses_throttled_total=0)
+    for name, status in (("a", 200), ("b", 429), ("c", 429)):
+        equal(lethe.request("GET", f"/users?email={name}%40example.org", caller="support-desk").status,
+              status, name)
+    counted(lethe, quotas_reached_total=2, lookups_refused_total=2, honeytokens_total=0,
+            incidents_open=0, callers_suspended=0)
+    see(token("bait", "honeytoken", "create"), status=403)
+    counted(lethe, honeytokens_total=1, incidents_open=1, callers_suspended=1)
+    equal(lethe.cli("caller", "restore", "support-desk").returncode, 0, "restore")
+    counted(lethe, incidents_open=0, callers_suspended=0)
+    dead = token("gone")
+    equal(lethe.cli("subject", "erase", "gone").returncode, 0, "erase")
+    see(*[dead] * 9)
+    see(dead)
+    counted(lethe, misses_reached_total=1, misses_throttled_total=1)
+
+
+def test_figures_of_what_was_refused(env):
+    upstream = Recorder(env)
+    partner = {"url": upstream.url, "egress": True, "insecure_plain": True, "allow": ["127.0.0.0/8"]}
+    users = {"upstream": "app", "subject": "none", "request": [{"json": "$.email", "class": "email"}]}
+    lethe = Lethe(env, upstream.url, admin={"address": "127.0.0.1:0"}, limits={"head_timeout": "100ms"})
+    lethe.config["routes"] += [
+        {"path": "/alert", "undeclared": "alert", **users},
+        {"path": "/block", "undeclared": "block", **users},
+        {"path": "/partner", "direction": "egress", **users, "upstream": "partner"}]
+    lethe.config["upstreams"]["partner"] = partner
+    lethe.save()
+    lethe.start()
+    found = {"x": "ada@example.org"}
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    for path, body, status in (("/users/1", {"Email": "x"}, 422), ("/alert", found, 200),
+                               ("/alert", found, 200), ("/block", found, 422)):
+        equal(lethe.request("PUT", path, body, headers={
+            "traceparent": f"00-{trace}-b7ad6b7169203331-01"}).status, status, path)
+    dead = lethe.cli("tokenize", "--class", "email", "--subject", "1", data="ada@example.org\n")
+    equal(lethe.cli("subject", "erase", "1").returncode, 0, "erase")
+    equal(lethe.request("PUT", "/partner", {"email": dead.stdout.strip()}).status, 422, "/partner")
+    with lethe.connect() as conn:
+        conn.send(b"GET / HTTP/1.1\r\nHost:")
+        equal(conn.read_response().status, 408, "a slow one")
+    counted(lethe, near_names_total=1, tokens_not_sent_total=1, requests_timed_out_total=1,
+            connections_cut_total=1)
+    f = scrape(lethe)
+    equal(figure(f, "lethe_undeclared_total", action="alert"), 2, "alerts")
+    equal(figure(f, "lethe_undeclared_total", action="block"), 1, "blocked")
+    lines = [json.loads(line) for line in lethe.process.output().splitlines() if line]
+    equal([line.get("trace") for line in lines if line["event"] in ("near_name", "undeclared")],
+          [trace] * 4, "traces in the log")
+    equal([line["trace"] for line in lines if line["event"] == "token_not_sent" and "trace" in line],
+          [], "none where there is none")
+
+
+def test_figures_of_rates_and_websockets(env):
+    def handler(request, sock):
+        if "upgrade" not in request.headers:
+            return answer(200)
+        sock.sendall(b"HTTP/1.1 101 Over\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+        return sock.recv(1) and None
+
+    upstream = Recorder(env, handler)
+    lethe = Lethe(env, upstream.url, admin={"address": "127.0.0.1:0"}, limits={
+        "client_rate": {"requests": 9, "per": "1h"}, "caller_rate": {"requests": 2, "per": "1h"}})
+    lethe.config["routes"].append({"path": "/socket", "upstream": "app", "websocket": "pass"})
+    lethe.save()
+    lethe.start()
+    with lethe.connect() as conn:
+        conn.send(b"GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                  b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        until("the upgrade", 10, lambda: b" 101 " in conn.sock.recv(4096))
+        counted(lethe, websockets_open=1)
+    counted(lethe, websockets_open=0)
+    statuses = [lethe.request("GET", "/socket", caller="robot").status for _ in range(4)]
+    equal(statuses, [200, 200, 429, 429], "a caller")
+    statuses = [lethe.request("GET", "/socket").status for _ in range(6)]
+    equal(statuses, [200] * 4 + [429] * 2, "a client")
+    until("all to be counted", 20, lambda: figure(
+        scrape(lethe), "lethe_rate_limited_total", of="client") == 2)
+    equal(figure(scrape(lethe), "lethe_rate_limited_total", of="caller"), 2, "callers")
 
 
 def build(figures):

@@ -160,6 +160,13 @@ Test(log, escapes_what_a_terminal_would_obey)
     cr_expect_not_null(strstr(next_line(), "\"a\\u0000b\""));
 }
 
+Test(log, leaves_out_a_text_that_there_is_not)
+{
+    log_event(EV_STARTED, F_TEXT("none", SPAN_NONE), F_TEXT("empty", SPAN_LIT("")));
+    cr_expect_null(strstr(next_line(), "none"));
+    cr_expect_not_null(strstr(line, "\"empty\":\"\""));
+}
+
 Test(log, cuts_a_long_text_between_characters_and_says_so)
 {
     char text[601];

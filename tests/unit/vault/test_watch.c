@@ -66,9 +66,11 @@ Test(watch, an_incident_suspends_its_caller_until_somebody_restores_it)
     cr_assert_eq(run(&op), ERR_OK);
     cr_expect_eq(incident.number, 1);
     cr_expect(vault_caller_is_suspended(desk));
+    cr_expect(vault_incidents_open(f.v) == 1 && vault_callers_suspended(f.v) == 1);
     restart();
     desk = vault_caller(f.v, "desk");
     cr_expect(vault_caller_is_suspended(desk), "a restart lets nobody off");
+    cr_expect(vault_incidents_open(f.v) == 1 && vault_callers_suspended(f.v) == 1);
     cr_expect_not(vault_caller_is_suspended(vault_caller(f.v, "other")));
     cr_assert_eq(vault_incident_next(f.v, 0, &found), ERR_OK);
     cr_expect(found.number == 1 && found.at_ms == 1000 && found.closed_ms == 0);
@@ -79,6 +81,7 @@ Test(watch, an_incident_suspends_its_caller_until_somebody_restores_it)
     cr_expect_eq(vault_incident_next(f.v, 1, &found), ERR_NOT_FOUND);
     cr_assert_eq(run(&restore), ERR_OK);
     cr_expect_eq(restore.restored, 1);
+    cr_expect(vault_incidents_open(f.v) == 0 && vault_callers_suspended(f.v) == 0);
     cr_expect_not(vault_caller_is_suspended(desk));
     cr_assert_eq(run(&restore), ERR_OK);
     cr_expect_eq(restore.restored, 0);
