@@ -3,9 +3,11 @@
 and a client read it. What is read is read by Python's own parsers, never by a search for text."""
 import email.parser
 import email.policy
+import functools
 import gzip
 import http.cookies
 import json
+import re
 import subprocess
 import urllib.parse
 import xml.etree.ElementTree
@@ -28,6 +30,7 @@ def header_text(text):
     return text.encode("utf-8").decode("latin-1")
 
 
+@functools.lru_cache
 def brotli(data):
     """Node's, since Python has none of its own."""
     code = ("const c=[];process.stdin.on('data',d=>c.push(d)).on('end',()=>"
@@ -367,9 +370,78 @@ class TextHeader(Header):
         return text[4:-4], (names, response.body)
 
 
+class PlainText(Text):
+    """Streams."""
+    name = "plain"
+    type = "text/plain"
+    response = ({"text": "*"},)
+
+    def reply(self, who, text):
+        return answer(200, f"\u00e9 see {text}, \"now\"\n", [("ETag", '"1"')], "text/plain")
+
+    def shown(self, response):
+        text = response.body.decode()
+        check(text.startswith("\u00e9 see ") and text.endswith(', "now"\n'), f"around: {text!r}")
+        return text[6:-8], ()
+
+
+def read_events(data):
+    """Server-sent events as a browser reads them: [{field: value}, ...]"""
+    events, fields = [], {}
+    for line in re.split("\r\n|\n|\r", data.decode())[:-1]:
+        if line == "":
+            events += [fields] if fields else []
+            fields = {}
+        elif not line.startswith(":"):
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            fields[name] = fields[name] + "\n" + value if name in fields else value
+    equal(fields, {}, "what stands behind the last event")
+    return events
+
+
+class Event(Place):
+    """JSON in the data of server-sent events: streams. It is sent by JSON."""
+    name = "event"
+    type = "text/event-stream"
+    response = ({"json": "$.note", "class": "note"}, {"text": "*"})
+
+    def send(self, who, text):
+        return f"/{self.name}/{who}", self.write(who, text).encode(), {"Content-Type": JSON}
+
+    def data(self, who, text):
+        return self.write(who, text)
+
+    def reply(self, who, text):
+        return answer(200, f": hello\n\nevent: a\ndata: {self.data(who, text)}\nid: 7\n\ndata: [DONE]\n\n",
+                      [("ETag", '"1"')], self.type)
+
+    def parsed(self, response):
+        first, last = read_events(response.body)
+        equal((sorted(first), first["event"], first["id"], last),
+              (["data", "event", "id"], "a", "7", {"data": "[DONE]"}), "events")
+        return first["data"]
+
+    def shown(self, response):
+        return self.read(self.parsed(response))
+
+
+class EventText(Event):
+    name = "eventtext"
+    fits_all = False  # no line ends
+
+    def data(self, who, text):
+        return f"see {text}, \"now\""
+
+    def shown(self, response):
+        text = self.parsed(response)
+        check(text.startswith("see ") and text.endswith(', "now"'), f"the text around: {text!r}")
+        return text[4:-7], ()
+
+
 PLACES = {cls.name: cls() for cls in (
     Place, Gzip, Brotli, Deep, Lines, People, Form, Element, Attribute, Part, FileName, Query, Path,
-    Header, Cookie, Location, Text, TextHeader)}
+    Header, Cookie, Location, Text, TextHeader, PlainText, Event, EventText)}
 
 
 class Application:

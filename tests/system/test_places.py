@@ -21,7 +21,8 @@ class Bench:
         self.lethe = Lethe(env, self.app.url)
         self.lethe.config["routes"] = [{**route, **(more if "request" in route else {})}
                                        for place in PLACES.values() for route in place.routes()]
-        self.lethe.config["upstreams"]["third"] = {"url": self.third.url}
+        self.lethe.config["upstreams"]["third"] = {
+            "url": self.third.url, "egress": True, "insecure_plain": True, "allow": ["127.0.0.0/8"]}
         self.lethe.config["routes"].append({
             "path": "/out/{id}", "methods": ["POST"], "upstream": "third", "direction": "egress",
             "subject": "path.id", "request": [{"json": "$.note", "class": "note"}],
@@ -158,6 +159,9 @@ def test_e37_e38_hostile_values_stay_inside_their_place(env):
     bench.finish()
 
 
+test_e37_e38_hostile_values_stay_inside_their_place.limit = 300
+
+
 def test_e39_a_thousand_foreign_tokens_are_no_values(env):
     bench = Bench(env)
     source, tokens = PLACES["json"], []
@@ -170,6 +174,9 @@ def test_e39_a_thousand_foreign_tokens_are_no_values(env):
     many = {"lines": "".join(json.dumps({"id": ADA, "note": t}) + "\n" for t in tokens),
             "people": json.dumps([{"id": ADA, "note": t} for t in tokens]),
             "deep": json.dumps({"all": tokens}), "text": json.dumps({"text": " ".join(tokens)}),
+            "plain": " ".join(tokens),
+            "event": "".join(f"data: {json.dumps({'note': t})}\n\n" for t in tokens),
+            "eventtext": "".join(f"data: see {t}\n\n" for t in tokens),
             "xml": "<person>" + "".join(f"<note>{t}</note>" for t in tokens) + "</person>",
             "attribute": "<person>" + "".join(f'<note of="{t}"/>' for t in tokens) + "</person>"}
     for name, body in many.items():
@@ -199,7 +206,7 @@ def test_e40_what_was_revealed_is_kept_by_nobody(env):
             check(field not in response.headers, f"{name}: {field} came: {response.fields}")
         head = bench.look(place, ADA, method="HEAD")
         check(head.status in (200, 303) and not head.body, f"{name}: HEAD: {head}")
-        if place.type == JSON and name not in ("header", "cookie", "location", "textheader"):
+        if name not in ("header", "cookie", "location", "textheader"):
             check("content-length" not in head.headers and "etag" not in head.headers,
                   f"{name}: HEAD tells of the tokens: {head.fields}")
     bench.app.handler = lambda request, _: (b"HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n")
