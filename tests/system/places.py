@@ -371,10 +371,13 @@ class TextHeader(Header):
 
 
 class PlainText(Text):
-    """Streams."""
+    """Streams. It is sent by JSON."""
     name = "plain"
     type = "text/plain"
     response = ({"text": "*"},)
+
+    def send(self, who, text):
+        return f"/{self.name}/{who}", self.write(who, text).encode(), {"Content-Type": JSON}
 
     def reply(self, who, text):
         return answer(200, f"\u00e9 see {text}, \"now\"\n", [("ETag", '"1"')], "text/plain")
@@ -400,14 +403,11 @@ def read_events(data):
     return events
 
 
-class Event(Place):
-    """JSON in the data of server-sent events: streams. It is sent by JSON."""
+class Event(PlainText):
+    """JSON in the data of server-sent events."""
     name = "event"
     type = "text/event-stream"
     response = ({"json": "$.note", "class": "note"}, {"text": "*"})
-
-    def send(self, who, text):
-        return f"/{self.name}/{who}", self.write(who, text).encode(), {"Content-Type": JSON}
 
     def data(self, who, text):
         return self.write(who, text)
