@@ -14,7 +14,7 @@
 
 enum {
     ROW_BLOCK = 65536,
-    WRITER_NAMES = 65536,
+    WRITER_NAMES = 262144,
     SAVE_TIME_MS = 60000,
     BUSY_MS = 1000 /* values were stored lately: more are to be expected */
 };
@@ -630,7 +630,7 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
     w->v = v;
     w->store = s;
     store_count_commits(s, &v->commits);
-    w->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
+    w->keys = keycache_new(LIMIT_WRITER_CACHE_KEYS);
     w->names = names_new(WRITER_NAMES);
     w->tally = tally_new();
     w->key = secret_alloc(CRYPTO_KEY_BYTES);
