@@ -62,7 +62,7 @@ enum err guard_judge(struct reveal_guard *g, uint64_t slot, enum reveal_action *
 void guard_miss(struct reveal_guard *g);
 /* A value is about to be looked up. LIMIT: too many different ones. */
 enum err guard_look_up(struct reveal_guard *g, uint16_t class_id, struct span value) MUST_CHECK;
-/* A later piece of the same answer: time has gone on. Whom it shows is looked for anew in the quotas every minute, so that one does not
- * forget a person who is shown all along. */
+/* A later piece of the same answer: time has gone on. Whom it shows is looked for anew in the quotas every
+ * minute, so that none forgets a person who is shown all along. */
 void guard_go_on(struct reveal_guard *g, struct vault *v);
 void guard_done(struct reveal_guard *g);

@@ -21,6 +21,7 @@ struct reveal_stream {
     reveal_stream_show_fn show;
     void *context;
     struct event_stream events;
+    bool passed;        /* lines of the event at hand are out */
     bool has_data;      /* the event at hand does, as far as it is held */
     struct buf held;    /* secret */
     struct buf scratch; /* the data of an event with several lines of them; secret */
@@ -113,19 +114,41 @@ static enum err feed_text(struct reveal_stream *s, struct span bytes, struct buf
 
 /* ---- events ---- */
 
+/* A byte order mark is one in front of an event's first line only; elsewhere it makes another name of `data`. The
+ * length of lines that begin so, if the first is out. */
+static size_t marked_lines(const struct reveal_stream *s, struct span event)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    bool in_line = false;
+    size_t at = 0;
+
+    if (!s->passed)
+        return 0;
+    for (; at < event.len; at++) {
+        const bool ends = event.at[at] == '\r' || event.at[at] == '\n';
+
+        if (!in_line && !ends && (event.len - at < 3 || memcmp(event.at + at, mark, 3) != 0))
+            break;
+        in_line = !ends;
+    }
+    return at;
+}
+
 static enum err show_event(struct reveal_stream *s, struct span event, struct buf *out)
 {
-    struct part part = {.text = event};
-    enum err e = event.len > LIMIT_EVENT_MAX
-                     ? ERR_TOO_LARGE
-                     : places_read_event(s->places, event, &s->scratch, &part);
+    const size_t marked = marked_lines(s, event);
+    const struct span rest = span_of(event.at + marked, event.len - marked);
+    struct part part = {.text = rest};
+    enum err e = event.len > LIMIT_EVENT_MAX ? ERR_TOO_LARGE : buf_append(out, event.at, marked);
 
+    if (e == ERR_OK)
+        e = places_read_event(s->places, rest, &s->scratch, &part);
     if (e == ERR_OK)
         e = show(s, &part, out);
     parts_done(&part, 1);
     buf_done(&s->scratch);
     buf_done(&s->held);
-    s->has_data = false;
+    s->has_data = s->passed = false;
     return e;
 }
 
@@ -146,6 +169,7 @@ static enum err pass_lines(struct reveal_stream *s, size_t from, struct buf *out
     s->has_data = event_data_next(span_of(s->held.bytes, end), &at, &value);
     if (s->has_data)
         return ERR_OK;
+    s->passed = s->passed || end > 1 || s->held.bytes[0] != '\n'; /* that is the last event's end */
     e = buf_append(out, s->held.bytes, end);
     drop(s, end);
     return e;

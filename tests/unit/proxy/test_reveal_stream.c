@@ -176,6 +176,13 @@ Test(reveal_stream, reads_the_data_of_each_event_as_json)
            "data: {\"note\":\"[O]\"}\r\rdata: {\"note\":\"[1]\"}\r\n\r\n:\n\n");
     expect(json, MEDIA_EVENTS, "data: O\n\ndata: [DONE]\n\ndata\n\ndata: \"O\"\n\n",
            "data: O\n\ndata: [DONE]\n\ndata\n\ndata: \"O\"\n\n");
+    expect(json, MEDIA_EVENTS,
+           "\xef\xbb\xbf"
+           "data: {\"note\":1}\n\n:\n\xef\xbb\xbf"
+           "data: {\"note\":1}\ndata: {\"note\":1}\n\n",
+           "\xef\xbb\xbf"
+           "data: {\"note\":\"[1]\"}\n\n:\n\xef\xbb\xbf"
+           "data: {\"note\":1}\ndata: {\"note\":\"[1]\"}\n\n");
     expect(json, MEDIA_EVENTS, "data: {\"note\":\"O\"}\n", "data: {\"note\":\"O\"}\n");
 }
 
