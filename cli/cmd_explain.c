@@ -118,26 +118,29 @@ static void print_subject(struct buf *out, const struct json *subject)
                                       : ": not there");
 }
 
+static void print_fields(struct buf *out, const char *head, const struct json *fields)
+{
+    for (size_t i = 0; i < json_count(fields); i++) {
+        const struct json *field = json_at(fields, i);
+
+        line(out, head, "%s %s, class %s: %s", text_of(field, "place"), text_of(field, "name"),
+             text_of(field, "class"), text_of(field, "fate"));
+    }
+}
+
 static void print_text(struct buf *out, const struct json *e)
 {
-    const struct json *fields = json_get(e, "fields"), *answer = json_get(e, "answer");
+    const struct json *fields = json_get(e, "fields"), *answer = json_get(e, "answer_fields");
     const struct json *problem = json_get(e, "problem");
-    struct json *value;
-    const char *name;
-    void *it = NULL;
 
     line(out, "route      ", "%s -> upstream %s, domain %s", text_of(e, "route"),
          text_of(e, "upstream"), text_of(e, "domain"));
     print_subject(out, json_get(e, "subject"));
     line(out, "caller     ", "%s, purpose %s", text_of(e, "caller"), text_of(e, "purpose"));
-    for (size_t i = 0; i < json_count(fields); i++) {
-        const struct json *field = json_at(fields, i);
-
-        line(out, "request    ", "%s %s, class %s: %s", text_of(field, "place"),
-             text_of(field, "name"), text_of(field, "class"), text_of(field, "fate"));
-    }
-    while (answer != NULL && json_next(answer, &it, &name, &value))
-        line(out, "answer     ", "class %s: %s", name, json_str_of(value));
+    print_fields(out, "request    ", fields);
+    print_fields(out, "answer     ", answer);
+    if (json_bool_of(json_get(e, "websocket"), false))
+        line(out, "websocket  ", "what goes over it passes unread");
     if (json_bool_of(json_get(e, "refused"), true)) {
         line(out, "refused    ", "%lld %s", (long long)json_int_of(json_get(e, "status"), 0),
              text_of(problem, "detail"));

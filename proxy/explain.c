@@ -26,8 +26,9 @@ enum { MESSAGE_MAX = 64 << 20, PATIENCE_S = 30, KEY_DIGITS = 32, DRAIN_MS = 2000
 
 /* ---- what the exchange shows ---- */
 
+/* As the configuration names them. */
 static const char *const place_names[PLACE_COUNT] = {
-    [PLACE_JSON] = "json",         [PLACE_FORM] = "form",     [PLACE_PART] = "part",
+    [PLACE_JSON] = "json",         [PLACE_FORM] = "form",     [PLACE_PART] = "multipart",
     [PLACE_FILENAME] = "filename", [PLACE_XML] = "xml",       [PLACE_QUERY] = "query",
     [PLACE_SEGMENT] = "path",      [PLACE_HEADER] = "header", [PLACE_COOKIE] = "cookie",
     [PLACE_LOCATION] = "location", [PLACE_TEXT] = "text",
@@ -56,31 +57,54 @@ static void set_subject(struct json *out, const struct exchange *x)
     json_set(out, "subject", subject);
 }
 
-static void set_answer(struct json *out, const struct exchange *x)
-{
-    static const char *const actions[] = {
-        [REVEAL_TOKEN] = "token", [REVEAL_MASK] = "mask", [REVEAL_VALUE] = "value"};
-    const struct route_def *def = x->route->def;
-    struct json *answer = json_new_map();
-
-    for (size_t i = 0; i < def->response_count; i++) {
-        const struct class_def *class = def->response[i].class;
-
-        if (class != NULL)
-            json_set_str(answer, class->name,
-                         def->egress
-                             ? "tokenized"
-                             : actions[x->actions[vault_class_id(x->loop->proxy->vault, class)]]);
-    }
-    json_set(out, "answer", answer);
-}
-
 static void set_text(struct json *out, const char *name, struct span text)
 {
     struct json *value = json_new_text(text);
 
     if (value != NULL) /* no UTF-8 */
         json_set(out, name, value);
+}
+
+static struct json *field_of(enum place place, struct span name, const struct class_def *class,
+                             const char *fate)
+{
+    struct json *field = json_new_map();
+
+    json_set_str(field, "place", place_names[place]);
+    set_text(field, "name", name);
+    if (class != NULL)
+        json_set_str(field, "class", class->name);
+    json_set_str(field, "fate", fate);
+    return field;
+}
+
+/* What the caller gets where a token of the class stands; a text without a class has tokens of any. */
+static const char *answer_fate(const struct exchange *x, const struct class_def *class)
+{
+    static const char *const actions[] = {
+        [REVEAL_TOKEN] = "token", [REVEAL_MASK] = "mask", [REVEAL_VALUE] = "value"};
+
+    if (x->route->def->egress)
+        return "tokenized";
+    return class == NULL ? "scanned"
+                         : actions[x->actions[vault_class_id(x->loop->proxy->vault, class)]];
+}
+
+static void set_answer(struct json *out, const struct exchange *x)
+{
+    const struct route_def *def = x->route->def;
+    struct json *answer = json_new_map(), *fields = json_new_list();
+
+    for (size_t i = 0; i < def->response_count; i++) {
+        const struct field_decl *decl = &def->response[i];
+        const char *fate = answer_fate(x, decl->class);
+
+        if (decl->class != NULL)
+            json_set_str(answer, decl->class->name, fate);
+        json_add(fields, field_of(decl->place, span_str(decl->name), decl->class, fate));
+    }
+    json_set(out, "answer", answer);
+    json_set(out, "answer_fields", fields);
 }
 
 void explain_admitted(const struct exchange *x)
@@ -96,6 +120,7 @@ void explain_admitted(const struct exchange *x)
         return;
     json_set_str(out, "route", x->route->def->pattern);
     json_set_str(out, "domain", settings->domains->names[x->route->def->domain]);
+    json_set_bool(out, "websocket", exchange_wants_websocket(x));
     set_subject(out, x);
     set_answer(out, x);
 }
@@ -116,19 +141,6 @@ static const char *fate_of(const struct exchange *x, const struct part *part, co
     return mode == FIELD_LOOKUP ? "looked up" : "tokenized";
 }
 
-static struct json *field_of(const char *place, struct span name, const char *class,
-                             const char *fate)
-{
-    struct json *field = json_new_map();
-
-    json_set_str(field, "place", place);
-    set_text(field, "name", name);
-    if (class != NULL)
-        json_set_str(field, "class", class);
-    json_set_str(field, "fate", fate);
-    return field;
-}
-
 static void add_hits(const struct exchange *x, size_t at, bool *seen, struct json *fields)
 {
     const struct part *part = &x->parts.at[at];
@@ -140,14 +152,13 @@ static void add_hits(const struct exchange *x, size_t at, bool *seen, struct jso
     for (size_t i = 0; i < part->hits.count; i++) {
         const struct hit *hit = &part->hits.at[i];
         const enum place of = hit->coding == HIT_QUOTED ? PLACE_FILENAME : place;
-        struct span name = places_field_name(x->route->request, of, hit->field);
+        struct span name = places_field_name(x->route->request, place, hit->field);
         const struct class_def *class = vault_class_def(x->loop->proxy->vault, hit->class_id);
 
         for (size_t j = 0; j < def->request_count; j++)
             if (def->request[j].place == of && span_equal(span_str(def->request[j].name), name))
                 seen[j] = true;
-        json_add(fields, field_of(place_names[of], name, class == NULL ? NULL : class->name,
-                                  fate_of(x, part, hit, &scratch)));
+        json_add(fields, field_of(of, name, class, fate_of(x, part, hit, &scratch)));
     }
     buf_done(&scratch);
 }
@@ -166,9 +177,9 @@ void explain_found(const struct exchange *x)
     for (size_t i = 0; i < def->request_count; i++)
         if (!seen[i])
             json_add(fields,
-                     field_of(place_names[def->request[i].place], span_str(def->request[i].name),
-                              def->request[i].class == NULL ? NULL : def->request[i].class->name,
-                              "absent"));
+                     field_of(def->request[i].place, span_str(def->request[i].name),
+                              def->request[i].class,
+                              def->request[i].mode == FIELD_SCAN ? "no token in it" : "absent"));
     free(seen);
     json_set(x->setup->settings->explained, "fields", fields);
 }
@@ -318,21 +329,26 @@ static void exchange_ends(struct proxy_settings *s, const struct sockaddr_in *up
 
 /* ---- asking ---- */
 
+static bool has_header(const struct explain_request *r, const char *name)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (strncasecmp(r->headers[i], name, strlen(name)) == 0)
+            return true;
+    return false;
+}
+
 static enum err write_request(const struct explain_request *r, const char *key, struct buf *out,
                               struct errmsg *msg)
 {
-    bool has_host = false;
     char line[128];
 
     for (size_t i = 0; i < r->header_count; i++)
         if (strchr(r->headers[i], ':') == NULL || strpbrk(r->headers[i], "\r\n") != NULL)
             return errmsg_set(msg, ERR_INVALID, "a header is given as \"Name: value\"");
-    for (size_t i = 0; i < r->header_count; i++)
-        has_host = has_host || strncasecmp(r->headers[i], "host:", 5) == 0;
     if (buf_append_str(out, r->method) != ERR_OK || buf_append_byte(out, ' ') != ERR_OK ||
         buf_append_str(out, r->target) != ERR_OK ||
         buf_append_str(out, " HTTP/1.1\r\n") != ERR_OK ||
-        (!has_host && buf_append_str(out, "Host: localhost\r\n") != ERR_OK))
+        (!has_header(r, "host:") && buf_append_str(out, "Host: localhost\r\n") != ERR_OK))
         return ERR_TOO_LARGE;
     for (size_t i = 0; i < r->header_count; i++)
         if (buf_append_str(out, r->headers[i]) != ERR_OK || buf_append_str(out, "\r\n") != ERR_OK)
@@ -352,8 +368,9 @@ static enum err write_request(const struct explain_request *r, const char *key, 
         if (buf_append_str(out, line) != ERR_OK)
             return ERR_TOO_LARGE;
     }
-    return buf_append_str(out, "Connection: close\r\n\r\n") == ERR_OK &&
-                   buf_append_span(out, r->body) == ERR_OK
+    if (!has_header(r, "connection:") && buf_append_str(out, "Connection: close\r\n") != ERR_OK)
+        return ERR_TOO_LARGE;
+    return buf_append_str(out, "\r\n") == ERR_OK && buf_append_span(out, r->body) == ERR_OK
                ? ERR_OK
                : ERR_TOO_LARGE;
 }

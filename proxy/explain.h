@@ -26,11 +26,14 @@ struct explain_request {
  *
  *   {"route", "upstream", "domain",            of the route; absent when none fits
  *    "subject": {"from", "found"},
+ *    "websocket": true | false,                would what goes over the connection pass unread?
  *    "caller", "purpose", "answer": {CLASS: "value" | "mask" | "token"},
+ *    "answer_fields": [{"place", "name", "class", "fate"}],
  *    "fields": [{"place", "name", "class", "fate"}],
  *    "forwarded": TEXT | null, "status", "refused": false | true, "problem": {...}}
  *
- * fate: "tokenized", "looked up", "a token already", "scanned", "absent"; on the way to a third party
+ * fate in the answer: of its class, as above; "scanned": tokens of any class, each as its own says. In the
+ * request: "tokenized", "looked up", "a token already", "scanned", "no token in it", "absent"; on the way to a third party
  * "revealed" (a token), "clear" (a value that was none), and the answer's classes are "tokenized". No value stands in it but in
  * "forwarded", which is what the upstream would get. INVALID with a message: no such caller, a header
  * that is none; IO. ret: json_free(). Blocks. */

@@ -98,3 +98,74 @@ def test_wrong_use_is_told(env):
     with open(lethe.file, "a") as f:
         f.write("]")
     equal(lethe.cli("explain", "GET", "/").returncode, 78, "the configuration")
+
+
+EVERYWHERE = {
+    "path": "/all/{id}", "upstream": "app", "subject": "path.id",
+    "request": [
+        {"path": "id", "class": "note"}, {"query": "q", "class": "email", "mode": "lookup"},
+        {"header": "x-phone", "class": "phone"}, {"cookie": "c", "class": "note"},
+        {"form": "f", "class": "note"}, {"multipart": "m", "class": "note"},
+        {"filename": "m2", "class": "note"}, {"xml": "/p/@e", "class": "email"}],
+    "response": [{"header": "x-phone", "class": "phone"}, {"cookie": "c", "class": "note"},
+                 {"location": "*", "class": "email"}, {"json": "$.text", "scan": True},
+                 {"text": "*"}]}
+TRY = ("-H", "X-Phone: +44 1632 960001", "-H", "Cookie: a=b; c=crumb", "POST", "/all/7?q=ada%40example.org")
+SAME = [("cookie", "c", "note", "tokenized"), ("header", "x-phone", "phone", "tokenized"),
+        ("path", "id", "note", "tokenized"), ("query", "q", "email", "looked up")]
+
+
+def test_every_place_has_its_say(env):
+    lethe = Lethe(env)
+    lethe.config["routes"].append(EVERYWHERE)
+    lethe.save()
+    part = '--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+    bodies = {
+        ("application/x-www-form-urlencoded", "f=secret&g=1"): [("form", "f")],
+        ("multipart/form-data; boundary=B", part % ("m", "", "secret")
+         + part % ("m2", '; filename="secret.txt"', "file") + "--B--\r\n"):
+            [("multipart", "m"), ("filename", "m2")],
+        ("application/xml", "<p e='secret'>x</p>"): [("xml", "/p/@e")]}
+    for (kind, body), found in bodies.items():
+        answer = explain(lethe, "-H", "Content-Type: " + kind, "--caller", "support-desk", *TRY, body=body)
+        absent = [("form", "f"), ("multipart", "m"), ("filename", "m2"), ("xml", "/p/@e")]
+        wanted = SAME + [(*f, "email" if f[0] == "xml" else "note", "tokenized" if f in found else "absent")
+                         for f in absent]
+        equal(fates(answer), sorted(wanted), kind)
+        for clear in ("secret", "960001", "crumb", "ada", "/all/7"):
+            check(clear not in answer["forwarded"], f"{kind}: {clear} in {answer['forwarded']}")
+        equal([(f["place"], f["name"], f.get("class"), f["fate"]) for f in answer["answer_fields"]],
+              [("header", "x-phone", "phone", "value"), ("cookie", "c", "note", "token"),
+               ("location", "*", "email", "mask"), ("json", "$.text", None, "scanned"),
+               ("text", "*", None, "scanned")], "the answer")
+    text = lethe.cli("explain", *TRY).stdout
+    check("answer     json $.text, class -: scanned\n" in text, text)
+
+
+def test_lists_third_parties_and_websockets(env):
+    lethe = Lethe(env)
+    lethe.config["upstreams"]["partner"] = {"url": "http://127.0.0.1:9", "egress": True,
+                                            "insecure_plain": True, "allow": ["127.0.0.0/8"]}
+    lethe.config["routes"] += [
+        {"path": "/list", "upstream": "app", "subject": "@.id",
+         "request": [{"json": "$[*].email", "class": "email"}]},
+        {"path": "/partner", "upstream": "partner", "direction": "egress", "subject": "none",
+         "request": [{"json": "$.email", "class": "email"}, {"json": "$.text", "scan": True}],
+         "response": [{"json": "$.phone", "class": "phone"}]},
+        {"path": "/socket", "upstream": "app", "websocket": "pass"}]
+    lethe.save()
+    kind = ("-H", "Content-Type: application/json")
+    answer = explain(lethe, *kind, "POST", "/list", body=[{"id": 1, "email": "a@b.example"},
+                                                         {"id": 2, "email": "c@d.example"}])
+    equal(answer["subject"], {"from": "each element", "name": "@.id"}, "whose")
+    equal(fates(answer), [("json", "$[*].email", "email", "tokenized")] * 2, "of each")
+    nobody = explain(lethe, *kind, "POST", "/list", body=[{"email": "a@b.example"}], code=1)
+    equal((nobody["status"], nobody["refused"]), (422, True), "an element that names nobody")
+    answer = explain(lethe, *kind, "POST", "/partner", body={"email": "a@b.example", "text": "none"})
+    equal([(f["name"], f["fate"]) for f in answer["fields"]],
+          [("$.email", "clear"), ("$.text", "no token in it")], "towards a third party")
+    equal([f["fate"] for f in answer["answer_fields"]], ["tokenized"], "and back")
+    over = ("-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13",
+            "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    equal(explain(lethe, *over, "GET", "/socket")["websocket"], True, "a WebSocket")
+    equal(explain(lethe, *over, "GET", "/users/1")["websocket"], False, "no route for one")
