@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples of the documentation are configurations that Lethe takes."""
+import json
+import os
+import re
+import shutil
+import subprocess
+
+from harness import HERE, Lethe, check, equal
+
+DOCS = os.path.join(HERE, "..", "..", "docs")
+INSIDE = ("crm.internal", "crm-a.internal", "crm-b.internal", "vault.internal")
+PURPOSES = ["account", "support", "billing"]
+
+
+def examples(name):
+    """(line, text) of each YAML example of a document."""
+    with open(os.path.join(DOCS, name)) as f:
+        text = f.read()
+    return [(text.count("\n", 0, m.start()) + 2, m[1])
+            for m in re.finditer(r"^```yaml\n(.*?)^```$", text, re.M | re.S)]
+
+
+def surroundings():
+    """What the examples take for granted, by top-level key."""
+    def kind(form, **more):
+        return {"format": form, "purposes": PURPOSES, "basis": "6(1)(b)",
+                "retain": {"period": "P1Y", "from": "created"}, **more}
+
+    upstream = {"url": "http://127.0.0.1:9"}
+    return {
+        "classes": {"email": kind("email", deterministic=True, identifies=True),
+                    "phone": kind("phone"), "note": kind("opaque"), "card": kind("pan")},
+        "upstreams": {"crm": upstream, "warehouse": upstream, "payments": {
+            **upstream, "egress": True, "insecure_plain": True, "allow": ["127.0.0.0/8"]}}}
+
+
+def files(env, lethe):
+    """Whatever the examples name, beside the configuration."""
+    cert, key = env.certificate("docs", "DNS:localhost")
+    for name in ("tls.crt", "lethe.crt", "internal-ca.pem", "vault-ca.pem"):
+        shutil.copy(cert, os.path.join(lethe.home, name))
+    for name in ("tls.key", "lethe.key"):
+        shutil.copy(key, os.path.join(lethe.home, name))
+    keys = {"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",
+                      "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
+    for name, text in (("support.key", "support-key-support-key\n"), ("keys.json", json.dumps(keys)),
+                       ("role.id", "role\n"), ("secret.id", "secret\n"), ("token.pin", "1234\n")):
+        env.write(os.path.join("lethe", name), text, 0o400)
+
+
+def fake_names(env, lethe):
+    library = env.path("fake_names.so")
+    subprocess.run(["gcc", "-std=gnu17", "-shared", "-fPIC", "-o", library,
+                    os.path.join(HERE, "fake_names.c")], check=True, capture_output=True)
+    names = "".join(f"{name} 10.0.0.1\n" for name in INSIDE) + "api.mailer.example 8.8.8.8\n"
+    lethe.faults = {"LD_PRELOAD": library, "FAKE_NAMES": env.write("names", names)}
+
+
+def test_every_example_is_taken(env):
+    lethe = Lethe(env, callers={}, routes=[], **surroundings())
+    files(env, lethe)
+    fake_names(env, lethe)
+    base = {key: f"{key}: {json.dumps(value)}\n" for key, value in lethe.config.items()}
+    seen = 0
+    for document in ("CONFIGURATION.md", "OPERATIONS.md"):
+        for line, text in examples(document):
+            own = set(re.findall(r"^([a-z_]+):", text, re.M))
+            with open(lethe.file, "w") as f:
+                f.write(text + "".join(value for key, value in base.items() if key not in own))
+            result = lethe.cli("check")
+            where = f"{document}:{line}: {result.stderr}"
+            if "provider:" in text:  # there is no such provider: the configuration is as far as it goes
+                check("test.yaml:" not in result.stderr and result.returncode == 78, where)
+            else:
+                equal((result.returncode, result.stdout), (0, "ok\n"), where)
+            seen += 1
+    check(seen >= 15, f"only {seen} examples were found")
