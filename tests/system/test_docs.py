@@ -76,3 +76,27 @@ def test_every_example_is_taken(env):
                 equal((result.returncode, result.stdout), (0, "ok\n"), where)
             seen += 1
     check(seen >= 15, f"only {seen} examples were found")
+
+
+def anchors(path):
+    """What GitHub makes of a document's headings."""
+    with open(path) as f:
+        heads = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", f.read(), flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_every_link_leads_somewhere(env):
+    folder = os.path.join(DOCS, "..")
+    files = [os.path.join(folder, "README.md"), os.path.join(folder, "CONTRIBUTING.md")]
+    files += [os.path.join(DOCS, name) for name in sorted(os.listdir(DOCS)) if name.endswith(".md")]
+    for path in files:
+        with open(path) as f:
+            links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "x", f.read()))
+        for link in links:
+            target, _, anchor = link.partition("#")
+            if "://" in target:
+                continue
+            to = os.path.join(os.path.dirname(path), target) if target else path
+            check(os.path.exists(to), f"{os.path.basename(path)}: {link} does not exist")
+            check(not anchor or anchor in anchors(to),
+                  f"{os.path.basename(path)}: {link} has no such heading")
