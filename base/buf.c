@@ -57,7 +57,7 @@ enum err buf_reserve(struct buf *b, size_t extra)
         cap = cap > b->max / 2 ? b->max : cap * 2;
     if (cap > b->max)
         cap = b->max;
-    bytes = mem_try_alloc(1, cap);
+    bytes = mem_try_bytes(cap);
     if (bytes == NULL)
         return ERR_NO_SPACE;
     if (b->len > 0)
@@ -65,18 +65,6 @@ enum err buf_reserve(struct buf *b, size_t extra)
     release(b, b->bytes, b->cap);
     b->bytes = bytes;
     b->cap = cap;
-    return ERR_OK;
-}
-
-enum err buf_append(struct buf *b, const void *bytes, size_t len)
-{
-    enum err e = buf_reserve(b, len);
-
-    if (e != ERR_OK)
-        return e;
-    if (len > 0)
-        memcpy(b->bytes + b->len, bytes, len);
-    b->len += len;
     return ERR_OK;
 }
 

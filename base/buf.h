@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/span.h"
@@ -29,8 +30,21 @@ void buf_reset(struct buf *b);
 /* Make room for `extra` more bytes. TOO_LARGE past the maximum, NO_SPACE without memory; the
  * contents are untouched then. */
 enum err buf_reserve(struct buf *b, size_t extra) MUST_CHECK;
-/* Append; all or nothing, errors as buf_reserve(). */
-enum err buf_append(struct buf *b, const void *bytes, size_t len) MUST_CHECK;
+/* Append; all or nothing, errors as buf_reserve(). Inline, since most of them fit. */
+static inline enum err MUST_CHECK buf_append(struct buf *b, const void *bytes, size_t len)
+{
+    if (len > b->cap - b->len) {
+        enum err e = buf_reserve(b, len);
+
+        if (e != ERR_OK)
+            return e;
+    }
+    if (len > 0)
+        memcpy(b->bytes + b->len, bytes, len);
+    b->len += len;
+    return ERR_OK;
+}
+
 enum err buf_append_span(struct buf *b, struct span s) MUST_CHECK;
 enum err buf_append_str(struct buf *b, const char *text) MUST_CHECK;
 enum err buf_append_byte(struct buf *b, uint8_t byte) MUST_CHECK;

@@ -19,6 +19,11 @@ void *mem_try_alloc(size_t count, size_t size)
     return FAULT_FAILS("mem.try") ? NULL : calloc(count, size);
 }
 
+void *mem_try_bytes(size_t size)
+{
+    return FAULT_FAILS("mem.try") ? NULL : malloc(size);
+}
+
 char *mem_strdup(const char *text)
 {
     char *copy = strdup(text);

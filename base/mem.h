@@ -28,6 +28,8 @@
 void *mem_alloc(size_t size);
 /* Zeroed memory of a size that came from outside; NULL when there is none. Free with free(). */
 void *mem_try_alloc(size_t count, size_t size) MUST_CHECK;
+/* The same, but not zeroed: for what is written before it is read. */
+void *mem_try_bytes(size_t size) MUST_CHECK;
 /* A NUL-terminated copy; never NULL (aborts). For names and paths, not for bodies. */
 char *mem_strdup(const char *text);
 /* free() that takes the address and leaves NULL: the cleanup for AUTO(mem_free). */

@@ -38,6 +38,7 @@ Test(mem, that_does_not_exist_is_null_when_tried_for)
 
     cr_assert_null(mem_try_alloc(half, 4), "the product overflows");
     cr_assert_null(mem_try_alloc(1, half));
+    cr_assert_null(mem_try_bytes(half));
 }
 
 Test(mem, that_does_not_exist_aborts_when_it_is_small_and_fixed, .signal = SIGABRT)
