@@ -95,6 +95,8 @@ struct exchange {
     struct tokenize_subject
         *whose; /* the request's subject; then those of elements, if they name any */
     size_t whose_count;
+    uint64_t known; /* the slot of the request's subject as tokenizing found it; 0: it did not */
+    unsigned known_mark;  /* of the reader, then */
     bool subject_missing; /* the route names one and the request does not */
 
     /* What goes up. */

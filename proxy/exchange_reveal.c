@@ -24,11 +24,15 @@ void exchange_judge_answer(struct exchange *x, const struct upstream_head *head,
                            enum coding *ret_coding)
 {
     bool several_types, several_codings;
-    struct span type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
-    struct span coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
+    struct span type, coding;
 
-    if (!x->reveals || several_types || several_codings ||
-        coding_read(coding, ret_coding) != ERR_OK || !can_be_read(x, type))
+    x->answer_media = (struct media_type){.kind = MEDIA_OTHER};
+    if (!x->reveals)
+        return;
+    type = headers_of_answer(head, SPAN_LIT("content-type"), &several_types);
+    coding = headers_of_answer(head, SPAN_LIT("content-encoding"), &several_codings);
+    if (several_types || several_codings || coding_read(coding, ret_coding) != ERR_OK ||
+        !can_be_read(x, type))
         x->answer_media = (struct media_type){.kind = MEDIA_OTHER};
 }
 
@@ -83,6 +87,10 @@ static enum err find_owner(const struct exchange *x, const struct part *parts, s
     *ret_slot = x->whose->slot;
     if (x->whose->slot != 0 || x->whose->name_count == 0)
         return ERR_OK; /* it is known, or the route names nobody */
+    if (x->known != 0 && vault_still_names(x->loop->reader, x->known, x->known_mark)) {
+        *ret_slot = x->known; /* without another keyed hash of the name */
+        return ERR_OK;
+    }
     e = vault_read_subject(x->loop->reader, x->route->domain_id, x->whose->names[0], ret_slot);
     if (e != ERR_NOT_FOUND)
         return e;

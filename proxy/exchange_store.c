@@ -188,6 +188,8 @@ static enum err begin(struct exchange *x, const struct part *parts, size_t count
     if (e != ERR_OK)
         return e;
     *ret_op = tokenize_op(x->tokenize);
+    x->known = tokenize_owner(x->tokenize);
+    x->known_mark = vault_reader_mark(x->loop->reader);
     if (x->subject_missing && (*ret_op != NULL || tokenize_count(x->tokenize) > 0))
         return ERR_UNPROCESSABLE; /* values that nobody could have erased */
     return ERR_OK;

@@ -152,10 +152,17 @@ static enum media_kind kind_of(struct span type, struct span subtype)
 
 bool media_type_read(struct span content_type, struct media_type *ret)
 {
+    static const struct span json = {"application/json", 16};
     struct parameters p = {SPAN_NONE, SPAN_NONE, false};
-    struct span rest = content_type, type = take_token(&rest), subtype;
+    struct span rest = content_type, type, subtype;
     enum media_kind kind;
 
+    if (span_equal(content_type, json)) { /* nearly all are */
+        *ret = (struct media_type){MEDIA_JSON, span_of(content_type.at, 11),
+                                   span_of(content_type.at + 12, 4), SPAN_NONE};
+        return true;
+    }
+    type = take_token(&rest);
     if (type.len == 0 || !take_char(&rest, '/'))
         return false;
     subtype = take_token(&rest);

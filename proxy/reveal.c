@@ -127,15 +127,35 @@ static void keep_closed(struct reveal *r, const struct field_rule *rule, enum er
     show_gone(rule, ret);
 }
 
-static enum err show_token(struct reveal *r, const struct vault_scope *scope,
-                           const struct field_rule *rule, struct span token, struct shown *ret)
+static bool is_typed(const struct reveal *r, const struct hit *hit)
 {
+    const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
+
+    return def != NULL && format_is_typed(def->format);
+}
+
+static bool is_token(const struct reveal *r, const struct hit *hit, struct span value)
+{
+    if (hit->kind == VALUE_STRING && token_is(value))
+        return true;
+    /* A number may be a token of format integer, or of another typed one that lost its quotes. */
+    return hit->kind != VALUE_BOOL && is_typed(r, hit) &&
+           vault_is_token(r->reader, hit->class_id, value);
+}
+
+/* Also of what may turn out to be no token. */
+static enum err show_token(struct reveal *r, const struct vault_scope *scope, const struct hit *hit,
+                           struct span token, struct shown *ret)
+{
+    const struct field_rule *rule = part_rule(r->part, hit);
     struct vault_value found;
     enum reveal_action action;
     enum err e;
 
     buf_reset(&r->value);
     e = vault_reveal_as(r->reader, scope, token, &r->value, &found);
+    if (e == ERR_NOT_FOUND && rule->mode != FIELD_SCAN && !is_token(r, hit, token))
+        return show_clear(r, r->scope->actions[hit->class_id], token, ret);
     if ((e == ERR_DENIED || e == ERR_NOT_FOUND) && r->scope->guard != NULL)
         guard_miss(r->scope->guard);
     if (e == ERR_DENIED || e == ERR_NOT_FOUND) {
@@ -165,17 +185,6 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope,
     return ERR_OK;
 }
 
-static bool is_token(const struct reveal *r, const struct hit *hit, struct span value)
-{
-    const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
-
-    if (hit->kind == VALUE_STRING && token_is(value))
-        return true;
-    /* A number may be a token of format integer, or of another typed one that lost its quotes. */
-    return hit->kind != VALUE_BOOL && def != NULL && format_is_typed(def->format) &&
-           vault_is_token(r->reader, hit->class_id, value);
-}
-
 static enum err show(struct reveal *r, size_t number, struct span value, struct shown *ret)
 {
     const struct hit *hit = &r->part->hits.at[number];
@@ -184,11 +193,14 @@ static enum err show(struct reveal *r, size_t number, struct span value, struct 
         .domain = r->scope->domain, .class_id = hit->class_id, .slot = slot_of(r, number)};
 
     if (part_rule(r->part, hit)->mode == FIELD_SCAN) /* it is one, of a class that it says itself */
-        return show_token(r, &scope, part_rule(r->part, hit), value, ret);
+        return show_token(r, &scope, hit, value, ret);
+    /* Nearly all are, and the vault takes them apart anyway. */
+    if (action != REVEAL_TOKEN && hit->kind == VALUE_STRING && !is_typed(r, hit))
+        return show_token(r, &scope, hit, value, ret);
     if (!is_token(r, hit, value))
         return show_clear(r, action, value, ret);
     if (action != REVEAL_TOKEN)
-        return show_token(r, &scope, part_rule(r->part, hit), value, ret);
+        return show_token(r, &scope, hit, value, ret);
     r->counts->tokens++;
     *ret = STAYS;
     return ERR_OK;

@@ -372,24 +372,33 @@ static enum err copy_values(struct tokenize *t)
             e = ERR_TOO_LARGE;
         if (e == ERR_OK)
             e = buf_append_span(&t->values, value);
-        if (e == ERR_OK)
-            *item = (struct vault_item){.class_id = hit->class_id,
-                                        .kind = hit->kind,
-                                        .value = span_of(t->values.bytes + start, value.len)};
+        if (e != ERR_OK)
+            break;
+        item->class_id = hit->class_id; /* the rest of it is zero */
+        item->kind = hit->kind;
+        item->value = span_of(t->values.bytes + start, value.len);
     }
     return e;
 }
 
+/* One block for all three, by falling alignment. */
+static enum err make_room(struct tokenize *t)
+{
+    t->people = mem_try_alloc(1, t->in.subject_count * sizeof(*t->people) +
+                                     t->hit_count * (sizeof(*t->items) + sizeof(*t->state)));
+    if (t->people == NULL)
+        return ERR_NO_SPACE;
+    t->items = (struct vault_item *)(t->people + t->in.subject_count);
+    t->state = (uint32_t *)(t->items + t->hit_count);
+    return ERR_OK;
+}
+
 static enum err read_values(struct tokenize *t)
 {
-    enum err e;
+    enum err e = make_room(t);
 
-    t->items = mem_try_alloc(t->hit_count, sizeof(*t->items));
-    t->state = mem_try_alloc(t->hit_count, sizeof(*t->state));
-    t->people = mem_try_alloc(t->in.subject_count, sizeof(*t->people));
-    if (t->items == NULL || t->state == NULL || t->people == NULL)
-        return ERR_NO_SPACE;
-    e = copy_values(t);
+    if (e == ERR_OK)
+        e = copy_values(t);
     if (e == ERR_OK)
         e = settle_all(t);
     return e == ERR_OK ? ask(t) : e;
@@ -422,6 +431,15 @@ enum err tokenize_new(const struct tokenize_input *input, struct tokenize **ret_
 size_t tokenize_count(const struct tokenize *t)
 {
     return t->asked_count + t->found;
+}
+
+uint64_t tokenize_owner(const struct tokenize *t)
+{
+    const struct person *only = t->people;
+
+    return t->in.subject_count == 1 && only->subject->name_count > 0 && !only->name_missing
+               ? only->slot
+               : 0;
 }
 
 static size_t first_of(const struct tokenize *t, size_t part)
@@ -482,9 +500,7 @@ void tokenize_free(struct tokenize **tokenize)
     if (t == NULL)
         return;
     buf_done(&t->values);
-    free(t->items);
     free(t->asked);
-    free(t->state);
-    free(t->people);
+    free(t->people); /* and with them items and state */
     free(t);
 }

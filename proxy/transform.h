@@ -60,6 +60,8 @@ enum err tokenize_write(const struct tokenize *t, size_t part, struct buf *out) 
 size_t tokenize_changes(const struct tokenize *t, size_t part);
 /* How many values get a token that somebody could be erased with: all but look-ups. */
 size_t tokenize_count(const struct tokenize *t);
+/* The subject, if there is one only and the vault knew it by all of its names; else 0. */
+uint64_t tokenize_owner(const struct tokenize *t);
 void tokenize_free(struct tokenize **t); /* wipes what it copied */
 
 /* ---- reveal ---- */

@@ -4,7 +4,6 @@
  * written here, whatever the parts hold. Not here: the body, which goes out from where it lies. */
 #include "proxy/upstream_priv.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/http_line.h"
@@ -28,6 +27,18 @@ static char *put(char *to, const void *from, size_t len)
     if (len > 0)
         memcpy(to, from, len);
     return to + len;
+}
+
+static char *put_number(char *to, size_t n)
+{
+    char digits[LENGTH_ROOM];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return put(to, digits + at, sizeof(digits) - at);
 }
 
 /* Room for everything, so that the pieces are copied without asking each time. */
@@ -117,7 +128,8 @@ enum err upstream__request_head(const struct upstream_pool *pool,
     }
     if (request->has_body) {
         to = put(to, length_name, sizeof(length_name) - 1);
-        to += snprintf(to, LENGTH_ROOM, "%zu\r\n", request->body.len);
+        to = put_number(to, request->body.len);
+        to = put(to, "\r\n", 2);
         lines++;
     }
     to = put(to, "\r\n", 2);

@@ -518,6 +518,19 @@ enum err vault_decoy(struct vault_reader *r, struct vault_item *item)
     return ERR_OK;
 }
 
+unsigned vault_reader_mark(const struct vault_reader *r)
+{
+    return r->names_generation;
+}
+
+bool vault_still_names(struct vault_reader *r, uint64_t slot, unsigned mark)
+{
+    const struct keycache_entry *entry;
+
+    REQUIRE(r->reading);
+    return mark == r->names_generation && subject_key(r->v->slab, r->keys, slot, &entry) == ERR_OK;
+}
+
 enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span name,
                             uint64_t *ret_slot)
 {

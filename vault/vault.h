@@ -398,6 +398,11 @@ void vault_read_end(struct vault_reader *r);
 /* The subject (its key slot) behind an identifier. NOT_FOUND: unknown or erased. */
 enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span name,
                             uint64_t *ret_slot) MUST_CHECK;
+/* For asking again in a later transaction of the same reader without the name: as long as the mark that it had
+ * then still holds and the subject lives, the name would lead to the same slot. The mark may be read at any
+ * time. */
+unsigned vault_reader_mark(const struct vault_reader *r);
+bool vault_still_names(struct vault_reader *r, uint64_t slot, unsigned mark);
 
 struct vault_value {
     enum value_kind kind;

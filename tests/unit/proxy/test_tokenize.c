@@ -165,6 +165,29 @@ Test(tokenize, asks_the_writer_once_for_a_deterministic_value)
     cr_assert(span_equal(buf_span(&first), buf_span(&again)));
 }
 
+/* Whom a body's values belonged to when they were settled. */
+static uint64_t owner_of(struct span document)
+{
+    AUTO(tokenize_free) struct tokenize *t = NULL;
+
+    cr_assert_eq(body_begin(&b, document, &t), ERR_OK);
+    return tokenize_owner(t);
+}
+
+Test(tokenize, tells_the_owner_only_when_all_of_its_names_are_known)
+{
+    AUTO(buf_done) struct buf out;
+    uint64_t slot = 0;
+
+    body_subject(&b, "ada");
+    cr_assert_eq(owner_of(SPAN_LIT("{\"note\":\"x\"}")), 0, "not stored yet");
+    cr_assert_eq(body_send(&b, SPAN_LIT("{\"note\":\"x\"}"), &out), ERR_OK);
+    cr_assert_eq(fixture_subject(&b.f, "ada", &slot), ERR_OK);
+    cr_assert_eq(owner_of(SPAN_LIT("{\"note\":\"x\"}")), slot);
+    cr_assert_eq(owner_of(SPAN_LIT("{\"email\":\"ada@example.org\"}")), 0, "a name is new");
+    cr_assert_eq(owner_of(SPAN_LIT("{}")), 0, "nobody was asked for");
+}
+
 Test(tokenize, asks_for_what_is_missing_only)
 {
     AUTO(buf_done) struct buf first, again;

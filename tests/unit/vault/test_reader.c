@@ -438,6 +438,32 @@ Test(reader, a_subject_is_found_by_each_of_its_names_and_by_nothing_else)
     vault_read_end(f.r);
 }
 
+static bool still_names(uint64_t slot, unsigned mark)
+{
+    bool still;
+
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    still = vault_still_names(f.r, slot, mark);
+    vault_read_end(f.r);
+    return still;
+}
+
+Test(reader, a_subject_that_was_read_is_known_by_its_slot_until_it_is_erased)
+{
+    struct vault_erasure erasure = {0};
+    uint64_t slot = 0;
+    unsigned mark;
+
+    (void)store(f.note, "anna", "x");
+    cr_assert_eq(fixture_subject(&f, "anna", &slot), ERR_OK);
+    mark = vault_reader_mark(f.r);
+    cr_assert(still_names(slot, mark));
+    cr_assert_not(still_names(slot, mark + 1), "names were taken away meanwhile");
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    cr_assert_not(still_names(slot, mark));
+    vault_erasure_done(&erasure);
+}
+
 Test(reader, what_is_kept_of_a_subject_is_counted_while_it_lives)
 {
     uint64_t per_class[CLASSES_MAX + 1] = {0};
