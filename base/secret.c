@@ -101,6 +101,12 @@ void secret_hash(const void *bytes, size_t len, uint8_t ret[SECRET_HASH_BYTES])
     REQUIRE(crypto_generichash(ret, SECRET_HASH_BYTES, bytes, len, NULL, 0) == 0);
 }
 
+void secret_tag(const uint8_t key[SECRET_TAG_KEY_BYTES], const void *bytes, size_t len,
+                uint8_t ret[SECRET_TAG_BYTES])
+{
+    REQUIRE(crypto_shorthash_siphashx24(ret, bytes, len, key) == 0);
+}
+
 /* Eight bytes at a time, which sodium_memcmp() does not do: keys and MACs are compared on every request. The
  * compiler must not see that only zero or not is asked for. */
 bool secret_equal(const void *a, const void *b, size_t len)

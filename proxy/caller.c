@@ -107,6 +107,33 @@ enum err callers_find(const struct callers *callers, struct span key,
     return ERR_OK;
 }
 
+void caller_memo_init(struct caller_memo *memo)
+{
+    memset(memo, 0, sizeof(*memo));
+    secret_random(memo->key, sizeof(memo->key));
+}
+
+enum err callers_find_again(const struct callers *callers, struct caller_memo *memo,
+                            struct span key, const struct caller **ret_caller)
+{
+    uint8_t tag[SECRET_TAG_BYTES];
+    size_t at;
+    enum err e;
+
+    secret_tag(memo->key, key.at, key.len, tag);
+    at = tag[0] % CALLER_MEMO_ENTRIES;
+    if (memo->at[at].caller != NULL && secret_equal(memo->at[at].tag, tag, sizeof(tag))) {
+        *ret_caller = memo->at[at].caller;
+        return ERR_OK;
+    }
+    e = callers_find(callers, key, ret_caller);
+    if (e != ERR_OK)
+        return e;
+    memcpy(memo->at[at].tag, tag, sizeof(tag));
+    memo->at[at].caller = *ret_caller;
+    return ERR_OK;
+}
+
 static bool is_named_by(const struct caller_certificate *wanted, const struct tls_peer *peer)
 {
     if (wanted->subject != NULL && strcmp(wanted->subject, peer->subject) == 0)

@@ -94,6 +94,20 @@ void callers_free(struct callers **callers);
 /* The caller of a Lethe-Key field. UNAUTHORIZED: no such key. Any thread. */
 enum err callers_find(const struct callers *callers, struct span key,
                       const struct caller **ret_caller) MUST_CHECK;
+/* Whose keys came lately, by their tags: most requests come with a key that came before. A loop has its own
+ * of each configuration, with the callers it is of. */
+enum { CALLER_MEMO_ENTRIES = 16 };
+struct caller_memo {
+    uint8_t key[SECRET_TAG_KEY_BYTES];
+    struct {
+        uint8_t tag[SECRET_TAG_BYTES];
+        const struct caller *caller; /* NULL: free */
+    } at[CALLER_MEMO_ENTRIES];
+};
+void caller_memo_init(struct caller_memo *memo);
+/* callers_find(), with a memo. */
+enum err callers_find_again(const struct callers *callers, struct caller_memo *memo,
+                            struct span key, const struct caller **ret_caller) MUST_CHECK;
 /* The caller of a verified certificate. NOT_FOUND: it names none; INVALID: it names several. Any thread. */
 enum err callers_find_certificate(const struct callers *callers, const struct tls_peer *peer,
                                   const struct caller **ret_caller) MUST_CHECK;

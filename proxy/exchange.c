@@ -204,13 +204,18 @@ static void keep_polled(h2o_socket_t *socket)
 
 static void write_id(char out[EXCHANGE_ID_LEN])
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[EXCHANGE_ID_LEN / 2];
+    static const uint64_t each = 0x0101010101010101; /* in every byte */
+    uint32_t random[EXCHANGE_ID_LEN / 8];
 
-    secret_random(bytes, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
+    secret_random(random, sizeof(random));
+    for (size_t i = 0; i < COUNT_OF(random); i++) {
+        uint64_t n = random[i]; /* eight digits at once: one in each byte, in whatever order */
+
+        n = (n | n << 16) & 0x0000ffff0000ffff;
+        n = (n | n << 8) & 0x00ff00ff00ff00ff;
+        n = (n | n << 4) & 0x0f0f0f0f0f0f0f0f;
+        n += '0' * each + ((n + 6 * each) >> 4 & each) * ('a' - '0' - 10);
+        memcpy(out + 8 * i, &n, sizeof(n));
     }
 }
 

@@ -26,7 +26,7 @@ static enum err by_key(struct exchange *x)
 
     if (x->fields.key.at == NULL)
         return ERR_OK;
-    e = callers_find(x->setup->policy->callers, x->fields.key, &caller);
+    e = callers_find_again(x->setup->policy->callers, &x->setup->keys, x->fields.key, &caller);
     return e == ERR_OK ? agree(x, caller) : e;
 }
 

@@ -150,8 +150,9 @@ enum err exchange_find_subject(struct exchange *x)
 {
     enum err e;
 
-    if (x->route == NULL)
-        return ERR_OK;
+    if (x->route == NULL || (x->route->def->subject_from == SUBJECT_NONE &&
+                             x->route->request == NULL && x->route->response == NULL))
+        return ERR_OK; /* nothing is anybody's */
     x->whose = h2o_mem_alloc_pool(&x->req->pool, sizeof(*x->whose));
     *x->whose = (struct tokenize_subject){.slot = 0};
     x->whose_count = 1;

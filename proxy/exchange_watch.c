@@ -20,6 +20,8 @@ void exchange_guard(struct exchange *x)
 {
     const size_t max = x->route == NULL ? 0 : x->route->def->subjects_max;
 
+    if (x->route == NULL || (x->route->request == NULL && x->route->response == NULL))
+        return; /* nothing is shown or looked up */
     guard_init(&x->guard, x->loop->proxy->vault, caller_rules(x->caller, x->fields.purpose), max);
     if (x->guard.closed)
         counter_add(&x->loop->figures.guard.throttled, 1);

@@ -73,9 +73,10 @@ struct loop_setup {
     const struct proxy_policy *policy;
     struct upstream_pool **pools; /* as settings->upstreams */
     struct jwt_cache *tokens;     /* NULL: no caller has one */
-    size_t users;                 /* exchanges */
-    bool retired;                 /* another one is in force */
-    h2o_linklist_t link;          /* loop->setups */
+    struct caller_memo keys;
+    size_t users;        /* exchanges */
+    bool retired;        /* another one is in force */
+    h2o_linklist_t link; /* loop->setups */
 };
 
 /* Compile settings and bind the listening points that `before` (NULL: none) does not have. One holder;

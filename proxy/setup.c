@@ -245,6 +245,7 @@ void loop_take_setup(struct proxy_loop *loop, struct proxy_setup *shared)
     (void)callers_fields(shared->policy.callers, &token_fields);
     if (token_fields > 0)
         setup->tokens = jwt_cache_new();
+    caller_memo_init(&setup->keys);
     h2o_linklist_insert(&loop->setups, &setup->link);
     loop->setup = setup;
     if (before != NULL)

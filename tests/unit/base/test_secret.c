@@ -252,6 +252,20 @@ Test(secret, hash_is_blake2b_256)
     cr_assert_arr_neq(hash, abc, sizeof(abc));
 }
 
+Test(secret, tag_depends_on_key_and_bytes)
+{
+    const uint8_t key[SECRET_TAG_KEY_BYTES] = {0}, other[SECRET_TAG_KEY_BYTES] = {[15] = 1};
+    uint8_t tag[SECRET_TAG_BYTES], again[SECRET_TAG_BYTES];
+
+    secret_tag(key, "abc", 3, tag);
+    secret_tag(key, "abc", 3, again);
+    cr_assert_arr_eq(tag, again, sizeof(tag));
+    secret_tag(other, "abc", 3, again);
+    cr_assert(memcmp(tag, again, sizeof(tag)) != 0);
+    secret_tag(key, "abd", 3, again);
+    cr_assert(memcmp(tag, again, sizeof(tag)) != 0);
+}
+
 Test(secret, equal_compares_every_byte)
 {
     uint8_t a[32], b[32];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Callers, purposes, and what these let them see. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -157,6 +158,35 @@ Test(caller, is_found_by_its_whole_key_only)
         cr_expect_eq(callers_find(callers, span_str(keys[i]), &untouched), ERR_UNAUTHORIZED, "%s",
                      keys[i]);
     cr_expect_null(untouched);
+}
+
+Test(caller, is_known_again_by_the_same_key_only)
+{
+    AUTO(callers_free) struct callers *callers = two_callers();
+    const struct caller *desk = caller_of(callers, "desk-desk-desk-desk");
+    const struct caller *clerk = caller_of(callers, "clerk-clerk-clerk-clerk");
+    const struct caller *found = NULL;
+    struct caller_memo memo;
+
+    caller_memo_init(&memo);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(callers_find_again(callers, &memo, SPAN_LIT("desk-desk-desk-desk"), &found),
+                     ERR_OK);
+        cr_assert_eq(found, desk);
+        cr_assert_eq(
+            callers_find_again(callers, &memo, SPAN_LIT("clerk-clerk-clerk-clerk"), &found),
+            ERR_OK);
+        cr_assert_eq(found, clerk);
+        for (int j = 0; j < 200; j++) { /* whatever place of the memo they fall on */
+            char wrong[32];
+            const struct caller *untouched = NULL;
+
+            (void)snprintf(wrong, sizeof(wrong), "desk-desk-desk-%d", j);
+            cr_assert_eq(callers_find_again(callers, &memo, span_str(wrong), &untouched),
+                         ERR_UNAUTHORIZED);
+            cr_assert_null(untouched);
+        }
+    }
 }
 
 Test(caller, without_a_key_sees_tokens_for_no_purpose)
