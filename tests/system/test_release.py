@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that users get: no fault points (E80), hardened, and it does the main job."""
+import json
 import os
 import re
 import subprocess
@@ -64,3 +65,14 @@ def test_the_release_does_the_main_job(env):
     check(b"release@" not in app.bytes(), "clear upstream")
     equal(lethe.cli("subject", "erase", "1").returncode, 0, "erase")
     check(lethe.request("GET", "/users/1", caller="officer").json()["note"].startswith("lt_"), "GET")
+
+
+def test_what_a_request_costs_is_counted(env):
+    figures = env.path("figures.json")
+    done = subprocess.run([os.path.join(ROOT, "bench", "instructions"), "--requests", "20",
+                           "--kinds", "get,warm", "--json", figures], capture_output=True, text=True)
+    equal(done.returncode, 0, f"bench/instructions: {done.stderr}")
+    with open(figures) as f:
+        counted = json.load(f)
+    check(5000 < counted["get"]["lethe"] + counted["get"]["libh2o"] < counted["warm"]["all"],
+          f"pass-through is the cheaper: {counted}")
