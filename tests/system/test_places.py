@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One person's values through every place of one configuration (E16, E17, E20, E24, E37-E40): what the
-upstream got, what rests in files, who sees what, and that nobody sees anything after the erasure."""
+"""One person's values through every place of one configuration (E10, E16, E17, E20, E22-E24, E37-E40): what
+the upstream got, what rests in files, who sees what, and that nobody sees anything after the erasure."""
 import json
 
 from harness import Failure, Lethe, check, equal, make_request
@@ -126,11 +126,46 @@ def test_e24_somebody_elses_token_stays_closed_in_every_place(env):
     bench.finish()
 
 
+def test_e22_e23_refused_tokens_tell_nothing_of_each_other(env):
+    """One that never was, an erased person's, another person's, another domain's: the same answer, and
+    nothing upstream."""
+    bench = Bench(env)
+    bench.lethe.stop()
+    bench.lethe.config["domains"] = ["default", "other"]
+    bench.lethe.config["routes"] += [
+        {**route, "path": "/other" + route["path"], "domain": "other"} for route in PLACES["json"].routes()]
+    bench.lethe.save()
+    bench.lethe.start()
+    application = bench.app.handler
+    bench.app.handler = lambda request, _: answer(200, request.body)
+    equal(bench.lethe.request("POST", f"/other/json/{ADA}", {"note": "secret"}).status, 200, "other")
+    others = bench.app.last().json()["note"]
+    bench.app.handler = application
+    source = PLACES["json"]
+    erased = bench.store(source, "gone", "secret-1")
+    equal(bench.lethe.cli("subject", "erase", "gone", "--reason", "asked").returncode, 0, "erase")
+    bench.store(source, ADA, "secret-2")
+    kinds = {"never": "lt_002HwEx0XlgFHs9gd01bnod6jDhFL", "erased": erased,
+             "Bob's": bench.store(source, BOB, "secret-3"), "another domain's": others}
+    for name, place in PLACES.items():
+        answers = set()
+        for kind, token in kinds.items():
+            response = bench.send(place, ADA, token, "officer")
+            equal(response.status, 422, f"{name}: {kind}")
+            document = response.json()
+            check(token not in response.body.decode(), f"{name}: {kind}: echoed")
+            answers.add((json.dumps({**document, "request_id": ""}), len(response.raw), len(response.body)))
+        equal(len(answers), 1, f"{name}: answers that differ: {answers}")
+    check(not any("secret" in repr(r) for r in bench.app.requests), "it arrived")
+    bench.finish()
+
+
 HOSTILE = ["x\r\nSet-Cookie: admin=1", "x\nX-Evil: 1", "\r\n\r\n<script>", "</script><script>alert(1)",
            '","admin":true,"x":"', '"}]}\n{"id":"evil","note":"1"}', "1&admin=1", "1;admin=1", "a+b %41 %",
            "--" + BOUNDARY + "--\r\n", '"><admin/><note of="', "]]></note><admin/><![CDATA[",
            "<!--", "&amp;&lt;&#13;", "v; Path=/; Domain=evil.example", 'v", admin="1', "\\", "\\\"",
-           "../../../etc?x#y", "..", ".", "//evil.example/", "javascript:alert(1)", "\u2028\u2029", "\u202e\ufeff",
+           "../../../etc?x#y", "..", ".", "//evil.example/", "javascript:alert(1)", "\u2028\u2029",
+           "\u202e\ufeff",
            "\U0001f600 \u00e9", " padded ", "\t", "'", "a\x1bb", "\x7f", "\x01", "=", "lt_", "null"]
 
 
