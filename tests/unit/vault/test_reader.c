@@ -581,7 +581,9 @@ Test(reader, keeps_nothing_while_the_log_is_to_be_emptied)
     atomic_store(&f.v->keeps_nothing, true);
     cr_assert(fixture_reveals(&f, &token, "x"));
     cr_assert_not(f.r->keeps);
-    (void)store(f.note, "anna", "y"); /* and the log is short again */
+    (void)store(f.note, "anna",
+                "y"); /* and the log is short again, which is seen after the answer: */
+    (void)store(f.note, "anna", "z"); /* not later than this one's */
     cr_assert(fixture_reveals(&f, &token, "x"));
     cr_assert(f.r->keeps);
 }
