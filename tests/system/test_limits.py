@@ -155,7 +155,7 @@ def test_e82_slow_readers_of_large_revealed_answers_are_bounded(env):
 
 
 def test_e82_who_comes_when_all_is_taken_is_told_so(env):
-    _, lethe = started(env, limits={"connections": 50, "idle_timeout": "1h"})
+    _, lethe = started(env, threads=1, limits={"connections": 50, "idle_timeout": "1h"})
     crowd = [socket.create_connection(lethe.addresses[0]) for _ in range(50)]
     with lethe.connect() as conn:
         response = conn.read_response()
