@@ -232,8 +232,8 @@ Test(client, may_come_in_pieces)
 
 Test(client, without_its_proxy_line_is_nobody)
 {
-    static const char *const bad[] = {GET, "PROXY TCP4 192.0.2.7 127.0.0.1 4711\r\n" GET,
-                                      "\r\n\r\nGET"};
+    static const char without_address[] = "PROXY TCP4 192.0.2.7 127.0.0.1 4711\r\n" GET;
+    static const char *const bad[] = {GET, without_address, "\r\n\r\nGET"};
     struct rig r;
 
     rig_start(&r, &proxied);

@@ -104,8 +104,7 @@ Test(exchange_elements, values_of_nobody_are_refused_and_none_is_stored)
         "[{\"id\":\"new\",\"phone\":\"1\"},{\"id\":null,\"phone\":\"2\"}]",
         "[{\"id\":\"new\",\"phone\":\"1\"},{\"id\":\"\",\"phone\":\"2\"}]",
         "[{\"id\":\"new\",\"phone\":\"1\"},{\"id\":{},\"phone\":\"2\"}]",
-        "[{\"id\":\"new\",\"phone\":\"1\"},"
-        "{\"id\":\"lt_002HwEx0XlgFHs9gd01bnod6jDhFL\",\"phone\":\"2\"}]"};
+        "[{\"phone\":\"1\",\"id\":\"lt_002HwEx0XlgFHs9gd01bnod6jDhFL\"}]"};
     struct rig r;
 
     rig_start(&r, &routes);

@@ -157,8 +157,7 @@ Test(xml_reader, accepts_what_is_well_formed)
         "<?xml\tversion = \"1.0\"?><a/>",
         "<a><b/>text<b x='1' y=\"2\"></b\n></a\t>",
         "<p:a xmlns:p='x' p:b='1' b='2'/>",
-        "<stra\xc3\x9f"
-        "e \xc3\xa9\xcc\x81='1'/>",
+        "<\xc3\x9fx \xc3\xa9\xcc\x81='1'/>",
         "<_a.-9/>",
         "<a>\x7f\xc2\x85\xef\xbf\xbd\xf4\x8f\xbf\xbf</a>",
         "<a><!-- <b> & ' \" - \xe2\x82\xac --></a>",
