@@ -506,6 +506,21 @@ Test(erasure, a_database_that_cannot_be_told_is_told_later)
     vault_erasure_done(&second);
 }
 
+/* The same, once the room that a failed commit gave away is taken back. */
+static struct token_text store_when_there_is_room(uint16_t class_id, const char *subject,
+                                                  const char *value)
+{
+    const int64_t until_ms = clock_mono_ms() + 20000;
+    struct token_text token;
+    enum err e;
+
+    do
+        e = fixture_tokenize(&f, class_id, subject, value, &token);
+    while (e == ERR_NO_SPACE && clock_mono_ms() < until_ms);
+    cr_assert_eq(e, ERR_OK);
+    return token;
+}
+
 Test(erasure, a_name_may_come_back_before_the_database_was_told)
 {
     struct vault_erasure erasure = {0};
@@ -516,7 +531,7 @@ Test(erasure, a_name_may_come_back_before_the_database_was_told)
     fault_test_set("space.fail!", NULL);
     cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
     fault_test_set(NULL, NULL);
-    token = store(f.note, "anna", "new");
+    token = store_when_there_is_room(f.note, "anna", "new");
     cr_assert_eq(fixture_sweep(&f, erasure.slot, &deleted), ERR_OK);
     cr_assert_eq(deleted, 1);
     cr_assert(fixture_reveals(&f, &token, "new"));
