@@ -232,10 +232,13 @@ static enum err read_back(enum hit_coding coding, struct span value)
     if (e != ERR_OK)
         return e;
     hit.end = out.len;
-    hit.escaped = coding != HIT_HEADER && coding != HIT_COOKIE && coding != HIT_PART;
+    hit.escaped = coding != HIT_HEADER && coding != HIT_COOKIE && coding != HIT_PART &&
+                  coding != HIT_TEXT && coding != HIT_EVENT;
     cr_assert_eq(hit_read(buf_span(&out), &hit, &scratch, &found), ERR_OK, "%d: %.*s", (int)coding,
                  (int)out.len, (char *)out.bytes);
-    cr_assert(span_equal(found, value), "%d: %.*s", (int)coding, (int)out.len, (char *)out.bytes);
+    if (coding != HIT_EVENT) /* its lines are those of an event now (test_event_stream.c) */
+        cr_assert(span_equal(found, value), "%d: %.*s", (int)coding, (int)out.len,
+                  (char *)out.bytes);
     return ERR_OK;
 }
 
