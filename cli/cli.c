@@ -27,3 +27,14 @@ enum cli_exit cli_usage(const char *message)
     (void)fprintf(stderr, "lethe: %s\nTry: lethe help\n", message);
     return CLI_USAGE;
 }
+
+enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply)
+{
+    AUTO(session_close) struct session *session = NULL;
+    struct errmsg msg;
+    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
+
+    if (e == ERR_OK)
+        e = session_call(session, request, reply, &msg);
+    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+}

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/options.h"
+#include "cli/session.h"
 
 enum cli_exit {
     CLI_OK = 0,
@@ -65,3 +66,5 @@ enum cli_exit cmd_verify_erasure(const struct options *options);
 enum cli_exit cmd_key_public(const struct options *options);
 enum cli_exit cmd_key_rotate(const struct options *options);
 enum cli_exit cmd_key_status(const struct options *options);
+/* Carry out one request, where the options say, and complain when that fails. reply: reply_done(). Blocks. */
+enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply);

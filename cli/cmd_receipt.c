@@ -24,17 +24,6 @@ enum { OUTPUT_MAX = 1 << 20, PEM_MAX = 4096 };
 
 /* ---- what the store keeps ---- */
 
-static enum cli_exit ask(const struct options *o, const struct json *request, struct reply *reply)
-{
-    AUTO(session_close) struct session *session = NULL;
-    struct errmsg msg;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
-
-    if (e == ERR_OK)
-        e = session_call(session, request, reply, &msg);
-    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
-}
-
 enum cli_exit cmd_receipt(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
@@ -46,7 +35,7 @@ enum cli_exit cmd_receipt(const struct options *o)
         return cli_usage("a receipt's number is 32 hexadecimal digits");
     json_set_str(request, "op", "receipt.show");
     json_set(request, "number", number);
-    code = ask(o, request, &reply);
+    code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
     return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
@@ -87,7 +76,7 @@ enum cli_exit cmd_receipt_list(const struct options *o)
 
         json_set_str(request, "op", "receipt.list");
         json_set_int(request, "after", after);
-        code = ask(o, request, &reply);
+        code = cli_ask(o, request, &reply);
         if (code != CLI_OK)
             return code;
         list = json_get(reply.result, "receipts");
@@ -107,7 +96,7 @@ enum cli_exit cmd_key_public(const struct options *o)
     enum cli_exit code;
 
     json_set_str(request, "op", "key.public");
-    code = ask(o, request, &reply);
+    code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
     return output_write(json_text_of(json_get(reply.result, "pem"))) == ERR_OK ? CLI_OK

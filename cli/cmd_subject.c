@@ -27,17 +27,6 @@ static enum cli_exit set_text(struct json *request, const char *name, const char
     return CLI_OK;
 }
 
-static enum cli_exit call(const struct options *o, const struct json *request, struct reply *reply)
-{
-    AUTO(session_close) struct session *session = NULL;
-    struct errmsg msg;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
-
-    if (e == ERR_OK)
-        e = session_call(session, request, reply, &msg);
-    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
-}
-
 /* One person, by identifier or by token. */
 static enum cli_exit ask(const struct options *o, const char *operation, struct reply *reply)
 {
@@ -55,7 +44,7 @@ static enum cli_exit ask(const struct options *o, const char *operation, struct 
         set_text(request, "reason", o->reason) != CLI_OK ||
         set_text(request, "reference", o->reference) != CLI_OK)
         return CLI_USAGE;
-    return call(o, request, reply);
+    return cli_ask(o, request, reply);
 }
 
 enum cli_exit cmd_subject_erase(const struct options *o)
@@ -119,7 +108,7 @@ enum cli_exit cmd_subject_rectify(const struct options *o)
         set_text(request, "class", o->class_name) != CLI_OK ||
         set_text(request, "domain", o->domain) != CLI_OK)
         return CLI_USAGE;
-    return call(o, request, &reply);
+    return cli_ask(o, request, &reply);
 }
 
 static enum err print_line(const char *name, const char *value)

@@ -12,17 +12,6 @@
 #include "cli/output.h"
 #include "cli/session.h"
 
-static enum cli_exit ask(const struct options *o, const struct json *request, struct reply *reply)
-{
-    AUTO(session_close) struct session *session = NULL;
-    struct errmsg msg;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
-
-    if (e == ERR_OK)
-        e = session_call(session, request, reply, &msg);
-    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
-}
-
 static bool set_text(struct json *request, const char *name, struct span value)
 {
     struct json *text = json_new_text(value);
@@ -74,7 +63,7 @@ enum cli_exit cmd_honeytoken_create(const struct options *o)
         (o->subject != NULL && !set_text(request, "subject", span_str(o->subject))) ||
         (o->domain != NULL && !set_text(request, "domain", span_str(o->domain))))
         return cli_usage("everything must be UTF-8");
-    code = ask(o, request, &reply);
+    code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
     e = o->json ? output_json(reply.result) : print("%s\n", text_of(reply.result, "token"));
@@ -111,7 +100,7 @@ enum cli_exit cmd_honeytoken_list(const struct options *o)
     enum cli_exit code;
 
     json_set_str(request, "op", "honeytoken.list");
-    code = ask(o, request, &reply);
+    code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
     return print_list(o, json_get(reply.result, "honeytokens"), print_honeytoken) == ERR_OK
@@ -142,7 +131,7 @@ enum cli_exit cmd_incident_list(const struct options *o)
 
         json_set_str(request, "op", "incident.list");
         json_set_int(request, "after", after);
-        code = ask(o, request, &reply);
+        code = cli_ask(o, request, &reply);
         if (code != CLI_OK)
             return code;
         list = json_get(reply.result, "incidents");
@@ -164,5 +153,5 @@ enum cli_exit cmd_caller_restore(const struct options *o)
     json_set_str(request, "op", "caller.restore");
     if (!set_text(request, "caller", span_str(o->arguments[0])))
         return cli_usage("a caller's name is UTF-8");
-    return ask(o, request, &reply);
+    return cli_ask(o, request, &reply);
 }
