@@ -271,8 +271,8 @@ static bool pass_shown(struct exchange *x, enum err shown)
     }
     if (x->call != NULL)
         upstream_detach(TAKE(x->call));
-    log_event(EV_STREAM_BROKEN, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-              F_TEXT("route", exchange_route_name(x)), F_LIT("error", err_name(shown)));
+    log_event(EV_STREAM_BROKEN, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
+              F_LIT("error", err_name(shown)));
     give_up(x, shown);
     return false;
 }
@@ -293,8 +293,8 @@ static void on_failed(struct exchange *x, enum err e)
 {
     const struct upstream_def *upstream = &x->setup->settings->upstreams[x->upstream];
 
-    log_event(EV_UPSTREAM_FAILED, F_TEXT("request", span_of(x->id, EXCHANGE_ID_LEN)),
-              F_TEXT("upstream", span_str(upstream->config.name)), F_LIT("error", err_name(e)));
+    log_event(EV_UPSTREAM_FAILED, F_REQUEST(x), F_TEXT("upstream", span_str(upstream->config.name)),
+              F_LIT("error", err_name(e)));
     give_up(x, e);
 }
 
