@@ -183,10 +183,11 @@ static void on_request(const struct http_request *request, struct http_answer *a
         say(answer, 404, "not found\n");
     } else if (!span_equal(request->method, SPAN_LIT("GET")) &&
                !span_equal(request->method, SPAN_LIT("HEAD"))) {
-        answer->allow = "GET, HEAD";
+        http_answer_field(answer, "allow", "GET, HEAD");
         say(answer, 405, "not allowed\n");
-    } else if (page->need == NEED_METRICS_KEY && !is_key(http, request->authorization)) {
-        answer->authenticate = "Bearer";
+    } else if (page->need == NEED_METRICS_KEY &&
+               !is_key(http, request->fields[HTTP_AUTHORIZATION])) {
+        http_answer_field(answer, "www-authenticate", "Bearer");
         say(answer, 401, "not known\n");
     } else {
         page->serve(http, answer);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small HTTP/1.1 server.
- * Runs on: its own thread, all of libh2o's part. Holds: its event loop, connections. Invariant: a
- * handler sees only requests that read one way (base/http_guard.h), whole and without a body. Not
- * here: what is served. */
+ * Runs on: its own thread, all of libh2o's part. Holds: its event loop, connections. Invariant: it
+ * ends only when every connection is closed. Not here: requests (base/http_service.c). */
 #include "base/http_server.h"
 
 #include <errno.h>
@@ -18,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "base/http_guard.h"
 #include "base/http_overrides.h"
+#include "base/http_service_priv.h"
 #include "base/http_thread.h"
 #include "base/mem.h"
 #include "base/tls.h"
@@ -33,6 +32,7 @@ enum {
 struct http_server {
     uint32_t magic;
     struct http_server_options options;
+    struct http_service service;
     char *address;
     int fd;
     pthread_t thread;
@@ -61,117 +61,7 @@ struct client {
     struct http_server *server;
 };
 
-struct handler {
-    h2o_handler_t super;
-    struct http_server *server;
-};
-
 static void on_acceptable(h2o_socket_t *socket, const char *err);
-
-/* ---- answering ---- */
-
-static const char *reason_of(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return status < 500 ? "Request Refused" : "Server Error";
-    }
-}
-
-static void free_body(void *memory)
-{
-    buf_done(memory);
-}
-
-static void add_header(h2o_req_t *req, const h2o_token_t *name, const char *value)
-{
-    h2o_add_header(&req->pool, &req->res.headers, name, NULL, value, strlen(value));
-}
-
-/* The body lives as long as the request: libh2o writes it when it can. */
-static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
-{
-    static h2o_generator_t nothing_more = {NULL, NULL};
-    struct buf *body = h2o_mem_alloc_shared(&req->pool, sizeof(*body), free_body);
-    h2o_iovec_t bytes;
-
-    *body = answer->body;
-    bytes = h2o_iovec_init(body->bytes, body->len);
-    req->res.status = answer->status;
-    req->res.reason = reason_of(answer->status);
-    req->res.content_length = body->len;
-    add_header(req, H2O_TOKEN_CONTENT_TYPE,
-               answer->content_type == NULL ? "text/plain; charset=utf-8" : answer->content_type);
-    add_header(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
-    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("X-Content-Type-Options"), 0,
-                          NULL, H2O_STRLIT("nosniff"));
-    if (answer->allow != NULL)
-        add_header(req, H2O_TOKEN_ALLOW, answer->allow);
-    if (answer->authenticate != NULL)
-        add_header(req, H2O_TOKEN_WWW_AUTHENTICATE, answer->authenticate);
-    h2o_start_response(req, &nothing_more);
-    h2o_send(req, &bytes, head || bytes.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
-}
-
-static struct span authorization_of(const h2o_req_t *req)
-{
-    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, -1);
-
-    if (at < 0 || h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, at) >= 0)
-        return SPAN_NONE;
-    return span_of(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
-}
-
-static void read_target(struct span target, struct http_request *request)
-{
-    const char *query = memchr(target.at, '?', target.len);
-
-    request->path = target;
-    request->query = SPAN_NONE;
-    if (query == NULL)
-        return;
-    request->path.len = (size_t)(query - target.at);
-    request->query = span_of(query + 1, target.len - request->path.len - 1);
-}
-
-static int on_request(h2o_handler_t *self, h2o_req_t *req)
-{
-    struct http_server *server = ((struct handler *)self)->server;
-    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
-    struct http_answer answer = {.status = 404};
-    struct http_request request;
-    struct guard_facts facts;
-    enum err e = guard_head(span_of(socket->input->bytes, socket->input->size), &facts);
-
-    REQUIRE(server->magic == SERVER_MAGIC);
-    buf_init_secret(&answer.body, HTTP_ANSWER_MAX);
-    if (e != ERR_OK || facts.has_body) {
-        answer.status = e == ERR_OK ? 400 : err_status(e);
-        req->http1_is_persistent = 0;
-        send_answer(req, &answer, false);
-        return 0;
-    }
-    request.method = facts.method;
-    request.authorization = authorization_of(req);
-    read_target(facts.target, &request);
-    server->options.handler(&request, &answer, server->options.context);
-    send_answer(req, &answer, span_equal(facts.method, SPAN_LIT("HEAD")));
-    return 0;
-}
 
 /* ---- connections ---- */
 
@@ -265,6 +155,7 @@ static void set_up(struct http_server *server)
     server->evloop = h2o_evloop_create();
     h2o_context_init(&server->context, server->evloop, &server->config);
     h2o_multithread_register_receiver(server->context.queue, &server->orders, on_orders);
+    http_service_listen(&server->service, server->context.queue);
     server->accept.ctx = &server->context;
     server->accept.hosts = server->config.hosts;
     server->retry.cb = on_retry;
@@ -292,6 +183,7 @@ static void take_down(struct http_server *server)
 {
     h2o_multithread_queue_t *queue = server->context.queue;
 
+    http_service_deafen(&server->service, queue);
     h2o_multithread_unregister_receiver(queue, &server->orders);
     h2o_context_dispose(&server->context);
     (void)h2o_evloop_run(server->evloop, 0); /* frees the sockets that were just closed */
@@ -329,27 +221,25 @@ static void *serve(void *context)
 static void configure(struct http_server *server)
 {
     h2o_hostconf_t *host;
-    struct handler *handler;
 
     http_overrides_check();
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* nothing goes to files */
     h2o_config_init(&server->config);
     server->config.server_name = h2o_iovec_init(NULL, 0);
-    server->config.max_request_entity_size = 0;
+    server->config.max_request_entity_size = server->options.body_max;
     server->config.http1.req_timeout = REQUEST_MS;
     server->config.http1.upgrade_to_http2 = 0;
     host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     host->http2.push_preload = 0;
     host->fallback_path.error_log.emit_request_errors = 0; /* they print the path */
-    handler = (struct handler *)h2o_create_handler(&host->fallback_path, sizeof(*handler));
-    handler->super.on_req = on_request;
-    handler->server = server;
+    http_service_attach(&server->service, host);
 }
 
 static void free_server(struct http_server *server)
 {
     if (server->fd >= 0)
         (void)close(server->fd);
+    http_service_done(&server->service);
     h2o_config_dispose(&server->config);
     tls_free(&server->accept.ssl_ctx);
     tls_free(&server->new_tls);
@@ -398,7 +288,7 @@ enum err http_server_start(const struct http_server_options *options,
     REQUIRE(pthread_mutex_init(&server->lock, NULL) == 0 &&
             pthread_cond_init(&server->changed, NULL) == 0);
     configure(server);
-    if (!start_thread(server)) {
+    if (http_service_start(&server->service, &server->options) != ERR_OK || !start_thread(server)) {
         free_server(server);
         return errmsg_set(msg, ERR_IO, "cannot start a thread for %s", options->address.text);
     }
@@ -430,6 +320,7 @@ void http_server_stop(struct http_server **serverp)
     if (server == NULL)
         return;
     REQUIRE(server->magic == SERVER_MAGIC);
+    http_service_end(&server->service); /* its answers still go out */
     atomic_store(&server->stop, true);
     h2o_multithread_send_message(&server->orders, NULL);
     (void)pthread_mutex_lock(&server->lock);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small HTTP/1.1 server on one thread of its own, for operators: few connections, short answers,
- * the same guards as the data path. Handlers may block for as long as all its clients can wait. */
+/* A small HTTP/1.1 server on one thread of its own, for operators: few connections, the same guards as the
+ * data path. What takes long is carried out by a pool of threads, so that nobody waits for it who asks for
+ * something else. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,26 +17,53 @@ struct http_server;
 
 enum http_server_limits {
     HTTP_SERVER_CONNECTIONS = 64, /* further ones wait to be accepted */
-    HTTP_ANSWER_MAX = 64 << 20
+    HTTP_ANSWER_MAX = 64 << 20,
+    HTTP_ANSWER_FIELDS_MAX = 16,
+    HTTP_ANSWER_VALUE_MAX = 384
 };
 
-/* Borrowed for the time of the handler. */
+/* The fields that handlers may look at. */
+enum http_field {
+    HTTP_ACCEPT,
+    HTTP_AUTHORIZATION,
+    HTTP_CONTENT_TYPE,
+    HTTP_COOKIE,
+    HTTP_FETCH_SITE, /* Sec-Fetch-Site */
+    HTTP_IDEMPOTENCY_KEY,
+    HTTP_IF_MATCH,
+    HTTP_IF_NONE_MATCH,
+    HTTP_ONE_TIME_CODE, /* Lethe-Otp */
+    HTTP_ORIGIN,
+    HTTP_PURPOSE, /* Lethe-Purpose */
+    HTTP_FIELDS
+};
+
+/* Borrowed for the time of the handler. A field that came more than once has refused the request. */
 struct http_request {
     struct span method;
-    struct span path;          /* as it came, without the query */
-    struct span query;         /* at is NULL: there is none */
-    struct span authorization; /* the field's value; at is NULL without one, or with several */
+    struct span path;                /* as it came, without the query */
+    struct span query;               /* at is NULL: there is none */
+    struct span fields[HTTP_FIELDS]; /* at is NULL: it is not there */
+    struct span body;                /* at is NULL: there is none */
+    struct span peer;                /* the client's address, numeric */
 };
 
 struct http_answer {
     int status;
     const char *content_type; /* a literal; NULL: text/plain */
-    const char *allow;        /* a literal, for 405 */
-    const char *authenticate; /* a literal, for 401 */
-    struct buf body;          /* empty, of HTTP_ANSWER_MAX; the server frees it */
+    struct buf body;          /* empty, of HTTP_ANSWER_MAX, wiped; the server frees it */
+    size_t field_count;
+    struct {
+        const char *name; /* a literal */
+        char value[HTTP_ANSWER_VALUE_MAX];
+    } fields[HTTP_ANSWER_FIELDS_MAX];
 };
 
-/* Server thread. The answer's status is 404 and its body empty unless the handler says otherwise. */
+/* Add a field (printf style). Control characters and what is too long become an answer without it. */
+void http_answer_field(struct http_answer *answer, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The answer's status is 404 and its body empty unless the handler says otherwise. */
 typedef void (*http_handler_fn)(const struct http_request *request, struct http_answer *answer,
                                 void *context);
 
@@ -43,6 +72,10 @@ struct http_server_options {
     struct ssl_ctx_st *tls;      /* NULL: plain; the server takes a reference of its own */
     http_handler_fn handler;
     void *context;
+    /* Is this one for the pool? Server thread. NULL: the handler always runs on the server's thread. */
+    bool (*is_slow)(const struct http_request *request, void *context);
+    size_t workers;  /* threads of the pool; the handler runs on several at once */
+    size_t body_max; /* 0: a request with a body is refused */
 };
 
 /* Bind, and serve. IO with a message that names the address; nothing is left then. */
@@ -53,5 +86,5 @@ const char *http_server_address(const struct http_server *server);
 /* Connections from now on get this certificate; a reference is taken. NULL: nothing happens. Any thread but
  * its own, one at a time, not while it is being stopped; blocks until the handler under way is done. */
 void http_server_use_tls(struct http_server *server, struct ssl_ctx_st *tls);
-/* Close everything, answered or not, and free. Blocks shortly. */
+/* Let handlers finish, close everything and free. Blocks for as long as a handler takes. */
 void http_server_stop(struct http_server **server);

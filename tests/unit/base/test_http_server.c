@@ -24,8 +24,10 @@ static void echo(const struct http_request *request, struct http_answer *answer,
     int len = snprintf(text, sizeof(text), "%.*s|%.*s|%.*s|%.*s", (int)request->method.len,
                        request->method.at, (int)request->path.len, request->path.at,
                        (int)request->query.len, request->query.at == NULL ? "" : request->query.at,
-                       (int)request->authorization.len,
-                       request->authorization.at == NULL ? "" : request->authorization.at);
+                       (int)request->fields[HTTP_AUTHORIZATION].len,
+                       request->fields[HTTP_AUTHORIZATION].at == NULL
+                           ? ""
+                           : request->fields[HTTP_AUTHORIZATION].at);
 
     answer->status = 200;
     cr_assert_eq(buf_append(&answer->body, text, (size_t)len), ERR_OK);
@@ -148,4 +150,115 @@ Test(http_server, says_which_address_is_taken)
     cr_expect_null(second);
     cr_expect_not_null(strstr(msg.text, text), "%s", msg.text);
     http_server_stop(&server);
+}
+
+/* ---- bodies, and what takes long ---- */
+
+static bool is_slow(const struct http_request *request, void *context UNUSED)
+{
+    return span_equal(request->path, SPAN_LIT("/slow"));
+}
+
+/* Answers with the body, turned round; "/slow" after a while. */
+static void turn_round(const struct http_request *request, struct http_answer *answer,
+                       void *context UNUSED)
+{
+    answer->status = 201;
+    answer->content_type = "application/json";
+    http_answer_field(answer, "location", "/there/%d", 7);
+    http_answer_field(answer, "x-odd", "a\r\nb");
+    if (is_slow(request, NULL))
+        (void)usleep(20000);
+    for (size_t i = request->body.len; i > 0; i--)
+        cr_assert_eq(buf_append_byte(&answer->body, (uint8_t)request->body.at[i - 1]), ERR_OK);
+}
+
+static struct http_server *start_turning(uint16_t *ret_port)
+{
+    const struct http_server_options o = {.address = {"127.0.0.1:0", "127.0.0.1", "0"},
+                                          .handler = turn_round,
+                                          .is_slow = is_slow,
+                                          .workers = 2,
+                                          .body_max = 16};
+    struct http_server *server = NULL;
+    struct errmsg msg;
+
+    cr_assert_eq(http_server_start(&o, &server, &msg), ERR_OK, "%s", msg.text);
+    *ret_port = (uint16_t)strtoul(strrchr(http_server_address(server), ':') + 1, NULL, 10);
+    return server;
+}
+
+Test(http_server, hands_over_bodies_also_to_slow_handlers)
+{
+    static const char *const paths[] = {"/quick", "/slow"};
+    uint16_t port;
+    struct http_server *server = start_turning(&port);
+
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char request[256];
+        const char *answer;
+
+        (void)snprintf(request, sizeof(request),
+                       "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
+                       "4\r\n\r\nabcd",
+                       paths[i]);
+        answer = ask(port, request);
+        cr_expect(ends_with(answer, "\r\n\r\ndcba"), "%s", answer);
+        cr_expect_eq(strncmp(answer, "HTTP/1.1 201 Created\r\n", 22), 0, "%s", answer);
+        cr_expect_not_null(strstr(answer, "location: /there/7\r\n"), "%s", answer);
+        cr_expect_null(strstr(answer, "x-odd"), "%s", answer);
+    }
+    http_server_stop(&server);
+}
+
+Test(http_server, refuses_bodies_without_a_length_and_too_large_ones)
+{
+    static const struct {
+        const char *request, *status;
+    } bad[] = {
+        {"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+         "HTTP/1.1 411 "},
+        {"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
+         "17\r\n\r\n01234567890123456",
+         "HTTP/1.1 413 "},
+        {"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\nAccept: "
+         "a\r\nAccept: b\r\n\r\na",
+         "HTTP/1.1 400 "},
+    };
+    uint16_t port;
+    struct http_server *server = start_turning(&port);
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        const char *answer = ask(port, bad[i].request);
+
+        cr_expect_eq(strncmp(answer, bad[i].status, strlen(bad[i].status)), 0, "%s", answer);
+    }
+    http_server_stop(&server);
+}
+
+Test(http_server, survives_clients_that_leave_before_a_slow_answer)
+{
+    static const char request[] = "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab";
+    uint16_t port;
+    struct http_server *server = start_turning(&port);
+
+    for (int i = 0; i < 20; i++) {
+        int fd = dial(port);
+
+        cr_assert_eq(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL),
+                     (ssize_t)sizeof(request) - 1);
+        close(fd);
+    }
+    cr_expect_not_null(strstr(ask(port, "POST /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                        "Content-Length: 2\r\n\r\nxy"),
+                              "\r\n\r\nyx"));
+    for (int i = 0; i < 5; i++) {
+        int fd = dial(port);
+
+        cr_assert_eq(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL),
+                     (ssize_t)sizeof(request) - 1);
+        close(fd);
+    }
+    http_server_stop(&server); /* with some under way */
 }
