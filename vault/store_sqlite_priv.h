@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "vault/store_priv.h"
 
+#define STORE_RECORD_COLUMNS "kind,number,slot,changed,due,state,version,body,id,at,key"
+
 /* Statements on the fixed tables. */
 /* clang-format off */
 #define STORE_STATEMENTS(X)                                                                        \
@@ -66,7 +68,26 @@
     X(SEEN_PUT, "INSERT INTO seen VALUES(?1,?2,?3)"                                                \
                 " ON CONFLICT(quota,subject) DO UPDATE SET until=excluded.until")                  \
     X(SEEN_TRIM, "DELETE FROM seen WHERE until<=?1")                                               \
-    X(SEEN_ALL, "SELECT quota,subject,until FROM seen WHERE until>?1 ORDER BY until")
+    X(SEEN_ALL, "SELECT quota,subject,until FROM seen WHERE until>?1 ORDER BY until")              \
+    X(RECORD_NUMBER, "INSERT INTO record_last VALUES(?1,1)"                                        \
+                     " ON CONFLICT(kind) DO UPDATE SET number=number+1 RETURNING number")          \
+    X(RECORD_ADD, "INSERT INTO record(" STORE_RECORD_COLUMNS ")"                                   \
+                  " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")                                   \
+    X(RECORD_CHANGE, "UPDATE record SET slot=?3,changed=?4,due=?5,state=?6,version=?7,body=?8"     \
+                     " WHERE kind=?1 AND number=?2")                                               \
+    X(RECORD_FORGET, "DELETE FROM record WHERE rowid IN(SELECT rowid FROM record WHERE kind=?1"    \
+                     " AND changed<?3 AND ?2>>state&1 ORDER BY number LIMIT ?4)")                  \
+    X(RECORD_GET, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND number=?2")       \
+    X(RECORD_BY_ID, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND id=?2")         \
+    X(RECORD_BY_KEY, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND key=?2")       \
+    X(RECORD_NEXT, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND number>?3"       \
+                   " AND ?2>>state&1 ORDER BY number LIMIT 1")                                     \
+    X(RECORD_NEXT_OF, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE slot=?4 AND slot>0"       \
+                      " AND kind=?1 AND number>?3 AND ?2>>state&1 ORDER BY number LIMIT 1")        \
+    X(RECORD_NEXT_DUE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND due>0"       \
+                       " AND due<=?2 AND (due,number)>(?3,?4) ORDER BY due,number LIMIT 1")        \
+    X(RECORD_COUNT, "SELECT state,count(*) FROM record WHERE kind=?1 GROUP BY state")              \
+    X(RECORD_COUNT_DUE, "SELECT count(*) FROM record WHERE kind=?1 AND due>0 AND due<=?2")
 
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \

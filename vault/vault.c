@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "vault/file_priv.h"
 #include "vault/mirror_priv.h"
+#include "vault/records_priv.h"
 #include "vault/typed_priv.h"
 #include "vault/watch_priv.h"
 #include "vault/writer_priv.h"
@@ -261,6 +262,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
     if (e == ERR_OK &&
         (store_watch_prepare(s) != ERR_OK || vault__watch_load(v->watch, s) != ERR_OK))
         e = errmsg_set(msg, ERR_IO, "%s: canaries and incidents cannot be read", path);
+    if (e == ERR_OK && store_records_prepare(s) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: the tables of operators' books cannot be made", path);
     if (e == ERR_OK)
         e = open_db_files(v, msg);
     if (e == ERR_OK)

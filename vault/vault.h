@@ -142,7 +142,8 @@ enum vault_op_kind {
     VAULT_ROTATE_STEP,
     VAULT_SEAL,
     VAULT_UNSEAL,
-    VAULT_WATCH, /* watch.h */
+    VAULT_WATCH,   /* watch.h */
+    VAULT_RECORDS, /* records.h */
     VAULT_CONFIGURE
 };
 

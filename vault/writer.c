@@ -449,6 +449,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return vault__rectify(w, (struct vault_rectify *)op);
     case VAULT_WATCH:
         return vault__watch(w, (struct vault_watch *)op);
+    case VAULT_RECORDS:
+        return vault__records_write(w, (struct vault_records_write *)op);
     case VAULT_ERASURE_CLOSE:
         return vault__erasure_close(w, (struct vault_erasure_close *)op);
     case VAULT_ROTATE_BEGIN:

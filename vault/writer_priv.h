@@ -85,6 +85,8 @@ enum err vault__ended_forget(struct writer *w) MUST_CHECK;
 enum err vault__rectify(struct writer *w, struct vault_rectify *op) MUST_CHECK;
 struct vault_watch;
 enum err vault__watch(struct writer *w, struct vault_watch *op) MUST_CHECK;
+struct vault_records_write;
+enum err vault__records_write(struct writer *w, struct vault_records_write *op) MUST_CHECK;
 void vault__keys_seal(struct writer *w);
 enum err vault__keys_unseal(struct writer *w, const struct vault_unseal *op) MUST_CHECK;
 enum err vault__rotate_begin(struct writer *w, const struct vault_rotate_begin *op) MUST_CHECK;

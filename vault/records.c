@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Books that operators keep.
+ * Runs on: reading on any thread, each with a connection of its own; writing on the writer's. Holds: no
+ * keys: nothing in these books is a secret of a person. Invariant: a write is durable whole, or left no
+ * trace. Not here: what a kind's states and bodies mean. */
+#include "vault/records.h"
+
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/secret.h"
+#include "vault/records_priv.h"
+#include "vault/writer_priv.h"
+
+struct vault_records {
+    struct store *store;
+};
+
+/* ---- reading ---- */
+
+enum err vault_records_open(struct vault *v, struct vault_records **ret_records)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    struct store *s = NULL;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    if (e != ERR_OK)
+        return e;
+    *ret_records = mem_alloc(sizeof(**ret_records));
+    (*ret_records)->store = s;
+    return ERR_OK;
+}
+
+void vault_records_close(struct vault_records **recordsp)
+{
+    struct vault_records *r = TAKE(*recordsp);
+
+    if (r == NULL)
+        return;
+    store_close(&r->store);
+    free(r);
+}
+
+enum err vault_record_get(struct vault_records *r, enum vault_record_kind kind, uint64_t number,
+                          struct vault_record *ret)
+{
+    return store_record_get(r->store, kind, number, ret);
+}
+
+enum err vault_record_by_id(struct vault_records *r, enum vault_record_kind kind,
+                            const uint8_t id[VAULT_ID_BYTES], struct vault_record *ret)
+{
+    return store_record_by_id(r->store, kind, id, ret);
+}
+
+enum err vault_record_by_key(struct vault_records *r, enum vault_record_kind kind, const char *key,
+                             struct vault_record *ret)
+{
+    return store_record_by_key(r->store, kind, key, ret);
+}
+
+enum err vault_record_next(struct vault_records *r, const struct vault_record_filter *filter,
+                           uint64_t after, struct vault_record *ret)
+{
+    return store_record_next(r->store, filter, after, ret);
+}
+
+enum err vault_record_next_due(struct vault_records *r, enum vault_record_kind kind,
+                               int64_t until_ms, const struct vault_record *after,
+                               struct vault_record *ret)
+{
+    return store_record_next_due(r->store, kind, until_ms, after == NULL ? 0 : after->due_ms,
+                                 after == NULL ? 0 : after->number, ret);
+}
+
+enum err vault_records_count(struct vault_records *r, enum vault_record_kind kind,
+                             uint64_t ret[VAULT_RECORD_STATES])
+{
+    return store_records_count(r->store, kind, ret);
+}
+
+enum err vault_records_count_due(struct vault_records *r, enum vault_record_kind kind,
+                                 int64_t until_ms, uint64_t *ret)
+{
+    return store_records_count_due(r->store, kind, until_ms, ret);
+}
+
+/* ---- writing ---- */
+
+static enum err add(struct store *s, struct vault_record *record)
+{
+    struct vault_record other;
+    enum err e;
+
+    if (record->key[0] != '\0') {
+        e = store_record_by_key(s, record->kind, record->key, &other);
+        if (e != ERR_NOT_FOUND)
+            return e == ERR_OK ? ERR_CONFLICT : e;
+    }
+    record->version = 1;
+    if (record->at_ms == 0)
+        record->at_ms = record->changed_ms;
+    secret_random(record->id, sizeof(record->id));
+    return store_record_add(s, record);
+}
+
+static enum err change(struct store *s, struct vault_record *record)
+{
+    struct vault_record there;
+    enum err e = store_record_get(s, record->kind, record->number, &there);
+
+    if (e != ERR_OK)
+        return e;
+    if (there.version != record->version)
+        return ERR_CONFLICT;
+    record->version++;
+    return store_record_change(s, record);
+}
+
+static enum err write_record(struct store *s, struct vault_record *record, int64_t now_ms)
+{
+    REQUIRE(record->kind > 0 && record->kind < VAULT_RECORD_KINDS);
+    REQUIRE(record->state < VAULT_RECORD_STATES && strlen(record->key) <= VAULT_RECORD_KEY_MAX);
+    if (record->body.len > VAULT_RECORD_BODY_MAX)
+        return ERR_TOO_LARGE;
+    record->changed_ms = now_ms;
+    return record->number == 0 ? add(s, record) : change(s, record);
+}
+
+static enum err write_all(struct store *s, struct vault_records_write *op,
+                          struct vault_record *records, int64_t now_ms)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < op->count; i++) {
+        op->failed = i;
+        e = write_record(s, &records[i], now_ms);
+    }
+    if (e == ERR_OK && op->forget != 0)
+        e = store_records_forget(s, op->forget, op->forget_states, op->forget_before_ms,
+                                 op->forget_limit, &op->forgotten);
+    return e;
+}
+
+enum err vault__records_write(struct writer *w, struct vault_records_write *op)
+{
+    /* The caller's records hear of it only when it is durable. */
+    const size_t size = op->count * sizeof(op->records[0]);
+    AUTO(mem_free) struct vault_record *records = mem_alloc(size > 0 ? size : 1);
+    enum err e = store_begin(w->store);
+
+    if (op->count > 0)
+        memcpy(records, op->records, size);
+    if (e == ERR_OK)
+        e = write_all(w->store, op, records, vault__now_ms(w->v));
+    FAULT_POINT("records.before_commit");
+    if (e == ERR_OK)
+        e = store_commit(w->store);
+    if (e != ERR_OK) {
+        store_rollback(w->store);
+        return e;
+    }
+    FAULT_POINT("records.committed");
+    if (op->count > 0)
+        memcpy(op->records, records, size);
+    return ERR_OK;
+}
