@@ -20,7 +20,7 @@ struct command {
     const char *arguments; /* for the usage line */
     const char *summary;   /* one line */
     const char *help;      /* more about it; may be NULL */
-    unsigned options;      /* OPTION_ bits it takes */
+    uint64_t options;      /* OPTION_ bits it takes */
     size_t arguments_min, arguments_max;
     enum cli_exit (*run)(const struct options *options);
 };

@@ -175,8 +175,8 @@ static enum err explain(const struct options *o, struct settings *s, struct json
     AUTO(throwaway_done) struct throwaway t = {.dir = ""};
     struct explain_request request = {.method = o->arguments[0],
                                       .target = o->arguments[1],
-                                      .headers = o->headers,
-                                      .header_count = o->header_count,
+                                      .headers = o->headers.at,
+                                      .header_count = o->headers.count,
                                       .caller = o->caller,
                                       .purpose = o->purpose};
     enum err e = read_body(&body, msg);

@@ -11,144 +11,69 @@
 
 #include "base/mem.h"
 
-/* The value getopt gives back for an option is its bit; those that are no bit of a command's stand
- * outside: -h is always one, --passphrase-fd comes with --config. */
-enum {
-    OPTION_HELP = 1 << 20,
-    OPTION_PASSPHRASE_FD = 1 << 21,
-    OPTION_CALLER = 1 << 22, /* these two come with OPTION_REQUEST */
-    OPTION_PURPOSE = 1 << 23
+enum option_kind { TEXT, FD, FLAG, LIST };
+
+static const struct known_option {
+    const char *name;
+    enum option_kind kind;
+    size_t offset; /* of its member */
+    uint64_t with; /* what a command must take */
+} known_options[OPTION_COUNT] = {
+#define OPTION(id, name, kind, member, with)                                                       \
+    [OPTION_INDEX_##id] = {name, kind, offsetof(struct options, member), OPTION_##with},
+#include "cli/options.def"
+#undef OPTION
 };
 
-static const struct option long_options[] = {
-    {"config", required_argument, NULL, OPTION_CONFIG},
-    {"class", required_argument, NULL, OPTION_CLASS},
-    {"subject", required_argument, NULL, OPTION_SUBJECT},
-    {"domain", required_argument, NULL, OPTION_DOMAIN},
-    {"reason", required_argument, NULL, OPTION_REASON},
-    {"format", required_argument, NULL, OPTION_FORMAT},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"ready-fd", required_argument, NULL, OPTION_READY_FD},
-    {"progress", no_argument, NULL, OPTION_PROGRESS},
-    {"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
-    {"data", required_argument, NULL, OPTION_DATA},
-    {"keys", required_argument, NULL, OPTION_KEYS},
-    {"ledger", required_argument, NULL, OPTION_LEDGER},
-    {"replace", no_argument, NULL, OPTION_REPLACE},
-    {"token", required_argument, NULL, OPTION_TOKEN},
-    {"reference", required_argument, NULL, OPTION_REFERENCE},
-    {"key", required_argument, NULL, OPTION_KEY},
-    {"store", required_argument, NULL, OPTION_STORE},
-    {"root-key", required_argument, NULL, OPTION_ROOT_KEY},
-    {"ground", required_argument, NULL, OPTION_GROUND},
-    {"header", required_argument, NULL, OPTION_REQUEST},
-    {"caller", required_argument, NULL, OPTION_CALLER},
-    {"purpose", required_argument, NULL, OPTION_PURPOSE},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
+/* What getopt gives back for a long option is its index, past every letter. */
+enum { INDEX_BASE = 256 };
 
-static const char *name_of(int bit)
+static void fill_long_options(struct option to[OPTION_COUNT + 1])
 {
-    for (size_t i = 0; long_options[i].name != NULL; i++) {
-        if (long_options[i].val == bit)
-            return long_options[i].name;
-    }
-    return "?";
+    for (int i = 0; i < OPTION_COUNT; i++)
+        to[i] = (struct option){.name = known_options[i].name,
+                                .has_arg =
+                                    known_options[i].kind == FLAG ? no_argument : required_argument,
+                                .val = INDEX_BASE + i};
+    to[OPTION_COUNT] = (struct option){.name = NULL};
 }
 
 /* A descriptor number; nothing but digits. */
-static enum err parse_fd(const char *text, int bit, int *ret, struct errmsg *msg)
+static enum err parse_fd(const struct known_option *known, int *ret, struct errmsg *msg)
 {
     char *end = NULL;
     long n;
 
     errno = 0;
-    n = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || n < 0 || n > INT_MAX)
+    n = strtol(optarg, &end, 10);
+    if (errno != 0 || end == optarg || *end != '\0' || n < 0 || n > INT_MAX)
         return errmsg_set(msg, ERR_INVALID, "--%s takes the number of an open descriptor",
-                          name_of(bit));
+                          known->name);
     *ret = (int)n;
     return ERR_OK;
 }
 
-static enum err set(struct options *o, int bit, struct errmsg *msg)
+static enum err set(struct options *o, const struct known_option *known, struct errmsg *msg)
 {
-    switch (bit) {
-    case OPTION_CONFIG:
-        o->config = optarg;
-        o->config_given = true;
-        break;
-    case OPTION_CLASS:
-        o->class_name = optarg;
-        break;
-    case OPTION_SUBJECT:
-        o->subject = optarg;
-        break;
-    case OPTION_DOMAIN:
-        o->domain = optarg;
-        break;
-    case OPTION_GROUND:
-        o->ground = optarg;
-        break;
-    case OPTION_REASON:
-        o->reason = optarg;
-        break;
-    case OPTION_DATA:
-        o->data = optarg;
-        break;
-    case OPTION_KEYS:
-        o->keys = optarg;
-        break;
-    case OPTION_LEDGER:
-        o->ledger = optarg;
-        break;
-    case OPTION_REPLACE:
-        o->replace = true;
-        break;
-    case OPTION_FORMAT:
-        o->format = optarg;
-        break;
-    case OPTION_REFERENCE:
-        o->reference = optarg;
-        break;
-    case OPTION_KEY:
-        o->key = optarg;
-        break;
-    case OPTION_STORE:
-        o->store = optarg;
-        break;
-    case OPTION_ROOT_KEY:
-        o->root_key = optarg;
-        break;
-    case OPTION_TOKEN:
-        o->token = optarg;
-        break;
-    case OPTION_JSON:
-        o->json = true;
-        break;
-    case OPTION_REQUEST:
-        if (o->header_count == OPTION_HEADERS_MAX)
-            return errmsg_set(msg, ERR_INVALID, "at most %d headers", OPTION_HEADERS_MAX);
-        o->headers[o->header_count++] = optarg;
-        break;
-    case OPTION_CALLER:
-        o->caller = optarg;
-        break;
-    case OPTION_PURPOSE:
-        o->purpose = optarg;
-        break;
-    case OPTION_READY_FD:
-        return parse_fd(optarg, bit, &o->ready_fd, msg);
-    case OPTION_PASSPHRASE_FD:
-        return parse_fd(optarg, bit, &o->passphrase_fd, msg);
-    case OPTION_PROGRESS:
-        o->progress = true;
-        break;
-    default:
-        o->help = true;
+    char *member = (char *)o + known->offset;
+    struct option_list *list;
+
+    switch (known->kind) {
+    case TEXT:
+        *(const char **)(void *)member = optarg;
+        return ERR_OK;
+    case FLAG:
+        *(bool *)(void *)member = true;
+        return ERR_OK;
+    case FD:
+        return parse_fd(known, (int *)(void *)member, msg);
+    case LIST:
         break;
     }
+    list = (struct option_list *)(void *)member;
+    if (list->count == OPTION_LIST_MAX)
+        return errmsg_set(msg, ERR_INVALID, "--%s at most %d times", known->name, OPTION_LIST_MAX);
+    list->at[list->count++] = optarg;
     return ERR_OK;
 }
 
@@ -165,35 +90,47 @@ static enum err refuse(char *argv[], int got, struct errmsg *msg)
     return errmsg_set(msg, ERR_INVALID, "unknown option %.*s", len, typed);
 }
 
-enum err options_parse(int argc, char *argv[], unsigned allowed, struct options *ret,
+static int index_of(int got)
+{
+    switch (got) {
+    case 'c':
+        return OPTION_INDEX_CONFIG;
+    case 'h':
+        return OPTION_INDEX_HELP;
+    case 'H':
+        return OPTION_INDEX_REQUEST;
+    default:
+        return got - INDEX_BASE;
+    }
+}
+
+enum err options_parse(int argc, char *argv[], uint64_t allowed, struct options *ret,
                        struct errmsg *msg)
 {
-    struct options o = {.config = "lethe.yaml", .ready_fd = -1, .passphrase_fd = -1};
-    int got, needed;
+    struct options o = {.ready_fd = -1, .passphrase_fd = -1};
+    struct option long_options[OPTION_COUNT + 1];
+    int got;
 
+    fill_long_options(long_options);
     opterr = 0;
     optind = 0; /* glibc: start anew */
     while ((got = getopt_long(argc, argv, ":c:hH:", long_options, NULL)) != -1) {
+        const struct known_option *known;
         enum err e;
 
         if (got == '?' || got == ':')
             return refuse(argv, got, msg);
-        if (got == 'c')
-            got = OPTION_CONFIG;
-        if (got == 'h')
-            got = OPTION_HELP;
-        if (got == 'H')
-            got = OPTION_REQUEST;
-        needed = got == OPTION_PASSPHRASE_FD                     ? OPTION_CONFIG
-                 : got == OPTION_CALLER || got == OPTION_PURPOSE ? OPTION_REQUEST
-                                                                 : got;
-        if (got != OPTION_HELP && (allowed & (unsigned)needed) == 0)
+        known = &known_options[index_of(got)];
+        if (((allowed | OPTION_HELP) & known->with) == 0)
             return errmsg_set(msg, ERR_INVALID, "option --%s does not belong to this command",
-                              name_of(got));
-        e = set(&o, got, msg);
+                              known->name);
+        e = set(&o, known, msg);
         if (e != ERR_OK)
             return e;
     }
+    o.config_given = o.config != NULL;
+    if (!o.config_given)
+        o.config = "lethe.yaml";
     o.arguments = argv + optind;
     o.argument_count = (size_t)(argc - optind);
     *ret = o;

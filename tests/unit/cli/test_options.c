@@ -7,10 +7,11 @@
 
 #include "base/mem.h"
 
-enum { ALL = 0xff };
+static const uint64_t ALL = OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN |
+                            OPTION_REASON | OPTION_FORMAT | OPTION_JSON | OPTION_READY_FD;
 
 /* Parse a NULL-terminated list of words behind the command's name. */
-static enum err parse(const char *const words[], unsigned allowed, struct options *o,
+static enum err parse(const char *const words[], uint64_t allowed, struct options *o,
                       struct errmsg *msg)
 {
     static char *argv[16];
