@@ -8,6 +8,7 @@
  *   ledger entry, sync -> slot zeroed, sync -> keys dropped from every reader -> done
  *     -> names deleted, sweep noted, commit (until then a name leads to a slot without a key) */
 #include "vault/erasure_priv.h"
+#include "vault/part_priv.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -51,6 +52,8 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
     uint64_t slot = op->slot;
     enum err e = slot == 0 ? find_named(w, op, &slot) : ERR_OK;
 
+    if (e == ERR_OK && vault__part_is_open(w, slot))
+        e = ERR_BUSY;
     if (e == ERR_OK)
         e = find_subject(w, slot, &subject);
     if (e != ERR_OK)
@@ -188,12 +191,20 @@ static void copy_note(struct untold *about, struct span note)
     memcpy(about->note, note.at, note.len);
 }
 
+static uint64_t slot_of_kept(struct store *s, uint64_t slot)
+{
+    struct store_part part;
+
+    return store_part_get(s, slot, &part) == ERR_OK ? part.target : 0;
+}
+
 void vault__erase(struct writer *w, struct vault_erase *op)
 {
     const bool early = FAULT_MUTANT("erase.ack_before_ledger");
     struct untold about = {.note = NULL};
     struct ledger_record *record = &about.record;
     struct vault_sample *sample;
+    uint64_t kept_slot;
     uint16_t domain = 0;
     enum err e;
 
@@ -212,8 +223,10 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     FAULT_POINT("erase.begun");
     copy_note(&about, op->note);
     sample = take_sample(w, domain, record);
+    kept_slot = slot_of_kept(w->store, record->slot);
     store_read_end(w->store);
-    *op->erasure = (struct vault_erasure){.domain = domain, .has_sample = true, .sample = sample};
+    *op->erasure = (struct vault_erasure){
+        .domain = domain, .kept_slot = kept_slot, .has_sample = true, .sample = sample};
     if (early)
         acknowledge(w, op, ERR_OK, record);
     e = carry_out(w, &about);
@@ -274,6 +287,8 @@ static enum err close_in_store(struct writer *w, const struct vault_erasure_clos
     memcpy(closed.id, op->erasure->id, VAULT_ID_BYTES);
     if (e == ERR_OK)
         e = store_swept_delete(w->store, closed.slot);
+    if (e == ERR_OK)
+        e = store_part_delete(w->store, closed.slot);
     if (e == ERR_OK && op->receipt.len > 0)
         e = store_receipt_put(w->store, &closed, op->receipt);
     return e == ERR_OK ? vault__replay_mark(w->v, w->store) : e;
@@ -372,8 +387,10 @@ static enum err list_open(struct vault *v, struct store *s, struct vault_erasure
         vault_erasure_done(&list[i]);
     if (e != ERR_NOT_FOUND)
         return e;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        list[i].kept_slot = slot_of_kept(s, list[i].slot);
         resample(v, s, &list[i]);
+    }
     *ret_list = TAKE(list);
     *ret_count = count;
     return ERR_OK;

@@ -4,6 +4,7 @@
  * Runs on: the thread that opens the vault; the writer for single records. Holds: nothing.
  * Invariant: the sequence number that the database remembers covers erasures whose names are gone
  * and whose sweep is noted; it never passes one that is not. */
+#include "vault/part_priv.h"
 #include "vault/vault_priv.h"
 
 #include "base/clock.h"
@@ -75,6 +76,22 @@ static enum err each(const struct ledger_record *record, void *context)
     return shred_again(r->v, record);
 }
 
+/* A crash may have lost the note of an erasure; what was written down before anything of the person was
+ * moved has it, too. Caller frees ret->at. */
+static enum err recall_note(struct store *s, uint64_t slot, struct span *ret)
+{
+    struct store_part part;
+    uint8_t *copy;
+    enum err e = store_part_get(s, slot, &part);
+
+    if (e != ERR_OK || part.note.len == 0)
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    copy = mem_alloc(part.note.len);
+    memcpy(copy, part.note.at, part.note.len);
+    *ret = span_of(copy, part.note.len);
+    return ERR_OK;
+}
+
 enum err vault__replay_record(struct store *s, const struct ledger_record *record, struct span note)
 {
     struct store_erasure erasure = {
@@ -85,6 +102,7 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
         .note = note,
     };
     struct store_subject subject;
+    struct span recalled = SPAN_NONE;
     enum err e = store_subject_get(s, record->slot, &subject);
 
     if (e == ERR_OK) {
@@ -92,6 +110,8 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
             return ERR_OK; /* the slot is somebody else's here: nothing in it is meant */
         erasure.domain = subject.domain;
         e = store_names_delete(s, record->slot);
+        if (e == ERR_OK)
+            e = store_kept_delete(s, record->slot);
         if (e == ERR_OK)
             e = store_meta_add(s, STORE_META_SUBJECTS, -1);
     } else if (e == ERR_NOT_FOUND) {
@@ -101,7 +121,14 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
         return e;
     memcpy(erasure.id, record->erasure, VAULT_ID_BYTES);
     memcpy(erasure.subject, record->subject, VAULT_ID_BYTES);
-    return store_erasure_add(s, &erasure);
+    if (note.len == 0)
+        e = recall_note(s, record->slot, &recalled);
+    if (recalled.len > 0)
+        erasure.note = recalled;
+    if (e == ERR_OK)
+        e = store_erasure_add(s, &erasure);
+    free((void *)recalled.at);
+    return e;
 }
 
 enum err vault__replay_mark(struct vault *v, struct store *s)

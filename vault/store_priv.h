@@ -165,6 +165,8 @@ enum err store_name_put(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], ui
 enum err store_name_forget(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t slot)
     MUST_CHECK;
 enum err store_names_delete(struct store *s, uint64_t slot) MUST_CHECK;
+/* Every name of one subject becomes another's. */
+enum err store_names_move(struct store *s, uint64_t slot, uint64_t target) MUST_CHECK;
 enum err store_names_count(struct store *s, uint64_t slot, uint64_t *ret) MUST_CHECK;
 
 /* ---- rows ---- */
@@ -213,6 +215,12 @@ enum err store_owner_get(struct store *s, const struct store_class *c, uint64_t 
 enum err store_owners(struct store *s, const struct store_class *c, uint64_t token_row) MUST_CHECK;
 enum err store_rows_of(struct store *s, const struct store_class *c, uint64_t slot) MUST_CHECK;
 enum err store_next(struct store *s, struct store_row *ret) MUST_CHECK;
+
+/* A subject's first row past number `after`, and handing a row over to another one, sealed anew. */
+enum err store_row_after(struct store *s, const struct store_class *c, uint64_t slot,
+                         uint64_t after, struct store_row *ret) MUST_CHECK;
+enum err store_row_move(struct store *s, const struct store_class *c, const struct store_row *row)
+    MUST_CHECK;
 
 enum err store_rows_count(struct store *s, const struct store_class *c, uint64_t slot,
                           int64_t due_after_s, uint64_t *ret) MUST_CHECK;

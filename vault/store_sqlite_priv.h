@@ -58,6 +58,22 @@
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt VALUES(?1,?2,?3,?4)")                           \
     X(RECEIPT_GET, "SELECT body FROM receipt WHERE id=?1")                                         \
     X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")          \
+    X(PART_PUT, "INSERT INTO part VALUES(?1,?2,?3,?4,0,?5)")                                       \
+    X(PART_GET, "SELECT slot,target,begun,newer,ended,note FROM part WHERE slot=?1")               \
+    X(PART_NEXT, "SELECT slot,target,begun,newer,ended,note FROM part WHERE slot>?1"               \
+                 " ORDER BY slot LIMIT 1")                                                         \
+    X(PART_AT, "SELECT slot,target,begun,newer,ended,note FROM part"                               \
+               " WHERE (slot=?1 OR target=?1) AND ended=0 LIMIT 1")                                \
+    X(PART_END, "UPDATE part SET ended=1 WHERE slot=?1")                                           \
+    X(PART_DELETE, "DELETE FROM part WHERE slot=?1")                                               \
+    X(PART_COUNT, "SELECT count(*) FROM part WHERE ended=0")                                       \
+    X(KEPT_PUT, "INSERT OR REPLACE INTO kept VALUES(?1,?2,?3,?4,?5,?6,?7,0)")                      \
+    X(KEPT_ADD, "UPDATE kept SET n=n+?3 WHERE slot=?1 AND class=?2")                               \
+    X(KEPT_NEXT, "SELECT slot,class,code,law,until,next,cutoff,n FROM kept"                        \
+                 " WHERE (slot,class)>(?1,?2) ORDER BY slot,class LIMIT 1")                        \
+    X(KEPT_DELETE, "DELETE FROM kept WHERE slot=?1")                                               \
+    X(KEPT_TRIM, "DELETE FROM kept WHERE slot=?1 AND n=0")                                         \
+    X(NAMES_MOVE, "UPDATE subject_name SET slot=?2 WHERE slot=?1")                                 \
     X(CANARY_PUT, "INSERT OR IGNORE INTO canary VALUES(?1)")                                       \
     X(CANARY_NEXT, "SELECT slot FROM canary WHERE slot>?1 ORDER BY slot LIMIT 1")                  \
     X(INCIDENT_ADD, "INSERT INTO incident(at,kind,caller,subject,request,closed)"                  \
@@ -97,6 +113,13 @@
     X(ROWS_OF, "SELECT subj,created,due,salt,ct,rev,id,0 FROM val_$ WHERE subj=?1",                \
                "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                        \
                " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1")                  \
+    X(ROW_AFTER, "SELECT subj,created,due,salt,ct,rev,id,0 FROM val_$ WHERE subj=?1 AND id>?2"     \
+                 " ORDER BY id LIMIT 1",                                                           \
+                 "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                      \
+                 " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1 AND v.id>?2"     \
+                 " ORDER BY v.id LIMIT 1")                                                         \
+    X(ROW_MOVE, "UPDATE val_$ SET subj=?2,rev=?3,ct=?4 WHERE id=?1",                               \
+                "UPDATE val_$ SET subj=?2,rev=?3,ct=?4 WHERE id=?1")                               \
     X(OWNERS, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                   \
                     " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok WHERE d.tok=?1")              \
     X(OWNER_GET, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                \

@@ -246,6 +246,33 @@ enum err store_shared_revise(struct store *s, const struct store_class *c, uint6
     return store__run(s, stmt);
 }
 
+/* ---- moving ---- */
+
+enum err store_row_after(struct store *s, const struct store_class *c, uint64_t slot,
+                         uint64_t after, struct store_row *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_AFTER);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)slot);
+        bind_int(stmt, 2, (int64_t)after);
+    }
+    return first_row(s, stmt, ret);
+}
+
+enum err store_row_move(struct store *s, const struct store_class *c, const struct store_row *row)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_MOVE);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)row->id);
+        bind_int(stmt, 2, (int64_t)row->slot);
+        bind_int(stmt, 3, (int64_t)row->revision);
+        bind_blob(stmt, 4, row->sealed.at, row->sealed.len);
+    }
+    return store__run(s, stmt);
+}
+
 /* ---- cursors ---- */
 
 static enum err cursor(struct store *s, const struct store_class *c,

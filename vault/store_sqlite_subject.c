@@ -99,6 +99,17 @@ enum err store_names_delete(struct store *s, uint64_t slot)
     return run_slot(s, STORE_NAME_DELETE, slot);
 }
 
+enum err store_names_move(struct store *s, uint64_t slot, uint64_t target)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_NAMES_MOVE);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)slot);
+        bind_int(stmt, 2, (int64_t)target);
+    }
+    return store__run(s, stmt);
+}
+
 enum err store_names_count(struct store *s, uint64_t slot, uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_NAME_COUNT);

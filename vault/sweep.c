@@ -4,6 +4,7 @@
  * of a subject that has a key, unless it is due; counters move with the rows; a token of a
  * deterministic class goes with its last row, a subject's names with its last value.
  * Not here: which rows to delete when (retention/). */
+#include "vault/part_priv.h"
 #include "vault/writer_priv.h"
 
 #include <stdlib.h>
@@ -156,6 +157,8 @@ static enum err end_subject(struct writer *w, uint64_t slot)
     if (e == ERR_OK)
         e = store_names_delete(w->store, slot);
     if (e == ERR_OK)
+        e = store_kept_delete(w->store, slot);
+    if (e == ERR_OK)
         e = store_subject_delete(w->store, slot);
     if (e != ERR_OK || !had_key)
         return e;
@@ -180,7 +183,7 @@ static enum err end_subjects(struct writer *w, size_t count)
         if (i > 0 && w->gone[i].slot == w->gone[i - 1].slot)
             continue;
         e = has_rows(w, w->gone[i].slot, &more);
-        if (e == ERR_OK && !more)
+        if (e == ERR_OK && !more && !vault__part_is_open(w, w->gone[i].slot))
             e = end_subject(w, w->gone[i].slot);
     }
     return e;

@@ -8,6 +8,7 @@
  * Deterministic classes: a fingerprint leads to the number that the shared token names. Whoever
  * stores the same value gets the same token and a row of his own; where every owner is erased or
  * expired, the fingerprint is given a new number and salt: a new token. */
+#include "vault/part_priv.h"
 #include "vault/tokenize_priv.h"
 
 #include "base/clock.h"
@@ -70,14 +71,15 @@ static void take_subject(struct writer *w, struct request *r, uint64_t slot,
 static enum err find_subject(struct writer *w, struct request *r)
 {
     if (r->op->slot != 0) {
+        const uint64_t slot = vault__part_follow(w, r->op->slot);
         const struct keycache_entry *entry = NULL;
-        const enum err e = subject_key(w->v->slab, w->keys, r->op->slot, &entry);
+        const enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
 
         if (e != ERR_OK)
             return e;
         if (entry->domain != r->op->domain)
             return ERR_NOT_FOUND;
-        take_subject(w, r, r->op->slot, entry);
+        take_subject(w, r, slot, entry);
     }
     for (size_t i = 0; i < r->op->name_count; i++) {
         const struct keycache_entry *entry = NULL;

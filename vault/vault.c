@@ -3,6 +3,7 @@
  * Runs on: the thread that opens. Holds: everything a store has open.
  * Invariant: nothing is served before lock, keys, ledger and database agree with each other.
  * Not here: writing (writer.c), reading (reader.c), erasing (erasure.c). */
+#include "vault/part_priv.h"
 #include "vault/vault_priv.h"
 
 #include <errno.h>
@@ -252,6 +253,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = check_slab_age(v, s, msg);
     if (e == ERR_OK)
         e = read_time(v, s, msg);
+    if (e == ERR_OK && store_part_prepare(s) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: exceptions cannot be read", path);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);

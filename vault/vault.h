@@ -142,8 +142,10 @@ enum vault_op_kind {
     VAULT_ROTATE_STEP,
     VAULT_SEAL,
     VAULT_UNSEAL,
-    VAULT_WATCH,   /* watch.h */
-    VAULT_RECORDS, /* records.h */
+    VAULT_WATCH,     /* watch.h */
+    VAULT_RECORDS,   /* records.h */
+    VAULT_PART_MOVE, /* part.h */
+    VAULT_PART_FORGET,
     VAULT_CONFIGURE
 };
 
@@ -193,7 +195,7 @@ struct vault_tokenize {
 
 /* Erase a subject, by name or by slot, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's
  * cached key wiped and its users waited out, names removed. Done = acknowledged. NOT_FOUND when
- * nobody is there (also when erased before). */
+ * nobody is there (also when erased before). BUSY while what is to be kept is being moved (part.h). */
 struct vault_erase {
     struct vault_op op; /* kind VAULT_ERASE */
     uint16_t domain;
@@ -211,7 +213,8 @@ struct vault_erasure {
     uint8_t subject[VAULT_ID_BYTES]; /* the subject's random id */
     uint16_t domain;                 /* 0: not known any more */
     uint64_t slot;
-    int64_t cutoff_ms; /* values stored up to here are meant */
+    uint64_t kept_slot; /* where what is kept of the person went before (part.h); 0: nothing is */
+    int64_t cutoff_ms;  /* values stored up to here are meant */
     int64_t acknowledged_ms;
     uint64_t ledger_seq;
     uint8_t ledger_head[VAULT_HEAD_BYTES]; /* the ledger's chain at that entry */

@@ -62,7 +62,7 @@ static bool no_reader_has(struct vault *v, uint64_t slot)
     return none;
 }
 
-/* The slot itself first, then the store's own keys, then subjects' keys spread over the slab. Under
+/* The slot itself first, that of what was kept, then the store's own keys, then subjects' keys spread over the slab. Under
  * keys_lock, not sealed. */
 static bool no_key_opens(const struct vault *v, const struct vault_erasure *erasure)
 {
@@ -70,6 +70,7 @@ static bool no_key_opens(const struct vault *v, const struct vault_erasure *eras
     const uint64_t used = slab_slots_used(v->slab);
     const uint64_t step = used / KEYS_TRIED_MAX + 1;
     bool none = slot_opens_none(v, sample, erasure->slot) &&
+                (erasure->kept_slot == 0 || slot_opens_none(v, sample, erasure->kept_slot)) &&
                 !slab_wrapping_keys_any(v->slab, opens_some, sample) &&
                 opens_none(sample, v->locator_key);
 

@@ -6,6 +6,7 @@
  *
  *   queue -> [sweep or purge]? [tokenize]*, one transaction, one sync -> done ...
  *         -> erase, rectify, truncate, close, rotate, seal    alone, in their place in the queue -> done */
+#include "vault/part_priv.h"
 #include "vault/writer_priv.h"
 
 #include "base/clock.h"
@@ -459,6 +460,10 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return vault__rotate_step(w, (struct vault_rotate_step *)op);
     case VAULT_CONFIGURE:
         return configure(w, (const struct vault_configure *)op);
+    case VAULT_PART_MOVE:
+        return vault__part_move(w, (struct vault_part_move *)op);
+    case VAULT_PART_FORGET:
+        return vault__part_forget(w, (const struct vault_part_forget *)op);
     default:
         return ERR_INTERNAL;
     }
@@ -640,6 +645,9 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
     buf_init(&w->sealed, LIMIT_VALUE_MAX + 1 + CRYPTO_TAG_BYTES);
     REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->wake, NULL) == 0);
     e = skip_rows(w);
+    if (e == ERR_OK)
+        e = store_parts_open(s, &w->parting);
+    store_read_end(s);
     if (e == ERR_OK && pthread_create(&w->thread, NULL, work, w) != 0)
         e = ERR_NO_SPACE;
     if (e != ERR_OK) {

@@ -50,6 +50,7 @@ struct writer {
     bool others_wait;        /* behind that group */
     int64_t stored_ms;       /* when values were stored last, by the monotonic clock */
     /* Acknowledged erasures that the database has not been told of yet. */
+    uint64_t parting; /* people who are being moved to another key (part.c) */
     struct untold *untold;
     size_t untold_count;
     size_t untold_cap;

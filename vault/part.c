@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parting a person: what is kept is opened under the old key and sealed under a new one, row by row.
+ * Runs on: the writer thread, in transactions of its own; looking on a reader's. Holds: one value at a
+ * time, in wiped memory. Invariant: the new key is durable before a row needs it; a row, its owner and
+ * the names that lead there change in one transaction, so that whoever reads finds the value under the
+ * one key or under the other; what was begun stands in the store until the erasure closes. Not here:
+ * the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
+#include "vault/part_priv.h"
+#include "vault/writer_priv.h"
+
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/secret.h"
+
+/* ---- which rows stay ---- */
+
+enum fate { GOES, STAYS, NEWER };
+
+struct judge {
+    const struct vault_exception *exceptions;
+    size_t count;
+    int64_t newer_than_s;
+    int64_t now_s;
+};
+
+static const struct vault_exception *exception_of(const struct judge *j, uint16_t class_id)
+{
+    for (size_t i = 0; i < j->count; i++)
+        if (j->exceptions[i].class_id == class_id)
+            return &j->exceptions[i];
+    return NULL;
+}
+
+/* A value whose time is over is kept by nothing: an exception is from the duty to erase on request, not
+ * from the class's rule. */
+static enum fate fate_of(const struct judge *j, uint16_t class_id, const struct store_row *row)
+{
+    const struct vault_exception *exception = exception_of(j, class_id);
+
+    if (row->created_s > j->newer_than_s)
+        return NEWER;
+    if (row->due_s <= j->now_s || exception == NULL)
+        return GOES;
+    return exception->until_s > j->now_s ? STAYS : GOES;
+}
+
+/* ---- looking ---- */
+
+static bool put_exception(struct vault_part *part, const struct vault_exception *exception)
+{
+    for (size_t i = 0; i < part->kept_count; i++) {
+        if (part->kept[i].class_id != exception->class_id)
+            continue;
+        if (exception->until_s > part->kept[i].until_s)
+            part->kept[i] = *exception;
+        return true;
+    }
+    if (part->kept_count == VAULT_EXCEPTIONS_MAX)
+        return false;
+    part->kept[part->kept_count++] = *exception;
+    return true;
+}
+
+/* What is asked for, and what stands against an erasure already. */
+static enum err gather(struct store *s, uint64_t slot, const struct vault_part_ask *ask,
+                       int64_t now_s, struct vault_part *part)
+{
+    struct vault_kept kept;
+    enum err e;
+
+    for (size_t i = 0; i < ask->count; i++)
+        if (!put_exception(part, &ask->exceptions[i]))
+            return ERR_TOO_LARGE;
+    e = store_kept_next(s, slot, 0, &kept);
+    while (e == ERR_OK && kept.slot == slot) {
+        if (kept.exception.until_s > now_s && !put_exception(part, &kept.exception))
+            return ERR_TOO_LARGE;
+        e = store_kept_next(s, slot, kept.exception.class_id, &kept);
+    }
+    for (size_t i = 0; i < part->kept_count; i++)
+        part->kept[i].values = 0;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Nothing more can be learned of this class but numbers. */
+static bool is_settled(const struct judge *j, const struct vault_part *part, uint16_t class_id)
+{
+    return part->goes[class_id] > 0 &&
+           (part->stays > 0 || (exception_of(j, class_id) == NULL && j->newer_than_s == INT64_MAX));
+}
+
+static enum err look_at_class(struct vault_reader *r, uint64_t slot, const struct store_class *c,
+                              const struct judge *j, bool exact, struct vault_part *part)
+{
+    struct store_row row;
+    enum err e = store_rows_of(r->store, c, slot);
+
+    while (e == ERR_OK && (exact || !is_settled(j, part, c->id))) {
+        const struct vault_exception *exception = exception_of(j, c->id);
+        enum fate fate;
+
+        e = store_next(r->store, &row);
+        if (e != ERR_OK)
+            break;
+        fate = fate_of(j, c->id, &row);
+        part->goes[c->id] += fate == GOES;
+        part->gone += fate == GOES;
+        part->newer += fate == NEWER;
+        part->stays += fate == STAYS;
+        if (fate == STAYS)
+            part->kept[exception - j->exceptions].values++;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err vault_part_look(struct vault_reader *r, uint64_t slot, const struct vault_part_ask *ask,
+                         struct vault_part *ret)
+{
+    struct judge j = {.newer_than_s = ask->newer_than_s, .now_s = r->now_s};
+    const struct keycache_entry *entry;
+    enum err e;
+
+    REQUIRE(r->reading);
+    memset(ret, 0, sizeof(*ret));
+    e = subject_key(r->v->slab, r->keys, slot, &entry);
+    if (e == ERR_OK)
+        e = gather(r->store, slot, ask, j.now_s, ret);
+    j.exceptions = ret->kept;
+    j.count = ret->kept_count;
+    for (uint16_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(r->v, id);
+
+        if (c != NULL)
+            e = look_at_class(r, slot, c, &j, ask->exact, ret);
+    }
+    return e;
+}
+
+/* ---- heeding a move ---- */
+
+bool vault__part_is_open(struct writer *w, uint64_t slot)
+{
+    struct store_part part;
+
+    return w->parting > 0 && store_part_at(w->store, slot, &part) == ERR_OK;
+}
+
+uint64_t vault__part_follow(struct writer *w, uint64_t slot)
+{
+    struct store_part part;
+
+    if (w->parting == 0 || store_part_at(w->store, slot, &part) != ERR_OK)
+        return slot;
+    return part.target;
+}
+
+/* ---- moving ---- */
+
+struct move {
+    struct vault_part_move *op;
+    struct store_part part;
+    struct vault_exception exceptions[VAULT_EXCEPTIONS_MAX];
+    struct judge judge;
+    uint16_t domain;
+    uint8_t from[VAULT_ID_BYTES];
+    uint8_t to[VAULT_ID_BYTES];
+    uint8_t *from_key; /* guarded */
+    uint8_t *to_key;
+    struct buf value; /* secret */
+    bool is_new;
+    size_t moved;
+};
+
+static enum err take_key(struct writer *w, uint64_t slot, uint8_t id[VAULT_ID_BYTES],
+                         uint8_t **ret_key, uint16_t *ret_domain)
+{
+    const struct keycache_entry *entry;
+    enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
+
+    if (e != ERR_OK)
+        return e;
+    *ret_key = secret_alloc(CRYPTO_KEY_BYTES);
+    memcpy(*ret_key, entry->key, CRYPTO_KEY_BYTES);
+    memcpy(id, entry->subject, VAULT_ID_BYTES);
+    *ret_domain = (uint16_t)entry->domain;
+    return ERR_OK;
+}
+
+/* A key of its own for what is kept, durable before anything else. A crash from here to the commit
+ * leaves a key that nothing needs. */
+static enum err make_key(struct writer *w, struct move *m)
+{
+    struct slab_key key = {.kind = SLAB_SUBJECT, .owner = m->domain};
+    enum err e;
+
+    secret_random(key.subject, sizeof(key.subject));
+    secret_random(key.key, sizeof(key.key));
+    if (FAULT_MUTANT("part.same_key"))
+        memcpy(key.key, m->from_key, sizeof(key.key));
+    e = slab_add(w->v->slab, &key, &m->part.target);
+    if (e == ERR_OK) {
+        e = slab_sync(w->v->slab);
+        if (e != ERR_OK)
+            atomic_store(&w->v->failed, true);
+    }
+    secret_wipe(&key, sizeof(key));
+    FAULT_POINT("part.keyed");
+    return e == ERR_OK ? take_key(w, m->part.target, m->to, &m->to_key, &m->domain) : e;
+}
+
+/* The kept part, as a person of its own since the same day. */
+static enum err add_target(struct writer *w, const struct move *m)
+{
+    struct store_subject subject;
+    enum err e = store_subject_get(w->store, m->part.slot, &subject);
+
+    if (e != ERR_OK)
+        return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+    subject.slot = m->part.target;
+    memcpy(subject.id, m->to, VAULT_ID_BYTES);
+    e = store_subject_add(w->store, &subject);
+    return e == ERR_OK ? store_meta_add(w->store, STORE_META_SUBJECTS, 1) : e;
+}
+
+static enum err add_exceptions(struct writer *w, const struct move *m)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < m->judge.count; i++) {
+        const struct vault_kept kept = {
+            .slot = m->part.target,
+            .exception = m->exceptions[i],
+            .next_s = m->exceptions[i].until_s,
+            .cutoff_s =
+                m->part.begun_s < m->part.newer_than_s ? m->part.begun_s : m->part.newer_than_s,
+        };
+
+        e = store_kept_put(w->store, &kept);
+    }
+    return e;
+}
+
+static struct crypto_row binding(const struct move *m, const struct store_class *c,
+                                 const struct store_row *row, const uint8_t subject[VAULT_ID_BYTES])
+{
+    struct crypto_row bound = {
+        .domain = m->domain,
+        .class_id = c->id,
+        .row = row->id,
+        .revision = row->revision,
+        .due_s = row->due_s,
+        .created_s = row->created_s,
+    };
+
+    memcpy(bound.subject, subject, VAULT_ID_BYTES);
+    memcpy(bound.salt, row->salt, TOKEN_SALT_BYTES);
+    return bound;
+}
+
+/* ---- names ---- */
+
+/* The value behind a row that was not moved yet, into m->value. */
+static enum err open_value(struct move *m, const struct store_class *c, const struct store_row *row,
+                           enum value_kind *ret_kind)
+{
+    const struct crypto_row bound = binding(m, c, row, m->from);
+
+    buf_reset(&m->value);
+    return vault__open(m->from_key, &bound, row->sealed, ret_kind, &m->value);
+}
+
+/* One value of a class that identifies: its name goes, or is there. */
+static enum err settle_name(struct writer *w, struct move *m, bool goes)
+{
+    const uint8_t *index_key = vault__domain_key(w->v, m->domain);
+    const struct span name = buf_span(&m->value);
+    uint8_t mac[CRYPTO_MAC_BYTES];
+    uint64_t slot = 0;
+    enum err e;
+
+    if (index_key == NULL)
+        return ERR_CORRUPT;
+    if (name.len == 0 || name.len > LIMIT_IDENTIFIER_MAX)
+        return ERR_OK;
+    vault__name_mac(index_key, m->domain, name, mac);
+    if (goes)
+        return store_name_forget(w->store, mac, m->part.target);
+    e = store_name_get(w->store, mac, &slot);
+    return e == ERR_NOT_FOUND ? store_name_put(w->store, mac, m->part.target) : e;
+}
+
+static enum err settle_names_of(struct writer *w, struct move *m, const struct store_class *c,
+                                bool goes)
+{
+    struct store_row row = {.id = 0};
+    enum value_kind kind;
+    enum err e = store_row_after(w->store, c, m->part.slot, 0, &row);
+
+    while (e == ERR_OK) {
+        if ((fate_of(&m->judge, c->id, &row) == GOES) == goes) {
+            e = open_value(m, c, &row, &kind);
+            if (e == ERR_OK)
+                e = settle_name(w, m, goes);
+            else if (e == ERR_CORRUPT) /* whose name it was cannot be said: no name may stay */
+                e = goes ? store_names_delete(w->store, m->part.target) : ERR_OK;
+        }
+        if (e == ERR_OK)
+            e = store_row_after(w->store, c, m->part.slot, row.id, &row);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Every name leads to the kept part, but those that are values which go; a value that one class loses
+ * and another one keeps stays a name. */
+static enum err settle_names(struct writer *w, struct move *m)
+{
+    enum err e = store_names_move(w->store, m->part.slot, m->part.target);
+
+    for (size_t pass = 0; pass < 2; pass++)
+        for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+            const struct store_class *c = vault__class(w->v, id);
+
+            if (c != NULL && w->v->defs[id] != NULL && w->v->defs[id]->identifies)
+                e = settle_names_of(w, m, c, pass == 0);
+        }
+    return e;
+}
+
+/* ---- rows ---- */
+
+/* What does not open is lost already, and goes with the old key. */
+static enum err move_row(struct writer *w, struct move *m, const struct store_class *c,
+                         struct store_row *row)
+{
+    struct crypto_row bound;
+    enum value_kind kind;
+    enum err e = open_value(m, c, row, &kind);
+
+    if (e != ERR_OK)
+        return e == ERR_CORRUPT ? ERR_OK : e;
+    row->slot = m->part.target;
+    row->revision = writer_new_revision();
+    w->sealed.len = 0;
+    e = buf_reserve(&w->sealed, 1 + m->value.len + CRYPTO_TAG_BYTES);
+    if (e != ERR_OK)
+        return e;
+    bound = binding(m, c, row, m->to);
+    vault__seal(m->to_key, &bound, kind, buf_span(&m->value), w->sealed.bytes);
+    row->sealed = span_of(w->sealed.bytes, 1 + m->value.len + CRYPTO_TAG_BYTES);
+    e = store_row_move(w->store, c, row);
+    m->moved += e == ERR_OK;
+    return e;
+}
+
+static enum err move_class(struct writer *w, struct move *m, const struct store_class *c)
+{
+    struct vault_part_move *op = m->op;
+    struct store_row row;
+    uint64_t kept = 0;
+    enum err e = ERR_OK;
+
+    while (m->moved < op->limit) {
+        enum fate fate;
+        size_t before = m->moved;
+
+        e = store_row_after(w->store, c, m->part.slot, op->at_row, &row);
+        if (e != ERR_OK)
+            break;
+        op->at_row = row.id;
+        fate = fate_of(&m->judge, c->id, &row);
+        if (fate != GOES)
+            e = move_row(w, m, c, &row);
+        if (e != ERR_OK)
+            break;
+        kept += fate == STAYS && m->moved > before;
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    op->more = e == ERR_OK;
+    return kept == 0 ? ERR_OK : store_kept_add(w->store, m->part.target, c->id, kept);
+}
+
+static enum err move_rows(struct writer *w, struct move *m)
+{
+    struct vault_part_move *op = m->op;
+    enum err e = ERR_OK;
+
+    op->more = false;
+    if (op->at_class == 0)
+        op->at_class = 1;
+    while (e == ERR_OK && !op->more && op->at_class <= CLASSES_MAX) {
+        const struct store_class *c = vault__class(w->v, op->at_class);
+
+        if (c != NULL)
+            e = move_class(w, m, c);
+        if (e == ERR_OK && !op->more) {
+            op->at_class++;
+            op->at_row = 0;
+        }
+    }
+    return e;
+}
+
+/* ---- a step ---- */
+
+static enum err begin(struct writer *w, struct move *m)
+{
+    struct vault_part_move *op = m->op;
+    enum err e;
+
+    if (op->exception_count > VAULT_EXCEPTIONS_MAX || op->note.len > VAULT_NOTE_MAX)
+        return ERR_TOO_LARGE;
+    m->is_new = true;
+    m->part = (struct store_part){
+        .slot = op->slot,
+        .begun_s = vault__now_s(w->v),
+        .newer_than_s = op->newer_than_s,
+        .note = op->note,
+    };
+    if (op->exception_count > 0)
+        memcpy(m->exceptions, op->exceptions, op->exception_count * sizeof(m->exceptions[0]));
+    m->judge.count = op->exception_count;
+    e = make_key(w, m);
+    if (e == ERR_OK)
+        e = store_begin(w->store);
+    if (e == ERR_OK)
+        e = add_target(w, m);
+    if (e == ERR_OK)
+        e = store_part_put(w->store, &m->part);
+    return e == ERR_OK ? add_exceptions(w, m) : e;
+}
+
+/* The exceptions of a move that was begun are those that it has made. */
+static enum err recall(struct writer *w, struct move *m)
+{
+    struct vault_kept kept;
+    enum err e = take_key(w, m->part.target, m->to, &m->to_key, &m->domain);
+
+    if (e == ERR_OK)
+        e = store_begin(w->store);
+    if (e == ERR_OK)
+        e = store_kept_next(w->store, m->part.target, 0, &kept);
+    while (e == ERR_OK && kept.slot == m->part.target) {
+        if (m->judge.count == VAULT_EXCEPTIONS_MAX)
+            return ERR_CORRUPT;
+        m->exceptions[m->judge.count++] = kept.exception;
+        e = store_kept_next(w->store, m->part.target, kept.exception.class_id, &kept);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err end(struct writer *w, const struct move *m)
+{
+    enum err e = store_part_end(w->store, m->part.slot);
+
+    return e == ERR_OK ? store_kept_trim(w->store, m->part.target) : e;
+}
+
+/* Nobody may answer from what he remembers of either slot. A reader's lock is held while it reads, so
+ * that whoever holds an old row has put it away when this is done. */
+static void drop_traces(struct writer *w, uint64_t slot)
+{
+    struct vault *v = w->v;
+
+    atomic_fetch_add(&v->names_generation, 1);
+    names_drop(w->names, slot);
+    (void)pthread_mutex_lock(&v->readers_lock);
+    for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
+        (void)pthread_mutex_lock(&r->lock);
+        names_drop(r->names, slot);
+        rowcache_drop(r->rows, slot);
+        (void)pthread_mutex_unlock(&r->lock);
+    }
+    (void)pthread_mutex_unlock(&v->readers_lock);
+}
+
+/* In a transaction that begin() or recall() has begun. */
+static enum err move_in_store(struct writer *w, struct move *m)
+{
+    enum err e;
+
+    m->judge.exceptions = m->exceptions;
+    m->judge.newer_than_s = m->part.newer_than_s;
+    m->judge.now_s = m->part.begun_s;
+    e = m->is_new ? settle_names(w, m) : ERR_OK;
+    if (e == ERR_OK)
+        e = move_rows(w, m);
+    if (e == ERR_OK && m->is_new && m->moved == 0 && !m->op->more)
+        return ERR_NOT_FOUND; /* nothing is there to keep */
+    if (e == ERR_OK && !m->op->more)
+        e = end(w, m);
+    FAULT_POINT("part.before_commit");
+    return e == ERR_OK ? store_commit(w->store) : e;
+}
+
+/* Nothing was begun: the key that was made is of no use. */
+static enum err give_up(struct writer *w, struct move *m, enum err e)
+{
+    store_rollback(w->store);
+    if (!m->is_new || m->part.target == 0)
+        return e;
+    keycache_drop(w->keys, m->part.target);
+    if (slab_clear(w->v->slab, m->part.target) != ERR_OK)
+        return ERR_IO;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err run_step(struct writer *w, struct move *m)
+{
+    enum err e = store_part_get(w->store, m->op->slot, &m->part);
+
+    store_read_end(w->store);
+    m->part.note = SPAN_NONE; /* what the statement lent is gone */
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    m->op->target = e == ERR_OK ? m->part.target : 0;
+    m->op->more = false;
+    if (e == ERR_OK && m->part.ended)
+        return ERR_OK;
+    if (e == ERR_NOT_FOUND)
+        m->part = (struct store_part){.slot = m->op->slot};
+    e = take_key(w, m->op->slot, m->from, &m->from_key, &m->domain);
+    if (e == ERR_OK)
+        e = m->part.target == 0 ? begin(w, m) : recall(w, m);
+    if (e == ERR_OK)
+        e = move_in_store(w, m);
+    if (e != ERR_OK)
+        return give_up(w, m, e);
+    FAULT_POINT("part.committed");
+    w->parting += m->is_new;
+    w->parting -= !m->op->more;
+    m->op->target = m->part.target;
+    drop_traces(w, m->op->slot);
+    return ERR_OK;
+}
+
+enum err vault__part_move(struct writer *w, struct vault_part_move *op)
+{
+    struct move *m;
+    enum err e;
+
+    if (op->limit == 0)
+        return ERR_INVALID;
+    m = mem_alloc(sizeof(*m));
+    m->op = op;
+    buf_init_secret(&m->value, LIMIT_VALUE_MAX + 1);
+    e = run_step(w, m);
+    buf_done(&m->value);
+    secret_free(&m->from_key);
+    secret_free(&m->to_key);
+    free(m);
+    return e;
+}
+
+enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op)
+{
+    struct store_part part;
+    enum err e = store_begin(w->store);
+
+    if (e == ERR_OK)
+        e = store_part_get(w->store, op->slot, &part);
+    if (e == ERR_OK)
+        e = store_part_delete(w->store, op->slot);
+    if (e == ERR_OK)
+        e = store_commit(w->store);
+    if (e == ERR_OK)
+        w->parting -= !part.ended;
+    else
+        store_rollback(w->store);
+    return e;
+}
+
+/* ---- lists ---- */
+
+static enum err open_reader(struct vault *v, struct store **ret)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+
+    return store_open(path, STORE_READER, slab_store_id(v->slab), ret, NULL);
+}
+
+enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open *ret)
+{
+    AUTO(store_close) struct store *s = NULL;
+    struct store_part part;
+    enum err e = open_reader(v, &s);
+
+    if (e == ERR_OK)
+        e = store_part_next(s, after, &part);
+    if (e == ERR_OK)
+        *ret = (struct vault_part_open){part.slot, part.target, part.ended};
+    return e;
+}
+
+enum err vault_kept_next(struct vault *v, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
+{
+    AUTO(store_close) struct store *s = NULL;
+    struct store_subject subject;
+    struct vault_kept kept;
+    enum err e = open_reader(v, &s);
+
+    if (e == ERR_OK)
+        e = store_kept_next(s, slot, class_id, &kept);
+    if (e == ERR_OK)
+        e = store_subject_get(s, kept.slot, &subject);
+    if (e != ERR_OK)
+        return e;
+    memcpy(kept.subject, subject.id, VAULT_ID_BYTES);
+    *ret = kept;
+    return ERR_OK;
+}

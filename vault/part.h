@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parting: what the law keeps of a person leaves for a key of its own, before the person's key is
+ * destroyed. So an erasure stays what it is, one key less, and destroys whatever is sealed under it,
+ * old copies of the kept values included.
+ *
+ * The kept part has another key slot and another random id: what names the erased part names nobody
+ * who is left. Identifiers lead to it, but for those that were values of an erased class. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vault/vault.h"
+
+enum { VAULT_LAW_MAX = 120, VAULT_EXCEPTIONS_MAX = 64 };
+
+/* Why values of a class are kept, Art. 17(3). */
+struct vault_exception {
+    uint16_t class_id;
+    char code;                   /* 'a' to 'e' */
+    char law[VAULT_LAW_MAX + 1]; /* the provision, as the operator writes it */
+    int64_t until_s;             /* from then on it does not keep them any more */
+    uint64_t values;             /* kept under it */
+};
+
+/* What an erasure is to keep. */
+struct vault_part_ask {
+    const struct vault_exception *exceptions;
+    size_t count;
+    int64_t newer_than_s; /* what was stored later is not meant; INT64_MAX: everything is */
+    bool exact;           /* count everything; false: see only whether there is any */
+};
+
+/* What it would do at this instant. */
+struct vault_part {
+    struct vault_exception kept[VAULT_EXCEPTIONS_MAX]; /* in force, one a class */
+    size_t kept_count;
+    uint64_t goes[CLASSES_MAX + 1]; /* values that go, by class id */
+    uint64_t gone;                  /* their sum */
+    uint64_t stays;                 /* values that an exception keeps */
+    uint64_t newer;                 /* values that are not meant */
+};
+
+/* Look at a person by key slot: which values go, which stay, under which exceptions: those given and
+ * those that an earlier erasure has left; of two for a class the one that holds longer. A reader's
+ * thread, inside a read transaction; when `exact`, time grows with the person. NOT_FOUND: erased.
+ * TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes. */
+enum err vault_part_look(struct vault_reader *r, uint64_t slot, const struct vault_part_ask *ask,
+                         struct vault_part *ret) MUST_CHECK;
+
+/* Move up to `limit` of the values that stay, and in the first step the names, each step one
+ * transaction; repeat while `more`. The first makes what is given here durable: from then on the move is
+ * finished whatever happens, and the erasure of `slot` is refused with BUSY until it is. Later steps,
+ * also after a restart, need only the slot. Errors: NOT_FOUND (no key), IO, NO_SPACE. */
+struct vault_part_move {
+    struct vault_op op; /* kind VAULT_PART_MOVE */
+    uint64_t slot;
+    const struct vault_exception *exceptions; /* as vault_part_look() gives them */
+    size_t exception_count;
+    int64_t newer_than_s;
+    struct span note; /* the erasure's, at most VAULT_NOTE_MAX; borrowed until done */
+    size_t limit;
+    uint64_t target; /* out: the key slot of the kept part; 0: nothing was there to keep */
+    bool more;       /* out */
+    /* The caller's, zero at first: how far the move has come. */
+    uint16_t at_class;
+    uint64_t at_row;
+};
+
+/* Moves that were begun, with erasures that have not closed; after a restart those that are not ended
+ * must be. The first past slot `after`. NOT_FOUND past the last. Blocks shortly. */
+struct vault_part_open {
+    uint64_t slot;
+    uint64_t target;
+    bool ended; /* nothing is left to move */
+};
+enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open *ret) MUST_CHECK;
+
+/* Forget a move whose person is gone, as when an older database was put back. */
+struct vault_part_forget {
+    struct vault_op op; /* kind VAULT_PART_FORGET */
+    uint64_t slot;
+};
+
+/* An exception that holds, and whose. */
+struct vault_kept {
+    uint64_t slot;
+    uint8_t subject[VAULT_ID_BYTES];
+    struct vault_exception exception;
+    int64_t next_s;   /* when some value is kept no more */
+    int64_t cutoff_s; /* values stored later are not part of it */
+};
+/* The first past a slot and class, in this order; NOT_FOUND past the last. Blocks shortly. */
+enum err vault_kept_next(struct vault *v, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
+    MUST_CHECK;
