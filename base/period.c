@@ -4,10 +4,12 @@
  */
 #include "base/period.h"
 
-#include <stdbool.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/civil.h"
 
 enum {
     DAY_S = 86400,
@@ -23,18 +25,19 @@ struct designator {
     char letter;
     bool is_time; /* stands after the T */
     int32_t months;
+    int32_t days;
     int64_t seconds;
 };
 
 /* In the order they must stand in. */
 static const struct designator designators[] = {
-    {'Y', false, 12, 0},  {'M', false, 1, 0}, {'W', false, 0, 7 * DAY_S}, {'D', false, 0, DAY_S},
-    {'H', true, 0, 3600}, {'M', true, 0, 60}, {'S', true, 0, 1},
+    {'Y', false, 12, 0, 0},  {'M', false, 1, 0, 0}, {'W', false, 0, 7, 0}, {'D', false, 0, 1, 0},
+    {'H', true, 0, 0, 3600}, {'M', true, 0, 0, 60}, {'S', true, 0, 0, 1},
 };
 
 static int64_t mean_length_s(const struct period *p)
 {
-    return (int64_t)p->months * MONTH_S + p->seconds;
+    return (int64_t)p->months * MONTH_S + (int64_t)p->days * DAY_S + p->seconds;
 }
 
 static bool too_long(const struct period *p)
@@ -60,6 +63,11 @@ static bool read_number(struct span text, size_t *at, int64_t *ret)
     return true;
 }
 
+static int64_t designator_s(const struct designator *d)
+{
+    return d->months * (int64_t)MONTH_S + d->days * (int64_t)DAY_S + d->seconds;
+}
+
 /* Add `n` of the first designator from *next on that `letter` can be. */
 static bool add_part(struct period *p, size_t *next, char letter, bool is_time, int64_t n)
 {
@@ -68,9 +76,12 @@ static bool add_part(struct period *p, size_t *next, char letter, bool is_time, 
 
         if (d->letter != letter || d->is_time != is_time)
             continue;
-        if (n > (int64_t)MONTHS_MAX * MONTH_S / (d->months > 0 ? d->months * MONTH_S : d->seconds))
+        if (n > (int64_t)MONTHS_MAX * MONTH_S / designator_s(d))
             return false;
-        p->months += (int32_t)n * d->months;
+        if (d->months > 0)
+            p->months += (int32_t)n * d->months;
+        if (d->days > 0)
+            p->days += (int32_t)n * d->days;
         p->seconds += n * d->seconds;
         (*next)++;
         return !too_long(p);
@@ -80,7 +91,7 @@ static bool add_part(struct period *p, size_t *next, char letter, bool is_time, 
 
 enum err period_parse(struct span text, struct period *ret)
 {
-    struct period p = {0, 0};
+    struct period p = {0, 0, 0};
     bool is_time = false, part_expected = true;
     size_t next = 0, at = 1;
     int64_t n = 0;
@@ -106,53 +117,33 @@ enum err period_parse(struct span text, struct period *ret)
     return ERR_OK;
 }
 
-static bool is_leap(int64_t year)
+static size_t put_part(char *out, size_t len, int64_t n, char unit)
 {
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    int added = n == 0 ? 0 : snprintf(out + len, PERIOD_TEXT_MAX - len, "%" PRId64 "%c", n, unit);
+
+    return len + (size_t)added;
 }
 
-static int days_in_month(int64_t year, int month)
+void period_format(const struct period *p, char out[PERIOD_TEXT_MAX])
 {
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    size_t len = 0;
 
-    return month == 1 && is_leap(year) ? 29 : days[month];
+    out[len++] = 'P';
+    len = put_part(out, len, p->months / 12, 'Y');
+    len = put_part(out, len, p->months % 12, 'M');
+    len = put_part(out, len, p->days, 'D');
+    if (p->seconds > 0) {
+        out[len++] = 'T';
+        len = put_part(out, len, p->seconds / 3600, 'H');
+        len = put_part(out, len, p->seconds / 60 % 60, 'M');
+        len = put_part(out, len, p->seconds % 60, 'S');
+    }
+    (void)snprintf(out + len, PERIOD_TEXT_MAX - len, "%s", len == 1 ? "0D" : "");
 }
 
-/* Days from 0000-01-01 to the first day of a year, 0 <= year. */
-static int64_t days_before_year(int64_t year)
+bool period_is_none(const struct period *p)
 {
-    if (year == 0)
-        return 0;
-    year--;
-    return (year + 1) * 365 + year / 4 - year / 100 + year / 400 + 1; /* year 0 is a leap year */
-}
-
-struct date {
-    int64_t year;
-    int month; /* 0-11 */
-    int day;   /* 0-30 */
-};
-
-static struct date date_of(int64_t days)
-{
-    struct date d = {.year = days / 366};
-
-    while (days_before_year(d.year + 1) <= days)
-        d.year++;
-    days -= days_before_year(d.year);
-    while (days >= days_in_month(d.year, d.month))
-        days -= days_in_month(d.year, d.month++);
-    d.day = (int)days;
-    return d;
-}
-
-static int64_t days_of(struct date d)
-{
-    int64_t days = days_before_year(d.year) + d.day;
-
-    for (int month = 0; month < d.month; month++)
-        days += days_in_month(d.year, month);
-    return days;
+    return p->months == 0 && p->days == 0 && p->seconds == 0;
 }
 
 static int64_t within_calendar(int64_t at_s)
@@ -163,20 +154,14 @@ static int64_t within_calendar(int64_t at_s)
 
 int64_t period_add(int64_t from_s, const struct period *p)
 {
-    int64_t since = within_calendar(from_s) - FIRST_INSTANT_S;
-    struct date d = date_of(since / DAY_S);
-    int64_t months = d.year * 12 + d.month + p->months;
-    int last;
+    const int64_t since = within_calendar(from_s) - FIRST_INSTANT_S;
+    struct civil date = civil_of(since / DAY_S + FIRST_INSTANT_S / DAY_S);
 
-    REQUIRE(p->months >= 0 && p->seconds >= 0);
-    d.year = months / 12;
-    d.month = (int)(months % 12);
+    REQUIRE(p->months >= 0 && p->days >= 0 && p->seconds >= 0);
     if (p->seconds > LAST_INSTANT_S - FIRST_INSTANT_S)
         return LAST_INSTANT_S;
-    last = days_in_month(d.year, d.month) - 1;
-    if (d.day > last)
-        d.day = last;
-    return within_calendar(FIRST_INSTANT_S + days_of(d) * DAY_S + since % DAY_S + p->seconds);
+    date = civil_add_months(date, p->months);
+    return within_calendar((civil_days(date) + p->days) * DAY_S + since % DAY_S + p->seconds);
 }
 
 int period_compare(const struct period *a, const struct period *b)
@@ -184,6 +169,34 @@ int period_compare(const struct period *a, const struct period *b)
     int64_t x = mean_length_s(a), y = mean_length_s(b);
 
     return (x > y) - (x < y);
+}
+
+/* The least or the most days that so many months can be: from any day of any month, which becomes the last
+ * day of a month that is shorter. 400 years hold every case. */
+static int64_t month_span_days(int64_t months, bool most)
+{
+    int64_t found = -1;
+
+    for (int64_t from = 0; from < INT64_C(400) * 12; from++) {
+        const struct civil first = {2000 + (int)(from / 12), (int)(from % 12) + 1, 1};
+        const struct civil then = civil_add_months(first, months);
+        const int lost =
+            civil_month_days(first.year, first.month) - civil_month_days(then.year, then.month);
+        const int64_t days = civil_days(then) - civil_days(first) - (most || lost < 0 ? 0 : lost);
+
+        if (found < 0 || (most ? days > found : days < found))
+            found = days;
+    }
+    return found;
+}
+
+bool period_covers(const struct period *a, const struct period *b)
+{
+    const int64_t months = (int64_t)a->months - b->months;
+    const int64_t days =
+        months >= 0 ? month_span_days(months, false) : -month_span_days(-months, true);
+
+    return (days + a->days - b->days) * DAY_S + a->seconds - b->seconds >= 0;
 }
 
 /* `n` in `width` decimal digits. */
@@ -196,13 +209,13 @@ static void put_digits(char *out, int width, int n)
 void period_format_instant(int64_t at_s, char out[24])
 {
     int64_t since = within_calendar(at_s) - FIRST_INSTANT_S;
-    struct date d = date_of(since / DAY_S);
+    const struct civil d = civil_of(since / DAY_S + FIRST_INSTANT_S / DAY_S);
     int s = (int)(since % DAY_S);
 
     memcpy(out, "YYYY-MM-DDThh:mm:ssZ", sizeof("YYYY-MM-DDThh:mm:ssZ"));
-    put_digits(out, 4, (int)d.year);
-    put_digits(out + 5, 2, d.month + 1);
-    put_digits(out + 8, 2, d.day + 1);
+    put_digits(out, 4, d.year);
+    put_digits(out + 5, 2, d.month);
+    put_digits(out + 8, 2, d.day);
     put_digits(out + 11, 2, s / 3600);
     put_digits(out + 14, 2, s / 60 % 60);
     put_digits(out + 17, 2, s % 60);
