@@ -477,11 +477,11 @@ int main(int argc, char **argv)
     struct class_def defs[2] = {{.name = note,
                                  .format = TOKEN_OPAQUE,
                                  .email_domain = domain,
-                                 .retain = {.seconds = PERIOD_S}},
+                                 .rule = {.period = {.seconds = PERIOD_S}}},
                                 {.name = other,
                                  .format = TOKEN_OPAQUE,
                                  .email_domain = domain,
-                                 .retain = {.months = 1200}}};
+                                 .rule = {.period = {.months = 1200}}}};
     struct classes classes = {defs, 2};
     struct root_keys roots = {{{1, NULL}}, 1};
     struct vault_options options = {.roots = &roots, .classes = &classes};

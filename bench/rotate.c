@@ -239,7 +239,7 @@ int main(int argc, char **argv)
     struct class_def def = {.name = class_name,
                             .format = TOKEN_OPAQUE,
                             .email_domain = domain,
-                            .retain = {.seconds = 7776000}};
+                            .rule = {.period = {.seconds = 7776000}}};
     struct classes classes = {&def, 1};
     struct root_keys roots;
     struct vault_options options = {.roots = &roots, .classes = &classes};

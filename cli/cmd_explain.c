@@ -196,7 +196,7 @@ enum cli_exit cmd_explain(const struct options *o)
     AUTO(json_free) struct json *result = NULL;
     AUTO(buf_done) struct buf text = {.max = TEXT_MAX, .secret = true};
     struct errmsg msg = {""};
-    enum err e = settings_load(o->config, SETTINGS_ALL, &settings, &msg);
+    enum err e = settings_start(o->config, SETTINGS_ALL, &settings, &msg);
 
     if (e == ERR_OK)
         e = explain(o, &settings, &result, &msg);

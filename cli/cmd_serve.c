@@ -262,7 +262,7 @@ enum cli_exit cmd_serve(const struct options *o)
     log_set_level(LOG_INFO);
     if (geteuid() == 0)
         log_event(EV_RUNS_AS_ROOT);
-    e = settings_load(o->config, SETTINGS_ALL, &s.settings, &msg);
+    e = settings_start(o->config, SETTINGS_ALL, &s.settings, &msg);
     if (e == ERR_OK) {
         keys_use_fd(s.settings.keys, o->passphrase_fd);
         e = open_vault(&s, &msg);

@@ -131,6 +131,12 @@ static enum err check_fixed(const struct settings *from, const struct settings *
             return conf_fail(conf_has(node) ? node : conf_root(to->conf), msg,
                              "\"%s\" changes at a restart only", fixed[i]);
     }
+    if (strcmp(from->controller.timezone, to->controller.timezone) != 0)
+        return conf_fail(conf_has(section(to, "controller")) ? section(to, "controller")
+                                                             : conf_root(to->conf),
+                         msg,
+                         "the \"timezone\" of \"controller\" needs a restart: due times are "
+                         "reckoned in it");
     if (!same_admin(&from->admin, &to->admin))
         return conf_fail(conf_has(admin) ? admin : conf_root(to->conf), msg,
                          "the address of \"admin\", and whether it has \"tls\", change at a "

@@ -75,7 +75,7 @@ enum err session_open(const char *config_path, int passphrase_fd, struct session
     AUTO(close_fd) int fd = -1;
     enum err e;
 
-    e = settings_load(config_path, SETTINGS_STORE, &s->settings, msg);
+    e = settings_start(config_path, SETTINGS_STORE, &s->settings, msg);
     if (e != ERR_OK)
         return e;
     keys_use_fd(s->settings.keys, passphrase_fd);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/calendar.h"
 #include "base/mem.h"
 
 enum { SWEEP_DEFAULT_MS = 60000, SWEEP_MIN_MS = 1000, SWEEP_MAX_MS = 86400000 };
@@ -36,6 +37,7 @@ static const char *const root_keys[] = {
     "forwarded_header",
     "client_certificate_header",
     "ledger_mirror",
+    "controller",
     NULL,
 };
 
@@ -105,6 +107,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     if (e == ERR_OK)
         e = read_sweep_interval(root, &s->sweep_ms, msg);
     if (e == ERR_OK)
+        e = controller_read(conf_get(root, "controller"), &s->controller, msg);
+    if (e == ERR_OK)
         e = conf_need(root, "classes", &classes, msg);
     if (e == ERR_OK)
         e = domains_read(conf_get(root, "domains"), &s->domains, msg);
@@ -143,10 +147,26 @@ enum err settings_load(const char *path, enum settings_scope scope, struct setti
     return e;
 }
 
+enum err settings_start(const char *path, enum settings_scope scope, struct settings *s,
+                        struct errmsg *msg)
+{
+    enum err e = settings_load(path, scope, s, msg);
+
+    if (e != ERR_OK)
+        return e;
+    e = calendar_use(s->controller.timezone);
+    if (e != ERR_OK) { /* its file was there a moment ago */
+        settings_done(s);
+        e = errmsg_set(msg, e, "%s: the time zone cannot be used", path);
+    }
+    return e;
+}
+
 void settings_done(struct settings *s)
 {
     proxy_settings_free(&s->proxy);
     admin_http_settings_done(&s->admin);
+    controller_done(&s->controller);
     classes_done(&s->classes);
     domains_done(&s->domains);
     conf_free(&s->conf);

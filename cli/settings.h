@@ -9,11 +9,13 @@
 #include "admin/http.h"
 #include "keys/keys.h"
 #include "proxy/proxy.h"
+#include "retention/controller.h"
 #include "vault/classes.h"
 #include "vault/domains.h"
 
 struct settings {
     struct conf *conf;
+    struct controller controller;
     struct classes classes;
     struct domains domains;
     char *store_dir;              /* from `store: sqlite:PATH`, absolute */
@@ -33,5 +35,9 @@ enum settings_scope { SETTINGS_STORE, SETTINGS_ALL };
  * Blocks. */
 enum err settings_load(const char *path, enum settings_scope scope, struct settings *settings,
                        struct errmsg *msg) MUST_CHECK;
+/* The same by which the process lives from now on: its calendar reckons in the controller's zone. Before any
+ * thread is started. */
+enum err settings_start(const char *path, enum settings_scope scope, struct settings *settings,
+                        struct errmsg *msg) MUST_CHECK;
 /* Empty after; fine on an empty one. */
 void settings_done(struct settings *settings);

@@ -273,7 +273,7 @@ static void set_end(struct erasures *e, struct receipt *r)
 
     vault_key_status(e->vault, &keys);
     r->epoch = keys.epoch;
-    if (e->key_rotation.months == 0 && e->key_rotation.seconds == 0) {
+    if (period_is_none(&e->key_rotation)) {
         r->end = RECEIPT_END_NO_POLICY;
         return;
     }

@@ -14,38 +14,6 @@
 #include "vault/watch.h"
 #include "version.h"
 
-enum { DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60 };
-
-struct period_text {
-    char bytes[96];
-    size_t len;
-};
-
-static void add_part(struct period_text *t, int64_t n, char unit)
-{
-    if (n != 0)
-        t->len += (size_t)snprintf(t->bytes + t->len, sizeof(t->bytes) - t->len, "%" PRId64 "%c", n,
-                                   unit);
-}
-
-/* A period in ISO 8601 again, in its largest units: P14D for P2W. */
-static void write_period(const struct period *p, struct period_text *t)
-{
-    int64_t rest = p->seconds % DAY_S;
-
-    t->bytes[0] = 'P';
-    t->len = 1;
-    add_part(t, p->months / 12, 'Y');
-    add_part(t, p->months % 12, 'M');
-    add_part(t, p->seconds / DAY_S, 'D');
-    if (rest == 0)
-        return;
-    t->bytes[t->len++] = 'T';
-    add_part(t, rest / HOUR_S, 'H');
-    add_part(t, rest % HOUR_S / MINUTE_S, 'M');
-    add_part(t, rest % MINUTE_S, 'S');
-}
-
 static void set_date(struct json *map, const char *name, int64_t at_s)
 {
     char text[24];
@@ -78,16 +46,17 @@ static struct json *class_map(const struct class_def *def, const struct vault_cl
 {
     struct json *map = json_new_map(), *purposes = json_new_list();
     uint64_t purged = s->purged_timer + s->purged_erasure;
-    struct period_text period;
+    char period[PERIOD_TEXT_MAX], start[RULE_NAME_MAX + 8];
 
-    write_period(&def->retain, &period);
+    period_format(&def->rule.period, period);
+    rule_start_text(&def->rule, start);
     for (size_t i = 0; i < def->purpose_count; i++)
         json_add(purposes, json_new_text(span_str(def->purposes[i])));
     json_set_str(map, "class", def->name);
     json_set(map, "purposes", purposes);
     json_set_str(map, "basis", def->basis);
-    json_set_str(map, "start", "created");
-    json_set_str(map, "period", period.bytes);
+    json_set_str(map, "start", start);
+    json_set_str(map, "period", period);
     json_set_int(map, "items", (int64_t)s->items);
     json_set_int(map, "synthetic", (int64_t)synthetic); /* of these: honeytokens' */
     json_set(map, "subjects", json_new_null());

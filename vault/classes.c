@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The `classes:` section, read strictly.
  * Runs on: the thread that loads the configuration. Holds: copies of what it read. Invariant: a
- * class that comes out has a basis, a purpose and a retention rule. Not here: what the store calls
+ * class that comes out has a basis, a purpose and a deletion rule. Not here: what the store calls
  * it. */
 #include "vault/classes.h"
 
@@ -26,37 +26,13 @@ static bool is_lower_alnum(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* 1-64 of a-z 0-9 _ - : classes and purposes. */
-static bool is_name(const char *text)
+/* "6(1)(a)" to "6(1)(f)", or whatever article and last letter. */
+static bool is_ground(const char *text, const char *article, char last)
 {
-    size_t len = strlen(text);
+    const size_t len = strlen(article);
 
-    for (size_t i = 0; i < len; i++) {
-        if (!is_lower_alnum(text[i]) && text[i] != '_' && text[i] != '-')
-            return false;
-    }
-    return len > 0 && len <= CLASS_NAME_MAX;
-}
-
-/* "6(1)(a)" to "6(1)(f)", "9(2)(a)" to "9(2)(j)". */
-static bool is_basis(const char *text)
-{
-    char last;
-
-    if (strlen(text) != 7 || text[6] != ')')
-        return false;
-    if (strncmp(text, "6(1)(", 5) == 0)
-        last = 'f';
-    else if (strncmp(text, "9(2)(", 5) == 0)
-        last = 'j';
-    else
-        return false;
-    return text[5] >= 'a' && text[5] <= last;
-}
-
-static bool is_special_category(const struct class_def *def)
-{
-    return def->basis[0] == '9';
+    return strncmp(text, article, len) == 0 && text[len] == '(' && text[len + 1] >= 'a' &&
+           text[len + 1] <= last && strcmp(text + len + 2, ")") == 0;
 }
 
 /* A host name in lower case (RFC 1123 2.1), short enough that a token stays a valid address. */
@@ -141,6 +117,41 @@ static enum err read_format(struct conf_node map, struct class_def *def, struct 
     return read_options(map, def, msg);
 }
 
+/* The special category, and what allows it (Art. 9). */
+static enum err read_special(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    struct conf_node node = conf_get(map, "special");
+    const char *ground = NULL;
+    enum err e = conf_str(node, &ground, msg);
+
+    if (e != ERR_OK || ground == NULL)
+        return e;
+    if (!is_ground(ground, "9(2)", 'j'))
+        return conf_fail(node, msg, "special must be \"9(2)(a)\" to \"9(2)(j)\"");
+    def->special = mem_strdup(ground);
+    return ERR_OK;
+}
+
+/* What the basis rests on, where the letter wants it said. */
+static enum err read_grounds(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    const char letter = def->basis[5];
+    enum err e = rule_read_words(conf_get(map, "law"), &def->law, msg);
+
+    if (e == ERR_OK)
+        e = rule_read_words(conf_get(map, "balancing"), &def->balancing, msg);
+    if (e == ERR_OK)
+        e = read_special(map, def, msg);
+    if (e != ERR_OK)
+        return e;
+    if (def->law == NULL && (letter == 'c' || letter == 'e'))
+        return conf_fail(conf_get(map, "basis"), msg, "basis %s rests on a law: \"law\" is missing",
+                         def->basis);
+    if (def->balancing != NULL && letter != 'f')
+        return conf_fail(conf_get(map, "balancing"), msg, "balancing is for basis 6(1)(f)");
+    return ERR_OK;
+}
+
 static enum err read_basis(struct conf_node map, struct class_def *def, struct errmsg *msg)
 {
     struct conf_node node;
@@ -151,11 +162,22 @@ static enum err read_basis(struct conf_node map, struct class_def *def, struct e
         e = conf_str(node, &basis, msg);
     if (e != ERR_OK)
         return e;
-    if (!is_basis(basis))
+    if (is_ground(basis, "9(2)", 'j'))
         return conf_fail(node, msg,
-                         "basis must be \"6(1)(a)\" to \"6(1)(f)\" or \"9(2)(a)\" to \"9(2)(j)\"");
+                         "basis must be a letter of Article 6(1), also for a special category; the "
+                         "ground of Article 9(2) is written as special: \"%s\"",
+                         basis);
+    if (!is_ground(basis, "6(1)", 'f'))
+        return conf_fail(node, msg, "basis must be \"6(1)(a)\" to \"6(1)(f)\"");
     def->basis = mem_strdup(basis);
-    return ERR_OK;
+    return read_grounds(map, def, msg);
+}
+
+static enum err read_words(struct conf_node map, struct class_def *def, struct errmsg *msg)
+{
+    enum err e = rule_read_words(conf_get(map, "subjects"), &def->subjects, msg);
+
+    return e == ERR_OK ? rule_read_words(conf_get(map, "description"), &def->description, msg) : e;
 }
 
 static enum err read_flags(struct conf_node map, struct class_def *def, struct errmsg *msg)
@@ -170,12 +192,11 @@ static enum err read_flags(struct conf_node map, struct class_def *def, struct e
         return e;
     if (def->identifies && !def->deterministic)
         return conf_fail(identifies, msg, "identifies needs deterministic: true");
-    if (def->deterministic && is_special_category(def))
-        return conf_fail(
-            deterministic, msg,
-            "special categories (basis %s) cannot be deterministic: equal tokens would "
-            "show who shares a value",
-            def->basis);
+    if (def->deterministic && def->special != NULL)
+        return conf_fail(deterministic, msg,
+                         "special categories (%s) cannot be deterministic: equal tokens would "
+                         "show who shares a value",
+                         def->special);
     return ERR_OK;
 }
 
@@ -197,7 +218,7 @@ static enum err read_purposes(struct conf_node map, struct class_def *def, struc
         e = conf_str(node, &purpose, msg);
         if (e != ERR_OK)
             return e;
-        if (!is_name(purpose))
+        if (!rule_is_name(purpose))
             return conf_fail(node, msg, "a purpose must be 1-%d of a-z 0-9 _ -",
                              (int)CLASS_NAME_MAX);
         if (class_has_purpose(def, span_str(purpose)))
@@ -207,53 +228,16 @@ static enum err read_purposes(struct conf_node map, struct class_def *def, struc
     return ERR_OK;
 }
 
-static enum err read_start(struct conf_node retain, struct errmsg *msg)
-{
-    struct conf_node from = conf_get(retain, "from"), backstop = conf_get(retain, "backstop");
-    const char *event = "created";
-    enum err e = conf_str(from, &event, msg);
-
-    if (e != ERR_OK)
-        return e;
-    if (strcmp(event, "last_used") == 0 || strncmp(event, "event:", 6) == 0)
-        return conf_fail(from, msg, "from \"%s\" is not available in this version: use \"created\"",
-                         event);
-    if (strcmp(event, "created") != 0)
-        return conf_fail(from, msg, "from must be \"created\"");
-    if (conf_has(backstop))
-        return conf_fail(backstop, msg, "backstop is not available in this version");
-    return ERR_OK;
-}
-
-static enum err read_retain(struct conf_node map, struct class_def *def, struct errmsg *msg)
-{
-    static const char *const known[] = {"period", "from", "backstop", NULL};
-    struct conf_node retain, node;
-    const char *period = "";
-    enum err e = conf_need(map, "retain", &retain, msg);
-
-    if (e == ERR_OK)
-        e = conf_only(retain, known, msg);
-    if (e == ERR_OK)
-        e = conf_need(retain, "period", &node, msg);
-    if (e == ERR_OK)
-        e = conf_str(node, &period, msg);
-    if (e != ERR_OK)
-        return e;
-    if (period_parse(span_str(period), &def->retain) != ERR_OK)
-        return conf_fail(node, msg,
-                         "period must be an ISO 8601 period such as \"P90D\" or \"P2Y\"");
-    return read_start(retain, msg);
-}
-
 static enum err read_class(struct conf_node map, struct class_def *def, struct errmsg *msg)
 {
-    static const char *const known[] = {"format",    "token_domain",  "range",      "reserved",
-                                        "keep_last", "deterministic", "identifies", "purposes",
-                                        "basis",     "retain",        NULL};
+    static const char *const known[] = {"format",    "token_domain",  "range",       "reserved",
+                                        "keep_last", "deterministic", "identifies",  "purposes",
+                                        "basis",     "retain",        "law",         "balancing",
+                                        "special",   "subjects",      "description", NULL};
+    struct conf_node retain = {.value = NULL};
     enum err e;
 
-    if (!is_name(map.name))
+    if (!rule_is_name(map.name))
         return conf_fail(map, msg, "a class name must be 1-%d of a-z 0-9 _ -", (int)CLASS_NAME_MAX);
     def->name = mem_strdup(map.name);
     e = conf_only(map, known, msg);
@@ -266,8 +250,10 @@ static enum err read_class(struct conf_node map, struct class_def *def, struct e
     if (e == ERR_OK)
         e = read_purposes(map, def, msg);
     if (e == ERR_OK)
-        e = read_retain(map, def, msg);
-    return e;
+        e = read_words(map, def, msg);
+    if (e == ERR_OK)
+        e = conf_need(map, "retain", &retain, msg);
+    return e == ERR_OK ? rule_read(retain, &def->rule, msg) : e;
 }
 
 /* ---- all of them ---- */
@@ -280,6 +266,12 @@ void classes_done(struct classes *classes)
         free(def->name);
         free(def->email_domain);
         free(def->basis);
+        free(def->law);
+        free(def->balancing);
+        free(def->special);
+        free(def->subjects);
+        free(def->description);
+        rule_done(&def->rule);
         for (size_t p = 0; p < def->purpose_count; p++)
             free(def->purposes[p]);
     }

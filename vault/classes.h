@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/conf.h"
-#include "base/period.h"
 #include "vault/format.h"
+#include "vault/rule.h"
 
 enum class_limits { CLASS_PURPOSES_MAX = 16, CLASS_NAME_MAX = 64, CLASSES_MAX = 512 };
 
@@ -20,9 +20,14 @@ struct class_def {
     struct format_spec spec; /* of a typed format; otherwise only its format is set */
     char *email_domain;      /* format email: the domain of its tokens; "tok.invalid" unless set */
     char *basis;             /* legal basis code, "6(1)(b)"; required */
+    char *law;               /* which law it rests on; there for 6(1)(c) and (e); NULL: not said */
+    char *balancing;         /* where the weighing for 6(1)(f) is written down; NULL: not said */
+    char *special;           /* special category: its ground, "9(2)(h)"; NULL: it is none */
+    char *subjects;          /* whose they are, as "customers"; NULL: not said */
+    char *description;       /* for people; NULL: none */
     char *purposes[CLASS_PURPOSES_MAX];
     size_t purpose_count;
-    struct period retain; /* from created */
+    struct rule rule;
 };
 
 struct classes {
@@ -30,9 +35,9 @@ struct classes {
     size_t count;
 };
 
-/* Read `classes:` of a configuration. CONFIG when a class has no retention rule, basis or purpose, a
- * key is unknown, `identifies` is set on a class that is not deterministic, or a start event other
- * than `created` is asked for (not built yet: refused, never silently ignored). */
+/* Read `classes:` of a configuration. CONFIG when a class has no deletion rule, basis or purpose, a
+ * key is unknown, `identifies` is set on a class that is not deterministic, or `deterministic` on one of
+ * a special category. */
 enum err classes_read(struct conf_node node, struct classes *ret, struct errmsg *msg) MUST_CHECK;
 void classes_done(struct classes *classes);
 /* NULL when there is none. */

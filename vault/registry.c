@@ -12,12 +12,6 @@
 
 /* ---- classes ---- */
 
-static void write_period(const struct period *p, char out[STORE_PERIOD_TEXT_MAX])
-{
-    (void)snprintf(out, STORE_PERIOD_TEXT_MAX, "P%ldMT%lldS", (long)p->months,
-                   (long long)p->seconds);
-}
-
 static struct store_class *find_class(struct registry *r, const char *name)
 {
     for (size_t id = 1; id <= CLASSES_MAX; id++)
@@ -52,10 +46,11 @@ static enum err add_class(struct registry *r, const struct class_def *def, struc
         .format = def->format,
         .deterministic = def->deterministic,
         /* Random typed tokens number the rows: not in the order in which they come. */
-        .ordered = def->deterministic || !format_is_typed(def->format),
+        .ordered =
+            (def->deterministic || !format_is_typed(def->format)) && rule_is_ordered(&def->rule),
     };
     (void)snprintf(c->name, sizeof(c->name), "%s", def->name);
-    write_period(&def->retain, c->period);
+    rule_timing(&def->rule, c->period);
     write_spec(def, c->spec);
     *ret = c;
     return store_class_add(r->store, c);
@@ -115,7 +110,7 @@ static bool comes_back(const struct registry *r, const struct store_class *c)
 static enum err register_class(struct registry *r, const struct class_def *def, struct errmsg *msg)
 {
     struct store_class *c = find_class(r, def->name);
-    char period[STORE_PERIOD_TEXT_MAX], spec[FORMAT_SPEC_TEXT_MAX];
+    char period[RULE_TIMING_MAX], spec[FORMAT_SPEC_TEXT_MAX];
     enum err e = ERR_OK;
 
     write_spec(def, spec);
@@ -131,7 +126,7 @@ static enum err register_class(struct registry *r, const struct class_def *def, 
                        def->name);
     if (e != ERR_OK)
         return e;
-    write_period(&def->retain, period);
+    rule_timing(&def->rule, period);
     if (strcmp(period, c->period) != 0)
         e = new_period(r->store, c, period);
     r->defs[c->id] = def;
@@ -165,7 +160,7 @@ enum err registry_match_classes(struct registry *r, const struct classes *classe
     return e;
 }
 
-/* An entry that is there stays as it is, but for its period, which only this file reads, and its
+/* An entry that is there stays as it is, but for its timing, which only this file reads, and its
  * order, which only the writer does. */
 static void publish_classes(const struct registry *r)
 {

@@ -85,8 +85,6 @@ enum err store_meta_set_hash(struct store *s, const char *key,
 
 /* ---- classes ---- */
 
-enum { STORE_PERIOD_TEXT_MAX = 48 };
-
 struct store_class {
     uint16_t id; /* 0: there is none */
     uint16_t domain;
@@ -94,7 +92,7 @@ struct store_class {
     bool deterministic;
     bool ordered; /* row order is due order: no index on the due time */
     char name[CLASS_NAME_MAX + 1];
-    char period[STORE_PERIOD_TEXT_MAX];
+    char period[RULE_TIMING_MAX];    /* what due times of new rows follow from: rule_timing() */
     char spec[FORMAT_SPEC_TEXT_MAX]; /* format and options; empty unless the format is typed */
 };
 

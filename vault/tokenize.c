@@ -162,6 +162,21 @@ static enum err keep_order(struct writer *w, struct store_class *c, int64_t due_
     return ERR_OK;
 }
 
+/* When a value of this class that is stored now falls due. Requests of one second share the answer. */
+static int64_t due_of_new(struct writer *w, uint16_t class_id, int64_t now_s)
+{
+    const struct class_def *def = w->v->defs[class_id];
+    struct writer_due *known = &w->due[class_id];
+
+    if (known->def != def || known->created_s != now_s)
+        *known = (struct writer_due){
+            .def = def,
+            .created_s = now_s,
+            .due_s =
+                rule_due(&def->rule, &(struct rule_times){.created_s = now_s, .used_s = now_s})};
+    return known->due_s;
+}
+
 enum err vault__put_row(struct writer *w, struct request *r, const struct vault_item *item,
                         struct store_row *row)
 {
@@ -171,7 +186,7 @@ enum err vault__put_row(struct writer *w, struct request *r, const struct vault_
 
     if (r->due_class != c->id) {
         r->due_class = c->id;
-        r->due_s = period_add(r->now_s, &w->v->defs[c->id]->retain);
+        r->due_s = due_of_new(w, c->id, r->now_s);
     }
     row->slot = r->slot;
     row->created_s = r->now_s;

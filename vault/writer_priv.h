@@ -20,6 +20,13 @@ struct untold {
     size_t note_len;
 };
 
+/* When a value of a class falls due that was stored at some second. */
+struct writer_due {
+    const struct class_def *def; /* NULL: not known */
+    int64_t created_s;
+    int64_t due_s;
+};
+
 struct writer {
     struct vault *v;
     struct store *store;
@@ -31,6 +38,7 @@ struct writer {
     uint64_t row_next;
     uint64_t row_end; /* reserved row numbers: [row_next, row_end) */
     int64_t last_due_s[CLASSES_MAX + 1];
+    struct writer_due due[CLASSES_MAX + 1];
     /* What this transaction did that a rollback must undo in memory. */
     bool keys_added;
     bool disordered[CLASSES_MAX + 1];

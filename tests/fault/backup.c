@@ -341,7 +341,8 @@ int main(int argc, char **argv)
     (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", base);
     (void)snprintf(other_dir, sizeof(other_dir), "%s/other", base);
     REQUIRE(mkdir(base, 0700) == 0);
-    defs[0] = (struct class_def){.name = name, .format = TOKEN_OPAQUE, .retain = {.months = 12}};
+    defs[0] = (struct class_def){
+        .name = name, .format = TOKEN_OPAQUE, .rule = {.period = {.months = 12}}};
     make_template();
     for (enum fail_kind kind = FAIL_WRITE_IO; kind < FAIL_KIND_COUNT; kind++)
         runs += run_all(kind, kind == FAIL_SQL_MEMORY ? every * 11 : every);

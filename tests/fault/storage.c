@@ -458,7 +458,7 @@ static void define(size_t at, char *name, bool deterministic, const char *period
                                   .format = TOKEN_OPAQUE,
                                   .deterministic = deterministic,
                                   .email_domain = domain};
-    REQUIRE(period_parse(span_str(period), &defs[at].retain) == ERR_OK);
+    REQUIRE(period_parse(span_str(period), &defs[at].rule.period) == ERR_OK);
 }
 
 static struct root_key new_root(uint32_t epoch)

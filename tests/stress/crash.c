@@ -397,7 +397,7 @@ static void on_message(const struct message *m)
     case STORED:
         REQUIRE(kept_count < KEPT_MAX);
         kept[kept_count++] =
-            (struct kept){.said = *m, .due_s = period_add(now_s, &defs[m->class_at].retain)};
+            (struct kept){.said = *m, .due_s = period_add(now_s, &defs[m->class_at].rule.period)};
         acknowledged++;
         break;
     case ERASING:
@@ -637,7 +637,7 @@ static void define(size_t at, char *name, bool deterministic, const char *period
                                   .format = TOKEN_OPAQUE,
                                   .deterministic = deterministic,
                                   .email_domain = domain};
-    REQUIRE(period_parse(span_str(period), &defs[at].retain) == ERR_OK);
+    REQUIRE(period_parse(span_str(period), &defs[at].rule.period) == ERR_OK);
 }
 
 static void start_run(void)

@@ -220,7 +220,8 @@ static unsigned work(void)
 int main(int argc, char **argv)
 {
     static char class_name[] = "note";
-    struct class_def def = {.name = class_name, .format = TOKEN_OPAQUE, .retain = {.months = 12}};
+    struct class_def def = {
+        .name = class_name, .format = TOKEN_OPAQUE, .rule = {.period = {.months = 12}}};
     struct classes classes = {&def, 1};
     struct root_key root = {1, NULL};
     struct root_keys roots;

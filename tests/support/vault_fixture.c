@@ -30,7 +30,7 @@ static void define(struct class_def *def, const char *name, enum token_format fo
     def->basis = mem_strdup("6(1)(b)");
     def->purposes[0] = mem_strdup("test");
     def->purpose_count = 1;
-    REQUIRE(period_parse(span_str(period), &def->retain) == ERR_OK);
+    REQUIRE(period_parse(span_str(period), &def->rule.period) == ERR_OK);
 }
 
 void fixture_make(struct vault_fixture *f)

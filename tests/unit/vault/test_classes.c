@@ -62,7 +62,7 @@ Test(classes, are_read_as_declared)
                               "    purposes: [account, support], basis: \"6(1)(b)\",\n"
                               "    retain: {period: P2Y, from: created},\n"
                               "    token_domain: people.example.org}\n"
-                              "  note_2-x: {purposes: [support], basis: \"9(2)(h)\",\n"
+                              "  note_2-x: {purposes: [support], basis: \"6(1)(f)\",\n"
                               "    retain: {period: P90D}}\n",
                               &classes, &msg),
                  ERR_OK, "%s", msg.text);
@@ -75,14 +75,14 @@ Test(classes, are_read_as_declared)
     cr_assert_str_eq(def->basis, "6(1)(b)");
     cr_assert_eq(def->purpose_count, 2);
     cr_assert_str_eq(def->purposes[1], "support");
-    cr_assert_eq(def->retain.months, 24);
-    cr_assert_eq(def->retain.seconds, 0);
+    cr_assert_eq(def->rule.period.months, 24);
+    cr_assert_eq(def->rule.period.seconds, 0);
     def = classes_find(&classes, SPAN_LIT("note_2-x"));
     cr_assert_not_null(def);
     cr_assert_eq(def->format, TOKEN_OPAQUE);
     cr_assert(!def->deterministic && !def->identifies);
-    cr_assert_eq(def->retain.months, 0);
-    cr_assert_eq(def->retain.seconds, 90 * 86400);
+    cr_assert_eq(def->rule.period.months, 0);
+    cr_assert_eq(def->rule.period.days, 90);
 }
 
 Test(classes, email_tokens_stand_under_a_domain_that_cannot_exist_unless_said)
@@ -178,31 +178,76 @@ Test(classes, need_a_retention_rule_a_basis_and_a_purpose)
     assert_class_refused("purposes: [], basis: \"6(1)(b)\", retain: {period: P1Y}", "one purpose");
 }
 
+#define PLAIN "purposes: [x], retain: {period: P1Y}, "
+
 Test(classes, take_every_legal_basis_and_no_other)
 {
-    static const char *const wrong[] = {"6(1)(g)", "9(2)(k)",  "6(1)(`)", "6(1)a", "6(1)(a",
-                                        "6(1)(A)", "6(2)(a)",  "5(1)(a)", "",      "consent",
-                                        "6(1)(ab", "6(1)(a))", "9(1)(a)"};
+    static const char *const wrong[] = {
+        "6(1)(g)", "6(1)(`)", "6(1)a",    "6(1)(a",  "6(1)(A)", "6(2)(a)", "5(1)(a)", "",
+        "consent", "6(1)(ab", "6(1)(a))", "9(1)(a)", "9(2)(k)", "6(1)",    "6(1)(",   "6(1)(a) "};
     char members[256];
 
-    for (char letter = 'a'; letter <= 'j'; letter++) {
-        (void)snprintf(members, sizeof(members),
-                       "purposes: [x], retain: {period: P1Y}, basis: \"%s(%c)\"",
-                       letter <= 'f' ? "6(1)" : "9(2)", letter);
+    for (char letter = 'a'; letter <= 'f'; letter++) {
+        (void)snprintf(members, sizeof(members), PLAIN "basis: \"6(1)(%c)\", law: \"Art. 1\"",
+                       letter);
         assert_class_read(members);
     }
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        (void)snprintf(members, sizeof(members),
-                       "purposes: [x], retain: {period: P1Y}, basis: \"%s\"", wrong[i]);
-        assert_class_refused(members, "basis must be");
+        (void)snprintf(members, sizeof(members), PLAIN "basis: \"%s\"", wrong[i]);
+        assert_class_refused(members, "basis must be \"6(1)(a)\"");
     }
+}
+
+Test(classes, that_rest_on_a_law_name_it)
+{
+    assert_class_refused(PLAIN "basis: \"6(1)(c)\"", "\"law\" is missing");
+    assert_class_refused(PLAIN "basis: \"6(1)(e)\"", "\"law\" is missing");
+    assert_class_read(PLAIN "basis: \"6(1)(c)\", law: \"AO 147\"");
+    assert_class_refused(PLAIN "basis: \"6(1)(c)\", law: \"\"", "1 to 256 bytes");
+    assert_class_refused(PLAIN "basis: \"6(1)(c)\", law: \"a\\nb\"", "control character");
+}
+
+Test(classes, say_where_interests_were_weighed)
+{
+    assert_class_read(PLAIN "basis: \"6(1)(f)\", balancing: \"LIA-7\"");
+    assert_class_read(PLAIN "basis: \"6(1)(f)\"");
+    assert_class_refused(PLAIN "basis: \"6(1)(b)\", balancing: \"LIA-7\"", "is for basis 6(1)(f)");
+}
+
+Test(classes, of_special_categories_have_a_ground_beside_the_basis)
+{
+    char members[256];
+
+    for (char letter = 'a'; letter <= 'j'; letter++) {
+        (void)snprintf(members, sizeof(members), PLAIN "basis: \"6(1)(b)\", special: \"9(2)(%c)\"",
+                       letter);
+        assert_class_read(members);
+    }
+    assert_class_refused(PLAIN "basis: \"6(1)(b)\", special: \"9(2)(k)\"", "special must be");
+    assert_class_refused(PLAIN "basis: \"6(1)(b)\", special: true", "special");
+    assert_class_refused(PLAIN "basis: \"9(2)(h)\"", "is written as special: \"9(2)(h)\"");
 }
 
 Test(classes, refuse_equal_tokens_for_special_categories)
 {
-    assert_class_refused("deterministic: true, purposes: [x], basis: \"9(2)(a)\", "
-                         "retain: {period: P1Y}",
-                         "special categories");
+    assert_class_refused("deterministic: true, " PLAIN "basis: \"6(1)(a)\", special: \"9(2)(a)\"",
+                         "special categories (9(2)(a)) cannot be deterministic");
+}
+
+Test(classes, keep_what_is_said_of_them)
+{
+    AUTO(classes_done) struct classes classes = {NULL, 0};
+    struct errmsg msg = {""};
+
+    cr_assert_eq(read_classes("classes: {c: {" PLAIN "basis: \"6(1)(e)\", law: \"SGB V\","
+                              " special: \"9(2)(h)\", subjects: patients, description: \"what\"}}",
+                              &classes, &msg),
+                 ERR_OK, "%s", msg.text);
+    cr_assert_str_eq(classes.defs[0].law, "SGB V");
+    cr_assert_str_eq(classes.defs[0].special, "9(2)(h)");
+    cr_assert_str_eq(classes.defs[0].subjects, "patients");
+    cr_assert_str_eq(classes.defs[0].description, "what");
+    cr_assert_null(classes.defs[0].balancing);
 }
 
 Test(classes, that_identify_must_be_deterministic)
@@ -351,17 +396,6 @@ Test(classes, refuse_a_period_that_is_none)
         assert_class_refused(members, "ISO 8601");
     }
     assert_class_refused("basis: \"6(1)(b)\", purposes: [x], retain: P1Y", "retain");
-}
-
-Test(classes, refuse_start_events_that_are_not_there_yet)
-{
-#define RETAIN(members) "basis: \"6(1)(b)\", purposes: [x], retain: {period: P1Y, " members "}"
-    assert_class_read(RETAIN("from: created"));
-    assert_class_refused(RETAIN("from: last_used"), "\"last_used\" is not available");
-    assert_class_refused(RETAIN("from: \"event:case_closed\""), "not available in this version");
-    assert_class_refused(RETAIN("from: birth"), "from must be \"created\"");
-    assert_class_refused(RETAIN("from: created, backstop: P2Y"), "backstop is not available");
-#undef RETAIN
 }
 
 Test(classes, are_at_most_so_many)

@@ -144,7 +144,7 @@ Test(configure, gives_values_to_come_the_new_period)
     struct vault_value value;
 
     start(&f, &c);
-    c.defs[0].retain = (struct period){.months = 0, .seconds = 60};
+    c.defs[0].rule.period = (struct period){.seconds = 60};
     cr_assert_eq(configure(&f, &c), ERR_OK, "%s", c.msg.text);
     cr_assert_eq(fixture_tokenize(&f, f.note, "ada", "short", &token), ERR_OK);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);

@@ -556,7 +556,7 @@ Test(vault, a_changed_period_holds_for_new_values_and_purges_both)
     cr_assert_eq(fixture_tokenize(&f, f.note, "anna", "90 days", &old), ERR_OK);
     fixture_close(&f);
     cr_assert_eq(ask("SELECT ordered FROM class WHERE name='note'"), 1);
-    f.defs[0].retain.seconds = 60;
+    f.defs[0].rule.period = (struct period){.seconds = 60};
     cr_assert_eq(fixture_open(&f), ERR_OK);
     fixture_close(&f);
     cr_assert_eq(ask("SELECT ordered FROM class WHERE name='note'"), 0,
