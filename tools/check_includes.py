@@ -39,7 +39,7 @@ ADAPTERS = {
     "sqlite3.h": ["vault/store_sqlite*"],
     "zlib.h": ["vault/token.c", "proxy/coding.c"],
     "brotli/*": ["proxy/coding.c"],
-    "sodium.h": ["vault/crypto.c", "base/secret.c", "keys/crypto.c"],
+    "sodium.h": ["vault/crypto.c", "base/secret.c", "base/digest.c", "keys/crypto.c"],
     "curl/*": ["keys/http_curl.c"],
     "p11-kit/*": ["keys/pkcs11*"],
     "openssl/*": ["base/tls.c", "base/signature.c"],

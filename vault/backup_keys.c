@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/fault.h"
 #include "vault/file_priv.h"
 #include "vault/slab_format_priv.h"
@@ -22,22 +23,22 @@ enum err vault__file_digest(const char *path, uint8_t ret[CRYPTO_HASH_BYTES], ui
 {
     AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     AUTO(mem_free) uint8_t *run = mem_alloc(RUN_BYTES);
-    struct crypto_sha256 hash;
+    struct digest hash;
     uint64_t at = 0;
     size_t got = 0;
 
     if (fd < 0)
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    vault__sha256_begin(&hash);
+    digest_begin(&hash);
     do {
         enum err e = vault__file_read(fd, run, RUN_BYTES, at, &got);
 
         if (e != ERR_OK)
             return e;
-        vault__sha256_add(&hash, run, got);
+        digest_add(&hash, run, got);
         at += got;
     } while (got == RUN_BYTES);
-    vault__sha256_end(&hash, ret);
+    digest_end(&hash, ret);
     *ret_bytes = at;
     return ERR_OK;
 }

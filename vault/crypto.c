@@ -254,29 +254,6 @@ void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, s
     (void)crypto_generichash_blake2b(out, CRYPTO_HASH_BYTES, bytes, len, key, CRYPTO_KEY_BYTES);
 }
 
-_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct crypto_sha256), "state");
-_Static_assert(crypto_hash_sha256_BYTES == CRYPTO_HASH_BYTES, "digest size");
-
-static crypto_hash_sha256_state *sha256_state(struct crypto_sha256 *hash)
-{
-    return (crypto_hash_sha256_state *)hash->state;
-}
-
-void vault__sha256_begin(struct crypto_sha256 *hash)
-{
-    (void)crypto_hash_sha256_init(sha256_state(hash));
-}
-
-void vault__sha256_add(struct crypto_sha256 *hash, const void *bytes, size_t len)
-{
-    (void)crypto_hash_sha256_update(sha256_state(hash), bytes, len);
-}
-
-void vault__sha256_end(struct crypto_sha256 *hash, uint8_t out[CRYPTO_HASH_BYTES])
-{
-    (void)crypto_hash_sha256_final(sha256_state(hash), out);
-}
-
 uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes,
                            size_t len)
 {

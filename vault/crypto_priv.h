@@ -96,13 +96,6 @@ void vault__sign(const uint8_t secret[CRYPTO_SECRET_KEY_BYTES], struct span mess
                  uint8_t ret[VAULT_SIGNATURE_BYTES]);
 bool vault__signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
                                const uint8_t signature[VAULT_SIGNATURE_BYTES]);
-/* SHA-256 (FIPS 180-4) of what comes in pieces: the digest that tools outside Lethe know, too. */
-struct crypto_sha256 {
-    uint64_t state[16];
-};
-void vault__sha256_begin(struct crypto_sha256 *hash);
-void vault__sha256_add(struct crypto_sha256 *hash, const void *bytes, size_t len);
-void vault__sha256_end(struct crypto_sha256 *hash, uint8_t out[CRYPTO_HASH_BYTES]);
 /* 64-bit SipHash-2-4, for the row mask. */
 uint64_t vault__short_hash(const uint8_t key[TOKEN_LOCATOR_KEY_BYTES], const void *bytes,
                            size_t len);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/secret.h"
 #include "vault/file_priv.h"
 #include "vault/mirror_priv.h"
@@ -30,14 +31,14 @@ static enum err copy(const struct restore *j, const char *from, const char *name
     AUTO(vault__fd_close) int in = open(from, O_RDONLY | O_CLOEXEC);
     AUTO(vault__fd_close)
     int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    struct crypto_sha256 hash;
+    struct digest hash;
     uint64_t at = 0;
     size_t got = 0;
     enum err e = out < 0 ? ERR_IO : ERR_OK;
 
     if (in < 0)
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    vault__sha256_begin(&hash);
+    digest_begin(&hash);
     do {
         if (e == ERR_OK)
             e = vault__file_read(in, run, RUN_BYTES, at, &got);
@@ -45,10 +46,10 @@ static enum err copy(const struct restore *j, const char *from, const char *name
             e = vault__file_write(out, run, got, at);
         if (e != ERR_OK)
             return e;
-        vault__sha256_add(&hash, run, got);
+        digest_add(&hash, run, got);
         at += got;
     } while (got == RUN_BYTES);
-    vault__sha256_end(&hash, ret_digest);
+    digest_end(&hash, ret_digest);
     *ret_bytes = at;
     return vault__file_sync(out);
 }
