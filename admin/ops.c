@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "retention/proof.h"
 #include "retention/rectification.h"
-#include "retention/report.h"
 #include "vault/backup.h"
 #include "version.h"
 
@@ -414,20 +413,6 @@ static enum err run_key_public(struct admin *admin, const struct json *request U
     return ERR_OK;
 }
 
-/* ---- reports ---- */
-
-static enum err run_report_retention(struct admin *admin, const struct json *request UNUSED,
-                                     struct json **ret_response, struct errmsg *msg UNUSED)
-{
-    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    enum err e = vault_reader_open(admin->vault, &reader);
-
-    if (e != ERR_OK)
-        return e;
-    return report_retention(reader, admin->vault, admin->classes, vault_now_s(admin->vault),
-                            ret_response);
-}
-
 /* ---- backup ---- */
 
 static enum err need_path(const struct json *request, const char *name, const char **ret,
@@ -547,7 +532,7 @@ static const struct operation {
     {"backup", {"data", "keys", NULL}, run_backup},
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
-    {"report.retention", {NULL}, run_report_retention},
+    {"report", {"report", "from", "to", NULL}, ops_report},
     {"reload", {NULL}, run_reload},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},

@@ -49,7 +49,7 @@ enum ops_limits {
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same
- *   report.retention {}                                           the report
+ *   report          {report, from?, to?}: days                     retention/report.h draws it
  *   key.rotate      {}                                            {"started"}: false, one runs
  *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it

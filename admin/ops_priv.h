@@ -26,6 +26,9 @@ enum err ops_incident_list(struct admin *admin, const struct json *request,
 enum err ops_caller_restore(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 
+enum err ops_report(struct admin *admin, const struct json *request, struct json **ret_response,
+                    struct errmsg *msg) MUST_CHECK;
+
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 
 enum err ops_need_text(const struct json *request, const char *name, struct span *ret,

@@ -58,7 +58,7 @@ enum cli_exit cmd_backup(const struct options *options);
 enum cli_exit cmd_restore(const struct options *options);
 enum cli_exit cmd_ledger_verify(const struct options *options);
 enum cli_exit cmd_ledger_mirror(const struct options *options);
-enum cli_exit cmd_report_retention(const struct options *options);
+enum cli_exit cmd_report(const struct options *options);
 enum cli_exit cmd_receipt(const struct options *options);
 enum cli_exit cmd_receipt_list(const struct options *options);
 enum cli_exit cmd_verify_receipt(const struct options *options);

@@ -157,9 +157,19 @@ static const struct command commands[] = {
      "readable,\nnot this store, or nothing can be said.\n",
      OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_JSON, 1, 1,
      cmd_verify_erasure},
-    {"report retention", "[-c FILE] [--format table|json|csv] [--json]",
-     "what is kept, why, until when; exit 3 when something is overdue", NULL,
-     OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON, 0, 0, cmd_report_retention},
+    {"report",
+     "[-c FILE] [--format table|json|csv|csv-excel] [--json] [--wide] [-o FILE]\n"
+     "         [--from DAY] [--to DAY] NAME",
+     "what a data officer asks for; exit 3 when it shows what somebody must act on",
+     "NAME: retention (what is kept, why, until when). docs/REPORTS.md says what each column "
+     "means.\n"
+     "DAY: 2026-01-31, in UTC. --from is the first day of the period, --to the first day after "
+     "it.\n"
+     "The table leaves columns out that are seldom needed, unless --wide; the other formats have "
+     "all.\n"
+     "csv-excel is for European spreadsheets: \";\" and a byte order mark. -o replaces FILE.\n",
+     OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD, 1,
+     1, cmd_report},
     {"key rotate", "[-c FILE] [--progress] [--json]",
      "make a new root key, wrap every key under it, destroy the old one",
      "Goes on while a server serves; nothing is encrypted anew. One that was interrupted is "

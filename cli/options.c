@@ -99,6 +99,8 @@ static int index_of(int got)
         return OPTION_INDEX_HELP;
     case 'H':
         return OPTION_INDEX_REQUEST;
+    case 'o':
+        return OPTION_INDEX_OUTPUT;
     default:
         return got - INDEX_BASE;
     }
@@ -114,7 +116,7 @@ enum err options_parse(int argc, char *argv[], uint64_t allowed, struct options 
     fill_long_options(long_options);
     opterr = 0;
     optind = 0; /* glibc: start anew */
-    while ((got = getopt_long(argc, argv, ":c:hH:", long_options, NULL)) != -1) {
+    while ((got = getopt_long(argc, argv, ":c:hH:o:", long_options, NULL)) != -1) {
         const struct known_option *known;
         enum err e;
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Standard output.
+/* Standard output, and files that a command was told to write.
  * Runs on: the main thread; blocks. Holds: nothing. */
 #include "cli/output.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 enum { JSON_TEXT_MAX = 64 << 20 };
 
-enum err output_write(struct span bytes)
+static enum err write_all(int fd, struct span bytes)
 {
     while (bytes.len > 0) {
-        ssize_t n = write(STDOUT_FILENO, bytes.at, bytes.len);
+        ssize_t n = write(fd, bytes.at, bytes.len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -20,6 +24,33 @@ enum err output_write(struct span bytes)
         bytes = span_of(bytes.at + n, bytes.len - (size_t)n);
     }
     return ERR_OK;
+}
+
+enum err output_write(struct span bytes)
+{
+    return write_all(STDOUT_FILENO, bytes);
+}
+
+enum err output_file(const char *path, struct span bytes)
+{
+    const size_t size = strlen(path) + sizeof(".XXXXXX");
+    AUTO(mem_free) char *part = mem_alloc(size);
+    enum err e;
+    int fd;
+
+    (void)snprintf(part, size, "%s.XXXXXX", path);
+    fd = mkstemp(part);
+    if (fd < 0)
+        return ERR_IO;
+    e = write_all(fd, bytes);
+    if (fsync(fd) != 0)
+        e = ERR_IO;
+    if (close(fd) != 0)
+        e = ERR_IO;
+    if (e == ERR_OK && rename(part, path) == 0)
+        return ERR_OK;
+    (void)unlink(part);
+    return ERR_IO;
 }
 
 enum err output_json(const struct json *tree)

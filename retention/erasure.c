@@ -68,6 +68,18 @@ void erasures_set_configuration(struct erasures *e, const uint8_t digest[CONF_DI
     (void)pthread_mutex_unlock(&e->lock);
 }
 
+bool erasures_configuration(struct erasures *e, uint8_t ret[CONF_DIGEST_BYTES])
+{
+    bool configured;
+
+    (void)pthread_mutex_lock(&e->lock);
+    configured = e->configured;
+    if (configured)
+        memcpy(ret, e->configuration, CONF_DIGEST_BYTES);
+    (void)pthread_mutex_unlock(&e->lock);
+    return configured;
+}
+
 void erasures_free(struct erasures **erasures)
 {
     struct erasures *e = TAKE(*erasures);
@@ -282,14 +294,6 @@ static void set_end(struct erasures *e, struct receipt *r)
     r->end = r->unrecoverable_ms > r->acknowledged_ms ? RECEIPT_END_DATED : RECEIPT_END_OVERDUE;
 }
 
-static void set_configuration(struct erasures *e, struct receipt *r)
-{
-    (void)pthread_mutex_lock(&e->lock);
-    r->configured = e->configured;
-    memcpy(r->configuration, e->configuration, CONF_DIGEST_BYTES);
-    (void)pthread_mutex_unlock(&e->lock);
-}
-
 /* Everything after the acknowledgement; whatever happens ends in the receipt and in the log. */
 static void finish(struct erasures *e, const struct vault_erasure *erasure,
                    const struct receipt_words *words, struct receipt *r)
@@ -305,7 +309,7 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure,
     r->cutoff_ms = erasure->cutoff_ms;
     r->acknowledged_ms = erasure->acknowledged_ms;
     set_end(e, r);
-    set_configuration(e, r);
+    r->configured = erasures_configuration(e, r->configuration);
     result = finish_steps(e, erasure, words, r);
     if (result == ERR_OK) {
         log_event(EV_ERASURE_DONE, F_ID("erasure", r->number, VAULT_ID_BYTES),

@@ -3,6 +3,7 @@
  * closed. An erasure that stopped half-way is finished from the ledger. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct erasures *erasures_new(struct vault *vault, const struct period *key_rota
 void erasures_free(struct erasures **erasures);
 /* Which configuration is in force from now on; receipts say it. Any thread; does not block. */
 void erasures_set_configuration(struct erasures *erasures, const uint8_t digest[CONF_DIGEST_BYTES]);
+/* False: none was set. Any thread; does not block. */
+bool erasures_configuration(struct erasures *erasures, uint8_t ret[CONF_DIGEST_BYTES]) MUST_CHECK;
 /* Ask every run to end after the step it is in; later ones end at once with CANCELED. Any thread;
  * does not block. Called by the server when it stops. */
 void erasures_stop(struct erasures *erasures);

@@ -1,168 +1,189 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The retention report as a tree.
- * Runs on: the reader's thread. Holds: nothing. Invariant: items are rows that exist, so
- * created - purged = items in every row, or the row says that it does not balance.
- * Not here: how it looks (retention/report_write.c). */
+/* The kinds of reports, and what all of them have in common.
+ * Runs on: a worker thread; blocks. Holds: nothing. Invariant: every report says of what, as of when,
+ * by which program, configuration and ledger it speaks. Not here: the figures (report_*.c), how they
+ * look (report_write.c). */
 #include "retention/report.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
+#include "base/civil.h"
+#include "base/digest.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/period.h"
-#include "vault/watch.h"
+#include "retention/report_priv.h"
 #include "version.h"
 
-static void set_date(struct json *map, const char *name, int64_t at_s)
-{
-    char text[24];
+struct report {
+    struct json *rows;
+    struct json *summary;
+};
 
-    if (at_s == 0) {
-        json_set(map, name, json_new_null());
-        return;
-    }
-    period_format_instant(at_s, text);
-    text[10] = '\0'; /* the day alone */
-    json_set_str(map, name, text);
+/* ---- the table ---- */
+
+static const struct report_kind *const kinds[] = {
+    &report__retention,
+};
+
+const struct report_kind *report_kind_find(struct span name)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (span_equal(name, span_str(kinds[i]->name)))
+            return kinds[i];
+    return NULL;
 }
 
-/* How much of a typed class's token space is used up; of other classes it is no matter. */
-static struct json *tokens_map(const struct class_def *def, const struct vault_class_stats *s)
+const struct report_kind *report_kind_at(size_t index)
 {
-    struct json *map;
-
-    if (!format_is_typed(def->format))
-        return json_new_null();
-    map = json_new_map();
-    json_set_int(map, "capacity", (int64_t)s->capacity);
-    json_set_int(map, "used", (int64_t)s->used);
-    json_set_int(map, "shapes_used_up", (int64_t)s->exhausted);
-    return map;
+    return index < COUNT_OF(kinds) ? kinds[index] : NULL;
 }
 
-static struct json *class_map(const struct class_def *def, const struct vault_class_stats *s,
-                              uint64_t synthetic)
+/* ---- building ---- */
+
+enum err report_row(struct report *report, struct json **ret_row)
 {
-    struct json *map = json_new_map(), *purposes = json_new_list();
-    uint64_t purged = s->purged_timer + s->purged_erasure;
-    char period[PERIOD_TEXT_MAX], start[RULE_NAME_MAX + 8];
+    struct json *row;
 
-    period_format(&def->rule.period, period);
-    rule_start_text(&def->rule, start);
-    for (size_t i = 0; i < def->purpose_count; i++)
-        json_add(purposes, json_new_text(span_str(def->purposes[i])));
-    json_set_str(map, "class", def->name);
-    json_set(map, "purposes", purposes);
-    json_set_str(map, "basis", def->basis);
-    json_set_str(map, "start", start);
-    json_set_str(map, "period", period);
-    json_set_int(map, "items", (int64_t)s->items);
-    json_set_int(map, "synthetic", (int64_t)synthetic); /* of these: honeytokens' */
-    json_set(map, "subjects", json_new_null());
-    set_date(map, "oldest", s->oldest_created_s);
-    json_set_int(map, "due_7d", (int64_t)s->due_7d);
-    json_set_int(map, "due_30d", (int64_t)s->due_30d);
-    json_set_int(map, "due_90d", (int64_t)s->due_90d);
-    json_set_int(map, "overdue", (int64_t)s->overdue);
-    json_set_int(map, "created", (int64_t)s->created);
-    json_set_int(map, "purged_timer", (int64_t)s->purged_timer);
-    json_set_int(map, "purged_erasure", (int64_t)s->purged_erasure);
-    json_set(map, "tokens", tokens_map(def, s));
-    json_set_bool(map, "balanced", s->created >= purged && s->created - purged == s->items);
-    return map;
-}
-
-/* Values of made-up people, by class id. */
-static enum err count_synthetic(struct vault_reader *reader, const struct vault *vault,
-                                uint64_t *per_class)
-{
-    AUTO(mem_free) uint64_t *slots = mem_alloc(VAULT_CANARIES_MAX * sizeof(*slots));
-    AUTO(mem_free) uint64_t *of_one = mem_alloc((CLASSES_MAX + 1) * sizeof(*of_one));
-    const size_t count = vault_canaries(vault, slots, VAULT_CANARIES_MAX);
-
-    for (size_t i = 0; i < count; i++) {
-        struct vault_subject_info info;
-        enum err e;
-
-        memset(of_one, 0, (CLASSES_MAX + 1) * sizeof(*of_one));
-        e = vault_read_subject_info(reader, slots[i], &info, of_one);
-        if (e != ERR_OK && e != ERR_NOT_FOUND)
-            return e;
-        for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++)
-            per_class[id] += of_one[id];
-    }
+    if (json_count(report->rows) >= LIMIT_REPORT_ROWS_MAX)
+        return ERR_TOO_LARGE;
+    row = json_new_map();
+    json_set(row, "attention", json_new_list());
+    json_add(report->rows, row);
+    *ret_row = row;
     return ERR_OK;
 }
 
-static enum err class_list(struct vault_reader *reader, const struct vault *vault,
-                           const struct classes *classes, int64_t now_s, struct json *list)
+void report_attend(struct json *row, const char *reason)
 {
-    AUTO(mem_free) uint64_t *synthetic = mem_alloc((CLASSES_MAX + 1) * sizeof(*synthetic));
-    enum err e = count_synthetic(reader, vault, synthetic);
-
-    for (size_t i = 0; e == ERR_OK && i < classes->count; i++) {
-        const struct class_def *def = &classes->defs[i];
-        const uint16_t id = vault_class_id(vault, def);
-        struct vault_class_stats stats = {0};
-
-        e = vault_read_stats(reader, id, now_s, &stats);
-        if (e == ERR_OK)
-            json_add(list, class_map(def, &stats, synthetic[id]));
-    }
-    return e;
+    json_add(json_get(row, "attention"), json_new_text(span_str(reason)));
 }
 
-static struct json *header_map(int64_t now_s, uint64_t subjects)
+struct json *report_summary(struct report *report)
+{
+    return report->summary;
+}
+
+void report_set_instant(struct json *map, const char *name, int64_t at_s)
+{
+    char text[24];
+
+    period_format_instant(at_s, text);
+    json_set_str(map, name, text);
+}
+
+void report_set_day(struct json *map, const char *name, int64_t day)
+{
+    char text[CIVIL_TEXT_MAX];
+
+    civil_format(civil_of(day), text);
+    json_set_str(map, name, text);
+}
+
+/* ---- the header ---- */
+
+static struct json *period_map(const struct report_context *c)
 {
     struct json *map = json_new_map();
-    char as_of[24];
 
-    period_format_instant(now_s, as_of);
-    json_set_str(map, "report", "retention");
-    json_set_str(map, "as_of", as_of);
-    json_set_str(map, "zone", "UTC");
-    json_set_str(map, "version", LETHE_VERSION);
-    json_set_str(map, "commit", LETHE_COMMIT);
-    json_set_int(map, "subjects", (int64_t)subjects);
+    json_set(map, "from", json_new_null());
+    json_set(map, "to", json_new_null());
+    if (c->from_day != INT64_MIN)
+        report_set_day(map, "from", c->from_day);
+    if (c->to_day != INT64_MAX)
+        report_set_day(map, "to", c->to_day);
     return map;
 }
 
-enum err report_retention(struct vault_reader *reader, const struct vault *vault,
-                          const struct classes *classes, int64_t now_s, struct json **ret_tree)
+static void set_hex(struct json *map, const char *name, const uint8_t *bytes, size_t len)
 {
-    AUTO(json_free) struct json *list = json_new_list();
-    struct json *map;
-    uint64_t subjects = 0;
+    char hex[DIGEST_HEX_BYTES];
+
+    REQUIRE(2 * len < sizeof(hex));
+    digest_write_hex(bytes, len, hex);
+    json_set_str(map, name, hex);
+}
+
+static struct json *ledger_map(const struct vault *v)
+{
+    struct json *map = json_new_map();
+    uint8_t head[VAULT_HEAD_BYTES];
+
+    json_set_int(map, "entries", (int64_t)vault_ledger_position(v, head));
+    set_hex(map, "head", head, sizeof(head));
+    return map;
+}
+
+static const char *clock_word(struct vault *v)
+{
+    static const char *const words[] = {
+        [VAULT_CLOCK_RIGHT] = "right",
+        [VAULT_CLOCK_BEHIND] = "behind",
+        [VAULT_CLOCK_AHEAD] = "ahead",
+    };
+
+    return words[vault_clock(v)];
+}
+
+static struct json *header_map(const struct report_kind *kind, const struct report_context *c)
+{
+    struct json *map = json_new_map();
+
+    json_set_str(map, "report", kind->name);
+    json_set_str(map, "title", kind->title);
+    report_set_instant(map, "as_of", c->now_s);
+    json_set_str(map, "zone", "UTC");
+    json_set(map, "period", period_map(c));
+    json_set_str(map, "version", LETHE_VERSION);
+    json_set_str(map, "commit", LETHE_COMMIT);
+    json_set(map, "configuration", json_new_null());
+    if (c->configuration != NULL)
+        set_hex(map, "configuration", c->configuration, CONF_DIGEST_BYTES);
+    set_hex(map, "store", vault_store_id(c->vault), VAULT_ID_BYTES);
+    json_set(map, "ledger", ledger_map(c->vault));
+    json_set_str(map, "clock", clock_word(c->vault));
+    json_set_str(map, "classification", "internal: counts and random ids, no personal data");
+    return map;
+}
+
+/* ---- the whole ---- */
+
+static bool any_attention(const struct json *rows)
+{
+    for (size_t i = 0; i < json_count(rows); i++)
+        if (json_count(json_get(json_at(rows, i), "attention")) > 0)
+            return true;
+    return false;
+}
+
+enum err report_make(const struct report_kind *kind, const struct report_context *c,
+                     struct json **ret_tree, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *rows = json_new_list();
+    AUTO(json_free) struct json *summary = json_new_map();
+    struct report report = {.rows = rows, .summary = summary};
+    struct json *tree;
     enum err e;
 
-    e = vault_read_begin(reader);
+    if (c->from_day > c->to_day)
+        return errmsg_set(msg, ERR_INVALID, "the period ends before it begins");
+    e = kind->build(c, &report, msg);
+    if (e == ERR_TOO_LARGE)
+        return errmsg_set(msg, e,
+                          "the report would have more than %d rows: choose a shorter period",
+                          LIMIT_REPORT_ROWS_MAX);
     if (e != ERR_OK)
         return e;
-    e = class_list(reader, vault, classes, now_s, list);
-    if (e == ERR_OK)
-        e = vault_read_subject_count(reader, &subjects);
-    vault_read_end(reader);
-    if (e != ERR_OK)
-        return e;
-    map = header_map(now_s, subjects);
-    json_set(map, "classes", TAKE(list));
-    json_set_bool(map, "attention", report_needs_attention(map));
-    *ret_tree = map;
+    tree = header_map(kind, c);
+    json_set(tree, "summary", TAKE(summary));
+    json_set(tree, "rows", TAKE(rows));
+    json_set_bool(tree, "attention", any_attention(json_get(tree, "rows")));
+    *ret_tree = tree;
     return ERR_OK;
 }
 
 bool report_needs_attention(const struct json *tree)
 {
-    const struct json *classes = json_get(tree, "classes");
-
-    for (size_t i = 0; i < json_count(classes); i++) {
-        const struct json *row = json_at(classes, i);
-
-        if (json_int_of(json_get(row, "overdue"), 0) > 0 ||
-            json_int_of(json_get(json_get(row, "tokens"), "shapes_used_up"), 0) > 0 ||
-            !json_bool_of(json_get(row, "balanced"), false))
-            return true;
-    }
-    return false;
+    return json_bool_of(json_get(tree, "attention"), true);
 }

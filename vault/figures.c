@@ -34,11 +34,28 @@ static void add(void *context, int64_t created_day, int64_t due_day, int64_t n)
         sum->oldest_day = created_day;
 }
 
+enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from_day,
+                         int64_t to_day, struct vault_flow *ret)
+{
+    uint64_t sums[STORE_FLOWS];
+    enum err e;
+
+    REQUIRE(r->reading);
+    e = store_flow_sums(r->store, class_id, from_day, to_day, sums);
+    if (e != ERR_OK)
+        return e;
+    *ret = (struct vault_flow){.created = sums[STORE_CREATED],
+                               .purged_timer = sums[STORE_PURGED_TIMER],
+                               .purged_erasure = sums[STORE_PURGED_ERASURE]};
+    return ERR_OK;
+}
+
 enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                           struct vault_class_stats *ret)
 {
     struct sum sum = {.today = now_s / DAY_S, .oldest_day = -1};
     struct sequence_sum room;
+    struct vault_flow ever;
     enum err e;
 
     REQUIRE(r->reading);
@@ -46,13 +63,12 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
         return ERR_NOT_FOUND;
     e = store_aggregate_each(r->store, class_id, add, &sum);
     if (e == ERR_OK)
-        e = store_flow_sum(r->store, class_id, STORE_CREATED, &sum.stats.created);
-    if (e == ERR_OK)
-        e = store_flow_sum(r->store, class_id, STORE_PURGED_TIMER, &sum.stats.purged_timer);
-    if (e == ERR_OK)
-        e = store_flow_sum(r->store, class_id, STORE_PURGED_ERASURE, &sum.stats.purged_erasure);
+        e = vault_read_flow(r, class_id, INT64_MIN, INT64_MAX, &ever);
     if (e != ERR_OK)
         return e;
+    sum.stats.created = ever.created;
+    sum.stats.purged_timer = ever.purged_timer;
+    sum.stats.purged_erasure = ever.purged_erasure;
     if (sum.oldest_day > 0)
         sum.stats.oldest_created_s = sum.oldest_day * DAY_S;
     room = sequences_sum(r->v->sequences, class_id);

@@ -244,7 +244,12 @@ enum err store_rows_delete_due(struct store *s, const struct store_class *c, int
 
 /* ---- counters ---- */
 
-enum store_flow { STORE_CREATED = 1, STORE_PURGED_TIMER = 2, STORE_PURGED_ERASURE = 3 };
+enum store_flow {
+    STORE_CREATED = 1,
+    STORE_PURGED_TIMER = 2,
+    STORE_PURGED_ERASURE = 3,
+    STORE_FLOWS
+};
 
 /* Rows of a class by the days (since 1970, UTC) they were created and fall due. */
 enum err store_aggregate_add(struct store *s, uint16_t class_id, int64_t created_day,
@@ -255,8 +260,9 @@ enum err store_aggregate_each(struct store *s, uint16_t class_id,
                               void *context) MUST_CHECK;
 enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum store_flow flow,
                         int64_t n) MUST_CHECK;
-enum err store_flow_sum(struct store *s, uint16_t class_id, enum store_flow flow, uint64_t *ret)
-    MUST_CHECK;
+/* The sum of each flow over the days [from, to); ret is indexed by enum store_flow. */
+enum err store_flow_sums(struct store *s, uint16_t class_id, int64_t from_day, int64_t to_day,
+                         uint64_t ret[STORE_FLOWS]) MUST_CHECK;
 
 /* ---- erasures that are acknowledged and not yet swept and verified ---- */
 

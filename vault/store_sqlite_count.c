@@ -61,17 +61,27 @@ enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum st
     return store__run(s, stmt);
 }
 
-enum err store_flow_sum(struct store *s, uint16_t class_id, enum store_flow flow, uint64_t *ret)
+enum err store_flow_sums(struct store *s, uint16_t class_id, int64_t from_day, int64_t to_day,
+                         uint64_t ret[STORE_FLOWS])
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_FLOW_SUM);
+    sqlite3_stmt *stmt = store__get(s, STORE_FLOW_SUMS);
+    uint64_t sums[STORE_FLOWS] = {0};
     enum err e;
 
     if (stmt != NULL) {
         bind_int(stmt, 1, class_id);
-        bind_int(stmt, 2, flow);
+        bind_int(stmt, 2, from_day);
+        bind_int(stmt, 3, to_day);
     }
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
+    while ((e = store__row(s, stmt)) == ERR_OK) {
+        const int64_t flow = sqlite3_column_int64(stmt, 0);
+
+        if (flow < STORE_CREATED || flow >= STORE_FLOWS)
+            return ERR_CORRUPT;
+        sums[flow] = column_u64(stmt, 1);
+    }
+    if (e != ERR_NOT_FOUND)
+        return e;
+    memcpy(ret, sums, sizeof(sums));
+    return ERR_OK;
 }

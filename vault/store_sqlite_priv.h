@@ -46,7 +46,8 @@
     X(AGG_ALL, "SELECT created_day,due_day,n FROM agg WHERE class=?1")                             \
     X(FLOW_ADD, "INSERT INTO flow VALUES(?1,?2,?3,?4)"                                             \
                 " ON CONFLICT(class,day,reason) DO UPDATE SET n=n+excluded.n")                     \
-    X(FLOW_SUM, "SELECT ifnull(sum(n),0) FROM flow WHERE class=?1 AND reason=?2")                  \
+    X(FLOW_SUMS, "SELECT reason,sum(n) FROM flow WHERE class=?1 AND day>=?2 AND day<?3"            \
+                 " GROUP BY reason")                                                               \
     X(ERASURE_ADD, "INSERT OR REPLACE INTO erasure VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")               \
     X(ERASURE_DELETE, "DELETE FROM erasure WHERE slot=?1")                                         \
     X(ERASURE_NEXT, "SELECT slot,id,subject,seq,cutoff,begun,domain,note FROM erasure WHERE seq>?1" \

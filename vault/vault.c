@@ -379,6 +379,11 @@ const char *vault_dir(const struct vault *v)
     return v->dir;
 }
 
+uint64_t vault_ledger_position(const struct vault *v, uint8_t ret_head[VAULT_HEAD_BYTES])
+{
+    return ledger_position(v->ledger, ret_head);
+}
+
 const char *vault_medium_risk(const struct vault *v)
 {
     return v->risk[0] == '\0' ? NULL : v->risk;

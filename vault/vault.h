@@ -85,6 +85,8 @@ enum vault_clock_state {
 };
 /* Is the wall clock believed? VAULT_CLOCK_ACCEPT says that it is right. */
 enum vault_clock_state vault_clock(struct vault *v);
+/* How many entries the ledger has, and its chain at the last of them. Any thread. */
+uint64_t vault_ledger_position(const struct vault *v, uint8_t ret_head[VAULT_HEAD_BYTES]);
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
 const char *vault_medium_risk(const struct vault *v);
 
@@ -476,6 +478,16 @@ struct vault_class_stats {
  * the day). */
 enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                           struct vault_class_stats *ret) MUST_CHECK;
+
+/* What came and went in the days [from, to), counted from 1970 in UTC: rows of one class. INT64_MIN and
+ * INT64_MAX stand for ever. From maintained counters. */
+struct vault_flow {
+    uint64_t created;
+    uint64_t purged_timer;
+    uint64_t purged_erasure;
+};
+enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from_day,
+                         int64_t to_day, struct vault_flow *ret) MUST_CHECK;
 
 /* All figures of the vault for monitoring; those of the database are left out while it is sealed or
  * cannot be read. On the reader's thread, outside of a read transaction; blocks shortly. */

@@ -405,7 +405,7 @@ def check_crash(env, fault):
         response = sweep.lethe.request("GET", f"/users/{sweep.subject(i)}", caller="officer")
         equal(response.json(), sweep.person(i), f"person {i}, who was not erased")
     report = json.loads(sweep.lethe.cli("report", "retention", "--format", "json").stdout)
-    for row in report["classes"]:
+    for row in report["rows"]:
         check(row["balanced"], f"the books of {row['class']} do not balance: {row}")
         equal(row["purged_erasure"], {"email": 1, "phone": 2, "note": 1}[row["class"]],
               f"erased rows of {row['class']}")

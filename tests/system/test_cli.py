@@ -276,6 +276,6 @@ def test_e44_erasing_while_tokenizing_leaves_nothing_half(env):
     shown = lethe.cli("reveal", data=tokens)
     equal(shown.stdout.strip(), "", "values that outlived the last erasure")
     report = json.loads(lethe.cli("report", "retention", "--json").stdout)
-    for row in report["classes"]:
+    for row in report["rows"]:
         check(row["balanced"], f"the books of {row['class']} do not balance: {row}")
         equal(row["items"], 0, f"rows left of {row['class']}")

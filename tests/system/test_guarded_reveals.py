@@ -163,7 +163,7 @@ def test_E36_honeytokens_are_nobody_and_counted_apart(env):
     equal(lethe.cli("honeytoken", "create", "--class", "note", data="bait\n").returncode, 0, "create")
     equal(len(lethe.cli("honeytoken", "list").stdout.splitlines()), 1, "one")
     report = json.loads(lethe.cli("report", "retention", "--json").stdout)
-    notes = next(c for c in report["classes"] if c["class"] == "note")
+    notes = next(c for c in report["rows"] if c["class"] == "note")
     equal((notes["items"], notes["synthetic"], notes["balanced"]), (3, 1, True), "the report")
 
 

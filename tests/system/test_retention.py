@@ -24,7 +24,7 @@ def started(env, **overrides):
 def row(lethe, name="note"):
     result = lethe.cli("report", "retention", "--format", "json")
     check(result.returncode in (0, 3), f"report: {result}")
-    return next(r for r in json.loads(result.stdout)["classes"] if r["class"] == name)
+    return next(r for r in json.loads(result.stdout)["rows"] if r["class"] == name)
 
 
 def note(lethe):
@@ -150,18 +150,19 @@ def test_a_purge_that_fails_is_said_and_tried_again(env):
 def test_the_report_in_its_formats(env):
     _, lethe = started(env, sweep_interval="1d")
     lethe.request("PUT", "/users/1", PERSON)
-    table = lethe.cli("report", "retention")
+    table = lethe.cli("report", "retention", "--wide")
     check(table.returncode in (0, 3), f"{table}")
     for word in ("email", "phone", "note", "P2Y", "P1Y", "PT2S", "6(1)(b)"):
         check(word in table.stdout, f"{word} is missing in\n{table.stdout}")
     csv = lethe.cli("report", "retention", "--format", "csv").stdout
     equal(len(csv.splitlines()), 4, "lines of the CSV")
     whole = json.loads(lethe.cli("report", "retention", "--json").stdout)
-    equal((whole["subjects"], len(whole["classes"])), (1, 3), "the JSON report")
+    equal((whole["summary"]["subjects"], len(whole["rows"])), (1, 3), "the JSON report")
     check(os.path.exists(os.path.join(lethe.store, "control.sock")), "asked the server")
     lethe.stop()
     direct = json.loads(lethe.cli("report", "retention", "--json").stdout)
-    equal(direct["classes"], whole["classes"], "the report without a server")
+    equal(direct["rows"], whole["rows"], "the report without a server")
+    equal(direct["configuration"], whole["configuration"], "which configuration it was")
 
 
 class Clock:

@@ -159,7 +159,8 @@ Test(control, answers_in_order_however_the_bytes_come)
 
     server_start(&s, 0);
     fd = dial(&s);
-    say(fd, "{\"op\":\"ping\"}\n{\"op\":\"a\"}\n[\n{\"op\":\"report.retention\"}\n{\"op\":\"pi");
+    say(fd, "{\"op\":\"ping\"}\n{\"op\":\"a\"}\n[\n{\"op\":\"report\",\"report\":\"retention\"}\n{"
+            "\"op\":\"pi");
     cr_assert_eq(strncmp(hear(fd), "{\"ok\":true,\"result\":{\"version\"", 30), 0);
     cr_assert_not_null(strstr(hear(fd), "no such operation"));
     cr_assert_not_null(strstr(hear(fd), "no JSON object"));
@@ -289,7 +290,7 @@ Test(control, serves_several_connections_at_once)
     server_start(&s, 0);
     for (size_t i = 0; i < COUNT_OF(fds); i++) {
         fds[i] = dial(&s);
-        say(fds[i], "{\"op\":\"report.retention\"}\n");
+        say(fds[i], "{\"op\":\"report\",\"report\":\"retention\"}\n");
     }
     for (size_t i = 0; i < COUNT_OF(fds); i++) {
         cr_assert_not_null(strstr(hear(fds[i]), "\"ok\":true"));
@@ -384,7 +385,8 @@ Test(control, survives_who_leaves_before_the_answer)
     server_start(&s, 0);
     for (int i = 0; i < 50; i++) {
         fd = dial(&s);
-        say(fd, "{\"op\":\"report.retention\"}\n{\"op\":\"report.retention\"}\n{\"op\"");
+        say(fd, "{\"op\":\"report\",\"report\":\"retention\"}\n{\"op\":\"report\",\"report\":"
+                "\"retention\"}\n{\"op\"");
         (void)close(fd);
     }
     fd = dial(&s);

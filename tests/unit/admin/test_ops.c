@@ -406,8 +406,8 @@ Test(ops, the_retention_report_is_one_of_them)
     AUTO(json_free) struct json *tree = NULL;
 
     desk_init(&d);
-    tree = answer(&d, "{\"op\":\"report.retention\"}");
-    cr_assert_eq(json_count(json_get(tree, "classes")), 3);
+    tree = answer(&d, "{\"op\":\"report\",\"report\":\"retention\"}");
+    cr_assert_eq(json_count(json_get(tree, "rows")), 3);
 }
 
 Test(ops, malformed_requests_are_refused_with_a_reason_that_repeats_nothing)
@@ -446,7 +446,15 @@ Test(ops, malformed_requests_are_refused_with_a_reason_that_repeats_nothing)
         {"{\"op\":\"subject.erase\",\"subject\":\"secret\",\"reason\":4}", ERR_INVALID},
         {"{\"op\":\"subject.show\",\"subject\":\"secret\"}", ERR_NOT_FOUND},
         {"{\"op\":\"subject.show\",\"subject\":\"secret\",\"domain\":\"other\"}", ERR_NOT_FOUND},
-        {"{\"op\":\"report.retention\",\"as_of\":\"secret\"}", ERR_INVALID},
+        {"{\"op\":\"report\",\"report\":\"retention\",\"as_of\":\"secret\"}", ERR_INVALID},
+        {"{\"op\":\"report\"}", ERR_INVALID},
+        {"{\"op\":\"report\",\"report\":\"secret\"}", ERR_NOT_FOUND},
+        {"{\"op\":\"report\",\"report\":\"retention\",\"from\":\"secret\"}", ERR_INVALID},
+        {"{\"op\":\"report\",\"report\":\"retention\",\"from\":3}", ERR_INVALID},
+        {"{\"op\":\"report\",\"report\":\"retention\",\"to\":\"2026-02-30\"}", ERR_INVALID},
+        {"{\"op\":\"report\",\"report\":\"retention\",\"from\":\"2026-02-02\",\"to\":"
+         "\"2026-02-01\"}",
+         ERR_INVALID},
     };
     AUTO(desk_done) struct desk d;
 
@@ -655,7 +663,7 @@ Test(ops, a_value_that_can_have_no_typed_token_is_refused_with_a_reason)
 {
     AUTO(desk_done) struct desk d;
     AUTO(json_free) struct json *report = NULL;
-    const struct json *tokens;
+    const struct json *row;
 
     typed_desk_init(&d);
 #define TOKENIZE(values)                                                                           \
@@ -669,11 +677,11 @@ Test(ops, a_value_that_can_have_no_typed_token_is_refused_with_a_reason)
     json_free(&report);
     report = answer(&d, TOKENIZE("\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\",\"18\""));
     json_free(&report);
-    report = answer(&d, "{\"op\":\"report.retention\"}");
-    tokens = json_get(json_at(json_get(report, "classes"), 0), "tokens");
-    cr_assert_eq(json_int_of(json_get(tokens, "capacity"), 0), 9);
-    cr_assert_eq(json_int_of(json_get(tokens, "used"), 0), 9);
-    cr_assert_eq(json_int_of(json_get(tokens, "shapes_used_up"), 0), 1);
+    report = answer(&d, "{\"op\":\"report\",\"report\":\"retention\"}");
+    row = json_at(json_get(report, "rows"), 0);
+    cr_assert_eq(json_int_of(json_get(row, "tokens_capacity"), 0), 9);
+    cr_assert_eq(json_int_of(json_get(row, "tokens_used"), 0), 9);
+    cr_assert_eq(json_int_of(json_get(row, "shapes_used_up"), 0), 1);
     cr_assert(json_bool_of(json_get(report, "attention"), false));
 #undef TOKENIZE
 }

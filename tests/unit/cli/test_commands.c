@@ -330,20 +330,70 @@ Test(subject, named_in_bytes_that_are_no_text_is_a_usage_error)
 
 TestSuite(report, .init = start, .timeout = 60);
 
-Test(report, comes_in_three_formats_and_exits_3_when_something_is_overdue)
+static enum cli_exit report(struct home *h, struct options options)
+{
+    return run_on(h, cmd_report, "retention", options);
+}
+
+Test(report, comes_in_all_formats_and_exits_3_when_something_is_overdue)
 {
     AUTO(home_done) struct home h;
     AUTO(json_free) struct json *tree = NULL;
 
     home_init(&h);
     cr_assert_eq(run_on(&h, cmd_tokenize, "tea", note), CLI_OK);
-    cr_assert_eq(run(&h, cmd_report_retention, (struct options){0}, ""), CLI_OK);
+    cr_assert_eq(report(&h, (struct options){0}), CLI_OK);
     cr_assert_eq(strncmp(h.ran.out, "Retention as of ", 16), 0);
-    cr_assert_eq(run(&h, cmd_report_retention, (struct options){.format = "csv"}, ""), CLI_OK);
+    cr_assert_null(strstr(h.ran.out, "Legal basis"));
+    cr_assert_eq(report(&h, (struct options){.wide = true}), CLI_OK);
+    cr_assert_not_null(strstr(h.ran.out, "Legal basis"));
+    cr_assert_eq(report(&h, (struct options){.format = "csv"}), CLI_OK);
     cr_assert_eq(strncmp(h.ran.out, "as_of,class,", 12), 0);
-    cr_assert_eq(run(&h, cmd_report_retention, (struct options){.json = true}, ""), CLI_OK);
+    cr_assert_eq(report(&h, (struct options){.format = "csv-excel"}), CLI_OK);
+    cr_assert_eq(strncmp(h.ran.out,
+                         "\xef\xbb\xbf"
+                         "as_of;class;",
+                         15),
+                 0);
+    cr_assert_eq(report(&h, (struct options){.json = true}), CLI_OK);
     cr_assert_eq(json_parse(span_str(h.ran.out), &tree), ERR_OK);
-    cr_assert_eq(run(&h, cmd_report_retention, (struct options){.format = "html"}, ""), CLI_USAGE);
     clock_test_set_ms(clock_now_ms() + 200 * INT64_C(86400000));
-    cr_assert_eq(run(&h, cmd_report_retention, (struct options){0}, ""), CLI_ATTENTION);
+    cr_assert_eq(report(&h, (struct options){0}), CLI_ATTENTION);
+}
+
+Test(report, that_makes_no_sense_is_refused)
+{
+    AUTO(home_done) struct home h;
+
+    home_init(&h);
+    cr_assert_eq(report(&h, (struct options){.format = "xlsx"}), CLI_USAGE);
+    cr_assert_eq(run_on(&h, cmd_report, "nonsense", (struct options){0}), CLI_USAGE);
+    cr_assert_not_null(strstr(h.ran.err, "there are: retention"), "%s", h.ran.err);
+    cr_assert_eq(report(&h, (struct options){.from = "\xff"}), CLI_USAGE);
+    cr_assert_eq(report(&h, (struct options){.from = "yesterday"}), CLI_FAILED);
+    cr_assert_not_null(strstr(h.ran.err, "\"from\" must be a day"), "%s", h.ran.err);
+}
+
+Test(report, of_a_period_goes_into_a_file_that_is_replaced_as_a_whole)
+{
+    AUTO(home_done) struct home h;
+    AUTO(json_free) struct json *tree = NULL;
+    static char text[1 << 16];
+    char file[96], nowhere[96];
+    struct options options = {
+        .json = true, .from = "2026-01-01", .to = "2026-02-01", .output = file};
+
+    home_init(&h);
+    (void)snprintf(file, sizeof(file), "%s/report.json", h.dir);
+    (void)snprintf(nowhere, sizeof(nowhere), "%s/none/report.json", h.dir);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(report(&h, options), CLI_OK, "%s", h.ran.err);
+        cr_assert_str_eq(h.ran.out, "");
+    }
+    cr_assert_eq(mode_of(&h, "report.json"), 0600);
+    text[scratch_read(file, 0, text, sizeof(text) - 1)] = '\0';
+    cr_assert_eq(json_parse(span_str(text), &tree), ERR_OK);
+    cr_assert_str_eq(json_str_of(json_get(json_get(tree, "period"), "to")), "2026-02-01");
+    options.output = nowhere;
+    cr_assert_eq(report(&h, options), CLI_FAILED);
 }

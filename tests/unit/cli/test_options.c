@@ -63,6 +63,24 @@ Test(options, are_all_understood)
     cr_assert_str_eq(o.ground, "b");
 }
 
+Test(options, of_a_report_come_with_its_bits)
+{
+    struct options o;
+    struct errmsg msg;
+
+    cr_assert_eq(PARSE(OPTION_PERIOD | OPTION_OUTPUT | OPTION_WIDE, &o, &msg, "--from",
+                       "2026-01-01", "--to=2026-02-01", "-o", "file", "--wide", "retention"),
+                 ERR_OK);
+    cr_assert_str_eq(o.from, "2026-01-01");
+    cr_assert_str_eq(o.to, "2026-02-01");
+    cr_assert_str_eq(o.output, "file");
+    cr_assert(o.wide);
+    cr_assert_eq(o.argument_count, 1);
+    cr_assert_eq(PARSE(ALL, &o, &msg, "--to", "2026-02-01"), ERR_INVALID);
+    cr_assert_str_eq(msg.text, "option --to does not belong to this command");
+    cr_assert_eq(PARSE(ALL, &o, &msg, "-o", "file"), ERR_INVALID);
+}
+
 Test(options, name_a_descriptor_for_passphrases_wherever_a_configuration_is_named)
 {
     struct options o;

@@ -524,7 +524,7 @@ static void sum_up(void *context, int64_t created_day, int64_t due_day, int64_t 
 Test(store, counters_add_up_and_empty_ones_go)
 {
     int64_t sum[2] = {0};
-    uint64_t n = 0;
+    uint64_t flows[STORE_FLOWS];
 
     cr_assert_eq(store_aggregate_add(s, 3, 1, 2, 5), ERR_OK);
     cr_assert_eq(store_aggregate_add(s, 3, 1, 2, -2), ERR_OK);
@@ -539,10 +539,14 @@ Test(store, counters_add_up_and_empty_ones_go)
     cr_assert_eq(store_flow_add(s, 3, 1, STORE_CREATED, 5), ERR_OK);
     cr_assert_eq(store_flow_add(s, 3, 2, STORE_CREATED, 6), ERR_OK);
     cr_assert_eq(store_flow_add(s, 3, 2, STORE_PURGED_TIMER, 1), ERR_OK);
-    cr_assert_eq(store_flow_sum(s, 3, STORE_CREATED, &n), ERR_OK);
-    cr_assert_eq(n, 11);
-    cr_assert_eq(store_flow_sum(s, 3, STORE_PURGED_ERASURE, &n), ERR_OK);
-    cr_assert_eq(n, 0);
+    cr_assert_eq(store_flow_sums(s, 3, INT64_MIN, INT64_MAX, flows), ERR_OK);
+    cr_assert_eq(flows[STORE_CREATED], 11);
+    cr_assert_eq(flows[STORE_PURGED_TIMER], 1);
+    cr_assert_eq(flows[STORE_PURGED_ERASURE], 0);
+    cr_assert_eq(store_flow_sums(s, 3, 1, 2, flows), ERR_OK);
+    cr_assert(flows[STORE_CREATED] == 5 && flows[STORE_PURGED_TIMER] == 0, "days [from, to)");
+    cr_assert_eq(store_flow_sums(s, 3, 2, 3, flows), ERR_OK);
+    cr_assert(flows[STORE_CREATED] == 6 && flows[STORE_PURGED_TIMER] == 1);
 }
 
 /* ---- erasures ---- */

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds of reports, each in a file of its own. */
+#pragma once
+
+#include "retention/report.h"
+
+extern const struct report_kind report__retention;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The retention report: what is kept, why, until when, and whether the books balance.
+ * Runs on: a worker thread. Holds: nothing. Invariant: opening + created - purged = closing in every
+ * row, for any period; and what came and went since ever is what is there, or the row says that it is
+ * not. */
+#include "retention/report_priv.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/period.h"
+#include "vault/watch.h"
+
+enum { DAY_S = 86400 };
+
+static const struct report_column columns[] = {
+    {"class", "Class", REPORT_TEXT, false},
+    {"purposes", "Purposes", REPORT_LIST, true},
+    {"basis", "Legal basis", REPORT_TEXT, true},
+    {"start", "Starts", REPORT_TEXT, true},
+    {"period", "Period", REPORT_TEXT, false},
+    {"items", "Items", REPORT_COUNT, false},
+    {"synthetic", "Honeytokens", REPORT_COUNT, true},
+    {"subjects", "Subjects", REPORT_COUNT, true},
+    {"oldest", "Oldest", REPORT_DATE, false},
+    {"due_7d", "Due 7 d", REPORT_COUNT, false},
+    {"due_30d", "Due 30 d", REPORT_COUNT, true},
+    {"due_90d", "Due 90 d", REPORT_COUNT, true},
+    {"overdue", "Overdue", REPORT_COUNT, false},
+    {"opening", "Opening", REPORT_COUNT, false},
+    {"created", "+ Created", REPORT_COUNT, false},
+    {"purged_timer", "- By timer", REPORT_COUNT, false},
+    {"purged_erasure", "- By request", REPORT_COUNT, false},
+    {"closing", "= Closing", REPORT_COUNT, false},
+    {"created_ever", "Created ever", REPORT_COUNT, true},
+    {"purged_ever", "Purged ever", REPORT_COUNT, true},
+    {"balanced", "Balanced", REPORT_FLAG, false},
+    {"tokens_capacity", "Tokens there can be", REPORT_COUNT, true},
+    {"tokens_used", "Tokens used", REPORT_COUNT, true},
+    {"shapes_used_up", "Shapes used up", REPORT_COUNT, true},
+};
+
+static const struct report_column summary[] = {
+    {"subjects", "Subjects", REPORT_COUNT, false},
+};
+
+/* ---- one class ---- */
+
+struct figures {
+    struct vault_class_stats now;
+    struct vault_flow before; /* the period */
+    struct vault_flow within;
+    uint64_t synthetic;
+};
+
+static void set_rule(struct json *row, const struct class_def *def)
+{
+    struct json *purposes = json_new_list();
+    char period[PERIOD_TEXT_MAX], start[RULE_NAME_MAX + 8];
+
+    period_format(&def->rule.period, period);
+    rule_start_text(&def->rule, start);
+    for (size_t i = 0; i < def->purpose_count; i++)
+        json_add(purposes, json_new_text(span_str(def->purposes[i])));
+    json_set_str(row, "class", def->name);
+    json_set(row, "purposes", purposes);
+    json_set_str(row, "basis", def->basis);
+    json_set_str(row, "start", start);
+    json_set_str(row, "period", period);
+}
+
+static void set_items(struct json *row, const struct figures *f)
+{
+    json_set_int(row, "items", (int64_t)f->now.items);
+    json_set_int(row, "synthetic", (int64_t)f->synthetic); /* of these: honeytokens' */
+    json_set(row, "subjects", json_new_null());
+    json_set(row, "oldest", json_new_null());
+    if (f->now.oldest_created_s != 0)
+        report_set_day(row, "oldest", f->now.oldest_created_s / DAY_S);
+    json_set_int(row, "due_7d", (int64_t)f->now.due_7d);
+    json_set_int(row, "due_30d", (int64_t)f->now.due_30d);
+    json_set_int(row, "due_90d", (int64_t)f->now.due_90d);
+    json_set_int(row, "overdue", (int64_t)f->now.overdue);
+    if (f->now.overdue > 0)
+        report_attend(row, "overdue");
+}
+
+static int64_t net(const struct vault_flow *flow)
+{
+    return (int64_t)flow->created - (int64_t)flow->purged_timer - (int64_t)flow->purged_erasure;
+}
+
+static void set_books(struct json *row, const struct figures *f)
+{
+    const struct vault_class_stats *s = &f->now;
+    const uint64_t purged = s->purged_timer + s->purged_erasure;
+    const bool balanced = s->created >= purged && s->created - purged == s->items;
+
+    json_set_int(row, "opening", net(&f->before));
+    json_set_int(row, "created", (int64_t)f->within.created);
+    json_set_int(row, "purged_timer", (int64_t)f->within.purged_timer);
+    json_set_int(row, "purged_erasure", (int64_t)f->within.purged_erasure);
+    json_set_int(row, "closing", net(&f->before) + net(&f->within));
+    json_set_int(row, "created_ever", (int64_t)s->created);
+    json_set_int(row, "purged_ever", (int64_t)purged);
+    json_set_bool(row, "balanced", balanced);
+    if (!balanced)
+        report_attend(row, "unbalanced");
+}
+
+/* How much of a typed class's token space is used up; of other classes it is no matter. */
+static void set_tokens(struct json *row, const struct class_def *def,
+                       const struct vault_class_stats *s)
+{
+    const bool typed = format_is_typed(def->format);
+
+    json_set(row, "tokens_capacity", typed ? json_new_int((int64_t)s->capacity) : json_new_null());
+    json_set(row, "tokens_used", typed ? json_new_int((int64_t)s->used) : json_new_null());
+    json_set(row, "shapes_used_up", typed ? json_new_int((int64_t)s->exhausted) : json_new_null());
+    if (s->exhausted > 0)
+        report_attend(row, "tokens_used_up");
+}
+
+/* ---- all of them ---- */
+
+/* Values of made-up people, by class id. */
+static enum err count_synthetic(const struct report_context *c, uint64_t *per_class)
+{
+    AUTO(mem_free) uint64_t *slots = mem_alloc(VAULT_CANARIES_MAX * sizeof(*slots));
+    AUTO(mem_free) uint64_t *of_one = mem_alloc((CLASSES_MAX + 1) * sizeof(*of_one));
+    const size_t count = vault_canaries(c->vault, slots, VAULT_CANARIES_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        struct vault_subject_info info;
+        enum err e;
+
+        memset(of_one, 0, (CLASSES_MAX + 1) * sizeof(*of_one));
+        e = vault_read_subject_info(c->reader, slots[i], &info, of_one);
+        if (e != ERR_OK && e != ERR_NOT_FOUND)
+            return e;
+        for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++)
+            per_class[id] += of_one[id];
+    }
+    return ERR_OK;
+}
+
+static enum err add_class(const struct report_context *c, struct report *report,
+                          const struct class_def *def, const uint64_t *synthetic)
+{
+    const uint16_t id = vault_class_id(c->vault, def);
+    struct figures f = {.synthetic = synthetic[id]};
+    struct json *row;
+    enum err e;
+
+    e = vault_read_stats(c->reader, id, c->now_s, &f.now);
+    if (e == ERR_OK)
+        e = vault_read_flow(c->reader, id, INT64_MIN, c->from_day, &f.before);
+    if (e == ERR_OK)
+        e = vault_read_flow(c->reader, id, c->from_day, c->to_day, &f.within);
+    if (e == ERR_OK)
+        e = report_row(report, &row);
+    if (e != ERR_OK)
+        return e;
+    set_rule(row, def);
+    set_items(row, &f);
+    set_books(row, &f);
+    set_tokens(row, def, &f.now);
+    return ERR_OK;
+}
+
+static enum err add_all(const struct report_context *c, struct report *report)
+{
+    AUTO(mem_free) uint64_t *synthetic = mem_alloc((CLASSES_MAX + 1) * sizeof(*synthetic));
+    uint64_t subjects = 0;
+    enum err e = count_synthetic(c, synthetic);
+
+    for (size_t i = 0; e == ERR_OK && i < c->classes->count; i++)
+        e = add_class(c, report, &c->classes->defs[i], synthetic);
+    if (e == ERR_OK)
+        e = vault_read_subject_count(c->reader, &subjects);
+    json_set_int(report_summary(report), "subjects", (int64_t)subjects);
+    return e;
+}
+
+static enum err build(const struct report_context *c, struct report *report,
+                      struct errmsg *msg UNUSED)
+{
+    enum err e = vault_read_begin(c->reader);
+
+    if (e != ERR_OK)
+        return e;
+    e = add_all(c, report);
+    vault_read_end(c->reader);
+    return e;
+}
+
+const struct report_kind report__retention = {
+    .name = "retention",
+    .title = "Retention",
+    .columns = columns,
+    .column_count = COUNT_OF(columns),
+    .summary = summary,
+    .summary_count = COUNT_OF(summary),
+    .build = build,
+};

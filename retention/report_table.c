@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports as aligned text for terminals. Where the terminal ends, the columns that are left follow in a
+ * further band below, each band with the first column again.
+ * Runs on: any thread. Holds: nothing. Invariant: no label steers the terminal. */
+#include "retention/report_write_priv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { GAP = 2 };
+
+struct shown {
+    const struct report_column *column;
+    size_t width;
+};
+
+struct table {
+    const struct json *rows;
+    struct shown shown[REPORT_COLUMNS_MAX];
+    size_t count;
+    struct buf cell;
+};
+
+static void table_done(struct table *t)
+{
+    buf_done(&t->cell);
+}
+
+/* ---- cells ---- */
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* Columns on a terminal, one a character. */
+static size_t width_of(struct span text)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        width += !is_continuation((uint8_t)text.at[i]);
+    return width;
+}
+
+/* The cell with what moves a terminal's cursor replaced: C0, DEL, and C1 as UTF-8 (0xc2 0x80-0x9f). */
+static enum err fill_cell(struct table *t, const struct json *value)
+{
+    struct buf *cell = &t->cell;
+    enum err e;
+
+    buf_reset(cell);
+    e = report__cell(value, "-", ", ", cell);
+    for (size_t i = 0; e == ERR_OK && i < cell->len; i++) {
+        uint8_t *byte = &cell->bytes[i];
+
+        if (*byte < 0x20 || *byte == 0x7f)
+            *byte = '?';
+        else if (*byte == 0xc2 && i + 1 < cell->len && cell->bytes[i + 1] < 0xa0)
+            byte[0] = byte[1] = '?';
+    }
+    return e;
+}
+
+static bool is_number(const struct report_column *column)
+{
+    return column->cell == REPORT_COUNT || column->cell == REPORT_SHARE;
+}
+
+static enum err append_spaces(struct buf *out, size_t n)
+{
+    enum err e = ERR_OK;
+
+    while (n-- > 0 && e == ERR_OK)
+        e = buf_append_byte(out, ' ');
+    return e;
+}
+
+static enum err append_padded(struct buf *out, const struct shown *s, struct span text, bool last)
+{
+    const size_t missing = s->width - width_of(text);
+    enum err e = ERR_OK;
+
+    if (is_number(s->column))
+        e = append_spaces(out, missing);
+    if (e == ERR_OK)
+        e = buf_append_span(out, text);
+    if (e == ERR_OK && !last)
+        e = append_spaces(out, GAP + (is_number(s->column) ? 0 : missing));
+    return e;
+}
+
+/* ---- columns ---- */
+
+static enum err measure(struct table *t, struct shown *s)
+{
+    s->width = width_of(span_str(s->column->title));
+    for (size_t i = 0; i < json_count(t->rows); i++) {
+        enum err e = fill_cell(t, json_get(json_at(t->rows, i), s->column->member));
+        const size_t width = width_of(buf_span(&t->cell));
+
+        if (e != ERR_OK)
+            return e;
+        if (width > s->width)
+            s->width = width;
+    }
+    return ERR_OK;
+}
+
+static enum err choose_columns(struct table *t, const struct report_kind *kind, bool wide)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < report__column_count(kind) && e == ERR_OK; i++) {
+        const struct report_column *column = report__column(kind, i);
+
+        if (column->wide && !wide)
+            continue;
+        t->shown[t->count].column = column;
+        e = measure(t, &t->shown[t->count++]);
+    }
+    return e;
+}
+
+/* ---- bands ---- */
+
+/* Where a band ends that begins with the first column and goes on at `from`. */
+static size_t end_of_band(const struct table *t, size_t from, size_t width)
+{
+    size_t used = from == 0 ? 0 : t->shown[0].width + GAP;
+    size_t end = from;
+
+    do
+        used += t->shown[end++].width + GAP;
+    while (end < t->count && (width == 0 || used + t->shown[end].width <= width));
+    return end;
+}
+
+/* One line of a band: the titles when row is NULL. */
+static enum err append_line(struct table *t, const struct json *row, size_t from, size_t end,
+                            struct buf *out)
+{
+    enum err e = ERR_OK;
+
+    for (size_t at = from == 0 ? 0 : from - 1; at < end && e == ERR_OK; at++) {
+        /* a further band: the first column stands where the one before it would */
+        const struct shown *s = &t->shown[at < from ? 0 : at];
+
+        if (row != NULL)
+            e = fill_cell(t, json_get(row, s->column->member));
+        if (e == ERR_OK)
+            e = append_padded(out, s, row == NULL ? span_str(s->column->title) : buf_span(&t->cell),
+                              at + 1 == end);
+    }
+    return e == ERR_OK ? buf_append_byte(out, '\n') : e;
+}
+
+static enum err append_band(struct table *t, size_t from, size_t end, struct buf *out)
+{
+    enum err e = from == 0 ? ERR_OK : buf_append_byte(out, '\n');
+
+    if (e == ERR_OK)
+        e = append_line(t, NULL, from, end, out);
+    for (size_t i = 0; i < json_count(t->rows) && e == ERR_OK; i++)
+        e = append_line(t, json_at(t->rows, i), from, end, out);
+    return e;
+}
+
+/* ---- the whole ---- */
+
+static enum err append_head(const struct report_kind *kind, const struct json *tree,
+                            struct buf *out)
+{
+    const char *clock = report__text(tree, "clock");
+    char period[64], line[512];
+    enum err e;
+
+    report__period(tree, period);
+    (void)snprintf(line, sizeof(line), "%s as of %.32s (%.64s), %s, lethe %.32s (%.32s)\n",
+                   kind->title, report__text(tree, "as_of"), report__text(tree, "zone"), period,
+                   report__text(tree, "version"), report__text(tree, "commit"));
+    e = buf_append_str(out, line);
+    if (e == ERR_OK && strcmp(clock, "right") != 0) {
+        (void)snprintf(line, sizeof(line), "The host's clock is not believed: %.32s\n", clock);
+        e = buf_append_str(out, line);
+    }
+    return e;
+}
+
+static enum err append_summary(struct table *t, const struct report_kind *kind,
+                               const struct json *tree, struct buf *out)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < kind->summary_count && e == ERR_OK; i++) {
+        const struct report_column *column = &kind->summary[i];
+
+        e = fill_cell(t, json_get(json_get(tree, "summary"), column->member));
+        if (e == ERR_OK)
+            e = buf_append_str(out, column->title);
+        if (e == ERR_OK)
+            e = buf_append_str(out, ": ");
+        if (e == ERR_OK)
+            e = buf_append_span(out, buf_span(&t->cell));
+        if (e == ERR_OK)
+            e = buf_append_byte(out, '\n');
+    }
+    return e == ERR_OK ? buf_append_byte(out, '\n') : e;
+}
+
+enum err report__write_table(const struct report_kind *kind, const struct json *tree,
+                             const struct report_style *style, struct buf *out)
+{
+    AUTO(table_done) struct table t = {.rows = json_get(tree, "rows")};
+    size_t from = 0;
+    enum err e;
+
+    buf_init(&t.cell, REPORT_CELL_MAX);
+    e = append_head(kind, tree, out);
+    if (e == ERR_OK)
+        e = append_summary(&t, kind, tree, out);
+    if (e == ERR_OK && json_count(t.rows) == 0)
+        return buf_append_str(out, "Nothing to report.\n");
+    if (e == ERR_OK)
+        e = choose_columns(&t, kind, style->wide);
+    while (from < t.count && e == ERR_OK) {
+        const size_t end = end_of_band(&t, from, style->width);
+
+        e = append_band(&t, from, end, out);
+        from = end;
+    }
+    return e;
+}

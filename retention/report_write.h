@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports as text. All formats are driven by the kind's columns, so that a new kind needs no code here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/span.h"
+
+enum report_format {
+    REPORT_TABLE,     /* aligned, for terminals */
+    REPORT_JSON,      /* the tree, indented */
+    REPORT_CSV,       /* RFC 4180, UTF-8; the members' names are the header */
+    REPORT_CSV_EXCEL, /* the same with ";" and a byte order mark, as European spreadsheets read it */
+};
+
+struct report_style {
+    enum report_format format;
+    bool wide; /* table: all columns */
+    size_t
+        width; /* table: of the terminal, beyond which columns go to a further band; 0: unbounded */
+};
+
+/* "table", "json", "csv" or "csv-excel"; INVALID otherwise. */
+enum err report_format_of(struct span name, enum report_format *ret) MUST_CHECK;
+/* Append the report. Labels are the operator's input and act in no format: control characters are
+ * replaced in tables, cells that a spreadsheet would take for a formula start with an apostrophe.
+ * TOO_LARGE when the buffer ends, INVALID when the tree is no report of a known kind. Any thread; does
+ * not block. */
+enum err report_write(const struct json *tree, const struct report_style *style, struct buf *out)
+    MUST_CHECK;
