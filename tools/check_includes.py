@@ -54,7 +54,7 @@ SYSTEM = set("""
     assert.h ctype.h dirent.h dlfcn.h emmintrin.h endian.h errno.h fcntl.h float.h fnmatch.h ftw.h glob.h
     getopt.h grp.h immintrin.h inttypes.h langinfo.h libgen.h limits.h locale.h malloc.h math.h netdb.h
     nmmintrin.h poll.h pthread.h pwd.h regex.h sched.h semaphore.h setjmp.h signal.h smmintrin.h stdalign.h
-    stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h
+    stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h syslog.h
     termios.h time.h tmmintrin.h unistd.h wchar.h xmmintrin.h
     arpa/* linux/* net/* netinet/* sys/*
 """.split())

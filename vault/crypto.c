@@ -248,6 +248,14 @@ void vault__sequence_mac(const uint8_t class_key[CRYPTO_KEY_BYTES],
     blind(class_key, "lethe-v1 index\0", head, sizeof(head), SPAN_NONE, out);
 }
 
+void vault__audit_tag(const uint8_t key[CRYPTO_KEY_BYTES], uint8_t out[CRYPTO_MAC_BYTES])
+{
+    static const char purpose[] = "lethe-v1 audit subject";
+
+    (void)crypto_generichash_blake2b(out, CRYPTO_MAC_BYTES, (const uint8_t *)purpose,
+                                     sizeof(purpose), key, CRYPTO_KEY_BYTES);
+}
+
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
                        uint8_t out[CRYPTO_HASH_BYTES])
 {

@@ -20,6 +20,8 @@
  *               that the restored database had carried out
  *   7 SEQUENCE  numbers of typed tokens: erasure id = the sequence's id (vault__sequence_id), slot =
  *               class id | shape index << 16, cutoff_ms = numbers below are given out
+ *   8 AUDIT     slot = a record's number in the audit trail, erasure id and subject id = the trail's chain
+ *               after it: what is there up to here was there
  *
  * A tail that is shorter than a record, or all zeroes, is a write that was never acknowledged: cut
  * off at open. A kind that is not listed is a newer version's. Anything else that does not verify is
@@ -41,7 +43,8 @@ enum ledger_kind {
     LEDGER_RESERVED = 4,
     LEDGER_EPOCH = 5,
     LEDGER_RESTORED = 6,
-    LEDGER_SEQUENCE = 7
+    LEDGER_SEQUENCE = 7,
+    LEDGER_AUDIT = 8
 };
 
 /* What the fields mean depends on the kind: see above. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "vault/audit.h"
 
 enum { READER_NAMES = 4096, READER_ROWS = 16384, READER_SEEN = 16384 };
 
@@ -557,4 +558,18 @@ enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span
     names_put(r->names, mac, slot);
     *ret_slot = slot;
     return ERR_OK;
+}
+
+/* ---- tags ---- */
+
+enum err audit_subject_tag(struct vault_reader *r, uint64_t slot, uint8_t ret[AUDIT_TAG_BYTES])
+{
+    const struct keycache_entry *entry;
+    enum err e;
+
+    REQUIRE(r->reading);
+    e = subject_key(r->v->slab, r->keys, slot, &entry);
+    if (e == ERR_OK)
+        vault__audit_tag(entry->key, ret);
+    return e;
 }

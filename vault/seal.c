@@ -9,6 +9,7 @@
 #include "vault/writer_priv.h"
 
 #include "base/secret.h"
+#include "vault/audit_priv.h"
 
 /* A reader's lock is held while it reads: whoever used a key has done when it is had, and who comes
  * next sees that the vault is sealed. */
@@ -45,6 +46,7 @@ void vault__keys_seal(struct writer *w)
     if (e == ERR_OK)
         e = slab_sync(w->v->slab);
     (void)e;
+    audit_seal(w->v->audit);
     forget_readers(w->v);
     keycache_clear(w->keys);
     names_clear(w->names);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "vault/audit_priv.h"
 #include "vault/file_priv.h"
 #include "vault/mirror_priv.h"
 #include "vault/records_priv.h"
@@ -321,6 +322,8 @@ enum err vault__open_locked(const struct vault_options *options, int lock_fd,
     if (e == ERR_OK)
         e = writer_start(v, TAKE(s), &v->writer);
     store_close(&s);
+    if (e == ERR_OK)
+        e = audit_start(v, &v->audit);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "%s: the store cannot be written: %s", v->dir, err_text(e));
     *ret_vault = TAKE(v);
@@ -348,7 +351,9 @@ void vault_close(struct vault **vault)
     if (v == NULL)
         return;
     REQUIRE(v->readers == NULL);
+    audit_stop(v->audit);
     writer_stop(v->writer);
+    audit_free(&v->audit);
     checkpointer_stop(&v->checkpointer);
     writer_free(&v->writer);
     for (size_t i = 0; i < VAULT_DB_FILES; i++)

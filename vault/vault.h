@@ -148,7 +148,8 @@ enum vault_op_kind {
     VAULT_RECORDS,   /* records.h */
     VAULT_PART_MOVE, /* part.h */
     VAULT_PART_FORGET,
-    VAULT_CONFIGURE
+    VAULT_CONFIGURE,
+    VAULT_AUDIT_MARK /* the audit trail's own */
 };
 
 /* First member of every operation below. The caller owns it and keeps it alive until done. */

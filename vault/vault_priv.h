@@ -59,6 +59,7 @@ struct domain_table {
 struct writer;
 struct checkpointer;
 struct watch;
+struct audit;
 
 /* What the writer has done since the start; each counter has one thread that adds to it. */
 struct vault_meters {
@@ -112,6 +113,7 @@ struct vault {
     struct writer *writer;
     struct checkpointer *checkpointer;
     struct watch *watch; /* watch.c */
+    struct audit *audit;
     struct vault_meters meters;
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;

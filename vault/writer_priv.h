@@ -97,6 +97,13 @@ enum err vault__watch(struct writer *w, struct vault_watch *op) MUST_CHECK;
 struct vault_records_write;
 enum err vault__records_write(struct writer *w, struct vault_records_write *op) MUST_CHECK;
 void vault__keys_seal(struct writer *w);
+/* Let the ledger remember how far the audit trail goes. */
+struct vault_audit_mark {
+    struct vault_op op; /* kind VAULT_AUDIT_MARK */
+    uint64_t seq;
+    uint8_t chain[CRYPTO_HASH_BYTES]; /* after that record */
+};
+enum err vault__audit_mark(struct writer *w, const struct vault_audit_mark *op) MUST_CHECK;
 enum err vault__keys_unseal(struct writer *w, const struct vault_unseal *op) MUST_CHECK;
 enum err vault__rotate_begin(struct writer *w, const struct vault_rotate_begin *op) MUST_CHECK;
 enum err vault__rotate_step(struct writer *w, struct vault_rotate_step *op) MUST_CHECK;

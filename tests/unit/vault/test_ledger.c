@@ -418,7 +418,7 @@ Test(ledger, with_a_kind_that_is_not_known_is_refused)
     struct errmsg msg;
 
     cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
-    r.kind = (enum ledger_kind)(LEDGER_SEQUENCE + 1);
+    r.kind = (enum ledger_kind)(LEDGER_AUDIT + 1);
     cr_assert_eq(ledger_append(l, &r), ERR_OK);
     ledger_close(&l);
     assert_corrupt(path, "newer version");
