@@ -46,6 +46,7 @@ ADAPTERS = {
     "jansson.h": ["base/json.c"],
     "yaml.h": ["base/conf_yaml.c"],
     "utf8proc.h": ["base/unicode.c"],
+    "liboath/*": ["admin/otp.c"],
     "criterion/*": [],
 }
 

@@ -229,6 +229,14 @@ void vault__class_key(const uint8_t locator_key[CRYPTO_KEY_BYTES], const char *n
           (struct key_out){out, CRYPTO_KEY_BYTES});
 }
 
+/* Head: the purpose and its NUL. */
+void vault__purpose_key(const uint8_t locator_key[CRYPTO_KEY_BYTES], const char *purpose,
+                        struct span context, uint8_t out[CRYPTO_KEY_BYTES])
+{
+    keyed(locator_key, "lethe-v1 purpose", span_of(purpose, strlen(purpose) + 1), context,
+          (struct key_out){out, CRYPTO_KEY_BYTES});
+}
+
 void vault__sequence_id(const uint8_t class_key[CRYPTO_KEY_BYTES], const char *shape,
                         uint8_t out[CRYPTO_MAC_BYTES])
 {

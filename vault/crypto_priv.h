@@ -76,6 +76,9 @@ void vault__name_mac(const uint8_t index_key[CRYPTO_KEY_BYTES], uint16_t domain,
  * needs no slot that an older keys.slab could lack. */
 void vault__class_key(const uint8_t locator_key[CRYPTO_KEY_BYTES], const char *name,
                       const char *spec, uint8_t out[CRYPTO_KEY_BYTES]);
+/* What vault_derive() gives out. */
+void vault__purpose_key(const uint8_t locator_key[CRYPTO_KEY_BYTES], const char *purpose,
+                        struct span context, uint8_t out[CRYPTO_KEY_BYTES]);
 /* What names the sequence of one shape in files: shapes may tell something of values (their length),
  * and so do not stand there themselves. */
 void vault__sequence_id(const uint8_t class_key[CRYPTO_KEY_BYTES], const char *shape,

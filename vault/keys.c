@@ -119,6 +119,20 @@ void vault_sign_public(const struct vault *v, uint8_t ret[VAULT_PUBLIC_BYTES])
     memcpy(ret, v->public_key, VAULT_PUBLIC_BYTES);
 }
 
+enum err vault_derive(const struct vault *v, const char *purpose, struct span context,
+                      uint8_t ret[VAULT_DERIVED_BYTES])
+{
+    enum err e = ERR_OK;
+
+    (void)pthread_rwlock_rdlock(vault__keys_lock(v));
+    if (atomic_load(&v->sealed))
+        e = ERR_SEALED;
+    else
+        vault__purpose_key(v->locator_key, purpose, context, ret);
+    (void)pthread_rwlock_unlock(vault__keys_lock(v));
+    return e;
+}
+
 enum err vault_read_public(const char *dir, const struct root_keys *roots,
                            uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
 {

@@ -124,6 +124,13 @@ enum err vault_read_public(const char *dir, const struct root_keys *roots,
 bool vault_signature_is_valid(const uint8_t public_key[VAULT_PUBLIC_BYTES], struct span message,
                               const uint8_t signature[VAULT_SIGNATURE_BYTES]) MUST_CHECK;
 
+enum { VAULT_DERIVED_BYTES = 32 };
+/* A secret of the store for one purpose (a literal) and context: always the same for the same ones, unlike
+ * every other, and of no use to whoever has the files. SEALED. Any thread; does not block. The caller wipes
+ * it. */
+enum err vault_derive(const struct vault *v, const char *purpose, struct span context,
+                      uint8_t ret[VAULT_DERIVED_BYTES]) MUST_CHECK;
+
 /* ---- writing: operations ---- */
 
 struct vault_op;

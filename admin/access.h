@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Access tokens: who may ask for what over the admin API. A token is 256 random bits and shown once; what is
+ * kept is its hash, in a signed file beside the vault, STORE/access.json. That file is in no backup: a token
+ * that was revoked does not come back with an old database. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/span.h"
+#include "vault/vault.h"
+
+enum access_limits {
+    ACCESS_TOKENS_MAX = 1024, /* that are alive; each look-up compares with all of them */
+    ACCESS_NAME_MAX = 64,
+    ACCESS_LIST_MAX = 16,
+    ACCESS_DAYS_MAX = 366
+};
+
+/* What somebody is. Numbers are bits of the table of operations. */
+enum access_role {
+    ACCESS_APP = 1 << 0,     /* an application: tokenizes and reveals */
+    ACCESS_SUPPORT = 1 << 1, /* looks up single people */
+    ACCESS_OFFICER =
+        1 << 2, /* data protection: reads reports and the audit trail, carries nothing out */
+    ACCESS_OPERATOR = 1 << 3, /* runs the thing; proposes what destroys */
+    ACCESS_APPROVER = 1 << 4, /* approves what somebody else proposed */
+    ACCESS_AUDITOR = 1 << 5,  /* reads the audit trail and evidence */
+    ACCESS_LOCAL = 1 << 6     /* the control socket: root or the server's own user */
+};
+
+/* "app", "support", ...; 0 when it is none that a token can have. */
+enum access_role access_role_of(struct span name);
+const char *access_role_name(enum access_role role);
+
+struct access_names {
+    size_t count; /* 0: all of them */
+    char at[ACCESS_LIST_MAX][ACCESS_NAME_MAX + 1];
+};
+
+/* Who asks. */
+struct access_who {
+    uint64_t number; /* of the token; 0: nobody's */
+    char name[ACCESS_NAME_MAX + 1];
+    enum access_role role;
+    struct access_names domains, classes, purposes; /* beyond which it may ask for nothing */
+    bool has_code;                                  /* a second factor is enrolled */
+};
+
+bool access_names_have(const struct access_names *names, struct span name);
+
+struct access;
+
+/* Read STORE/access.json; none is an empty one. CORRUPT, with a message: it was not written by this store, or
+ * was changed. SEALED, IO. Blocks. */
+enum err access_open(const char *store_dir, struct vault *vault, struct access **ret_access,
+                     struct errmsg *msg) MUST_CHECK;
+void access_close(struct access **access);
+
+/* What a new token is to be; who->number and has_code are out of use. */
+struct access_grant {
+    struct access_who who;
+    int64_t now_s;
+    int64_t expires_s;
+};
+
+/* Durable when it comes back. ret_token (a secret buf): its text, which nobody can find out again. INVALID, with
+ * a message: no name, no role, over before it begins or more than ACCESS_DAYS_MAX days long. CONFLICT: a live
+ * token has this name. TOO_LARGE: there are ACCESS_TOKENS_MAX. IO, NO_SPACE. Any thread; blocks. */
+enum err access_create(struct access *access, const struct access_grant *grant,
+                       struct buf *ret_token, uint64_t *ret_number, struct errmsg *msg) MUST_CHECK;
+/* From now on it is nobody's. NOT_FOUND: unknown, or revoked before. Any thread; blocks. */
+enum err access_revoke(struct access *access, uint64_t number, int64_t now_s) MUST_CHECK;
+/* All tokens that are or were, as a list: number, name, role, domains, classes, purposes, created, expires,
+ * used, revoked, state, code. json_free(). Any thread. */
+struct json *access_list(struct access *access, int64_t now_s);
+/* Whose a token is. UNAUTHORIZED for whatever is none, all alike and in the same time: unknown, expired,
+ * revoked. Any thread; blocks shortly, and for one write an hour, since the last use is remembered. */
+enum err access_find(struct access *access, struct span token, int64_t now_s,
+                     struct access_who *ret) MUST_CHECK;
+
+/* ---- the second factor (RFC 6238) ---- */
+
+/* A new secret for a token's holder; the one before is of no use any more. ret_uri (a secret buf): what an
+ * authenticator takes (otpauth://...). NOT_FOUND: no live token has this number. Any thread; blocks. */
+enum err access_enrol(struct access *access, uint64_t number, int64_t now_s, struct buf *ret_uri)
+    MUST_CHECK;
+/* Is it the code of now, or of the step before, and was no such one used before? OK is durable, so that it is
+ * right only once, also after a restart. DENIED: wrong, used before, or no code is enrolled; LIMIT: too many
+ * wrong ones, wait. Any thread; blocks. */
+enum err access_check_code(struct access *access, uint64_t number, struct span code, int64_t now_s)
+    MUST_CHECK;
