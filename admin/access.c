@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "retention/proof.h"
+#include "retention/receipt.h"
 
 #define TOKEN_HEAD "lta_"
 
@@ -221,6 +222,14 @@ enum err access_revoke(struct access *access, uint64_t number, int64_t now_s)
     return e;
 }
 
+static void set_instant_or_null(struct json *map, const char *name, int64_t at_s)
+{
+    if (at_s == 0)
+        json_set(map, name, json_new_null());
+    else
+        receipt_set_instant(map, name, at_s * 1000);
+}
+
 struct json *access_list(struct access *access, int64_t now_s)
 {
     struct json *list = json_new_list();
@@ -230,6 +239,10 @@ struct json *access_list(struct access *access, int64_t now_s)
         const struct access_entry *entry = access->entries[i];
         struct json *map = access__map(entry);
 
+        receipt_set_instant(map, "created", entry->created_s * 1000);
+        receipt_set_instant(map, "expires", entry->expires_s * 1000);
+        set_instant_or_null(map, "used", entry->used_s);
+        set_instant_or_null(map, "revoked", entry->revoked_s);
         json_set_bool(map, "code", entry->who.has_code);
         json_set_str(map, "state",
                      entry->revoked_s != 0    ? "revoked"

@@ -2,8 +2,7 @@
 /* The operators' listener.
  * Runs on: a thread of its own (base/http_server.h); settings are exchanged by any. Holds: the server,
  * the hash of the scrapers' key. Invariant: the table says what each path needs, and nothing is
- * answered that is not in it; no answer holds a value, an identifier or a token. Not here: what is
- * counted (metrics_*.c of each folder). */
+ * answered that is not in it. Not here: what is counted (metrics_*.c of each folder), the API. */
 #include "admin/http.h"
 
 #include <arpa/inet.h>
@@ -13,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/api.h"
 #include "base/assert.h"
 #include "base/conf_key.h"
 #include "base/http_server.h"
 #include "base/mem.h"
 #include "base/tls.h"
+
+enum { WORKERS = 4 };
 
 struct admin_http {
     struct admin_http_parts parts;
@@ -170,17 +172,31 @@ static bool is_key(struct admin_http *http, struct span authorization)
     return ok;
 }
 
+/* The API's operations block; what a balancer or scraper asks does not wait for them. */
+static bool is_slow(const struct http_request *request, void *context)
+{
+    const struct admin_http *http = context;
+
+    return http->parts.api != NULL && api_has(request->path);
+}
+
 static void on_request(const struct http_request *request, struct http_answer *answer,
                        void *context)
 {
     struct admin_http *http = context;
     const struct page *page = NULL;
 
+    if (is_slow(request, http)) {
+        api_serve(http->parts.api, request, answer);
+        return;
+    }
     for (size_t i = 0; i < COUNT_OF(pages); i++)
         if (span_equal(request->path, span_str(pages[i].path)))
             page = &pages[i];
     if (page == NULL) {
         say(answer, 404, "not found\n");
+    } else if (request->body.at != NULL) {
+        say(answer, 400, "no body is taken\n");
     } else if (!span_equal(request->method, SPAN_LIT("GET")) &&
                !span_equal(request->method, SPAN_LIT("HEAD"))) {
         http_answer_field(answer, "allow", "GET, HEAD");
@@ -218,7 +234,10 @@ enum err admin_http_start(const struct admin_http_parts *parts, struct admin_htt
     const struct http_server_options options = {.address = {s->address, s->host, s->port},
                                                 .tls = s->tls,
                                                 .handler = on_request,
-                                                .context = http};
+                                                .context = http,
+                                                .is_slow = is_slow,
+                                                .workers = WORKERS,
+                                                .body_max = API_BODY_MAX};
     enum err e;
 
     http->parts = *parts;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operators' listener: /metrics, /healthz, /readyz. */
+/* The operators' listener: the admin API (admin/api.h), /metrics, /healthz, /readyz. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,6 +32,7 @@ struct admin_http;
 struct admin_http_parts {
     const struct admin_http_settings *settings; /* borrowed until the start has come back */
     struct vault *vault;
+    const struct api *api; /* borrowed; NULL: no API is served */
     /* Writes all metrics. The listener's thread; may block shortly. */
     void (*collect)(struct metrics *m, void *context);
     void *context;

@@ -5,8 +5,10 @@
  * members and classes, never what stands in them. Not here: who may ask (admin/control.c). */
 #include "admin/ops.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "admin/access.h"
 #include "admin/ops_priv.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -127,10 +129,38 @@ static enum err find_named(const struct admin *admin, struct vault_reader *reade
     return no_such_subject(vault_read_subject(reader, domain, subject, ret_slot), msg);
 }
 
-/* Who is meant, by an identifier or by a token of theirs; one of the two is given. The reader is
+/* "SLOT.ID": the slot, if the person there has this random id. */
+static enum err find_id(struct vault_reader *reader, const struct json *request, uint64_t *ret_slot,
+                        struct errmsg *msg)
+{
+    uint64_t per_class[CLASSES_MAX + 1] = {0};
+    struct vault_subject_info info;
+    uint8_t id[VAULT_ID_BYTES];
+    uint64_t slot = 0;
+    struct span text;
+    size_t digits = 0;
+    enum err e = ops_need_text(request, "person", &text, msg);
+
+    if (e != ERR_OK)
+        return e;
+    for (; digits < text.len && digits < 18 && text.at[digits] >= '0' && text.at[digits] <= '9';
+         digits++)
+        slot = slot * 10 + (uint64_t)(text.at[digits] - '0');
+    if (digits == 0 || digits == text.len || text.at[digits] != '.' ||
+        !proof_unhex(span_of(text.at + digits + 1, text.len - digits - 1), id, sizeof(id)))
+        return errmsg_set(msg, ERR_INVALID, "\"person\" is the id that looking a person up gives");
+    e = vault_read_subject_info(reader, slot, &info, per_class);
+    if (e == ERR_OK && memcmp(info.id, id, sizeof(id)) != 0)
+        e = ERR_NOT_FOUND;
+    if (e == ERR_OK)
+        *ret_slot = slot;
+    return e == ERR_NOT_FOUND ? errmsg_set(msg, e, "there is no such person (any more)") : e;
+}
+
+/* Who is meant, by an identifier, by a token of theirs or by their id; one of these is given. The reader is
  * inside a transaction. */
-static enum err find_person(const struct admin *admin, struct vault_reader *reader,
-                            const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
+static enum err find_anybody(const struct admin *admin, struct vault_reader *reader,
+                             const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
 {
     uint16_t class_id = 0;
     struct span token;
@@ -138,6 +168,12 @@ static enum err find_person(const struct admin *admin, struct vault_reader *read
 
     if (json_get(request, "token") == NULL && json_get(request, "class") != NULL)
         return errmsg_set(msg, ERR_INVALID, "\"class\" says what a token is of: give the token");
+    if (json_get(request, "person") != NULL) {
+        if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL ||
+            json_get(request, "token") != NULL)
+            return errmsg_set(msg, ERR_INVALID, "\"person\" says who is meant: nothing else does");
+        return find_id(reader, request, ret_slot, msg);
+    }
     if (json_get(request, "token") == NULL)
         return find_named(admin, reader, request, ret_slot, msg);
     if (json_get(request, "subject") != NULL || json_get(request, "domain") != NULL)
@@ -147,6 +183,26 @@ static enum err find_person(const struct admin *admin, struct vault_reader *read
         e = ops_read_class(admin, request, &class_id, msg);
     return e == ERR_OK ? no_such_owner(vault_read_owner(reader, class_id, token, ret_slot), msg)
                        : e;
+}
+
+/* The same, of those whom who asks may know of. */
+static enum err find_person(const struct admin *admin, struct vault_reader *reader,
+                            const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
+{
+    uint64_t per_class[CLASSES_MAX + 1] = {0};
+    struct vault_subject_info info;
+    const char *domain;
+    enum err e = find_anybody(admin, reader, request, ret_slot, msg);
+
+    if (e != ERR_OK || admin->who == NULL || admin->who->domains.count == 0)
+        return e;
+    e = vault_read_subject_info(reader, *ret_slot, &info, per_class);
+    if (e != ERR_OK)
+        return no_such_subject(e, msg);
+    domain = vault_domain_name(admin->vault, info.domain);
+    return domain != NULL && access_names_have(&admin->who->domains, span_str(domain))
+               ? ERR_OK
+               : errmsg_set(msg, ERR_DENIED, "the token is not for this domain");
 }
 
 static enum err find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
@@ -187,7 +243,11 @@ static struct json *subject_map(const struct admin *admin, const struct vault_su
                                 const uint64_t *per_class)
 {
     struct json *map = json_new_map(), *items = json_new_list();
+    char hex[2 * VAULT_ID_BYTES + 1], person[sizeof(hex) + 24];
 
+    proof_hex(info->id, sizeof(info->id), hex);
+    (void)snprintf(person, sizeof(person), "%" PRIu64 ".%s", info->slot, hex);
+    json_set_str(map, "person", person);
     receipt_set_id(map, "subject", info->id);
     json_set_str(map, "domain", vault_domain_name(admin->vault, info->domain));
     receipt_set_instant(map, "created", info->created_s * 1000);
@@ -511,24 +571,30 @@ static enum err run_reload(struct admin *admin, const struct json *request UNUSE
 
 static const struct operation {
     const char *name;
-    const char *members[8]; /* besides "op" */
+    const char *members[12]; /* besides "op" */
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, ops_tokenize},
-    {"reveal", {"tokens", "domain", "class", NULL}, ops_reveal},
+    {"reveal", {"tokens", "domain", "class", "purpose", NULL}, ops_reveal},
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
-     {"subject", "domain", "token", "class", "ground", "reason", "reference", NULL},
+     {"subject", "domain", "token", "class", "person", "ground", "reason", "reference", NULL},
      run_erase},
     {"receipt.show", {"number", NULL}, run_receipt_show},
     {"receipt.list", {"after", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},
-    {"subject.show", {"subject", "domain", "token", "class", NULL}, run_show},
+    {"subject.show", {"subject", "domain", "token", "class", "person", NULL}, run_show},
     {"honeytoken.create", {"class", "value", "subject", "domain", NULL}, ops_honeytoken_create},
     {"honeytoken.list", {NULL}, ops_honeytoken_list},
     {"incident.list", {"after", NULL}, ops_incident_list},
     {"caller.restore", {"caller", NULL}, ops_caller_restore},
+    {"access.create",
+     {"name", "role", "expires", "domains", "classes", "purposes", NULL},
+     ops_access_create},
+    {"access.list", {NULL}, ops_access_list},
+    {"access.revoke", {"number", NULL}, ops_access_revoke},
+    {"access.enrol", {"number", NULL}, ops_access_enrol},
     {"backup", {"data", "keys", NULL}, run_backup},
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},

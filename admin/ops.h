@@ -13,13 +13,18 @@
 #include "vault/classes.h"
 #include "vault/vault.h"
 
+struct access;
+struct access_who;
+
 /* What the operations work on; borrowed, must outlive every run. */
 struct admin {
     struct vault *vault;
     const struct classes *classes; /* what ops_run() finds in force */
     struct erasures *erasures;
-    const char *executed_by; /* who asks, for receipts; NULL: "cli" */
-    struct keys *keys;       /* these two: for key.* only */
+    struct access *access;
+    const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
+    const char *executed_by;      /* who asks, for receipts; NULL: "cli" */
+    struct keys *keys;            /* these two: for key.* only */
     struct rotation *rotation;
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
     enum err (*reload)(void *context, struct errmsg *msg);
@@ -35,10 +40,10 @@ enum ops_limits {
  *
  *   ping            {}                                            {"version", "commit"}
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
- *   reveal          {tokens[], domain?, class?}                   {"values": [...]}
+ *   reveal          {tokens[], domain?, class?, purpose?}         {"values": [...]}
  *   rectify         {token, class?, value, subject?, domain?}     {"class"}
- *   subject.erase   {subject, domain? | token, class?, reason?, reference?}  the receipt, signed
- *   subject.show    {subject, domain? | token, class?}            {"subject", "domain", ...}
+ *   subject.erase   {subject, domain? | token, class? | person, reason?, reference?}  the receipt, signed
+ *   subject.show    {subject, domain? | token, class? | person}   {"person", "subject", "domain", ...}
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
@@ -46,6 +51,10 @@ enum ops_limits {
  *   honeytoken.list {}                                            {"honeytokens": [...]}
  *   incident.list   {after?}                                      {"incidents": [...], "more"}
  *   caller.restore  {caller}                                      {"closed": incidents}
+ *   access.create   {name, role, expires, domains?, classes?, purposes?}  {"number", "token", ...}
+ *   access.list     {}                                            {"tokens": [...]}
+ *   access.revoke   {number}                                      {}
+ *   access.enrol    {number}                                      {"uri": what an authenticator takes}
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same
@@ -54,6 +63,8 @@ enum ops_limits {
  *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it
  *
+ * A person is named by an identifier, by a token, or by the id "person" that subject.show gives: a slot and
+ * the random id, which say nothing to anybody else. With a purpose, reveal gives values of its classes only.
  * Typed tokens do not say their class: where one would stand for values of several, `class` is wanted
  * (CONFLICT). Values are strings; a number or boolean that an application sent comes back as its text. A token
  * that stands for nothing reveals null. Without a domain the subject is looked for in "default", and

@@ -28,6 +28,14 @@ enum err ops_caller_restore(struct admin *admin, const struct json *request,
 
 enum err ops_report(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg) MUST_CHECK;
+enum err ops_access_create(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_list(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_revoke(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_enrol(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 

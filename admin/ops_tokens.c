@@ -3,6 +3,7 @@
  * Runs on: worker threads and the command line; blocks. Holds: nothing; reveal opens the reader it
  * needs. Invariant: as many answers as were asked for, in their order; reveal may stop early.
  * Not here: rectification (ops.c). */
+#include "admin/access.h"
 #include "admin/ops_priv.h"
 #include "base/buf.h"
 #include "base/limits.h"
@@ -135,20 +136,52 @@ enum err ops_tokenize(struct admin *admin, const struct json *request, struct js
 
 /* ---- reveal ---- */
 
+struct revealing {
+    const struct admin *admin;
+    struct vault_reader *reader;
+    struct vault_scope scope;
+    struct span purpose; /* at is NULL: none was named */
+    struct errmsg *msg;
+};
+
+static bool is_in_scope(const struct revealing *r, const struct vault_value *value,
+                        const struct class_def *def)
+{
+    const struct access_who *who = r->admin->who;
+    const char *domain = vault_domain_name(r->admin->vault, value->domain);
+
+    return who == NULL || (access_names_have(&who->classes, span_str(def->name)) &&
+                           domain != NULL && access_names_have(&who->domains, span_str(domain)));
+}
+
+/* May who asks see this value? */
+static enum err may_see(const struct revealing *r, const struct vault_value *value)
+{
+    const struct class_def *def = vault_class_def(r->admin->vault, value->class_id);
+
+    if (def != NULL && is_in_scope(r, value, def) &&
+        (r->purpose.at == NULL || class_has_purpose(def, r->purpose)))
+        return ERR_OK;
+    return errmsg_set(r->msg, ERR_DENIED, "class %s: not for whoever asks, or not for this purpose",
+                      def == NULL ? "?" : def->name);
+}
+
 /* Append what one token stands for, null when nothing; adds its size to *bytes. */
-static enum err reveal_one(struct vault_reader *reader, const struct vault_scope *scope,
-                           struct span token, struct buf *value, struct json *values, size_t *bytes)
+static enum err reveal_one(const struct revealing *r, struct span token, struct buf *value,
+                           struct json *values, size_t *bytes)
 {
     struct vault_value meta;
     struct json *text;
     enum err e;
 
     buf_reset(value);
-    e = vault_reveal_as(reader, scope, token, value, &meta);
+    e = vault_reveal_as(r->reader, &r->scope, token, value, &meta);
     if (e == ERR_NOT_FOUND) {
         json_add(values, json_new_null());
         return ERR_OK;
     }
+    if (e == ERR_OK)
+        e = may_see(r, &meta);
     if (e != ERR_OK)
         return e;
     text = json_new_text(buf_span(value));
@@ -159,20 +192,20 @@ static enum err reveal_one(struct vault_reader *reader, const struct vault_scope
     return ERR_OK;
 }
 
-static enum err reveal_all(struct vault_reader *reader, const struct vault_scope *scope,
-                           const struct json *tokens, struct json *values)
+static enum err reveal_all(const struct revealing *r, const struct json *tokens,
+                           struct json *values)
 {
     AUTO(buf_done) struct buf value = {.max = 0};
     size_t bytes = 0;
     enum err e;
 
     buf_init_secret(&value, LIMIT_VALUE_MAX + 1); /* opening a row wants one byte more */
-    e = vault_read_begin(reader);
+    e = vault_read_begin(r->reader);
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
-        e = reveal_one(reader, scope, json_text_of(json_at(tokens, i)), &value, values, &bytes);
-    vault_read_end(reader);
+        e = reveal_one(r, json_text_of(json_at(tokens, i)), &value, values, &bytes);
+    vault_read_end(r->reader);
     return e;
 }
 
@@ -182,21 +215,24 @@ enum err ops_reveal(struct admin *admin, const struct json *request, struct json
     AUTO(json_free) struct json *values = json_new_list();
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     const struct json *tokens = NULL;
-    struct vault_scope scope = {.domain = 0}; /* any, and any class */
+    struct revealing r = {.admin = admin, .msg = msg}; /* any domain, and any class */
     struct json *map;
     enum err e;
 
     e = ops_need_texts(request, "tokens", &tokens, msg);
     if (e == ERR_OK)
-        e = ops_read_domain(admin, request, &scope.domain, msg);
+        e = ops_read_domain(admin, request, &r.scope.domain, msg);
     if (e == ERR_OK)
-        e = ops_read_class(admin, request, &scope.class_id, msg);
+        e = ops_read_class(admin, request, &r.scope.class_id, msg);
+    if (e == ERR_OK && json_get(request, "purpose") != NULL)
+        e = ops_need_text(request, "purpose", &r.purpose, msg);
     if (e != ERR_OK)
         return e;
     e = vault_reader_open(admin->vault, &reader);
     if (e != ERR_OK)
         return e;
-    e = reveal_all(reader, &scope, tokens, values);
+    r.reader = reader;
+    e = reveal_all(&r, tokens, values);
     if (e != ERR_OK)
         return ops_which_class(e, msg);
     map = json_new_map();

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/access.h"
 #include "admin/control.h"
 #include "base/assert.h"
 #include "base/log.h"
@@ -34,7 +35,9 @@ struct server {
     struct vault *vault;
     struct erasures *erasures;
     struct rotation *rotation;
+    struct access *access;
     struct admin admin;
+    struct api api;
     struct proxy *proxy;
     struct control *control;
     struct housekeeping *housekeeping;
@@ -149,9 +152,13 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->rotation = rotation_new(s->vault, s->settings.keys);
+    e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
+    if (e != ERR_OK)
+        return e;
     s->admin = (struct admin){.vault = s->vault,
                               .classes = &s->settings.classes,
                               .erasures = s->erasures,
+                              .access = s->access,
                               .keys = s->settings.keys,
                               .rotation = s->rotation};
     risk = vault_medium_risk(s->vault);
@@ -188,10 +195,11 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     enum err e;
 
     e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
-    if (e == ERR_OK)
-        e = monitor_start(&s->settings, s->vault, s->proxy, &s->monitor, msg);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         start_reload(s);
+        s->api = (struct api){.admin = &s->admin, .access = s->access};
+        e = monitor_start(&s->settings, &s->api, s->proxy, &s->monitor, msg);
+    }
     if (e == ERR_OK)
         e = control_start(&control, &s->control, msg);
     if (e == ERR_OK) {
@@ -270,6 +278,7 @@ enum cli_exit cmd_serve(const struct options *o)
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
     reload_free(&s.reload);
+    access_close(&s.access);
     rotation_free(&s.rotation);
     erasures_free(&s.erasures);
     vault_close(&s.vault);

@@ -49,7 +49,7 @@ static const struct command commands[] = {
      "knows "
      "may get\n"
      "another fate there. Exit code 1: it would be refused.\n",
-     OPTION_CONFIG | OPTION_REQUEST | OPTION_JSON, 2, 2, cmd_explain},
+     OPTION_CONFIG | OPTION_REQUEST | OPTION_PURPOSE | OPTION_JSON, 2, 2, cmd_explain},
     {"reload", "[-c FILE]",
      "have the server read its configuration again; exit 78 when it is wrong",
      "As SIGHUP does. No connection is dropped: requests under way end under the configuration "
@@ -122,6 +122,28 @@ static const struct command commands[] = {
     {"caller restore", "[-c FILE] NAME", "close a caller's incidents and let it in again",
      "The caller of `callers` in the configuration. Exit code 1 when it is not suspended.\n",
      OPTION_CONFIG, 1, 1, cmd_caller_restore},
+    {"access create",
+     "[-c FILE] --name NAME --role ROLE --expires PERIOD [--domain D,...] [--class C,...]\n"
+     "         [--purpose P,...] [--json]",
+     "a token for the admin API; prints it, once",
+     "ROLE: app (tokenizes and reveals), support (looks up single people), officer (reads "
+     "reports),\n"
+     "operator, approver or auditor. PERIOD: from now, at most a year (P90D). Without --domain,\n"
+     "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n",
+     OPTION_CONFIG | OPTION_NAME | OPTION_ROLE | OPTION_EXPIRES | OPTION_DOMAIN | OPTION_CLASS |
+         OPTION_PURPOSE | OPTION_JSON,
+     0, 0, cmd_access_create},
+    {"access list", "[-c FILE] [--json]", "the tokens that are or were, when they expire, last use",
+     "Each line: number, state, role, expires, last used (to the hour), second factor, name.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_access_list},
+    {"access revoke", "[-c FILE] NUMBER", "from now on a token is nobody's", NULL, OPTION_CONFIG, 1,
+     1, cmd_access_revoke},
+    {"access enrol", "[-c FILE] [--json] NUMBER",
+     "a second factor for who holds a token: what an authenticator takes",
+     "Prints an otpauth:// URI, and on a terminal a QR code. One-time codes after RFC 6238. The "
+     "one\n"
+     "before is of no use any more.\n",
+     OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_enrol},
     {"clock status", "[-c FILE] [--json]", "is the host's clock believed? exit 3 when it is not",
      "A clock that was set back keeps nothing longer, one that leapt ahead destroys nothing: time\n"
      "goes on by what has passed. `lethe clock accept` says that the clock is right.\n",

@@ -11,7 +11,6 @@
 #include "version.h"
 
 struct monitor {
-    struct vault *vault;
     struct proxy *proxy;
     struct vault_reader *reader; /* listener's thread */
     struct admin_http *http;
@@ -38,21 +37,20 @@ static void collect(struct metrics *m, void *context)
     metrics_process(m);
 }
 
-enum err monitor_start(const struct settings *settings, struct vault *vault, struct proxy *proxy,
+enum err monitor_start(const struct settings *settings, const struct api *api, struct proxy *proxy,
                        struct monitor **ret_monitor, struct errmsg *msg)
 {
     struct monitor *m;
     struct admin_http_parts parts = {
-        .settings = &settings->admin, .vault = vault, .collect = collect};
+        .settings = &settings->admin, .vault = api->admin->vault, .api = api, .collect = collect};
     enum err e;
 
     if (settings->admin.address == NULL)
         return ERR_OK;
     m = mem_alloc(sizeof(*m));
-    m->vault = vault;
     m->proxy = proxy;
     parts.context = m;
-    e = vault_reader_open(vault, &m->reader);
+    e = vault_reader_open(api->admin->vault, &m->reader);
     if (e != ERR_OK)
         (void)errmsg_set(msg, e, "the store cannot be read: %s", err_text(e));
     else

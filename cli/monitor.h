@@ -2,17 +2,17 @@
 /* The operators' listener of a server, and all its figures. */
 #pragma once
 
+#include "admin/api.h"
 #include "admin/http.h"
 #include "base/err.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
-#include "vault/vault.h"
 
 struct monitor;
 
 /* Listen as the settings say; without a section `admin` *ret_monitor stays NULL, and the functions below do
- * nothing. Vault and proxy must outlive it. IO with a message. */
-enum err monitor_start(const struct settings *settings, struct vault *vault, struct proxy *proxy,
+ * nothing. Vault, proxy and API must outlive it. IO with a message. */
+enum err monitor_start(const struct settings *settings, const struct api *api, struct proxy *proxy,
                        struct monitor **ret_monitor, struct errmsg *msg) MUST_CHECK;
 const char *monitor_address(const struct monitor *m);
 /* Take certificate and key from other settings. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "admin/access.h"
 #include "admin/client.h"
 #include "admin/ops.h"
 #include "admin/socket.h"
@@ -23,6 +24,7 @@ struct session {
     struct vault *vault; /* NULL: a server runs */
     struct erasures *erasures;
     struct rotation *rotation;
+    struct access *access;
 };
 
 static void close_fd(const int *fd)
@@ -65,7 +67,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->rotation = rotation_new(s->vault, s->settings.keys);
-    return finish_erasures(s, msg);
+    e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
+    return e == ERR_OK ? finish_erasures(s, msg) : e;
 }
 
 enum err session_open(const char *config_path, int passphrase_fd, struct session **ret_session,
@@ -94,6 +97,7 @@ void session_close(struct session **session)
 
     if (s == NULL)
         return;
+    access_close(&s->access);
     rotation_free(&s->rotation);
     erasures_free(&s->erasures);
     vault_close(&s->vault);
@@ -125,6 +129,7 @@ static enum err call_store(struct session *s, const struct json *request, struct
     struct admin admin = {.vault = s->vault,
                           .classes = &s->settings.classes,
                           .erasures = s->erasures,
+                          .access = s->access,
                           .keys = s->settings.keys,
                           .rotation = s->rotation};
     enum err e = ops_run(&admin, request, &reply->tree, msg);

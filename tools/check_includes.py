@@ -47,6 +47,7 @@ ADAPTERS = {
     "yaml.h": ["base/conf_yaml.c"],
     "utf8proc.h": ["base/unicode.c"],
     "liboath/*": ["admin/otp.c"],
+    "qrencode.h": ["cli/qr.c"],
     "criterion/*": [],
 }
 

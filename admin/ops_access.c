@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations on access tokens: who may ask for what over the admin API.
+ * Runs on: worker threads and the command line; blocks. Holds: nothing. Invariant: a token's text and the
+ * secret of its codes are given out once, to whoever made them. Not here: what is kept (admin/access.c). */
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/access.h"
+#include "admin/ops_priv.h"
+#include "base/mem.h"
+#include "base/period.h"
+#include "retention/receipt.h"
+
+enum { TEXT_MAX = 512 };
+
+static enum err read_names(const struct json *request, const char *name, struct access_names *ret,
+                           struct errmsg *msg)
+{
+    const struct json *list = json_get(request, name);
+
+    if (list == NULL)
+        return ERR_OK;
+    if (json_kind(list) != JSON_LIST || json_count(list) > ACCESS_LIST_MAX)
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" is a list of at most %d names", name,
+                          ACCESS_LIST_MAX);
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct span text = json_text_of(json_at(list, i));
+
+        if (text.len == 0 || text.len > ACCESS_NAME_MAX)
+            return errmsg_set(msg, ERR_INVALID, "\"%s\" holds something that is no name", name);
+        memcpy(ret->at[i], text.at, text.len);
+        ret->count = i + 1;
+    }
+    return ERR_OK;
+}
+
+/* A class or domain that is not there would silently allow nothing. */
+static enum err check_names(const struct admin *admin, const struct access_who *who,
+                            struct errmsg *msg)
+{
+    for (size_t i = 0; i < who->classes.count; i++)
+        if (classes_find(admin->classes, span_str(who->classes.at[i])) == NULL)
+            return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no class \"%s\"",
+                              who->classes.at[i]);
+    for (size_t i = 0; i < who->domains.count; i++)
+        if (vault_domain_id(admin->vault, span_str(who->domains.at[i])) == 0)
+            return errmsg_set(msg, ERR_NOT_FOUND, "there is no domain \"%s\"", who->domains.at[i]);
+    return ERR_OK;
+}
+
+static enum err read_grant(const struct admin *admin, const struct json *request,
+                           struct access_grant *ret, struct errmsg *msg)
+{
+    struct span name, role, expires;
+    struct period period;
+    enum err e = ops_need_text(request, "name", &name, msg);
+
+    if (e == ERR_OK)
+        e = ops_need_text(request, "role", &role, msg);
+    if (e == ERR_OK)
+        e = ops_need_text(request, "expires", &expires, msg);
+    if (e != ERR_OK)
+        return e;
+    if (name.len > ACCESS_NAME_MAX)
+        return errmsg_set(msg, ERR_INVALID, "a name has at most %d characters", ACCESS_NAME_MAX);
+    memcpy(ret->who.name, name.at, name.len);
+    ret->who.role = access_role_of(role);
+    if (period_parse(expires, &period) != ERR_OK)
+        return errmsg_set(msg, ERR_INVALID,
+                          "\"expires\" is an ISO 8601 period from now, such as \"P90D\"");
+    ret->now_s = vault_now_s(admin->vault);
+    ret->expires_s = period_add(ret->now_s, &period);
+    e = read_names(request, "domains", &ret->who.domains, msg);
+    if (e == ERR_OK)
+        e = read_names(request, "classes", &ret->who.classes, msg);
+    if (e == ERR_OK)
+        e = read_names(request, "purposes", &ret->who.purposes, msg);
+    return e == ERR_OK ? check_names(admin, &ret->who, msg) : e;
+}
+
+enum err ops_access_create(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf token = {.max = 0};
+    struct access_grant grant = {.now_s = 0};
+    uint64_t number = 0;
+    struct json *map;
+    enum err e = read_grant(admin, request, &grant, msg);
+
+    buf_init_secret(&token, TEXT_MAX);
+    if (e == ERR_OK)
+        e = access_create(admin->access, &grant, &token, &number, msg);
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set_int(map, "number", (int64_t)number);
+    json_set_str(map, "name", grant.who.name);
+    json_set_str(map, "role", access_role_name(grant.who.role));
+    receipt_set_instant(map, "expires", grant.expires_s * 1000);
+    json_set(map, "token", json_new_text(buf_span(&token)));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+enum err ops_access_list(struct admin *admin, const struct json *request UNUSED,
+                         struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    struct json *map = json_new_map();
+
+    json_set(map, "tokens", access_list(admin->access, vault_now_s(admin->vault)));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+static enum err read_number(const struct json *request, uint64_t *ret, struct errmsg *msg)
+{
+    const int64_t number = json_int_of(json_get(request, "number"), 0);
+
+    if (number <= 0)
+        return errmsg_set(msg, ERR_INVALID, "\"number\" is the number of a token");
+    *ret = (uint64_t)number;
+    return ERR_OK;
+}
+
+static enum err no_such_token(enum err e, struct errmsg *msg)
+{
+    return e == ERR_NOT_FOUND ? errmsg_set(msg, e, "no token of this number is alive") : e;
+}
+
+enum err ops_access_revoke(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg)
+{
+    uint64_t number = 0;
+    enum err e = read_number(request, &number, msg);
+
+    if (e == ERR_OK)
+        e = no_such_token(access_revoke(admin->access, number, vault_now_s(admin->vault)), msg);
+    if (e == ERR_OK)
+        *ret_response = json_new_map();
+    return e;
+}
+
+enum err ops_access_enrol(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf uri = {.max = 0};
+    uint64_t number = 0;
+    enum err e = read_number(request, &number, msg);
+
+    buf_init_secret(&uri, TEXT_MAX);
+    if (e == ERR_OK)
+        e = no_such_token(access_enrol(admin->access, number, vault_now_s(admin->vault), &uri),
+                          msg);
+    if (e != ERR_OK)
+        return e;
+    *ret_response = json_new_map();
+    json_set(*ret_response, "uri", json_new_text(buf_span(&uri)));
+    return ERR_OK;
+}

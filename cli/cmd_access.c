@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lethe access: tokens for the admin API, and the second factor of who holds one.
+ * Runs on: the main thread. Holds: nothing. Not here: what they are (admin/access.c). */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/qr.h"
+
+enum { QR_TEXT_MAX = 64 << 10 };
+
+/* "a,b,c" as a list; absent is absent. False when it is no UTF-8. */
+static bool set_list(struct json *request, const char *name, const char *text)
+{
+    struct json *list;
+    const char *end;
+
+    if (text == NULL)
+        return true;
+    list = json_new_list();
+    json_set(request, name, list);
+    for (; *text != '\0'; text = *end == '\0' ? end : end + 1) {
+        struct json *one;
+
+        end = strchrnul(text, ',');
+        one = json_new_text(span_of(text, (size_t)(end - text)));
+        if (one == NULL)
+            return false;
+        json_add(list, one);
+    }
+    return true;
+}
+
+static bool set_text(struct json *request, const char *name, const char *text)
+{
+    struct json *value = json_new_text(span_str(text));
+
+    if (value != NULL)
+        json_set(request, name, value);
+    return value != NULL;
+}
+
+enum cli_exit cmd_access_create(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    enum cli_exit code;
+    enum err e;
+
+    if (o->name == NULL || o->role == NULL || o->expires == NULL)
+        return cli_usage("--name, --role and --expires are needed");
+    json_set_str(request, "op", "access.create");
+    if (!set_text(request, "name", o->name) || !set_text(request, "role", o->role) ||
+        !set_text(request, "expires", o->expires) || !set_list(request, "domains", o->domain) ||
+        !set_list(request, "classes", o->class_name) || !set_list(request, "purposes", o->purpose))
+        return cli_usage("arguments must be UTF-8");
+    code = cli_ask(o, request, &reply);
+    if (code != CLI_OK)
+        return code;
+    e = o->json ? output_json(reply.result)
+                : output_write(json_text_of(json_get(reply.result, "token")));
+    if (e == ERR_OK && !o->json)
+        e = output_write(SPAN_LIT("\n"));
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+static const char *text_of(const struct json *entry, const char *name)
+{
+    const char *text = json_str_of(json_get(entry, name));
+
+    return text == NULL ? "-" : text;
+}
+
+static enum err print_entry(const struct json *entry)
+{
+    char line[256];
+    const int len = snprintf(
+        line, sizeof(line), "%6" PRId64 "  %-7s  %-8s  %-24s  %-24s  %-4s  %s\n",
+        json_int_of(json_get(entry, "number"), 0), text_of(entry, "state"), text_of(entry, "role"),
+        text_of(entry, "expires"), text_of(entry, "used"),
+        json_bool_of(json_get(entry, "code"), false) ? "code" : "-", text_of(entry, "name"));
+
+    return output_write(span_of(line, (size_t)len));
+}
+
+enum cli_exit cmd_access_list(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    const struct json *list;
+    enum cli_exit code;
+    enum err e = ERR_OK;
+
+    json_set_str(request, "op", "access.list");
+    code = cli_ask(o, request, &reply);
+    if (code != CLI_OK)
+        return code;
+    list = json_get(reply.result, "tokens");
+    if (o->json)
+        e = output_json(list);
+    for (size_t i = 0; !o->json && e == ERR_OK && i < json_count(list); i++)
+        e = print_entry(json_at(list, i));
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+/* The operation on the token whose number is the argument. */
+static enum cli_exit ask_number(const struct options *o, const char *operation, struct reply *reply)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    char *end = NULL;
+    long long number;
+
+    errno = 0;
+    number = strtoll(o->arguments[0], &end, 10);
+    if (errno != 0 || *end != '\0' || number <= 0)
+        return cli_usage("a token is named by its number, as `lethe access list` shows it");
+    json_set_str(request, "op", operation);
+    json_set_int(request, "number", number);
+    return cli_ask(o, request, reply);
+}
+
+enum cli_exit cmd_access_revoke(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+
+    return ask_number(o, "access.revoke", &reply);
+}
+
+/* The URI, and on a terminal the picture that an authenticator can take with its camera. */
+enum cli_exit cmd_access_enrol(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum cli_exit code = ask_number(o, "access.enrol", &reply);
+    const char *uri;
+    enum err e = ERR_OK;
+
+    if (code != CLI_OK)
+        return code;
+    if (o->json)
+        return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
+    uri = json_str_of(json_get(reply.result, "uri"));
+    buf_init_secret(&text, QR_TEXT_MAX);
+    if (isatty(STDOUT_FILENO) != 0)
+        e = qr_write(uri, &text);
+    if (e == ERR_OK)
+        e = buf_append_str(&text, uri);
+    if (e == ERR_OK)
+        e = buf_append_byte(&text, '\n');
+    if (e == ERR_OK)
+        e = output_write(buf_span(&text));
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The admin API: who may ask for what, how strictly it listens, and the main job over it. Every cell of roles
+times routes is tried; the routes come from the program's own table."""
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import struct
+import time
+import urllib.parse
+
+import yaml
+
+from harness import ROOT, Conn, Lethe, check, equal
+from test_monitor import admin_address
+from upstreams import Recorder
+
+ROLES = ["app", "support", "officer", "operator", "approver", "auditor"]
+NAMES = {"PUT": "put", "POST": "post", "GET": "get", "DELETE": "delete", "PATCH": "patch"}
+
+
+class Route:
+    def __init__(self, method, path, operation, roles, flags, query):
+        self.method, self.path, self.operation = method, path, operation
+        self.roles = {r.strip().removeprefix("ACCESS_").lower() for r in roles.split("|")}
+        self.flags = {f.strip() for f in flags.split("|")} - {"0"}
+        self.query = query.split()
+
+    def target(self):
+        """The path with something in its parameters that names nothing."""
+        path = self.path.replace("{person}", "1." + "0" * 32).replace("{number}", "0" * 32)
+        return re.sub(r"\{#?[a-z]+\}", "999999", path)
+
+
+def routes():
+    with open(os.path.join(ROOT, "admin/api_routes.def")) as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    found = re.findall(r'ROUTE\(\s*([A-Z]+),\s*"([^"]+)",\s*"([^"]+)",\s*([A-Z_|\s]+?),\s*([A-Z0-9_|\s]+?),'
+                       r'\s*"([^"]*)"\s*\)', text)
+    equal(len(found), text.count("ROUTE("), "routes that this test can read")
+    return [Route(*fields) for fields in found]
+
+
+def one_time_code(uri, step=None):
+    """As an authenticator makes it (RFC 6238)."""
+    secret = urllib.parse.parse_qs(urllib.parse.urlsplit(uri).query)["secret"][0]
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    count = struct.pack(">Q", int(time.time()) // 30 if step is None else step)
+    digest = hmac.new(key, count, hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7fffffff) % 10 ** 6:06d}"
+
+
+class Api:
+    """A server with an admin listener, and a token for each role."""
+
+    def __init__(self, env, **overrides):
+        self.app = Recorder(env)
+        self.lethe = Lethe(env, self.app.url, admin={"address": "127.0.0.1:0"}, **overrides).start()
+        self.address = admin_address(self.lethe)
+        self.uris = {}
+        self.tokens = {role: self.token(role) for role in ROLES}
+
+    def cli(self, *words):
+        result = self.lethe.cli(*words)
+        equal(result.returncode, 0, f"{words}: {result.stderr}")
+        return result.stdout
+
+    def token(self, role, *more, expires="P9D", name=None):
+        return self.cli("access", "create", "--name", name or role, "--role", role, "--expires", expires,
+                        *more).strip()
+
+    def number(self, name):
+        entries = json.loads(self.cli("access", "list", "--json"))
+        return next(e["number"] for e in entries if e["name"] == name and e["state"] == "alive")
+
+    def enrol(self, name):
+        self.uris[name] = self.cli("access", "enrol", str(self.number(name))).strip()
+
+    def ask(self, method, target, body=None, token=None, headers=(), **more):
+        fields = dict(headers)
+        if token is not None:
+            fields["Authorization"] = f"Bearer {self.tokens.get(token, token)}"
+        with Conn(self.address, **more) as conn:
+            return conn.request(method, target, body, fields)
+
+    def got(self, status, method, target, body=None, token=None, headers=()):
+        response = self.ask(method, target, body, token, headers)
+        equal(response.status, status, f"{method} {target}: {response.body[:300]!r}")
+        return response.json()
+
+
+def problem(response, code):
+    check(response.headers["content-type"].startswith("application/problem+json"), f"{response}")
+    equal((response.json()["code"], response.json()["status"]), (code, response.status), f"{response}")
+
+
+def test_every_role_may_do_what_the_table_says_and_nothing_else(env):
+    api = Api(env)
+    for route in routes():
+        response = api.ask(route.method, route.target())
+        equal(response.status, 401, f"{route.method} {route.path} by nobody")
+        problem(response, "UNAUTHORIZED")
+        equal(response.headers["www-authenticate"], "Bearer", "what is wanted")
+        for role in ROLES:
+            response = api.ask(route.method, route.target(), token=role)
+            cell = f"{role}: {route.method} {route.path}: {response}"
+            refused = response.status == 403 and "the role" in response.json()["detail"]
+            equal(refused, role not in route.roles, cell)
+            check(response.status not in (401, 404, 405) or role in route.roles, cell)
+            check(response.status < 500, cell)
+            if role in route.roles and "CODE" in route.flags and response.status != 400:
+                check("second factor" in response.json()["detail"], cell)
+
+
+def test_wrong_tokens_are_all_answered_alike(env):
+    api = Api(env)
+    short = api.token("app", name="short", expires="PT1S")
+    revoked = api.token("app", name="gone")
+    equal(api.ask("GET", "/v1/version", token=revoked).status, 200, "while it lives")
+    api.cli("access", "revoke", str(api.number("gone")))
+    time.sleep(1.1)  # until the short one has expired
+    good = api.tokens["app"]
+    wrong = [short, revoked, "", "x", good[:-1], good + "0", good.upper(), "lta_" + "0" * 64]
+    bodies = set()
+    for token in wrong:
+        response = api.ask("GET", "/v1/version", token=token)
+        equal(response.status, 401, f"{token!r}")
+        bodies.add(response.body)
+    for headers in ({"Authorization": good}, {"Authorization": f"Basic {good}"}, {}):
+        response = api.ask("GET", "/v1/version", headers=headers)
+        equal(response.status, 401, f"{headers}")
+        bodies.add(response.body)
+    equal(len(bodies), 1, "answers")
+
+
+def test_the_main_job(env):
+    api = Api(env)
+    person = {"subject": "ada-4711", "class": "email", "values": ["ada@example.org", "a.l@example.org"]}
+    tokens = api.got(201, "POST", "/v1/tokens", person, "app")["tokens"]
+    found = api.got(200, "POST", "/v1/subjects/find", {"subject": "ada-4711"}, "support")
+    same = api.got(200, "GET", f"/v1/subjects/{found['person']}", token="officer")
+    equal(same, found, "by identifier and by id")
+    revealed = api.got(200, "POST", "/v1/tokens/reveal", {"tokens": tokens + ["lt_none"]}, "app",
+                       {"Lethe-Purpose": "account"})
+    equal(revealed["values"], person["values"] + [None], "values")
+    api.enrol("operator")
+    code = {"Lethe-Otp": one_time_code(api.uris["operator"])}
+    erasure = {"person": found["person"], "ground": "b", "reference": "T-1"}
+    response = api.ask("POST", "/v1/erasures", erasure, "operator")
+    equal(response.status, 403, "without a code")
+    receipt = api.got(201, "POST", "/v1/erasures", erasure, "operator", code)
+    equal((receipt["state"], receipt["executed_by"]), ("completed", "operator"), "the receipt")
+    equal(api.ask("POST", "/v1/erasures", erasure, "operator", code).status, 403, "the code again")
+    again = api.got(200, "GET", f"/v1/erasures/{receipt['number']}/receipt", token="auditor")
+    equal(again, receipt, "the receipt that was kept")
+    dead = api.got(200, "POST", "/v1/tokens/reveal", {"tokens": tokens}, "app",
+                   {"Lethe-Purpose": "account"})
+    equal(dead["values"], [None, None], "after the erasure")
+    equal(api.ask("GET", f"/v1/subjects/{found['person']}", token="support").status, 404, "the person")
+    listed = api.got(200, "GET", "/v1/erasures?after=0", token="officer")
+    equal([e["number"] for e in listed["receipts"]], [receipt["number"]], "erasures")
+
+
+def test_a_token_is_bound_to_purposes_classes_and_domains(env):
+    api = Api(env, domains=["crm"])
+    mail, phone = (api.got(201, "POST", "/v1/tokens", {"subject": "p", "class": c, "values": ["+44 1"]},
+                           "app")["tokens"][0] for c in ("note", "phone"))
+    bound = api.token("app", "--class", "note", "--purpose", "support", "--domain", "crm", name="bound")
+    wide = api.token("app", "--class", "note", "--purpose", "support", name="wide")
+    for token, body, headers, status in [
+            (wide, {"tokens": [mail]}, {}, 200),
+            (wide, {"tokens": [mail]}, {"Lethe-Purpose": "support"}, 200),
+            (wide, {"tokens": [mail]}, {"Lethe-Purpose": "account"}, 403),
+            (wide, {"tokens": [phone]}, {}, 403),
+            (wide, {"tokens": [mail, phone]}, {}, 403),
+            (bound, {"tokens": [mail]}, {}, 403),
+            (bound, {"tokens": [mail], "domain": "crm"}, {}, 200),
+            (bound, {"tokens": [mail], "domain": "default"}, {}, 403),
+            (api.tokens["app"], {"tokens": [mail]}, {}, 403),
+            (api.tokens["app"], {"tokens": [mail]}, {"Lethe-Purpose": "nonsense"}, 403)]:
+        response = api.ask("POST", "/v1/tokens/reveal", body, token, headers)
+        equal(response.status, status, f"{body} {headers}: {response.body!r}")
+        check(status == 200 or b"+44" not in response.body, "a value in a refusal")
+    for body, status in [({"subject": "q", "class": "note", "values": ["n"]}, 403),
+                         ({"subject": "q", "class": "note", "values": ["n"], "domain": "crm"}, 201),
+                         ({"subject": "q", "class": "phone", "values": ["n"], "domain": "crm"}, 403)]:
+        equal(api.ask("POST", "/v1/tokens", body, bound).status, status, f"{body}")
+
+
+def test_it_listens_strictly(env):
+    api = Api(env)
+    good = {"subject": "p", "class": "note", "values": ["n"]}
+    for what, method, target, body, headers, status in [
+            ("an unknown member", "POST", "/v1/tokens", dict(good, role="operator"), {}, 400),
+            ("the operation itself", "POST", "/v1/tokens", dict(good, op="subject.erase"), {}, 400),
+            ("no JSON", "POST", "/v1/tokens", "{", {"Content-Type": "application/json"}, 400),
+            ("a list", "POST", "/v1/tokens", [good], {}, 400),
+            ("a member twice", "POST", "/v1/tokens", '{"class":"note","class":"phone"}',
+             {"Content-Type": "application/json"}, 400),
+            ("another type", "POST", "/v1/tokens", json.dumps(good), {"Content-Type": "text/plain"}, 415),
+            ("no type", "POST", "/v1/tokens", json.dumps(good), {}, 415),
+            ("a query that means nothing", "GET", "/v1/version?after=1", None, {}, 400),
+            ("another method", "PUT", "/v1/tokens", good, {}, 405),
+            ("another path", "POST", "/v1/token", good, {}, 404),
+            ("a path with more", "POST", "/v1/tokens/", good, {}, 404),
+            ("a body with GET", "GET", "/v1/version", good, {}, 400)]:
+        response = api.ask(method, target, body, "app", headers)
+        equal(response.status, status, f"{what}: {response.body!r}")
+        check("no-store" in response.headers["cache-control"], what)
+        if status == 405:
+            equal(response.headers["allow"], "POST", what)
+    response = api.ask("GET", "/v1/subjects/" + "%00" * 3, token="support")
+    equal(response.status, 400, "an id that is none")
+    response = api.ask("GET", "/v1/erasures?after=x", token="officer")
+    equal(response.status, 400, "a number that is none")
+
+
+def test_health_needs_no_token(env):
+    api = Api(env)
+    equal(api.ask("GET", "/healthz").status, 200, "health")
+    equal(api.ask("GET", "/readyz").status, 200, "readiness")
+
+
+# ---- what is written about it ----
+
+
+def described():
+    with open(os.path.join(ROOT, "docs/openapi.yaml")) as f:
+        return yaml.safe_load(f)
+
+
+def test_openapi_says_what_the_table_says(env):
+    document = described()
+    check(document["openapi"].startswith("3.1."), "the version")
+    told = {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in NAMES.values():
+                told[method.upper(), path] = operation
+    table = {(r.method, re.sub(r"\{#", "{", r.path)): r for r in routes()}
+    equal(sorted(told), sorted(table), "routes")
+    for key, route in table.items():
+        operation = told[key]
+        equal(set(operation["x-roles"]), route.roles, f"roles of {key}")
+        parameters = [document["components"]["parameters"][p["$ref"].rsplit("/", 1)[1]] if "$ref" in p else p
+                      for p in operation.get("parameters", [])]
+        names = {p["name"] for p in parameters if p["in"] == "query"}
+        equal(names, {q.removeprefix("#") for q in route.query}, f"query of {key}")
+        equal({p["name"] for p in parameters if p["in"] == "path"},
+              set(re.findall(r"\{#?([a-z]+)\}", route.path)), f"path of {key}")
+        fields = {p["name"] for p in parameters if p["in"] == "header"}
+        for flag, name in (("CODE", "Lethe-Otp"), ("KEY", "Idempotency-Key"), ("PURPOSE", "Lethe-Purpose")):
+            equal(name in fields, flag in route.flags, f"{name} of {key}")
+        success = "201" if "CREATES" in route.flags else "200"
+        check(success in operation["responses"], f"{key} answers {success}")
+        check("default" in operation["responses"], f"{key} may be refused")
