@@ -38,6 +38,9 @@ static const char *const root_keys[] = {
     "client_certificate_header",
     "ledger_mirror",
     "controller",
+    "requests",
+    "holidays",
+    "registers",
     NULL,
 };
 
@@ -109,6 +112,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     if (e == ERR_OK)
         e = controller_read(conf_get(root, "controller"), &s->controller, msg);
     if (e == ERR_OK)
+        e = request_settings_read(root, s->controller.country, &s->requests, msg);
+    if (e == ERR_OK)
         e = conf_need(root, "classes", &classes, msg);
     if (e == ERR_OK)
         e = domains_read(conf_get(root, "domains"), &s->domains, msg);
@@ -167,6 +172,7 @@ void settings_done(struct settings *s)
     proxy_settings_free(&s->proxy);
     admin_http_settings_done(&s->admin);
     controller_done(&s->controller);
+    request_settings_done(&s->requests);
     classes_done(&s->classes);
     domains_done(&s->domains);
     conf_free(&s->conf);

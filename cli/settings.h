@@ -10,6 +10,7 @@
 #include "keys/keys.h"
 #include "proxy/proxy.h"
 #include "retention/controller.h"
+#include "retention/request_settings.h"
 #include "vault/classes.h"
 #include "vault/domains.h"
 
@@ -18,11 +19,12 @@ struct settings {
     struct controller controller;
     struct classes classes;
     struct domains domains;
-    char *store_dir;              /* from `store: sqlite:PATH`, absolute */
-    char *ledger_mirror;          /* absolute; NULL: none */
-    struct keys *keys;            /* `root_key`, `root_key_previous`, `key_rotation` */
-    int64_t sweep_ms;             /* `sweep_interval` */
-    struct proxy_settings *proxy; /* SETTINGS_ALL only, as is the next */
+    char *store_dir;                  /* from `store: sqlite:PATH`, absolute */
+    char *ledger_mirror;              /* absolute; NULL: none */
+    struct keys *keys;                /* `root_key`, `root_key_previous`, `key_rotation` */
+    int64_t sweep_ms;                 /* `sweep_interval` */
+    struct request_settings requests; /* `requests`, `holidays`, `registers` */
+    struct proxy_settings *proxy;     /* SETTINGS_ALL only, as is the next */
     struct admin_http_settings admin;
 };
 
