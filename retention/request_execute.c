@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carrying a request out.
+ * Runs on: worker threads and the command line; blocks as long as an erasure. Holds: which requests are
+ * being worked on, so that none is at twice. Invariant: a request stands at EXECUTING, durably, before
+ * anything of it is destroyed; the person is the one that was found before, by a key slot that is never
+ * given out again: done again, it destroys nothing newer and leads to the same receipt.
+ * Not here: the erasure itself (erasure.c). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/calendar.h"
+#include "base/fault.h"
+#include "retention/proof.h"
+#include "retention/requests_priv.h"
+
+enum { TRIES = 4 }; /* of writing down what is done: somebody may enter a complaint meanwhile */
+
+/* ---- one at a time ---- */
+
+static bool enlist(struct requests *r, struct working_request *w)
+{
+    bool is_free = true;
+
+    (void)pthread_mutex_lock(&r->lock);
+    for (const struct working_request *at = r->working; at != NULL && is_free; at = at->next)
+        is_free = at->number != w->number;
+    if (is_free) {
+        w->next = r->working;
+        r->working = w;
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    return is_free;
+}
+
+static void delist(struct requests *r, const struct working_request *w)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    for (struct working_request **at = &r->working; *at != NULL; at = &(*at)->next) {
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- erasures of one day ---- */
+
+/* How many were begun today before this process knew: from the records that were changed today. */
+static enum err count_today(struct requests *r, struct civil today, int64_t *ret)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    const struct vault_record_filter filter = {
+        .kind = VAULT_RECORD_REQUEST, .states = ~(REQUEST_IN(RECEIVED) | REQUEST_IN(REFUSED))};
+    const int64_t start_ms = calendar_start(today) * 1000;
+    struct vault_record record = {.number = 0};
+    int64_t count = 0;
+    enum err e = vault_records_open(r->vault, &records);
+
+    if (e != ERR_OK)
+        return e;
+    while ((e = vault_record_next(records, &filter, record.number, &record)) == ERR_OK) {
+        AUTO(json_free) struct json *body = NULL;
+        struct civil day;
+
+        if (record.changed_ms < start_ms)
+            continue;
+        if (json_parse(record.body, &body) != ERR_OK)
+            return ERR_CORRUPT;
+        count += request__get_date(body, "executing", &day) && civil_compare(day, today) == 0;
+    }
+    *ret = count;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Take one of the day's. */
+static enum err take_turn(const struct request_case *c, struct errmsg *msg)
+{
+    struct requests *r = c->r;
+    const int64_t day = civil_days(c->today);
+    int64_t count = -1;
+    enum err e = ERR_OK;
+
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->counted_day == day)
+        count = r->counted;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (count < 0)
+        e = count_today(r, c->today, &count);
+    if (e != ERR_OK)
+        return e;
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->counted_day != day) {
+        r->counted_day = day;
+        r->counted = count;
+    }
+    if (r->counted >= c->settings->erasures_per_day)
+        e = ERR_LIMIT;
+    else
+        r->counted++;
+    (void)pthread_mutex_unlock(&r->lock);
+    return e == ERR_LIMIT
+               ? errmsg_set(
+                     msg, e,
+                     "%d erasures were begun today, and \"erasures_per_day\" allows no more: "
+                     "the request stays approved",
+                     c->settings->erasures_per_day)
+               : e;
+}
+
+/* ---- what is done ---- */
+
+struct deed {
+    enum request_right right;
+    const char *reference; /* of what was done elsewhere; NULL */
+    bool has_receipt;
+    char receipt[2 * VAULT_ID_BYTES + 1];
+    const char *backups_until; /* "": not known */
+    const char *failure;       /* NULL: it is done */
+};
+
+static void note_deed(struct request_case *c, const struct deed *deed)
+{
+    struct json *right = request__right(c->body, deed->right);
+
+    if (deed->has_receipt)
+        json_set_str(right, "receipt", deed->receipt);
+    if (deed->backups_until != NULL)
+        request__set_text(c->body, "backups_until", deed->backups_until);
+    request__set_text(c->body, "failure", deed->failure);
+    if (deed->failure != NULL) {
+        REQUIRE(request_next_state(REQUEST_EXECUTING, REQUEST_FAIL, &c->next));
+        return;
+    }
+    json_set_str(right, "outcome", "granted");
+    request__set_text(right, "reference", deed->reference);
+    request__set_date(right, "done", c->today);
+    if (request__pending(c->body) > 0)
+        return;
+    request__set_date(c->body, "executed", c->today);
+    REQUIRE(request_next_state(REQUEST_EXECUTING,
+                               strcmp(request__decision(c->body), "granted") == 0
+                                   ? REQUEST_SUCCEED
+                                   : REQUEST_SUCCEED_PARTLY,
+                               &c->next));
+}
+
+/* Others may write in the request meanwhile (a complaint): then once more, on what they left. */
+static enum err write_deed(struct requests *r, uint64_t number, const struct request_ask *ask,
+                           const struct deed *deed, struct errmsg *msg)
+{
+    enum err e = ERR_CONFLICT;
+
+    for (int i = 0; i < TRIES && e == ERR_CONFLICT; i++) {
+        AUTO(request__case_done) struct request_case c = {.body = NULL};
+
+        e = request__load(r, number, ask, &c, msg);
+        if (e != ERR_OK)
+            return e;
+        if (c.record.state != REQUEST_EXECUTING)
+            return errmsg_set(msg, ERR_CONFLICT, "the request is not being executed any more");
+        note_deed(&c, deed);
+        e = request__save(&c, deed->failure == NULL ? "done" : "failed", msg);
+    }
+    return e;
+}
+
+/* ---- erasing ---- */
+
+static void set_receipt(struct deed *deed, const uint8_t number[VAULT_ID_BYTES])
+{
+    deed->has_receipt = true;
+    proof_hex(number, VAULT_ID_BYTES, deed->receipt);
+}
+
+/* The date of a receipt's instant. */
+static const char *set_backups(const struct json *receipt, char out[CIVIL_TEXT_MAX])
+{
+    const struct span text = json_text_of(json_get(receipt, "unrecoverable_not_later_than"));
+
+    out[0] = '\0';
+    if (text.len >= 10) {
+        memcpy(out, text.at, 10);
+        out[10] = '\0';
+    }
+    return out;
+}
+
+static enum err read_receipt(struct requests *r, const uint8_t number[VAULT_ID_BYTES],
+                             struct json **ret)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init(&text, PROOF_DOCUMENT_MAX);
+    e = vault_receipt_read(r->vault, number, &text);
+    if (e != ERR_OK)
+        return e;
+    return json_parse(buf_span(&text), ret) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err still_open(struct errmsg *msg)
+{
+    return errmsg_set(msg, ERR_BUSY,
+                      "the key is destroyed; what remains of the erasure is still being finished: "
+                      "execute the request again a little later");
+}
+
+/* The erasure was begun before, and the program ended before the request heard of it: look for its receipt
+ * by the key slot. NOT_FOUND: there was none; the person's last values had ended by themselves. */
+static enum err find_receipt(struct requests *r, uint64_t slot, struct deed *deed,
+                             char backups[CIVIL_TEXT_MAX], struct errmsg *msg)
+{
+    struct vault_receipt_entry entry = {.ledger_seq = 0};
+    bool any_open = false;
+    enum err e;
+
+    while ((e = vault_receipt_next(r->vault, entry.ledger_seq, &entry)) == ERR_OK) {
+        AUTO(json_free) struct json *tree = NULL;
+
+        any_open = any_open || !entry.is_closed;
+        if (!entry.is_closed)
+            continue;
+        e = read_receipt(r, entry.erasure, &tree);
+        if (e != ERR_OK)
+            return e;
+        if (json_int_of(json_get(json_get(tree, "method"), "slot"), 0) == (int64_t)slot) {
+            set_receipt(deed, entry.erasure);
+            deed->backups_until = set_backups(tree, backups);
+            return ERR_OK;
+        }
+    }
+    if (e != ERR_NOT_FOUND)
+        return e;
+    return any_open ? still_open(msg) : ERR_NOT_FOUND;
+}
+
+/* A receipt whose number is known from before. */
+static enum err finish_known(struct requests *r, const struct json *right, struct deed *deed,
+                             char backups[CIVIL_TEXT_MAX], struct errmsg *msg)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    uint8_t number[VAULT_ID_BYTES];
+    enum err e;
+
+    if (!proof_unhex(json_text_of(json_get(right, "receipt")), number, sizeof(number)))
+        return ERR_CORRUPT;
+    e = read_receipt(r, number, &tree);
+    if (e == ERR_NOT_FOUND)
+        return still_open(msg);
+    if (e != ERR_OK)
+        return e;
+    set_receipt(deed, number);
+    deed->backups_until = set_backups(tree, backups);
+    return ERR_OK;
+}
+
+static enum err erase_now(const struct request_case *c, struct deed *deed,
+                          char backups[CIVIL_TEXT_MAX], struct errmsg *msg)
+{
+    const struct json *right = request__right(c->body, REQUEST_ERASURE);
+    char reference[48];
+    struct receipt_words words = {.ground = json_text_of(json_get(right, "ground")),
+                                  .executed_by = span_str(c->ask->who)};
+    struct receipt receipt;
+    enum err e;
+
+    (void)snprintf(reference, sizeof(reference), "request %" PRIu64, c->record.number);
+    words.reference = span_str(reference);
+    e = erasure_run_slot(c->r->erasures, c->record.slot, &words, &receipt);
+    if (e == ERR_NOT_FOUND) {
+        e = find_receipt(c->r, c->record.slot, deed, backups, msg);
+        if (e == ERR_NOT_FOUND)
+            deed->reference = "nothing was left: the values had ended by themselves";
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    if (e != ERR_OK)
+        return e;
+    set_receipt(deed, receipt.number);
+    backups[0] = '\0';
+    if (receipt.end == RECEIPT_END_DATED)
+        civil_format(civil_of(receipt.unrecoverable_ms / 86400000), backups);
+    deed->backups_until = backups;
+    if (receipt.state != RECEIPT_COMPLETED)
+        deed->failure = receipt.state == RECEIPT_FAILED ? receipt.failed_step : "stopped";
+    return ERR_OK;
+}
+
+/* ---- a run ---- */
+
+static bool is_partial(const struct json *body)
+{
+    const struct json *scope = json_get(body, "scope");
+
+    return json_kind(json_get(scope, "classes")) == JSON_LIST ||
+           json_count(json_get(scope, "kept")) > 0;
+}
+
+/* Rights that the program cannot carry out itself come first: once a person is erased nothing can be
+ * shown to him any more. */
+static enum err check_others(const struct request_case *c, struct errmsg *msg)
+{
+    const struct json *rights = json_get(c->body, "rights");
+
+    for (size_t i = 0; i < json_count(rights); i++) {
+        const struct json *right = json_at(rights, i);
+        const char *word = json_str_of(json_get(right, "right"));
+
+        if (request__is_pending(right) && strcmp(word, request_right_word(REQUEST_ERASURE)) != 0)
+            return errmsg_set(msg, ERR_CONFLICT,
+                              "%s comes first: do it, and say so with \"right\" and the "
+                              "\"reference\" of what was done",
+                              word);
+    }
+    return ERR_OK;
+}
+
+/* EXECUTING is durable before anything is destroyed. */
+static enum err begin(struct request_case *c, struct errmsg *msg)
+{
+    const bool first = json_get(c->body, "executing") == NULL;
+    enum err e = ERR_OK;
+
+    if (is_partial(c->body))
+        return errmsg_set(msg, ERR_UNIMPLEMENTED,
+                          "this version erases a person as a whole only: the scope names classes "
+                          "that go or stay");
+    if (first)
+        e = take_turn(c, msg);
+    if (e != ERR_OK)
+        return e;
+    request__set_date(c->body, "executing", c->today);
+    return request__save(c, request_action_word(REQUEST_EXECUTE), msg);
+}
+
+static enum err erase(struct request_case *c, struct errmsg *msg)
+{
+    const struct json *right = request__right(c->body, REQUEST_ERASURE);
+    struct deed deed = {.right = REQUEST_ERASURE};
+    char backups[CIVIL_TEXT_MAX] = "";
+    enum err e = check_others(c, msg);
+
+    if (e == ERR_OK)
+        e = begin(c, msg);
+    if (e != ERR_OK)
+        return e;
+    FAULT_POINT("request.executing");
+    if (json_text_of(json_get(right, "receipt")).len > 0)
+        e = finish_known(c->r, right, &deed, backups, msg);
+    else
+        e = erase_now(c, &deed, backups, msg);
+    if (e == ERR_BUSY)
+        return e; /* it stays at EXECUTING */
+    FAULT_POINT("request.erased");
+    if (e != ERR_OK)
+        deed.failure = err_name(e);
+    return write_deed(c->r, c->record.number, c->ask, &deed, msg);
+}
+
+/* Done by other means than this program's: it is told. */
+static enum err record_done(struct request_case *c, const char *word, struct errmsg *msg)
+{
+    struct deed deed = {.right = REQUEST_RIGHT_COUNT};
+    const struct json *right;
+    enum err e = request__text(c, "reference", &deed.reference, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (!request_right_of(span_str(word), &deed.right) ||
+        (right = request__right(c->body, deed.right)) == NULL)
+        return errmsg_set(msg, ERR_INVALID, "the request is not for that right");
+    if (deed.right == REQUEST_ERASURE)
+        return errmsg_set(msg, ERR_INVALID, "an erasure is carried out, not told of");
+    if (!request__is_pending(right))
+        return errmsg_set(msg, ERR_CONFLICT, "this right has its outcome already");
+    if (deed.reference[0] == '\0')
+        return errmsg_set(msg, ERR_INVALID, "say with \"reference\" what was done");
+    c->next = REQUEST_EXECUTING;
+    note_deed(c, &deed);
+    return request__save(c, request_action_word(REQUEST_EXECUTE), msg);
+}
+
+static enum err run(struct request_case *c, struct errmsg *msg)
+{
+    const enum request_state from = (enum request_state)c->record.state;
+    const struct json *erasure = request__right(c->body, REQUEST_ERASURE);
+    const char *word;
+    enum err e = request__text(c, "right", &word, msg);
+
+    if (e != ERR_OK)
+        return e;
+    /* Again: it is done, and its receipt is there. */
+    if (word[0] == '\0' && erasure != NULL && !request__is_pending(erasure) &&
+        json_text_of(json_get(erasure, "receipt")).len > 0)
+        return ERR_OK;
+    if (!request_next_state(from, REQUEST_EXECUTE, &c->next))
+        return errmsg_set(msg, ERR_CONFLICT, "the request is %s: \"execute\" is not possible there",
+                          request_state_word(from));
+    if (word[0] != '\0')
+        return record_done(c, word, msg);
+    if (erasure == NULL || !request__is_pending(erasure))
+        return errmsg_set(msg, ERR_INVALID,
+                          "what was asked is not done by this program: do it, and say so with "
+                          "\"right\" and the \"reference\" of what was done");
+    return erase(c, msg);
+}
+
+enum err request__execute(struct requests *r, uint64_t number, const struct request_ask *ask,
+                          struct errmsg *msg)
+{
+    AUTO(request__case_done) struct request_case c = {.body = NULL};
+    struct working_request w = {.number = number};
+    enum err e;
+
+    if (!enlist(r, &w))
+        return errmsg_set(msg, ERR_BUSY, "the request is being executed");
+    e = request__load(r, number, ask, &c, msg);
+    if (e == ERR_OK)
+        e = run(&c, msg);
+    delist(r, &w);
+    return e;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request as it is shown: what its record says, and how it stands today.
+ * Runs on: any thread. Holds: nothing. */
+#include "base/assert.h"
+#include "retention/receipt.h"
+#include "retention/requests_priv.h"
+
+static void set_dates(struct json *view, const struct request_clock *clock)
+{
+    struct json *map = json_get(view, "dates");
+
+    request__set_date(map, "raw", clock->dates.raw);
+    request__set_date(map, "legal", clock->dates.legal);
+    request__set_date(map, "due", clock->dates.due);
+    request__set_date(map, "target", clock->dates.target);
+}
+
+static void set_standing(struct json *view, const struct request_case *c,
+                         const struct request_clock *clock)
+{
+    const struct civil until = clock->answered ? clock->answered_on : c->today;
+    struct civil received = c->today;
+
+    (void)request__get_date(view, "received_date", &received);
+    json_set_int(view, "days_used", civil_days(until) - civil_days(received));
+    json_set_int(view, "paused_days", clock->paused_days);
+    json_set_bool(view, "paused_now", clock->paused_now);
+    request__set_date(view, "due", clock->due);
+    if (clock->answered) {
+        json_set_bool(view, "in_time", clock->standing != DEADLINE_PAST);
+        json_set_str(view, "standing", clock->standing == DEADLINE_PAST ? "late" : "in time");
+        json_set(view, "days_left", json_new_null());
+        return;
+    }
+    json_set(view, "in_time", json_new_null());
+    if ((REQUEST_OPEN_STATES >> c->record.state & 1) == 0) {
+        json_set_str(view, "standing", "ended");
+        json_set(view, "days_left", json_new_null());
+        return;
+    }
+    json_set_str(view, "standing", deadline_word(clock->standing));
+    json_set_int(view, "days_left", civil_days(clock->due) - civil_days(c->today));
+}
+
+struct json *request__view(struct request_case *c)
+{
+    const char *decision = request__decision(c->body);
+    struct request_clock clock;
+    struct json *view;
+
+    request__clock(c, &clock);
+    view = TAKE(c->body);
+    json_set_int(view, "number", (int64_t)c->record.number);
+    receipt_set_id(view, "id", c->record.id);
+    json_set_str(view, "state", request_state_word((enum request_state)c->record.state));
+    request__set_text(view, "decision", decision);
+    set_dates(view, &clock);
+    set_standing(view, c, &clock);
+    return view;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A register of requests over a small real store. The clock stands at 2026-01-10T12:00:00Z, a Saturday. */
+#pragma once
+
+#include <criterion/criterion.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "retention/requests.h"
+#include "tests/support/vault_rig.h"
+
+struct request_rig {
+    struct rig rig;
+    struct erasures *erasures;
+    struct requests *requests;
+    struct errmsg msg;
+};
+
+/* Another configuration, as YAML. */
+static inline void request_rig_configure(struct request_rig *r, const char *yaml)
+{
+    AUTO(conf_free) struct conf *conf = NULL;
+    struct request_settings settings;
+
+    cr_assert_eq(conf_parse("t.yaml", span_str(yaml), &conf, &r->msg), ERR_OK, "%s", r->msg.text);
+    cr_assert_eq(request_settings_read(conf_root(conf), "DE", &settings, &r->msg), ERR_OK, "%s",
+                 r->msg.text);
+    requests_configure(r->requests, &settings);
+}
+
+static inline void request_rig_open(struct request_rig *r)
+{
+    r->erasures = erasures_new(r->rig.vault, NULL);
+    r->requests = requests_new(r->rig.vault, r->erasures);
+    request_rig_configure(r, "other: 1\n");
+}
+
+static inline void request_rig_close(struct request_rig *r)
+{
+    requests_free(&r->requests);
+    erasures_free(&r->erasures);
+}
+
+static inline void request_rig_init(struct request_rig *r)
+{
+    *r = (struct request_rig){.requests = NULL};
+    rig_init(&r->rig);
+    log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    request_rig_open(r);
+}
+
+/* Also AUTO(request_rig_done). */
+static inline void request_rig_done(struct request_rig *r)
+{
+    request_rig_close(r);
+    rig_done(&r->rig);
+}
+
+/* The slot of a person in the default domain; 0: nobody. */
+static inline uint64_t request_rig_slot(struct request_rig *r, const char *subject)
+{
+    struct vault_reader *reader = NULL;
+    uint64_t slot = 0;
+
+    REQUIRE(vault_reader_open(r->rig.vault, &reader) == ERR_OK);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(subject), &slot) != ERR_OK)
+        slot = 0;
+    vault_read_end(reader);
+    vault_reader_close(&reader);
+    return slot;
+}
+
+static inline struct json *request_rig_json(const char *text)
+{
+    struct json *tree = NULL;
+
+    cr_assert_eq(json_parse(span_str(text), &tree), ERR_OK, "%s", text);
+    return tree;
+}
+
+/* args: JSON; subject: an identifier that was looked for, NULL for none. *view: json_free(). */
+static inline enum err request_rig_add(struct request_rig *r, const char *args, const char *subject,
+                                       struct json **view)
+{
+    AUTO(json_free) struct json *tree = request_rig_json(args);
+    const struct request_finding finding = {.by = "identifier",
+                                            .domain = "default",
+                                            .slot =
+                                                subject == NULL ? 0 : request_rig_slot(r, subject)};
+    const struct request_ask ask = {
+        .args = tree, .who = "uid 1000", .finding = subject == NULL ? NULL : &finding};
+
+    r->msg = (struct errmsg){""};
+    return requests_add(r->requests, &ask, view, &r->msg);
+}
+
+static inline enum err request_rig_act_of(struct request_rig *r, uint64_t number,
+                                          enum request_action action, const char *args,
+                                          const char *subject, struct json **view)
+{
+    AUTO(json_free) struct json *tree = request_rig_json(args);
+    const struct request_finding finding = {.by = "identifier",
+                                            .domain = "default",
+                                            .slot =
+                                                subject == NULL ? 0 : request_rig_slot(r, subject)};
+    const struct request_ask ask = {
+        .args = tree, .who = "uid 1000", .finding = subject == NULL ? NULL : &finding};
+
+    r->msg = (struct errmsg){""};
+    return requests_act(r->requests, number, action, &ask, view, &r->msg);
+}
+
+/* The action, without a look at what it gives back. */
+static inline enum err request_rig_act(struct request_rig *r, uint64_t number,
+                                       enum request_action action, const char *args)
+{
+    AUTO(json_free) struct json *view = NULL;
+
+    return request_rig_act_of(r, number, action, args, NULL, &view);
+}
+
+/* A member of a request, as text, by a path with dots ("answer.date"); "" for null. Good until the fourth
+ * call after. */
+static inline const char *request_rig_get(struct request_rig *r, uint64_t number, const char *path)
+{
+    static char texts[4][256];
+    static unsigned next;
+    AUTO(json_free) struct json *view = NULL;
+    AUTO(buf_done) struct buf out = {.max = 0};
+    char *text = texts[next++ % 4], name[64];
+    const struct json *at;
+
+    cr_assert_eq(requests_show(r->requests, number, &view, &r->msg), ERR_OK, "%s", r->msg.text);
+    at = view;
+    while (*path != '\0') {
+        const size_t len = strcspn(path, ".");
+
+        (void)snprintf(name, sizeof(name), "%.*s", (int)len, path);
+        at = name[0] >= '0' && name[0] <= '9' ? json_at(at, (size_t)(name[0] - '0'))
+                                              : json_get(at, name);
+        path += len + (path[len] == '.');
+    }
+    text[0] = '\0';
+    if (json_kind(at) == JSON_TEXT) {
+        (void)snprintf(text, 256, "%s", json_str_of(at));
+    } else if (json_kind(at) != JSON_NIL && json_kind(at) != JSON_ABSENT) {
+        buf_init(&out, 200);
+        cr_assert_eq(json_write(at, &out), ERR_OK);
+        memcpy(text, out.bytes, out.len);
+        text[out.len] = '\0';
+    }
+    return text;
+}
+
+/* A verified request for erasure of a person, and its number. */
+static inline uint64_t request_rig_erasure(struct request_rig *r, const char *subject)
+{
+    AUTO(json_free) struct json *view = NULL;
+    uint64_t number;
+
+    cr_assert_eq(request_rig_add(r,
+                                 "{\"rights\": [\"erasure\"], \"channel\": \"email\", "
+                                 "\"ground\": \"b\"}",
+                                 subject, &view),
+                 ERR_OK, "%s", r->msg.text);
+    number = (uint64_t)json_int_of(json_get(view, "number"), 0);
+    cr_assert_eq(request_rig_act(r, number, REQUEST_VERIFY_IDENTITY, "{\"method\": \"login\"}"),
+                 ERR_OK, "%s", r->msg.text);
+    return number;
+}
+
+/* The same, approved. */
+static inline uint64_t request_rig_approved(struct request_rig *r, const char *subject)
+{
+    const uint64_t number = request_rig_erasure(r, subject);
+
+    cr_assert_eq(request_rig_act(r, number, REQUEST_SCOPE, "{}"), ERR_OK, "%s", r->msg.text);
+    cr_assert_eq(request_rig_act(r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK, "%s",
+                 r->msg.text);
+    return number;
+}
