@@ -137,6 +137,7 @@ static enum err restore(const struct options *o, struct settings *s, struct vaul
                   .roots = &roots,
                   .classes = &s->classes,
                   .domains = &s->domains,
+                  .configuration = conf_digest(s->conf),
                   .ledger_mirror = s->ledger_mirror},
         .data_file = o->data,
         .keys_file = o->keys,
@@ -159,7 +160,7 @@ enum cli_exit cmd_restore(const struct options *o)
 
     if (o->data == NULL || o->keys == NULL)
         return cli_usage("restore needs --data FILE and --keys FILE");
-    e = settings_load(o->config, SETTINGS_STORE, &settings, &msg);
+    e = settings_start(o->config, SETTINGS_STORE, &settings, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     e = restore(o, &settings, &restored, &msg);

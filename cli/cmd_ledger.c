@@ -24,7 +24,7 @@ static enum err with_store(const struct options *o,
     AUTO(root_keys_done) struct root_keys roots = {.count = 0};
     AUTO(settings_done) struct settings s = {.conf = NULL};
     struct vault_options store;
-    enum err e = settings_load(o->config, SETTINGS_STORE, &s, msg);
+    enum err e = settings_start(o->config, SETTINGS_STORE, &s, msg);
 
     if (e != ERR_OK)
         return e;

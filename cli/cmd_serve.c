@@ -138,6 +138,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                                     .roots = &roots,
                                     .classes = &s->settings.classes,
                                     .domains = &s->settings.domains,
+                                    .configuration = conf_digest(s->settings.conf),
                                     .ledger_mirror = s->settings.ledger_mirror};
     const char *risk;
     enum err e;

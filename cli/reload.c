@@ -152,6 +152,7 @@ static enum err configure_vault(struct reload *r, const struct settings *s, stru
     struct vault_configure op = {.op = {.kind = VAULT_CONFIGURE},
                                  .classes = &s->classes,
                                  .domains = &s->domains,
+                                 .configuration = conf_digest(s->conf),
                                  .msg = &why};
     enum err e = vault_run(r->parts.vault, &op.op);
 

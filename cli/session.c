@@ -50,6 +50,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
                                     .roots = &roots,
                                     .classes = &s->settings.classes,
                                     .domains = &s->settings.domains,
+                                    .configuration = conf_digest(s->settings.conf),
                                     .ledger_mirror = s->settings.ledger_mirror};
     enum err e;
 

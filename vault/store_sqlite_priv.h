@@ -82,6 +82,14 @@
     X(INCIDENT_CLOSE, "UPDATE incident SET closed=?2 WHERE caller=?1 AND closed=0")                \
     X(INCIDENT_NEXT, "SELECT id,at,kind,caller,subject,request,closed FROM incident WHERE id>?1"   \
                      " ORDER BY id LIMIT 1")                                                       \
+    X(RULE_ADD, "INSERT INTO rule_version VALUES(?1,?2,?3,?4,?5,?6,?7)")                           \
+    X(RULE_NEXT, "SELECT class,version,since,today,timing,config,body FROM rule_version"           \
+                 " WHERE (class,version)>(?1,?2) ORDER BY class,version LIMIT 1")                  \
+    X(RULE_LAST, "SELECT class,version,since,today,timing,config,body FROM rule_version"           \
+                 " WHERE class=?1 ORDER BY version DESC LIMIT 1")                                  \
+    X(RULE_APPLIED_GET, "SELECT version FROM rule_applied WHERE class=?1")                         \
+    X(RULE_APPLIED_PUT, "INSERT INTO rule_applied VALUES(?1,?2)"                                   \
+                        " ON CONFLICT(class) DO UPDATE SET version=excluded.version")              \
     X(SEEN_PUT, "INSERT INTO seen VALUES(?1,?2,?3)"                                                \
                 " ON CONFLICT(quota,subject) DO UPDATE SET until=excluded.until")                  \
     X(SEEN_TRIM, "DELETE FROM seen WHERE until<=?1")                                               \

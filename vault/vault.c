@@ -19,6 +19,7 @@
 #include "vault/file_priv.h"
 #include "vault/mirror_priv.h"
 #include "vault/records_priv.h"
+#include "vault/rules_priv.h"
 #include "vault/typed_priv.h"
 #include "vault/watch_priv.h"
 #include "vault/writer_priv.h"
@@ -256,11 +257,16 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = read_time(v, s, msg);
     if (e == ERR_OK && store_part_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: exceptions cannot be read", path);
+    if (e == ERR_OK && store_rules_prepare(s) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: the tables of deletion rules cannot be made", path);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);
     if (e == ERR_OK)
-        e = vault__configure(v, s, false, options->classes, options->domains, msg);
+        e = vault__configure(
+            v, s, false,
+            &(struct configuration){options->classes, options->domains, options->configuration},
+            msg);
     if (e == ERR_OK)
         e = vault__typed_open(v, s, msg);
     if (e == ERR_OK &&

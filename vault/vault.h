@@ -44,7 +44,9 @@ struct vault_options {
     const struct root_keys *roots; /* may be wiped by the caller after vault_open() */
     const struct classes *classes; /* must outlive the vault */
     const struct domains *domains; /* NULL: the default one; not needed after vault_open() */
-    const char *ledger_mirror;     /* a second copy of the ledger, on another medium; NULL: none */
+    const uint8_t
+        *configuration; /* digest of the file they come from (CONF_DIGEST_BYTES); NULL: none */
+    const char *ledger_mirror; /* a second copy of the ledger, on another medium; NULL: none */
 };
 
 /* Open a store, take its lock, register new classes, start the writer. Erasures that the ledger holds
@@ -151,9 +153,10 @@ enum vault_op_kind {
     VAULT_ROTATE_STEP,
     VAULT_SEAL,
     VAULT_UNSEAL,
-    VAULT_WATCH,     /* watch.h */
-    VAULT_RECORDS,   /* records.h */
-    VAULT_PART_MOVE, /* part.h */
+    VAULT_WATCH,        /* watch.h */
+    VAULT_RECORDS,      /* records.h */
+    VAULT_RULE_APPLIED, /* rules.h */
+    VAULT_PART_MOVE,    /* part.h */
     VAULT_PART_FORGET,
     VAULT_CONFIGURE,
     VAULT_AUDIT_MARK /* the audit trail's own */
@@ -345,7 +348,8 @@ struct vault_configure {
     struct vault_op op; /* kind VAULT_CONFIGURE */
     const struct classes *classes;
     const struct domains *domains;
-    struct errmsg *msg; /* out */
+    const uint8_t *configuration; /* as in struct vault_options */
+    struct errmsg *msg;           /* out */
 };
 
 /* ---- erasures ---- */

@@ -199,9 +199,13 @@ void vault__domains_free(struct vault *v);
 /* Put classes and domains in force: CONFIG with a message for what the store cannot have, and nothing
  * is changed. Classes must stay where they are as long as the vault is open. The writer, or before
  * there is one. */
+struct configuration {
+    const struct classes *classes;
+    const struct domains *domains; /* NULL: the default one */
+    const uint8_t *digest;         /* of the file; NULL: not known */
+};
 enum err vault__configure(struct vault *v, struct store *s, bool live,
-                          const struct classes *classes, const struct domains *domains,
-                          struct errmsg *msg) MUST_CHECK;
+                          const struct configuration *c, struct errmsg *msg) MUST_CHECK;
 
 /* ---- keys.c ---- */
 

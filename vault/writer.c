@@ -7,6 +7,7 @@
  *   queue -> [sweep or purge]? [tokenize]*, one transaction, one sync -> done ...
  *         -> erase, rectify, truncate, close, rotate, seal    alone, in their place in the queue -> done */
 #include "vault/part_priv.h"
+#include "vault/rules_priv.h"
 #include "vault/writer_priv.h"
 
 #include "base/clock.h"
@@ -422,8 +423,11 @@ static enum err configure(struct writer *w, const struct vault_configure *op)
 {
     enum err e = w->untold_count > 0 ? vault__erasures_tell(w) : ERR_OK;
 
-    return e == ERR_OK ? vault__configure(w->v, w->store, true, op->classes, op->domains, op->msg)
-                       : e;
+    return e == ERR_OK
+               ? vault__configure(
+                     w->v, w->store, true,
+                     &(struct configuration){op->classes, op->domains, op->configuration}, op->msg)
+               : e;
 }
 
 static enum err run_one(struct writer *w, struct vault_op *op)
@@ -452,6 +456,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return vault__watch(w, (struct vault_watch *)op);
     case VAULT_RECORDS:
         return vault__records_write(w, (struct vault_records_write *)op);
+    case VAULT_RULE_APPLIED:
+        return vault__rule_applied(w, (const struct vault_rule_applied *)op);
     case VAULT_ERASURE_CLOSE:
         return vault__erasure_close(w, (struct vault_erasure_close *)op);
     case VAULT_ROTATE_BEGIN:
