@@ -194,6 +194,16 @@ static const uint8_t *actions_of(const struct caller *caller, const struct purpo
     return caller->some_domains && !caller->domains[domain] ? all_tokens : purpose->actions;
 }
 
+struct span caller_purpose(const struct caller *caller, struct span named)
+{
+    if (named.at == NULL)
+        return caller->purpose_count == 1 ? span_str(caller->purposes[0].name) : SPAN_NONE;
+    for (size_t i = 0; i < caller->purpose_count; i++)
+        if (span_equal(span_str(caller->purposes[i].name), named))
+            return span_str(caller->purposes[i].name);
+    return SPAN_NONE;
+}
+
 enum err caller_actions(const struct caller *caller, struct span purpose, size_t domain,
                         const uint8_t **ret_actions)
 {

@@ -134,6 +134,8 @@ const struct caller *caller_anonymous(void);
 /* Which of them it is: its place among the defs. */
 size_t callers_index(const struct callers *callers, const struct caller *caller);
 
+/* The purpose that a request names, if it is one of the caller's (SPAN_NONE: its only one); else SPAN_NONE. */
+struct span caller_purpose(const struct caller *caller, struct span named);
 /* What the caller sees in a domain (index into the settings' domains) for a purpose: enum
  * reveal_action by class id, CLASSES_MAX + 1 of them, borrowed from callers; in a domain that is not
  * one of its own tokens only. purpose SPAN_NONE: its only one. DENIED: not one of its purposes.

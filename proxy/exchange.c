@@ -35,6 +35,8 @@ static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
     if (e == ERR_CORRUPT)
         log_event(EV_STORE_DAMAGED, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)));
     exchange_account_refusal(x, e);
+    exchange_note_refusal(x, e);
+    exchange_leave_record(x);
     x->state = EXCHANGE_SENT;
     problem_send(x->req, &problem);
 }
@@ -172,6 +174,7 @@ static void on_disposed(void *memory)
     if (x->call != NULL)
         upstream_detach(x->call);
     exchange_leave_job(x);
+    exchange_audit_end(x);
     tokenize_free(&x->tokenize);
     wipe_entity(x);
     parts_done(x->parts.at, x->parts.count);

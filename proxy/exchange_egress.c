@@ -56,7 +56,8 @@ static enum err open_request(struct exchange *x)
                                        .domain = x->route->domain_id,
                                        .slots = slots,
                                        .clear_passes = true,
-                                       .guard = &x->guard};
+                                       .guard = &x->guard,
+                                       .notes = &x->notes};
     struct reveal_counts counts = {0};
     enum err e = vault_read_begin(x->loop->reader);
 
@@ -72,6 +73,14 @@ static enum err open_request(struct exchange *x)
     return e == ERR_OK ? put_all_back(x) : e;
 }
 
+static void forward(struct exchange *x, enum err e)
+{
+    if (e == ERR_OK)
+        exchange_forward(x);
+    else
+        exchange_refuse(x, e);
+}
+
 void exchange_open(struct exchange *x)
 {
     enum err e = ERR_OK;
@@ -84,15 +93,25 @@ void exchange_open(struct exchange *x)
             e = open_request(x);
     }
     if (e == ERR_OK)
-        exchange_forward(x);
+        exchange_record(x, forward);
     else
         exchange_refuse(x, e);
 }
 
 /* ---- the answer: values become tokens ---- */
 
+static void send_closed(struct exchange *x, enum err e)
+{
+    if (e == ERR_OK)
+        exchange_send_answer(x);
+    else
+        exchange_refuse(x, e);
+}
+
 static void on_closed(struct exchange *x, enum err e)
 {
+    if (e == ERR_OK)
+        e = tokenize_note(x->tokenize, &x->notes);
     if (e == ERR_OK)
         e = tokenize_write(x->tokenize, 0, &x->answer);
     tokenize_free(&x->tokenize);
@@ -100,7 +119,7 @@ static void on_closed(struct exchange *x, enum err e)
     if (e == ERR_UNPROCESSABLE || e == ERR_TOO_LARGE || e == ERR_INVALID || e == ERR_CONFLICT)
         e = ERR_UPSTREAM;
     if (e == ERR_OK)
-        exchange_send_answer(x);
+        exchange_record(x, send_closed);
     else
         exchange_refuse(x, e);
 }

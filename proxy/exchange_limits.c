@@ -76,6 +76,7 @@ bool exchange_leave(struct exchange *x)
     if (x->call != NULL)
         upstream_detach(TAKE(x->call));
     exchange_leave_job(x);
+    exchange_leave_record(x);
     return x->state == EXCHANGE_SENT || x->writing;
 }
 

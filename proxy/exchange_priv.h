@@ -12,6 +12,7 @@
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
  *   exchange_account.c   figures of all of it
+ *   exchange_audit.c     the record of it in the audit trail
  *   exchange_reveal.c    the answer, collected and revealed
  *   exchange_stream.c    the answer, revealed while it streams
  *
@@ -29,6 +30,7 @@
 #include "proxy/coding.h"
 #include "proxy/headers.h"
 #include "proxy/media_type.h"
+#include "proxy/notes.h"
 #include "proxy/path.h"
 #include "proxy/reveal_stream.h"
 #include "base/http_guard.h"
@@ -77,6 +79,13 @@ struct exchange {
     char id[EXCHANGE_ID_LEN];  /* hexadecimal digits */
     struct account account;
     struct span trace; /* the trace's id; at is NULL: it belongs to none */
+
+    /* What of it is to be recorded, and that it waits until that is done. */
+    struct notes notes;
+    uint64_t ticket;
+    h2o_linklist_t recording;  /* loop->recording */
+    exchange_then_fn recorded; /* what follows then */
+    bool held;                 /* what streams stays until then */
 
     /* What was asked; spans stand in the connection's input, which is not read meanwhile. */
     struct guard_facts facts;
@@ -157,6 +166,19 @@ void exchange_account_upstream(struct exchange *x, bool back);
 void exchange_account_reveals(struct exchange *x, const struct reveal_counts *counts);
 void exchange_account_refusal(struct exchange *x, enum err e);
 void exchange_account_end(struct exchange *x);
+
+/* Go on when what was noted is durable in the audit trail: at once where nothing was. `then` is not called where
+ * the exchange ends before. */
+void exchange_record(struct exchange *x, exchange_then_fn then);
+/* The same where the caller goes on itself: true: `then` will be called; false: at once, with *ret. */
+bool exchange_record_waits(struct exchange *x, exchange_then_fn then, enum err *ret) MUST_CHECK;
+/* It does not wait any more. */
+void exchange_leave_record(struct exchange *x);
+/* Record what was refused, and what the guard has met, without waiting. */
+void exchange_note_refusal(struct exchange *x, enum err e);
+void exchange_note_guard(struct exchange *x);
+/* At its end: what was found and never recorded. */
+void exchange_audit_end(struct exchange *x);
 
 /* Find out who asks: x->caller, x->claims, x->actions. UNAUTHORIZED, DENIED; INVALID where the request names
  * two callers. */

@@ -109,7 +109,7 @@ static void write_out(struct exchange *x)
 static void flush(struct exchange *x)
 {
     h2o_timeout_unlink(&x->flush);
-    if (!x->writing)
+    if (!x->writing && !x->held)
         write_out(x);
 }
 
@@ -122,8 +122,44 @@ static void on_flush(h2o_timeout_entry_t *entry)
  * of it goes out in one write. */
 static void flush_soon(struct exchange *x)
 {
-    if (!x->writing && !h2o_timeout_is_linked(&x->flush))
+    if (!x->writing && !x->held && !h2o_timeout_is_linked(&x->flush))
         h2o_timeout_link(x->loop->evloop, &x->loop->context.zero_timeout, &x->flush);
+}
+
+static void give_up(struct exchange *x, enum err e);
+
+/* What was held may go, or never will. May end the exchange. */
+static void on_recorded(struct exchange *x, enum err e)
+{
+    x->held = false;
+    if (e == ERR_OK) {
+        if (!x->writing)
+            write_out(x);
+        return;
+    }
+    if (x->call != NULL)
+        upstream_detach(TAKE(x->call));
+    give_up(x, e);
+}
+
+/* Something was shown: it stays here until that is recorded. False: it is over. */
+static bool hold(struct exchange *x)
+{
+    enum err e;
+
+    if (x->notes.values + x->notes.masks == 0)
+        return true;
+    if (exchange_record_waits(x, on_recorded, &e)) {
+        h2o_timeout_unlink(&x->flush);
+        x->held = true;
+        return true;
+    }
+    if (e == ERR_OK)
+        return true;
+    if (x->call != NULL)
+        upstream_detach(TAKE(x->call));
+    give_up(x, e);
+    return false;
 }
 
 static void pass_head(struct exchange *x, const struct upstream_head *head)
@@ -149,6 +185,7 @@ static void pass_head(struct exchange *x, const struct upstream_head *head)
     }
     frame(x, head);
     flush_soon(x);
+    (void)hold(x);
 }
 
 static void wipe(h2o_buffer_t *buffer)
@@ -220,7 +257,7 @@ void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req UNUSED)
         x->paused = false;
         upstream_resume(x->call);
     }
-    if (x->complete || waiting_bytes(x) > 0)
+    if (!x->held && (x->complete || waiting_bytes(x) > 0))
         write_out(x);
 }
 
@@ -267,7 +304,7 @@ static bool pass_shown(struct exchange *x, enum err shown)
     if (shown == ERR_OK) {
         if (x->answer.len > 0)
             pass_body(x, buf_span(&x->answer));
-        return true;
+        return hold(x);
     }
     if (x->call != NULL)
         upstream_detach(TAKE(x->call));

@@ -167,7 +167,8 @@ static enum err show_for(struct exchange *x, struct part *body, const struct par
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
                                        .slots = slots,
-                                       .guard = &x->guard};
+                                       .guard = &x->guard,
+                                       .notes = &x->notes};
     struct reveal_counts counts = {0};
     enum err e = vault_read_begin(x->loop->reader);
 
@@ -286,6 +287,14 @@ void exchange_send_answer(struct exchange *x)
     h2o_send(x->req, &body, body.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);
 }
 
+static void send_recorded(struct exchange *x, enum err e)
+{
+    if (e == ERR_OK)
+        exchange_send_answer(x);
+    else
+        exchange_refuse(x, e);
+}
+
 void exchange_send_collected(struct exchange *x)
 {
     enum err e = ERR_OK;
@@ -298,7 +307,7 @@ void exchange_send_collected(struct exchange *x)
     } else if (!x->shown)
         e = x->collected.len > 0 ? show(x, buf_span(&x->collected)) : exchange_show_headers(x);
     if (e == ERR_OK)
-        exchange_send_answer(x);
+        exchange_record(x, send_recorded);
     else
         exchange_refuse(x, e);
 }

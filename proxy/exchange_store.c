@@ -133,14 +133,26 @@ static enum err write_parts(struct exchange *x)
     return e;
 }
 
-static void go_on(struct exchange *x, enum err e)
+static void forward(struct exchange *x, enum err e)
 {
-    if (e == ERR_OK)
-        e = write_parts(x);
     if (e == ERR_OK)
         exchange_forward(x);
     else
         exchange_refuse(x, e);
+}
+
+/* What was stored now is recorded before anybody else has its tokens; what was there already, with the
+ * answer. */
+static void go_on(struct exchange *x, enum err e)
+{
+    if (e == ERR_OK)
+        e = tokenize_note(x->tokenize, &x->notes);
+    if (e == ERR_OK)
+        e = write_parts(x);
+    if (e == ERR_OK && x->account.stored)
+        exchange_record(x, forward);
+    else
+        forward(x, e);
 }
 
 /* ---- beginning ---- */

@@ -96,6 +96,7 @@ void exchange_settle_guard(struct exchange *x)
     const struct span name = caller_name(x->caller);
 
     count(&x->loop->figures.guard, g);
+    exchange_note_guard(x);
     if (g->canary != 0)
         suspend(x);
     if (g->crossed)

@@ -80,6 +80,7 @@ static enum err set_up(struct proxy_loop *loop)
     h2o_context_init(&loop->context, loop->evloop, &loop->proxy->config);
     h2o_multithread_register_receiver(loop->context.queue, &loop->stored, exchange_on_stored);
     h2o_multithread_register_receiver(loop->context.queue, &loop->orders, on_orders);
+    exchange_records_init(loop);
     clients_watch_init(loop);
     start_looking(loop);
     setup_hold(loop->proxy->setup);
@@ -94,6 +95,7 @@ static void take_down(struct proxy_loop *loop)
     stop_looking(loop);
     loop_drop_setups(loop);
     listeners_free(loop);
+    exchange_records_done(loop);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->orders);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->stored);
     clients_watch_done(loop);

@@ -18,6 +18,7 @@
 #include "proxy/settings_priv.h"
 #include "proxy/upstream.h"
 #include "proxy/upstream_resolve.h"
+#include "vault/audit.h"
 #include "vault/vault.h"
 
 /* A declared route with its fields compiled for this vault's class numbers. */
@@ -128,6 +129,14 @@ struct proxy_loop {
     pthread_mutex_t storing;           /* held by the writer thread while it sends to `stored` */
     size_t jobs;                       /* operations the vault has not given back */
     struct vault_reader *reader;
+    struct audit_waiter *audit;
+    h2o_linklist_t recording;               /* struct exchange, by ticket */
+    h2o_multithread_receiver_t records;     /* `told_message`: records are settled */
+    h2o_multithread_message_t told_message; /* under way while `told` */
+    atomic_bool told;
+    int64_t refusals_s; /* in this second, by the monotonic clock, ... */
+    unsigned refusals;  /* so many were recorded */
+    uint64_t refusals_more;
     h2o_multithread_receiver_t orders; /* `order`, when there is a new setup */
     h2o_multithread_message_t order;
     struct proxy_setup *ordered; /* under the proxy's lock; its hold is the loop's */

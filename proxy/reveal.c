@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "proxy/guard.h"
+#include "proxy/notes.h"
 
 enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
 
@@ -167,6 +168,12 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope, co
     action = r->scope->actions[found.class_id];
     if (r->scope->guard != NULL) {
         e = guard_judge(r->scope->guard, found.slot, &action);
+        if (e != ERR_OK)
+            return e;
+    }
+    if (action != REVEAL_TOKEN && r->scope->notes != NULL) {
+        e = notes_add(r->scope->notes, r->reader, found.slot, found.class_id,
+                      action == REVEAL_MASK ? NOTE_MASK : NOTE_VALUE);
         if (e != ERR_OK)
             return e;
     }

@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proxy/guard.h"
+#include "proxy/notes.h"
 
 enum { KEPT = UINT32_MAX, FOUND = UINT32_MAX - 1 };
 
@@ -491,6 +492,30 @@ enum err tokenize_write(const struct tokenize *t, size_t number, struct buf *out
     if (e != ERR_OK)
         out->len = before;
     return e;
+}
+
+enum err tokenize_note(const struct tokenize *t, struct notes *notes)
+{
+    struct cursor c = {0};
+    const struct part *part;
+    const struct hit *hit;
+    enum err e;
+
+    if (t->asked_count + t->found == 0)
+        return ERR_OK;
+    e = vault_read_begin(t->in.reader);
+    if (e != ERR_OK)
+        return e;
+    while (e == ERR_OK && (hit = next_hit(t, &c, &part)) != NULL) {
+        const struct person *p = person_of(t, &c);
+        const uint64_t slot = p->slot != 0 ? p->slot : p->op.owner;
+
+        if (t->state[c.number - 1] != KEPT && part_rule(part, hit)->mode != FIELD_LOOKUP)
+            e = notes_add(notes, t->in.reader, slot, hit->class_id, NOTE_TOKEN);
+    }
+    vault_read_end(t->in.reader);
+    /* Erased just now: nobody may learn whose it was. */
+    return e == ERR_NOT_FOUND ? ERR_CONFLICT : e;
 }
 
 void tokenize_free(struct tokenize **tokenize)

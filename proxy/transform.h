@@ -19,6 +19,7 @@ enum reveal_action { REVEAL_TOKEN, REVEAL_MASK, REVEAL_VALUE };
 /* ---- tokenize ---- */
 
 struct tokenize;
+struct notes;
 
 /* Whose values they are. */
 struct tokenize_subject {
@@ -62,6 +63,9 @@ size_t tokenize_changes(const struct tokenize *t, size_t part);
 size_t tokenize_count(const struct tokenize *t);
 /* The subject, if there is one only and the vault knew it by all of its names; else 0. */
 uint64_t tokenize_owner(const struct tokenize *t);
+/* Count the values that got a token, by whose they are. After the operation came back OK, if there was one; makes
+ * a read transaction of its own. */
+enum err tokenize_note(const struct tokenize *t, struct notes *notes) MUST_CHECK;
 void tokenize_free(struct tokenize **t); /* wipes what it copied */
 
 /* ---- reveal ---- */
@@ -77,6 +81,7 @@ struct reveal_scope {
     const uint64_t *slots;
     bool clear_passes;          /* clear values in declared fields are the sender's business */
     struct reveal_guard *guard; /* NULL: nothing is watched (guard.h) */
+    struct notes *notes;        /* whose values are shown is counted here; NULL: nowhere */
 };
 
 struct reveal_counts {

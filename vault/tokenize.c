@@ -352,6 +352,7 @@ static enum err tokenize_one(struct writer *w, struct vault_tokenize *op)
     if (e == ERR_OK) {
         e = write_all(w, &r);
         w->broken = e;
+        op->owner = r.slot;
     }
     vault__typed_forget(w, &r);
     return e;

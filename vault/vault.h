@@ -204,6 +204,7 @@ struct vault_tokenize {
     struct vault_item *items;
     size_t count;
     struct vault_tokenize *also; /* NULL: nobody else */
+    uint64_t owner;              /* out: whose slot they are in now */
 };
 
 /* Erase a subject, by name or by slot, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's
