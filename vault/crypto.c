@@ -26,9 +26,10 @@ _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator ke
 /* Associated data, format version 1; numbers are little-endian.
  *   of a row:         0 version=1 | 1 'R' | 2 u16 domain | 4 u16 class | 6 subject 16 | 22 u64 row |
  *                     30 u64 revision | 38 i64 due_s | 46 salt 10 | 56 i64 created_s
+ *   ... with a start: the same with 1 'S', then 64 i64 start_s
  *   of a wrapped key: 0 version=1 | 1 'K' | 2 store 16 | 18 u64 slot | 26 u8 kind | 27 u32 epoch |
  *                     31 u64 owner | 39 subject 16 */
-enum { AD_VERSION = 1, ROW_AD_BYTES = 64, SLOT_AD_BYTES = 55 };
+enum { AD_VERSION = 1, ROW_AD_BYTES = 64, START_AD_BYTES = 72, SLOT_AD_BYTES = 55 };
 
 /* Nonce of a row: 0 salt 10 | 10 u64 number | 18 u32 1 if the number is a revision's, 0 if it is
  * the row's | 22 u16 class. A row's number is given out once within a class, and goes with a salt
@@ -44,10 +45,10 @@ static void row_nonce(const struct crypto_row *row, uint8_t nonce[CRYPTO_NONCE_B
     put_le(nonce + 22, row->class_id, 2);
 }
 
-static void row_ad(const struct crypto_row *row, uint8_t ad[ROW_AD_BYTES])
+static size_t row_ad(const struct crypto_row *row, uint8_t ad[START_AD_BYTES])
 {
     ad[0] = AD_VERSION;
-    ad[1] = 'R';
+    ad[1] = row->start_s == 0 ? 'R' : 'S';
     put_le(ad + 2, row->domain, 2);
     put_le(ad + 4, row->class_id, 2);
     memcpy(ad + 6, row->subject, VAULT_ID_BYTES);
@@ -56,33 +57,37 @@ static void row_ad(const struct crypto_row *row, uint8_t ad[ROW_AD_BYTES])
     put_le(ad + 38, (uint64_t)row->due_s, 8);
     memcpy(ad + 46, row->salt, TOKEN_SALT_BYTES);
     put_le(ad + 56, (uint64_t)row->created_s, 8);
+    if (row->start_s == 0)
+        return ROW_AD_BYTES;
+    put_le(ad + 64, (uint64_t)row->start_s, 8);
+    return START_AD_BYTES;
 }
 
 void vault__seal(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
                  enum value_kind kind, struct span value, uint8_t *out)
 {
-    uint8_t nonce[CRYPTO_NONCE_BYTES], ad[ROW_AD_BYTES];
+    uint8_t nonce[CRYPTO_NONCE_BYTES], ad[START_AD_BYTES];
+    const size_t ad_len = row_ad(row, ad);
 
     row_nonce(row, nonce);
-    row_ad(row, ad);
     /* In place: the clear text stands in `out` only until the cipher has gone over it. */
     out[0] = (uint8_t)kind;
     if (value.len > 0)
         memcpy(out + 1, value.at, value.len);
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, out, 1 + value.len, ad, sizeof(ad),
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, out, 1 + value.len, ad, ad_len,
                                                      NULL, nonce, key);
 }
 
 /* Verify only. The first byte of the clear text is the kind: the cipher's stream starts at its
  * block 1 (block 0 keys the authenticator), so that byte alone can be had without the value. */
-static enum err verify(const uint8_t *key, const uint8_t *nonce, const uint8_t *ad,
-                       struct span sealed, uint8_t *ret_kind)
+static enum err verify(const uint8_t *key, const uint8_t *nonce, struct span ad, struct span sealed,
+                       uint8_t *ret_kind)
 {
     const uint8_t *c = (const uint8_t *)sealed.at;
     size_t len = sealed.len - CRYPTO_TAG_BYTES;
 
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt_detached(NULL, NULL, c, len, c + len, ad,
-                                                            ROW_AD_BYTES, nonce, key) != 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
+            NULL, NULL, c, len, c + len, (const uint8_t *)ad.at, ad.len, nonce, key) != 0)
         return ERR_CORRUPT;
     (void)crypto_stream_xchacha20_xor_ic(ret_kind, c, 1, nonce, 1, key);
     return ERR_OK;
@@ -91,18 +96,18 @@ static enum err verify(const uint8_t *key, const uint8_t *nonce, const uint8_t *
 enum err vault__open(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_row *row,
                      struct span sealed, enum value_kind *ret_kind, struct buf *out)
 {
-    uint8_t nonce[CRYPTO_NONCE_BYTES], ad[ROW_AD_BYTES], kind;
+    uint8_t nonce[CRYPTO_NONCE_BYTES], ad[START_AD_BYTES], kind;
     uint8_t *clear = NULL;
-    size_t len;
+    size_t len, ad_len;
     enum err e;
 
     if (sealed.len < 1 + CRYPTO_TAG_BYTES)
         return ERR_CORRUPT;
     len = sealed.len - CRYPTO_TAG_BYTES;
     row_nonce(row, nonce);
-    row_ad(row, ad);
+    ad_len = row_ad(row, ad);
     if (out == NULL) {
-        e = verify(key, nonce, ad, sealed, &kind);
+        e = verify(key, nonce, span_of(ad, ad_len), sealed, &kind);
         if (e != ERR_OK)
             return e;
     } else {
@@ -112,7 +117,7 @@ enum err vault__open(const uint8_t key[CRYPTO_KEY_BYTES], const struct crypto_ro
         clear = out->bytes + out->len;
         if (crypto_aead_xchacha20poly1305_ietf_decrypt(clear, NULL, NULL,
                                                        (const uint8_t *)sealed.at, sealed.len, ad,
-                                                       sizeof(ad), nonce, key) != 0)
+                                                       ad_len, nonce, key) != 0)
             return ERR_CORRUPT;
         kind = clear[0];
     }

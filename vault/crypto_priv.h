@@ -30,6 +30,7 @@ struct crypto_row {
     int64_t due_s;
     uint8_t salt[TOKEN_SALT_BYTES];
     int64_t created_s;
+    int64_t start_s; /* what due_s was counted from; 0: from the creation */
 };
 
 /* Seal kind + value under a subject's key (XChaCha20-Poly1305; the nonce is made of salt, number and

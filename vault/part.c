@@ -251,6 +251,7 @@ static struct crypto_row binding(const struct move *m, const struct store_class 
         .revision = row->revision,
         .due_s = row->due_s,
         .created_s = row->created_s,
+        .start_s = row->start_s,
     };
 
     memcpy(bound.subject, subject, VAULT_ID_BYTES);

@@ -345,6 +345,7 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
         .revision = f->row.revision,
         .due_s = f->row.due_s,
         .created_s = f->row.created_s,
+        .start_s = f->row.start_s,
     };
 
     memcpy(bound.subject, f->entry->subject, VAULT_ID_BYTES);

@@ -162,6 +162,7 @@ static struct crypto_row binding(const struct revision *r, uint64_t revision)
         .revision = revision,
         .due_s = r->row.due_s,
         .created_s = r->row.created_s,
+        .start_s = r->row.start_s,
     };
 
     memcpy(bound.subject, r->subject, VAULT_ID_BYTES);

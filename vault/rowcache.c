@@ -175,6 +175,35 @@ void rowcache_drop(struct rowcache *c, uint64_t slot)
     }
 }
 
+static bool is_among(uint64_t slot, const uint64_t *slots, size_t count)
+{
+    size_t from = 0;
+
+    while (count > 0) { /* slots[from .. from + count) may have it */
+        const size_t half = count / 2;
+
+        if (slots[from + half] == slot)
+            return true;
+        if (slots[from + half] < slot) {
+            from += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return false;
+}
+
+void rowcache_drop_each(struct rowcache *c, const uint64_t *slots, size_t count)
+{
+    for (uint32_t i = 0; i < c->capacity; i++) {
+        if (c->owners[i] == 0 || !is_among(c->owners[i] & SLOT_MASK, slots, count))
+            continue;
+        secret_wipe(&c->entries[i], sizeof(c->entries[i]));
+        c->owners[i] = 0;
+    }
+}
+
 void rowcache_clear(struct rowcache *c)
 {
     secret_wipe(c->entries, c->capacity * sizeof(c->entries[0]));

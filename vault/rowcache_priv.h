@@ -3,8 +3,8 @@
  * database. Ciphertext only. It remembers what was found, never that nothing was: an entry that
  * does not serve (due, owner erased) counts as unknown, and the database decides.
  *
- * It needs no invalidation because a row never changes while its time is not over and its subject
- * has a key, and both are looked at for every use. Not thread-safe: its owner locks. */
+ * It needs no invalidation for what goes, because the row's time and its subject's key are looked at for
+ * every use; whoever changes a row that lives on (rectify.c, retime.c) drops it here. Not thread-safe: its owner locks. */
 #pragma once
 
 #include <stdint.h>
@@ -28,6 +28,7 @@ bool rowcache_by_value(const struct rowcache *c, const uint8_t fingerprint[CRYPT
                        uint64_t owner, struct store_row *ret);
 void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
                         uint64_t owner, const struct store_row *found);
-/* Wipe everything of one subject, or all. */
+/* Wipe everything of one subject, of several (in ascending order), or all. */
 void rowcache_drop(struct rowcache *c, uint64_t slot);
+void rowcache_drop_each(struct rowcache *c, const uint64_t *slots, size_t count);
 void rowcache_clear(struct rowcache *c);

@@ -19,6 +19,7 @@ static void keep_row(struct vault_sample *sample, const struct crypto_row *about
     kept->bound.revision = row->revision;
     kept->bound.due_s = row->due_s;
     kept->bound.created_s = row->created_s;
+    kept->bound.start_s = row->start_s;
     memcpy(kept->bound.salt, row->salt, TOKEN_SALT_BYTES);
     kept->sealed = mem_alloc(row->sealed.len);
     memcpy(kept->sealed, row->sealed.at, row->sealed.len);

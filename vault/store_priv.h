@@ -175,6 +175,7 @@ struct store_row {
     uint64_t slot;      /* whose it is */
     int64_t created_s;
     int64_t due_s;
+    int64_t start_s;   /* what due_s was counted from (timer.h); 0: from the creation */
     uint64_t revision; /* 0: sealed under the row's own number. Random classes: written as 0 */
     uint8_t salt[TOKEN_SALT_BYTES];
     struct span sealed; /* read: borrowed until the next call on this store */
@@ -228,12 +229,32 @@ enum err store_row_last(struct store *s, const struct store_class *c, uint64_t *
 enum err store_class_has(struct store *s, const struct store_class *c, uint64_t slot, bool *ret)
     MUST_CHECK;
 
+/* When a row is due, and why. */
+struct store_timer {
+    uint64_t id;
+    uint64_t slot;
+    int64_t created_s;
+    int64_t due_s;
+    int64_t start_s;
+};
+
+/* Up to `limit` rows after row `after`, in the order of their numbers; slot 0: of everybody. */
+enum err store_timers(struct store *s, const struct store_class *c, uint64_t slot, uint64_t after,
+                      size_t limit, struct store_timer *ret, size_t *ret_count) MUST_CHECK;
+/* One row by its own number, whatever the class. */
+enum err store_row_at(struct store *s, const struct store_class *c, uint64_t id,
+                      struct store_row *ret) MUST_CHECK;
+/* The row's due time, start, revision and ciphertext take the place of what is stored of it. */
+enum err store_row_retime(struct store *s, const struct store_class *c, const struct store_row *row)
+    MUST_CHECK;
+
 /* What a deleted row was, for the counters and what hangs on it. */
 struct store_gone {
     uint64_t token_row;
     uint64_t slot;
     int64_t created_s;
     int64_t due_s;
+    int64_t start_s;
 };
 
 /* Delete up to `limit` rows of a subject, or of those that were due; `ret` holds `limit`. */
@@ -258,6 +279,12 @@ enum err store_aggregate_each(struct store *s, uint16_t class_id,
                               void (*fn)(void *context, int64_t created_day, int64_t due_day,
                                          int64_t n),
                               void *context) MUST_CHECK;
+/* Of these: rows that count from something else than their creation. */
+enum err store_started_add(struct store *s, uint16_t class_id, int64_t created_day, int64_t delta)
+    MUST_CHECK;
+/* Rows that do not, and the day the oldest of them was created; both 0 when there is none. */
+enum err store_unstarted(struct store *s, uint16_t class_id, uint64_t *ret, int64_t *ret_oldest_day)
+    MUST_CHECK;
 enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum store_flow flow,
                         int64_t n) MUST_CHECK;
 /* The sum of each flow over the days [from, to); ret is indexed by enum store_flow. */

@@ -47,6 +47,45 @@ enum err store_aggregate_each(struct store *s, uint16_t class_id,
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+static void bind_class_day(sqlite3_stmt *stmt, uint16_t class_id, int64_t day)
+{
+    if (stmt == NULL)
+        return;
+    bind_int(stmt, 1, class_id);
+    bind_int(stmt, 2, day);
+}
+
+enum err store_started_add(struct store *s, uint16_t class_id, int64_t created_day, int64_t delta)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_STARTED_ADD);
+    enum err e;
+
+    bind_class_day(stmt, class_id, created_day);
+    if (stmt != NULL)
+        bind_int(stmt, 3, delta);
+    e = store__run(s, stmt);
+    if (e != ERR_OK || delta >= 0)
+        return e;
+    stmt = store__get(s, STORE_STARTED_TRIM);
+    bind_class_day(stmt, class_id, created_day);
+    return store__run(s, stmt);
+}
+
+enum err store_unstarted(struct store *s, uint16_t class_id, uint64_t *ret, int64_t *ret_oldest_day)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_UNSTARTED);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, class_id);
+    e = store__row(s, stmt);
+    if (e != ERR_OK)
+        return e;
+    *ret = column_u64(stmt, 0);
+    *ret_oldest_day = sqlite3_column_int64(stmt, 1);
+    return ERR_OK;
+}
+
 enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum store_flow flow,
                         int64_t n)
 {

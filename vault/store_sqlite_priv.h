@@ -48,6 +48,12 @@
                 " ON CONFLICT(class,day,reason) DO UPDATE SET n=n+excluded.n")                     \
     X(FLOW_SUMS, "SELECT reason,sum(n) FROM flow WHERE class=?1 AND day>=?2 AND day<?3"            \
                  " GROUP BY reason")                                                               \
+    X(STARTED_ADD, "INSERT INTO started VALUES(?1,?2,?3)"                                          \
+                   " ON CONFLICT(class,day) DO UPDATE SET n=n+excluded.n")                         \
+    X(STARTED_TRIM, "DELETE FROM started WHERE class=?1 AND day=?2 AND n=0")                       \
+    X(UNSTARTED, "SELECT ifnull(sum(n),0),ifnull(min(day),0) FROM(SELECT a.created_day day,sum(a.n)" \
+                 "-ifnull((SELECT s.n FROM started s WHERE s.class=?1 AND s.day=a.created_day),0)n" \
+                 " FROM agg a WHERE a.class=?1 GROUP BY a.created_day)WHERE n>0")                  \
     X(ERASURE_ADD, "INSERT OR REPLACE INTO erasure VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")               \
     X(ERASURE_DELETE, "DELETE FROM erasure WHERE slot=?1")                                         \
     X(ERASURE_NEXT, "SELECT slot,id,subject,seq,cutoff,begun,domain,note FROM erasure WHERE seq>?1" \
@@ -118,20 +124,20 @@
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
     X(ROW_ADD, "INSERT INTO val_$(id,subj,created,due,salt,ct) VALUES(?1,?2,?3,?4,?5,?6)",         \
                "INSERT INTO val_$(id,tok,subj,created,due,ct,rev) VALUES(?1,?2,?3,?4,?5,?6,?7)")   \
-    X(ROW_GET, "SELECT subj,created,due,salt,ct,rev FROM val_$ WHERE id=?1", NULL)                 \
-    X(ROWS_OF, "SELECT subj,created,due,salt,ct,rev,id,0 FROM val_$ WHERE subj=?1",                \
-               "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                        \
+    X(ROW_GET, "SELECT subj,created,due,salt,ct,rev,start FROM val_$ WHERE id=?1", NULL)                 \
+    X(ROWS_OF, "SELECT subj,created,due,salt,ct,rev,start,id,0 FROM val_$ WHERE subj=?1",          \
+               "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.start,v.id,v.tok"                        \
                " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1")                  \
-    X(ROW_AFTER, "SELECT subj,created,due,salt,ct,rev,id,0 FROM val_$ WHERE subj=?1 AND id>?2"     \
+    X(ROW_AFTER, "SELECT subj,created,due,salt,ct,rev,start,id,0 FROM val_$ WHERE subj=?1 AND id>?2"     \
                  " ORDER BY id LIMIT 1",                                                           \
-                 "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                      \
+                 "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.start,v.id,v.tok"                      \
                  " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.subj=?1 AND v.id>?2"     \
                  " ORDER BY v.id LIMIT 1")                                                         \
     X(ROW_MOVE, "UPDATE val_$ SET subj=?2,rev=?3,ct=?4 WHERE id=?1",                               \
                 "UPDATE val_$ SET subj=?2,rev=?3,ct=?4 WHERE id=?1")                               \
-    X(OWNERS, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                   \
+    X(OWNERS, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.start,v.id,v.tok"                   \
                     " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok WHERE d.tok=?1")              \
-    X(OWNER_GET, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.id,v.tok"                \
+    X(OWNER_GET, NULL, "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.start,v.id,v.tok"                \
                        " FROM det_$ d CROSS JOIN val_$ v ON v.tok=d.tok"                           \
                        " WHERE d.tok=?1 AND v.subj=?2 ORDER BY v.due DESC LIMIT 1")                \
     X(SHARED_FIND, NULL, "SELECT tok,salt FROM det_$ WHERE fp=?1")                                 \
@@ -139,6 +145,18 @@
     X(SHARED_REVISE, NULL, "UPDATE det_$ SET fp=?2 WHERE tok=?1")                                  \
     X(REVISE, "UPDATE val_$ SET rev=?2,ct=?3 WHERE id=?1",                                         \
               "UPDATE val_$ SET rev=?2,ct=?3 WHERE id=?1")                                         \
+    X(START, "UPDATE val_$ SET start=?2 WHERE id=?1", "UPDATE val_$ SET start=?2 WHERE id=?1")     \
+    X(ROW_AT, "SELECT subj,created,due,salt,ct,rev,start,id,0 FROM val_$ WHERE id=?1",             \
+              "SELECT v.subj,v.created,v.due,d.salt,v.ct,v.rev,v.start,v.id,v.tok"                 \
+              " FROM val_$ v CROSS JOIN det_$ d ON d.tok=v.tok WHERE v.id=?1")                     \
+    X(TIMERS, "SELECT id,subj,created,due,start FROM val_$ WHERE id>?1 ORDER BY id LIMIT ?2",      \
+              "SELECT id,subj,created,due,start FROM val_$ WHERE id>?1 ORDER BY id LIMIT ?2")      \
+    X(TIMERS_OF, "SELECT id,subj,created,due,start FROM val_$ WHERE subj=?3 AND id>?1"             \
+                 " ORDER BY id LIMIT ?2",                                                          \
+                 "SELECT id,subj,created,due,start FROM val_$ WHERE subj=?3 AND id>?1"             \
+                 " ORDER BY id LIMIT ?2")                                                          \
+    X(RETIME, "UPDATE val_$ SET due=?2,start=?3,rev=?4,ct=?5 WHERE id=?1",                         \
+              "UPDATE val_$ SET due=?2,start=?3,rev=?4,ct=?5 WHERE id=?1")                         \
     X(SHARED_DELETE, NULL, "DELETE FROM det_$ WHERE tok=?1")                                       \
     X(SHARED_TRIM, NULL, "DELETE FROM det_$ WHERE tok=?1"                                          \
                          " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                      \
@@ -149,19 +167,19 @@
     X(LAST, "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1",                                   \
             "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1")                                   \
     X(DELETE_OF, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
-                 " RETURNING 0,subj,created,due",                                                  \
+                 " RETURNING 0,subj,created,due,start",                                                  \
                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
-                 " RETURNING tok,subj,created,due")                                                \
+                 " RETURNING tok,subj,created,due,start")                                                \
     X(DELETE_DUE, "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
                   " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
-                  " RETURNING 0,subj,created,due",                                                 \
+                  " RETURNING 0,subj,created,due,start",                                                 \
                   "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
                   " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
-                  " RETURNING tok,subj,created,due")                                               \
+                  " RETURNING tok,subj,created,due,start")                                               \
     X(DELETE_DUE_INDEX, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
-                        " ORDER BY due LIMIT ?2) RETURNING 0,subj,created,due",                    \
+                        " ORDER BY due LIMIT ?2) RETURNING 0,subj,created,due,start",                    \
                         "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
-                        " ORDER BY due LIMIT ?2) RETURNING tok,subj,created,due")
+                        " ORDER BY due LIMIT ?2) RETURNING tok,subj,created,due,start")
 /* clang-format on */
 
 enum store_statement {

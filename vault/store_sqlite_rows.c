@@ -18,6 +18,21 @@ static void bind_row(sqlite3_stmt *stmt, int at, const struct store_row *row)
     bind_blob(stmt, at + 5, row->sealed.at, row->sealed.len);
 }
 
+/* Few rows come with a start: the others need not carry a zero along. */
+static enum err put_start(struct store *s, const struct store_class *c, const struct store_row *row)
+{
+    sqlite3_stmt *stmt;
+
+    if (row->start_s == 0)
+        return ERR_OK;
+    stmt = store__get_class(s, c, STORE_START);
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)row->id);
+        bind_int(stmt, 2, row->start_s);
+    }
+    return store__run(s, stmt);
+}
+
 static enum err insert(struct store *s, const struct store_class *c, const struct store_row *row)
 {
     sqlite3_stmt *stmt = store__get_insert(s, c);
@@ -91,10 +106,12 @@ enum err store_row_add(struct store *s, const struct store_class *c, const struc
     struct store_class_statements *own = store__class(s, c);
     struct store_pending *p;
 
-    if (c->deterministic || row->sealed.len > STORE_PENDING_BYTES) {
+    if (c->deterministic || row->start_s != 0 || row->sealed.len > STORE_PENDING_BYTES) {
         enum err e = store__flush_class(s, c); /* rows keep their order */
 
-        return e == ERR_OK ? insert(s, c, row) : e;
+        if (e == ERR_OK)
+            e = insert(s, c, row);
+        return e == ERR_OK ? put_start(s, c, row) : e;
     }
     if (own->pending == NULL)
         own->pending = mem_alloc(sizeof(*own->pending));
@@ -108,7 +125,7 @@ enum err store_row_add(struct store *s, const struct store_class *c, const struc
     return p->count == STORE_PENDING_ROWS ? store__flush_class(s, c) : ERR_OK;
 }
 
-/* Columns: subj, created, due, salt, ct, rev. */
+/* Columns: subj, created, due, salt, ct, rev, start. */
 static enum err read_row(sqlite3_stmt *stmt, struct store_row *ret)
 {
     ret->slot = column_u64(stmt, 0);
@@ -119,6 +136,7 @@ static enum err read_row(sqlite3_stmt *stmt, struct store_row *ret)
     ret->sealed.at = sqlite3_column_blob(stmt, 4);
     ret->sealed.len = (size_t)sqlite3_column_bytes(stmt, 4);
     ret->revision = column_u64(stmt, 5);
+    ret->start_s = sqlite3_column_int64(stmt, 6);
     return ret->sealed.at == NULL || ret->sealed.len <= CRYPTO_TAG_BYTES ? ERR_CORRUPT : ERR_OK;
 }
 
@@ -132,8 +150,8 @@ static enum err first_row(struct store *s, sqlite3_stmt *stmt, struct store_row 
         e = read_row(stmt, &row);
     if (e != ERR_OK)
         return e;
-    row.id = column_u64(stmt, 6);
-    row.token_row = column_u64(stmt, 7);
+    row.id = column_u64(stmt, 7);
+    row.token_row = column_u64(stmt, 8);
     *ret = row;
     return ERR_OK;
 }
@@ -273,6 +291,63 @@ enum err store_row_move(struct store *s, const struct store_class *c, const stru
     return store__run(s, stmt);
 }
 
+/* ---- another due time ---- */
+
+enum err store_timers(struct store *s, const struct store_class *c, uint64_t slot, uint64_t after,
+                      size_t limit, struct store_timer *ret, size_t *ret_count)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, slot == 0 ? STORE_TIMERS : STORE_TIMERS_OF);
+    size_t count = 0;
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)after);
+        bind_int(stmt, 2, (int64_t)limit);
+        if (slot != 0)
+            bind_int(stmt, 3, (int64_t)slot);
+    }
+    e = store__row(s, stmt);
+    while (e == ERR_OK) {
+        REQUIRE(count < limit);
+        ret[count++] = (struct store_timer){
+            .id = column_u64(stmt, 0),
+            .slot = column_u64(stmt, 1),
+            .created_s = sqlite3_column_int64(stmt, 2),
+            .due_s = sqlite3_column_int64(stmt, 3),
+            .start_s = sqlite3_column_int64(stmt, 4),
+        };
+        e = store__row(s, stmt);
+    }
+    if (e != ERR_NOT_FOUND)
+        return e;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+enum err store_row_at(struct store *s, const struct store_class *c, uint64_t id,
+                      struct store_row *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROW_AT);
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)id);
+    return first_row(s, stmt, ret);
+}
+
+enum err store_row_retime(struct store *s, const struct store_class *c, const struct store_row *row)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_RETIME);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)row->id);
+        bind_int(stmt, 2, row->due_s);
+        bind_int(stmt, 3, row->start_s);
+        bind_int(stmt, 4, (int64_t)row->revision);
+        bind_blob(stmt, 5, row->sealed.at, row->sealed.len);
+    }
+    return store__run(s, stmt);
+}
+
 /* ---- cursors ---- */
 
 static enum err cursor(struct store *s, const struct store_class *c,
@@ -366,6 +441,7 @@ static enum err delete_rows(struct store *s, sqlite3_stmt *stmt, int64_t key, si
             .slot = column_u64(stmt, 1),
             .created_s = sqlite3_column_int64(stmt, 2),
             .due_s = sqlite3_column_int64(stmt, 3),
+            .start_s = sqlite3_column_int64(stmt, 4),
         };
         e = store__row(s, stmt);
     }

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 2, APPLICATION_ID = 0x6c657468 /* "leth" */ };
+enum { SCHEMA_VERSION = 3, APPLICATION_ID = 0x6c657468 /* "leth" */ };
 
 static const char schema_sql[] =
     "PRAGMA application_id=0x6c657468;"
@@ -30,6 +30,8 @@ static const char schema_sql[] =
     " PRIMARY KEY(class, created_day, due_day)) WITHOUT ROWID;"
     "CREATE TABLE flow(class INTEGER, day INTEGER, reason INTEGER, n INTEGER NOT NULL,"
     " PRIMARY KEY(class, day, reason)) WITHOUT ROWID;"
+    "CREATE TABLE started(class INTEGER, day INTEGER, n INTEGER NOT NULL,"
+    " PRIMARY KEY(class, day)) WITHOUT ROWID;"
     "CREATE TABLE erasure(slot INTEGER PRIMARY KEY, id BLOB NOT NULL, subject BLOB NOT NULL,"
     " seq INTEGER NOT NULL, cutoff INTEGER NOT NULL, begun INTEGER NOT NULL,"
     " domain INTEGER NOT NULL, note BLOB NOT NULL);"
@@ -42,14 +44,15 @@ static const char schema_sql[] =
 
 static const char random_class_sql[] =
     "CREATE TABLE val_$(id INTEGER PRIMARY KEY, subj INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " due INTEGER NOT NULL, salt BLOB NOT NULL, ct BLOB NOT NULL, rev INTEGER NOT NULL DEFAULT 0);"
+    " due INTEGER NOT NULL, salt BLOB NOT NULL, ct BLOB NOT NULL, rev INTEGER NOT NULL DEFAULT 0,"
+    " start INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX val_$_subj ON val_$(subj);";
 
 static const char deterministic_class_sql[] =
     "CREATE TABLE det_$(tok INTEGER PRIMARY KEY, salt BLOB NOT NULL, fp BLOB NOT NULL UNIQUE);"
     "CREATE TABLE val_$(id INTEGER PRIMARY KEY, tok INTEGER NOT NULL, subj INTEGER NOT NULL,"
     " created INTEGER NOT NULL, due INTEGER NOT NULL, ct BLOB NOT NULL,"
-    " rev INTEGER NOT NULL DEFAULT 0);"
+    " rev INTEGER NOT NULL DEFAULT 0, start INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX val_$_tok ON val_$(tok, subj);"
     "CREATE INDEX val_$_subj ON val_$(subj);";
 

@@ -9,13 +9,15 @@
 
 enum { DAY_S = 86400, FIRST_SLOTS = 256 };
 
+enum tally_kind { TALLY_AGGREGATE, TALLY_FLOW, TALLY_STARTED };
+
 /* A count under a key of three numbers; flows use the reason as the third. */
 struct tally_entry {
     uint16_t class_id;
-    bool is_flow;
+    uint8_t kind;
     bool used;
     int64_t day;
-    int64_t other; /* aggregate: the due day; flow: the reason */
+    int64_t other; /* aggregate: the due day; flow: the reason; started: 0 */
     int64_t n;
 };
 
@@ -56,13 +58,13 @@ void tally_free(struct tally **tally)
 static struct tally_entry *place(struct tally *t, const struct tally_entry *key)
 {
     uint64_t h = ((uint64_t)key->day * 31 + (uint64_t)key->other) * 1031 +
-                 (uint64_t)key->class_id * 2 + (key->is_flow ? 1 : 0);
+                 (uint64_t)key->class_id * 3 + key->kind;
 
     h *= UINT64_C(0x9e3779b97f4a7c15);
     for (size_t i = h >> 32;; i++) {
         struct tally_entry *e = &t->entries[i & (t->capacity - 1)];
 
-        if (!e->used || (e->class_id == key->class_id && e->is_flow == key->is_flow &&
+        if (!e->used || (e->class_id == key->class_id && e->kind == key->kind &&
                          e->day == key->day && e->other == key->other))
             return e;
     }
@@ -112,7 +114,14 @@ static struct tally_entry aggregate_key(uint16_t class_id, int64_t created_s, in
 static struct tally_entry flow_key(uint16_t class_id, int64_t at_s, enum store_flow why)
 {
     return (struct tally_entry){
-        .class_id = class_id, .is_flow = true, .day = day_of(at_s), .other = why};
+        .class_id = class_id, .kind = TALLY_FLOW, .day = day_of(at_s), .other = why};
+}
+
+static void add_started(struct tally *t, uint16_t class_id, int64_t created_s, int64_t n)
+{
+    add(t,
+        (struct tally_entry){.class_id = class_id, .kind = TALLY_STARTED, .day = day_of(created_s)},
+        n);
 }
 
 void tally_created(struct tally *t, uint16_t class_id, int64_t created_s, int64_t due_s)
@@ -141,6 +150,24 @@ void tally_purged(struct tally *t, uint16_t class_id, const struct store_gone *r
 {
     add(t, aggregate_key(class_id, row->created_s, row->due_s), -1);
     add(t, flow_key(class_id, now_s, why), 1);
+    if (row->start_s != 0)
+        add_started(t, class_id, row->created_s, -1);
+}
+
+void tally_started(struct tally *t, uint16_t class_id, int64_t created_s)
+{
+    add_started(t, class_id, created_s, 1);
+}
+
+void tally_retimed(struct tally *t, uint16_t class_id, const struct store_timer *before,
+                   const struct store_row *after)
+{
+    const int64_t started = (after->start_s != 0) - (before->start_s != 0);
+
+    add(t, aggregate_key(class_id, before->created_s, before->due_s), -1);
+    add(t, aggregate_key(class_id, before->created_s, after->due_s), 1);
+    if (started != 0)
+        add_started(t, class_id, before->created_s, started);
 }
 
 void tally_subjects(struct tally *t, int64_t delta)
@@ -168,8 +195,10 @@ enum err tally_write(struct tally *t, struct store *s)
 
         if (!x->used || x->n == 0)
             continue;
-        if (x->is_flow)
+        if (x->kind == TALLY_FLOW)
             e = store_flow_add(s, x->class_id, x->day, (enum store_flow)x->other, x->n);
+        else if (x->kind == TALLY_STARTED)
+            e = store_started_add(s, x->class_id, x->day, x->n);
         else
             e = store_aggregate_add(s, x->class_id, x->day, x->other, x->n);
     }

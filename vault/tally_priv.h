@@ -12,6 +12,11 @@ void tally_free(struct tally **tally);
 void tally_created(struct tally *t, uint16_t class_id, int64_t created_s, int64_t due_s);
 void tally_purged(struct tally *t, uint16_t class_id, const struct store_gone *row,
                   enum store_flow why, int64_t now_s);
+/* The row that was just counted as created has a start (timer.h). */
+void tally_started(struct tally *t, uint16_t class_id, int64_t created_s);
+/* A row has another due time, or another start. */
+void tally_retimed(struct tally *t, uint16_t class_id, const struct store_timer *before,
+                   const struct store_row *after);
 /* Subjects that came (or, negative, went). */
 void tally_subjects(struct tally *t, int64_t delta);
 /* Write it all inside the caller's transaction and start anew. */

@@ -145,21 +145,13 @@ static enum err put_names(struct writer *w, const struct request *r)
 /* Purging walks rows in their order: see that it stays the order in which they fall due. */
 static enum err keep_order(struct writer *w, struct store_class *c, int64_t due_s)
 {
-    enum err e;
-
     if (due_s >= w->last_due_s[c->id]) {
         w->last_due_s[c->id] = due_s;
         return ERR_OK;
     }
     if (!c->ordered || due_s + DISORDER_S >= w->last_due_s[c->id])
         return ERR_OK;
-    e = store_class_disorder(w->store, c); /* the clock was set back */
-    if (e != ERR_OK)
-        return e;
-    c->ordered = false;
-    w->disordered[c->id] = true;
-    w->any_disordered = true;
-    return ERR_OK;
+    return writer_disorder(w, c); /* the clock was set back */
 }
 
 /* When a value of this class that is stored now falls due. Requests of one second share the answer. */
@@ -196,6 +188,7 @@ enum err vault__put_row(struct writer *w, struct request *r, const struct vault_
     bound.revision = row->revision;
     bound.due_s = row->due_s;
     bound.created_s = row->created_s;
+    bound.start_s = row->start_s;
     memcpy(bound.salt, row->salt, TOKEN_SALT_BYTES);
     w->sealed.len = 0;
     e = buf_reserve(&w->sealed, 1 + item->value.len + CRYPTO_TAG_BYTES);

@@ -158,6 +158,7 @@ enum vault_op_kind {
     VAULT_RULE_APPLIED, /* rules.h */
     VAULT_PART_MOVE,    /* part.h */
     VAULT_PART_FORGET,
+    VAULT_RETIME, /* retime.h */
     VAULT_CONFIGURE,
     VAULT_AUDIT_MARK /* the audit trail's own */
 };

@@ -4,7 +4,7 @@
  * connection that writes. Invariant: done comes once for each operation, after its result is
  * durable; a group is durable whole or not at all. Not here: what an operation does.
  *
- *   queue -> [sweep or purge]? [tokenize]*, one transaction, one sync -> done ...
+ *   queue -> [sweep, purge or retime]? [tokenize]*, one transaction, one sync -> done ...
  *         -> erase, rectify, truncate, close, rotate, seal    alone, in their place in the queue -> done */
 #include "vault/part_priv.h"
 #include "vault/rules_priv.h"
@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/secret.h"
+#include "vault/retime.h"
+#include "vault/retime_priv.h"
 
 enum {
     ROW_BLOCK = 65536,
@@ -44,6 +46,18 @@ enum err writer_next_row(struct writer *w, uint64_t *ret_row)
     if (e == ERR_OK)
         *ret_row = w->row_next++;
     return e;
+}
+
+enum err writer_disorder(struct writer *w, struct store_class *c)
+{
+    enum err e = store_class_disorder(w->store, c);
+
+    if (e != ERR_OK)
+        return e;
+    c->ordered = false;
+    w->disordered[c->id] = true;
+    w->any_disordered = true;
+    return ERR_OK;
 }
 
 uint64_t writer_new_revision(void)
@@ -86,7 +100,7 @@ bool writer_make_room(struct writer *w, enum err e)
 /* New values wait while the reserve is given away. */
 static bool wants_room(const struct vault_op *op)
 {
-    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_RECTIFY;
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_RECTIFY || op->kind == VAULT_RETIME;
 }
 
 static bool any_destroys(const struct vault_op *op)
@@ -100,7 +114,8 @@ static bool any_destroys(const struct vault_op *op)
 
 static bool is_sweep(const struct vault_op *op)
 {
-    return op->kind == VAULT_SWEEP_SUBJECT || op->kind == VAULT_PURGE_DUE;
+    return op->kind == VAULT_SWEEP_SUBJECT || op->kind == VAULT_PURGE_DUE ||
+           op->kind == VAULT_RETIME;
 }
 
 static size_t rows_of(const struct vault_op *op)
@@ -117,6 +132,8 @@ static size_t rows_of(const struct vault_op *op)
         return ((const struct vault_sweep_subject *)op)->limit;
     case VAULT_PURGE_DUE:
         return ((const struct vault_purge_due *)op)->limit;
+    case VAULT_RETIME:
+        return ((const struct vault_retime *)op)->limit;
     default:
         return 0;
     }
@@ -140,6 +157,8 @@ static enum err execute(struct writer *w, struct vault_op *op)
         return vault__tokenize(w, (struct vault_tokenize *)op);
     case VAULT_SWEEP_SUBJECT:
         return vault__sweep_subject(w, (struct vault_sweep_subject *)op);
+    case VAULT_RETIME:
+        return vault__retime(w, (struct vault_retime *)op);
     default:
         return vault__purge_due(w, (struct vault_purge_due *)op);
     }
@@ -272,6 +291,7 @@ static void undo(struct writer *w)
     tally_clear(w->tally);
     keycache_clear(w->keys);
     names_clear(w->names);
+    w->retimed_count = 0;
     for (size_t id = 1; w->any_disordered && id <= CLASSES_MAX; id++)
         if (w->disordered[id])
             w->v->table[id].ordered = true;
@@ -351,6 +371,7 @@ static enum err try_group(struct writer *w, struct vault_op *first)
         undo(w);
     else if (vault__ended_forget(w) != ERR_OK)
         atomic_store(&w->v->failed, true);
+    vault__retimed_tell(w);
     for (struct vault_op *op = first; e != ERR_OK && op != NULL; op = op->next)
         op->result = e;
     return e;
@@ -626,6 +647,9 @@ static void free_writer(struct writer *w)
     tally_free(&w->tally);
     secret_free(&w->key);
     buf_done(&w->sealed);
+    buf_done(&w->clear);
+    mem_free(&w->retimed);
+    mem_free(&w->timers);
     mem_free(&w->gone);
     for (size_t i = 0; i < w->untold_count; i++)
         free(w->untold[i].note);
@@ -650,7 +674,9 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
     w->tally = tally_new();
     w->key = secret_alloc(CRYPTO_KEY_BYTES);
     w->gone = mem_alloc(WRITER_PART_ROWS * sizeof(w->gone[0]));
+    w->timers = mem_alloc(WRITER_PART_ROWS * sizeof(w->timers[0]));
     buf_init(&w->sealed, LIMIT_VALUE_MAX + 1 + CRYPTO_TAG_BYTES);
+    buf_init_secret(&w->clear, LIMIT_VALUE_MAX + 1);
     REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->wake, NULL) == 0);
     e = skip_rows(w);
     if (e == ERR_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer: one thread, one connection, every change. Its files: writer.c (queue and groups),
- * tokenize.c, rectify.c, sweep.c, erasure.c. */
+ * tokenize.c, rectify.c, retime.c, sweep.c, erasure.c. */
 #pragma once
 
 #include "vault/tally_priv.h"
@@ -51,7 +51,12 @@ struct writer {
     struct vault_op *spoilt;
     enum err spoilt_result;
     struct buf sealed;
-    struct typed_plan *plans; /* of the operation being served, one an item */
+    struct buf clear;  /* secret: of the row being sealed again */
+    uint64_t *retimed; /* subjects whose rows this transaction gave another due time */
+    size_t retimed_count;
+    size_t retimed_cap;
+    struct store_timer *timers; /* WRITER_PART_ROWS */
+    struct typed_plan *plans;   /* of the operation being served, one an item */
     size_t plans_cap;
     struct store_gone *gone; /* WRITER_PART_ROWS */
     bool stored;             /* values, in the group being served */
@@ -123,6 +128,9 @@ bool writer_make_room(struct writer *w, enum err e) MUST_CHECK;
 
 /* Does somebody wait for the transaction that this sweep is in, or is that likely? */
 bool writer_is_wanted(struct writer *w, const struct vault_op *sweep);
+
+/* The class's rows do not fall due in their order any more. */
+enum err writer_disorder(struct writer *w, struct store_class *c) MUST_CHECK;
 
 /* The next row number; reserves a block when the last is used up. */
 enum err writer_next_row(struct writer *w, uint64_t *ret_row) MUST_CHECK;

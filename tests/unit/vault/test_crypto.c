@@ -19,7 +19,7 @@ static void setup(void)
     static const uint8_t salt[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99};
 
     secret_start();
-    row = (struct crypto_row){1, 258, {0}, 0x010203040506, 7, 1900000000, {0}, 1800000000};
+    row = (struct crypto_row){1, 258, {0}, 0x010203040506, 7, 1900000000, {0}, 1800000000, 0};
     slot = (struct crypto_slot){{0}, 5, 1, 3, 1, {0}};
     memcpy(row.salt, salt, sizeof(salt));
     for (uint8_t i = 0; i < 32; i++) {
@@ -131,6 +131,7 @@ Test(seal, does_not_open_as_another_row_in_any_field)
     REFUSED_WITH(revision ^= UINT64_C(1) << 63);
     REFUSED_WITH(due_s ^= 1);
     REFUSED_WITH(created_s ^= 1);
+    REFUSED_WITH(start_s ^= 1);
     REFUSED_WITH(due_s = -row.due_s);
     for (size_t i = 0; i < VAULT_ID_BYTES; i++)
         REFUSED_WITH(subject[i] ^= 1);

@@ -132,6 +132,24 @@ Test(rowcache, two_rows_of_one_set_both_stay)
     cr_assert(missed <= 2, "%zu", missed);
 }
 
+Test(rowcache, drops_everything_of_several_subjects)
+{
+    AUTO(rowcache_free) struct rowcache *c = rowcache_new(1024);
+    uint64_t drop[20];
+    struct store_row got;
+
+    for (uint64_t slot = 1; slot <= 60; slot++) {
+        const struct store_row row = row_of(slot, slot, "x");
+
+        rowcache_put_token(c, 1, slot, 0, &row);
+        if (slot % 3 == 0)
+            drop[slot / 3 - 1] = slot;
+    }
+    rowcache_drop_each(c, drop, 20);
+    for (uint64_t slot = 1; slot <= 60; slot++)
+        cr_assert_eq(rowcache_by_token(c, 1, slot, 0, &got), slot % 3 != 0, "%d", (int)slot);
+}
+
 Test(rowcache, drops_everything_of_one_subject)
 {
     AUTO(rowcache_free) struct rowcache *c = rowcache_new(64);

@@ -116,6 +116,55 @@ Test(tally, more_days_than_it_has_room_for_at_first_are_all_kept)
     cr_assert_eq(flow(1, STORE_CREATED), 1500);
 }
 
+static uint64_t unstarted(uint16_t class_id, int64_t *ret_oldest_day)
+{
+    uint64_t n = 0;
+
+    cr_assert_eq(store_unstarted(s, class_id, &n, ret_oldest_day), ERR_OK);
+    return n;
+}
+
+Test(tally, a_row_that_gets_another_due_time_moves_and_no_flow_does)
+{
+    struct store_timer before = {.created_s = 10 * DAY_S, .due_s = 20 * DAY_S};
+    struct store_row after = {.due_s = 30 * DAY_S};
+
+    tally_created(t, 3, before.created_s, before.due_s);
+    tally_created(t, 3, before.created_s, before.due_s);
+    tally_retimed(t, 3, &before, &after);
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    cr_assert(look(3).entries == 2 && look(3).n == 2);
+    cr_assert_eq(flow(3, STORE_CREATED), 2);
+    tally_retimed(t, 3, &before, &after);
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    cr_assert(look(3).entries == 1 && look(3).n == 2);
+}
+
+Test(tally, rows_that_wait_for_their_start_are_those_without_one)
+{
+    struct store_timer before = {.created_s = 10 * DAY_S, .due_s = 20 * DAY_S};
+    struct store_row after = {.due_s = 30 * DAY_S, .start_s = 15 * DAY_S};
+    struct store_gone gone = {.created_s = 10 * DAY_S, .due_s = 30 * DAY_S, .start_s = 15 * DAY_S};
+    int64_t oldest = 0;
+
+    cr_assert_eq(unstarted(3, &oldest), 0);
+    for (int64_t day = 10; day < 13; day++)
+        tally_created(t, 3, day * DAY_S, 20 * DAY_S);
+    tally_created(t, 3, 12 * DAY_S, 20 * DAY_S);
+    tally_started(t, 3, 12 * DAY_S);
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    cr_assert_eq(unstarted(3, &oldest), 3);
+    cr_assert_eq(oldest, 10);
+    tally_retimed(t, 3, &before, &after);
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    cr_assert_eq(unstarted(3, &oldest), 2);
+    cr_assert_eq(oldest, 11);
+    tally_purged(t, 3, &gone, STORE_PURGED_TIMER, 30 * DAY_S);
+    cr_assert_eq(tally_write(t, s), ERR_OK);
+    cr_assert_eq(unstarted(3, &oldest), 2);
+    cr_assert_eq(look(3).n, 3);
+}
+
 Test(tally, subjects_are_counted)
 {
     int64_t n = 0;

@@ -150,6 +150,7 @@ static void flip_blob(const char *class_name, const struct token_text *token, co
         flip_number(#kind, &token, "val", "created");                                              \
         flip_number(#kind, &token, "val", "due");                                                  \
         flip_number(#kind, &token, "val", "rev");                                                  \
+        flip_number(#kind, &token, "val", "start");                                                \
         flip_blob(#kind, &token, "val", "ct");                                                     \
         flip_blob(#kind, &token, is_shared(#kind) ? "det" : "val", "salt");                        \
         if (is_shared(#kind)) {                                                                    \

@@ -260,8 +260,8 @@ Test(vault, a_newer_format_is_refused)
 
 Test(vault, an_older_format_is_refused)
 {
-    alter("PRAGMA user_version=1");
-    open_is_refused(ERR_CORRUPT, "vault.db: has format 1, from before");
+    alter("PRAGMA user_version=2");
+    open_is_refused(ERR_CORRUPT, "vault.db: has format 2, from before");
 }
 
 Test(vault, a_database_that_is_not_ours_is_refused)

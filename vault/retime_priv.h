@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Due times, shared by the files of the writer: what a row's is, and how it gets another. */
+#pragma once
+
+#include "vault/writer_priv.h"
+
+struct vault_retime;
+
+/* When a row is due, and the instant that was counted from (0: its creation). */
+struct timer {
+    int64_t start_s;
+    int64_t due_s;
+};
+
+/* What a class's rule makes of a row. used_s: when its value was used last; 0: not known to have been. */
+enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_t created_s,
+                      int64_t used_s, struct timer *ret) MUST_CHECK;
+/* Seal a row again under another timer, inside the caller's transaction. OK also when it is right.
+ * NOT_FOUND: its time is over, or it is gone, or its subject has no key; CORRUPT: it does not open. Nothing
+ * was written then. */
+enum err vault__retime_row(struct writer *w, struct store_class *c, const struct store_timer *row,
+                           const struct timer *to, bool *ret_changed) MUST_CHECK;
+/* Inside a group's transaction. */
+enum err vault__retime(struct writer *w, struct vault_retime *op) MUST_CHECK;
+/* After the commit: no reader may answer from what he remembers of rows that changed. */
+void vault__retimed_tell(struct writer *w);
