@@ -15,11 +15,11 @@ enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_
                       int64_t used_s, struct timer *ret)
 {
     const struct rule *rule = &w->v->defs[class_id]->rule;
-    struct rule_times times = {.created_s = created_s};
+    struct rule_times times = {.created_s = created_s, .used_s = created_s};
     struct timer timer = {.start_s = 0};
 
     (void)slot;
-    if (rule->start == RULE_LAST_USED)
+    if (rule->start == RULE_LAST_USED && used_s != 0)
         timer.start_s = times.used_s = used_s;
     timer.due_s = rule_due(rule, &times);
     *ret = timer;
@@ -139,6 +139,7 @@ static enum err retime_one(struct writer *w, struct store_class *c, const struct
 static enum err retime_rows(struct writer *w, struct vault_retime *op, size_t most, bool *ret_end)
 {
     struct store_class *c = &w->v->table[op->at.class_id];
+    const struct store_timer_cursor from = {op->slot, op->at.row, most};
     size_t count = 0;
     enum err e;
 
@@ -146,7 +147,7 @@ static enum err retime_rows(struct writer *w, struct vault_retime *op, size_t mo
         *ret_end = true;
         return ERR_OK;
     }
-    e = store_timers(w->store, c, op->slot, op->at.row, most, w->timers, &count);
+    e = store_timers(w->store, c, &from, w->timers, &count);
     for (size_t i = 0; e == ERR_OK && i < count; i++) {
         e = retime_one(w, c, &w->timers[i], op);
         op->at.row = w->timers[i].id;

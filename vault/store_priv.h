@@ -238,9 +238,15 @@ struct store_timer {
     int64_t start_s;
 };
 
-/* Up to `limit` rows after row `after`, in the order of their numbers; slot 0: of everybody. */
-enum err store_timers(struct store *s, const struct store_class *c, uint64_t slot, uint64_t after,
-                      size_t limit, struct store_timer *ret, size_t *ret_count) MUST_CHECK;
+/* Up to `limit` rows of a person (slot 0: of everybody) after a row, in the order of their numbers. */
+struct store_timer_cursor {
+    uint64_t slot;
+    uint64_t after;
+    size_t limit;
+};
+enum err store_timers(struct store *s, const struct store_class *c,
+                      const struct store_timer_cursor *from, struct store_timer *ret,
+                      size_t *ret_count) MUST_CHECK;
 /* One row by its own number, whatever the class. */
 enum err store_row_at(struct store *s, const struct store_class *c, uint64_t id,
                       struct store_row *ret) MUST_CHECK;

@@ -293,22 +293,23 @@ enum err store_row_move(struct store *s, const struct store_class *c, const stru
 
 /* ---- another due time ---- */
 
-enum err store_timers(struct store *s, const struct store_class *c, uint64_t slot, uint64_t after,
-                      size_t limit, struct store_timer *ret, size_t *ret_count)
+enum err store_timers(struct store *s, const struct store_class *c,
+                      const struct store_timer_cursor *from, struct store_timer *ret,
+                      size_t *ret_count)
 {
-    sqlite3_stmt *stmt = store__get_class(s, c, slot == 0 ? STORE_TIMERS : STORE_TIMERS_OF);
+    sqlite3_stmt *stmt = store__get_class(s, c, from->slot == 0 ? STORE_TIMERS : STORE_TIMERS_OF);
     size_t count = 0;
     enum err e;
 
     if (stmt != NULL) {
-        bind_int(stmt, 1, (int64_t)after);
-        bind_int(stmt, 2, (int64_t)limit);
-        if (slot != 0)
-            bind_int(stmt, 3, (int64_t)slot);
+        bind_int(stmt, 1, (int64_t)from->after);
+        bind_int(stmt, 2, (int64_t)from->limit);
+        if (from->slot != 0)
+            bind_int(stmt, 3, (int64_t)from->slot);
     }
     e = store__row(s, stmt);
     while (e == ERR_OK) {
-        REQUIRE(count < limit);
+        REQUIRE(count < from->limit);
         ret[count++] = (struct store_timer){
             .id = column_u64(stmt, 0),
             .slot = column_u64(stmt, 1),

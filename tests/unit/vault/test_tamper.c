@@ -262,14 +262,14 @@ Test(tamper, a_row_from_before_its_revision_does_not_open_as_the_newer)
                                    .kind = VALUE_STRING,
                                    .value = SPAN_LIT("3333")};
 
-        (void)alter(kinds[i], "CREATE TABLE kept AS SELECT id,ct,rev FROM val_#");
+        (void)alter(kinds[i], "CREATE TABLE kept_rows AS SELECT id,ct,rev FROM val_#");
         open_again();
         cr_assert_eq(vault_run(f.v, &op.op), ERR_OK, "%s", kinds[i]);
         cr_assert(reveals(kinds[i], &token, "3333"));
-        cr_assert_eq(alter(kinds[i], "UPDATE val_# SET ct=(SELECT ct FROM kept)"), 1);
+        cr_assert_eq(alter(kinds[i], "UPDATE val_# SET ct=(SELECT ct FROM kept_rows)"), 1);
         open_again();
         must_not_open(kinds[i], &token, "an older ciphertext under a newer revision");
-        (void)alter(kinds[i], "DROP TABLE kept");
+        (void)alter(kinds[i], "DROP TABLE kept_rows");
         open_again();
     }
 }
