@@ -12,10 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/proposals.h"
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum route_flags { CREATES = 1 << 0, CODE = 1 << 1, KEY = 1 << 2, PURPOSE = 1 << 3 };
+enum route_flags {
+    CREATES = 1 << 0,
+    CODE = 1 << 1,
+    KEY = 1 << 2,
+    PURPOSE = 1 << 3,
+    APPROVAL = 1 << 4
+};
 
 enum { SEGMENT_MAX = 256, PARAMETERS_MAX = 4, ALLOW_MAX = 64 };
 
@@ -156,12 +163,17 @@ static enum err find_who(struct call *c)
     return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who);
 }
 
+static bool is_proposal(const struct call *c)
+{
+    return c->api->four_eyes && (c->route->flags & APPROVAL) != 0;
+}
+
 static enum err check_code(struct call *c)
 {
     const struct span code = c->request->fields[HTTP_ONE_TIME_CODE];
     enum err e;
 
-    if ((c->route->flags & CODE) == 0)
+    if ((c->route->flags & (CODE | APPROVAL)) == 0 || is_proposal(c))
         return ERR_OK;
     if (!c->who.has_code)
         return errmsg_set(&c->msg, ERR_DENIED,
@@ -416,10 +428,11 @@ static enum err run(struct call *c)
 
     admin.who = &c->who;
     admin.executed_by = c->who.name;
-    e = ops_run(&admin, c->members, &response, &c->msg);
+    e = is_proposal(c) ? proposals_make(&admin, c->members, &response, &c->msg)
+                       : ops_run(&admin, c->members, &response, &c->msg);
     if (e != ERR_OK)
         return e;
-    c->answer->status = (c->route->flags & CREATES) != 0 ? 201 : 200;
+    c->answer->status = is_proposal(c) ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
     c->answer->content_type = "application/json";
     write_tree(c->answer, response);
     return ERR_OK;

@@ -11,6 +11,7 @@ enum { API_BODY_MAX = 4 << 20 };
 struct api {
     const struct admin *admin; /* borrowed; what requests run on */
     struct access *access;     /* borrowed */
+    bool four_eyes;            /* what destroys is a proposal first */
 };
 
 /* Is this path one of the API's? Any thread. */

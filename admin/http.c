@@ -48,7 +48,8 @@ static bool is_loopback(const char *host)
 static enum err read_section(struct conf_node node, struct admin_http_settings *s,
                              struct errmsg *msg)
 {
-    static const char *const keys[] = {"address", "tls", "metrics_key", NULL};
+    static const char *const keys[] = {"address",        "tls", "metrics_key", "four_eyes",
+                                       "approval_delay", NULL};
     struct conf_node address, tls = conf_get(node, "tls"), key = conf_get(node, "metrics_key");
     const char *text = NULL;
     enum err e = conf_only(node, keys, msg);
@@ -68,6 +69,10 @@ static enum err read_section(struct conf_node node, struct admin_http_settings *
     s->has_key = conf_has(key);
     if (e == ERR_OK && s->has_key)
         e = conf_key_hash(key, s->key_hash, msg);
+    if (e == ERR_OK)
+        e = conf_bool(conf_get(node, "four_eyes"), &s->four_eyes, msg);
+    if (e == ERR_OK)
+        e = conf_duration_ms(conf_get(node, "approval_delay"), &s->approval_delay_ms, msg);
     if (e == ERR_OK && !is_loopback(s->host) && (s->tls == NULL || !s->has_key))
         e = conf_fail(address, msg,
                       "an address that others can reach needs \"tls\" and \"metrics_key\"");
@@ -77,7 +82,7 @@ static enum err read_section(struct conf_node node, struct admin_http_settings *
 enum err admin_http_read(struct conf_node root, struct admin_http_settings *ret, struct errmsg *msg)
 {
     struct conf_node node = conf_get(root, "admin");
-    struct admin_http_settings s = {.address = NULL};
+    struct admin_http_settings s = {.address = NULL, .four_eyes = true};
     enum err e = conf_has(node) ? read_section(node, &s, msg) : ERR_OK;
 
     if (e == ERR_OK)

@@ -19,6 +19,8 @@ struct admin_http_settings {
     struct ssl_ctx_st *tls; /* NULL: plain */
     bool has_key;           /* /metrics wants one */
     uint8_t key_hash[SECRET_HASH_BYTES];
+    bool four_eyes;            /* what destroys is proposed and approved by two people */
+    int64_t approval_delay_ms; /* from the approval on */
 };
 
 /* CONFIG with FILE:LINE:COLUMN; also for an address that others can reach without `tls` and

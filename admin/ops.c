@@ -595,6 +595,10 @@ static const struct operation {
     {"access.list", {NULL}, ops_access_list},
     {"access.revoke", {"number", NULL}, ops_access_revoke},
     {"access.enrol", {"number", NULL}, ops_access_enrol},
+    {"proposal.list", {"after", NULL}, ops_proposal_list},
+    {"proposal.show", {"number", NULL}, ops_proposal_show},
+    {"proposal.approve", {"number", "digest", NULL}, ops_proposal_approve},
+    {"proposal.reject", {"number", NULL}, ops_proposal_reject},
     {"backup", {"data", "keys", NULL}, run_backup},
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
@@ -613,19 +617,32 @@ static const struct operation *find(struct span name)
     return NULL;
 }
 
-static enum err check_members(const struct operation *o, const struct json *request,
-                              struct errmsg *msg)
+static bool takes(const struct operation *o, const char *member)
 {
+    for (size_t i = 0; o->members[i] != NULL; i++)
+        if (strcmp(member, o->members[i]) == 0)
+            return true;
+    return strcmp(member, "op") == 0;
+}
+
+bool ops_takes(struct span operation, const char *member)
+{
+    const struct operation *o = find(operation);
+
+    return o != NULL && takes(o, member);
+}
+
+enum err ops_check(const struct json *request, struct errmsg *msg)
+{
+    const struct operation *o = find(json_text_of(json_get(request, "op")));
     struct json *value;
     const char *name;
     void *it = NULL;
 
+    if (o == NULL)
+        return errmsg_set(msg, ERR_INVALID, "there is no such operation");
     while (json_next(request, &it, &name, &value)) {
-        bool known = strcmp(name, "op") == 0;
-
-        for (size_t i = 0; o->members[i] != NULL && !known; i++)
-            known = strcmp(name, o->members[i]) == 0;
-        if (!known)
+        if (!takes(o, name))
             return errmsg_set(msg, ERR_INVALID, "%s takes no such member as was given", o->name);
     }
     return ERR_OK;
@@ -635,18 +652,14 @@ enum err ops_run(struct admin *admin, const struct json *request, struct json **
                  struct errmsg *msg)
 {
     struct admin now = *admin;
-    const struct operation *o;
     enum err e;
 
     REQUIRE(admin->vault != NULL && admin->erasures != NULL);
     now.classes = vault_classes(admin->vault);
     (void)errmsg_set(msg, ERR_OK, "%s", "");
-    o = find(json_text_of(json_get(request, "op")));
-    if (o == NULL)
-        return errmsg_set(msg, ERR_INVALID, "there is no such operation");
-    e = check_members(o, request, msg);
+    e = ops_check(request, msg);
     if (e == ERR_OK)
-        e = o->run(&now, request, ret_response, msg);
+        e = find(json_text_of(json_get(request, "op")))->run(&now, request, ret_response, msg);
     if (e != ERR_OK && msg != NULL && msg->text[0] == '\0')
         (void)errmsg_set(msg, e, "%s", err_text(e));
     return e;

@@ -15,6 +15,7 @@
 
 struct access;
 struct access_who;
+struct proposals;
 
 /* What the operations work on; borrowed, must outlive every run. */
 struct admin {
@@ -22,8 +23,11 @@ struct admin {
     const struct classes *classes; /* what ops_run() finds in force */
     struct erasures *erasures;
     struct access *access;
+    struct proposals *proposals;
     const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
     const char *executed_by;      /* who asks, for receipts; NULL: "cli" */
+    const char *approved_by;      /* somebody else, who approved it; NULL: nobody did */
+    int64_t approval_delay_ms;    /* from an approval to what it approves */
     struct keys *keys;            /* these two: for key.* only */
     struct rotation *rotation;
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
@@ -55,6 +59,10 @@ enum ops_limits {
  *   access.list     {}                                            {"tokens": [...]}
  *   access.revoke   {number}                                      {}
  *   access.enrol    {number}                                      {"uri": what an authenticator takes}
+ *   proposal.list   {after?}                                      {"proposals": [...], "more"}
+ *   proposal.show   {number}                                      one of them
+ *   proposal.approve {number, digest}                             what the operation gives, or the proposal
+ *   proposal.reject {number}                                      the proposal
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same

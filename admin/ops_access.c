@@ -65,6 +65,10 @@ static enum err read_grant(const struct admin *admin, const struct json *request
         return errmsg_set(msg, ERR_INVALID, "a name has at most %d characters", ACCESS_NAME_MAX);
     memcpy(ret->who.name, name.at, name.len);
     ret->who.role = access_role_of(role);
+    if (admin->who != NULL && (ret->who.role & (ACCESS_OPERATOR | ACCESS_APPROVER)) != 0)
+        return errmsg_set(msg, ERR_DENIED,
+                          "tokens of operators and approvers are made on the host, with `lethe "
+                          "access create`");
     if (period_parse(expires, &period) != ERR_OK)
         return errmsg_set(msg, ERR_INVALID,
                           "\"expires\" is an ISO 8601 period from now, such as \"P90D\"");

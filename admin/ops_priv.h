@@ -36,6 +36,21 @@ enum err ops_access_revoke(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_access_enrol(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_proposal_list(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_proposal_show(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_proposal_approve(struct admin *admin, const struct json *request,
+                              struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_proposal_reject(struct admin *admin, const struct json *request,
+                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+
+/* ---- the table ---- */
+
+/* Is there such an operation, with no member that it does not take? INVALID with a message. */
+enum err ops_check(const struct json *request, struct errmsg *msg) MUST_CHECK;
+/* Does an operation take a member? */
+bool ops_takes(struct span operation, const char *member);
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 

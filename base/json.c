@@ -282,6 +282,11 @@ void json_set_bool(struct json *map, const char *name, bool b)
     json_set(map, name, json_new_bool(b));
 }
 
+struct json *json_clone(const struct json *value)
+{
+    return value == NULL ? NULL : made(json_deep_copy(raw(value)));
+}
+
 void json_remove(struct json *map, const char *name)
 {
     (void)json_object_del(raw(map), name);

@@ -62,6 +62,8 @@ void json_set(struct json *map, const char *name, struct json *value);
 void json_set_str(struct json *map, const char *name, const char *text);
 void json_set_int(struct json *map, const char *name, int64_t n);
 void json_set_bool(struct json *map, const char *name, bool b);
+/* A tree of its own with the same contents; NULL for NULL. */
+struct json *json_clone(const struct json *value);
 /* Take a member out; fine when there is none. */
 void json_remove(struct json *map, const char *name);
 void json_add(struct json *list, struct json *value);

@@ -11,6 +11,7 @@
 
 #include "admin/access.h"
 #include "admin/control.h"
+#include "admin/proposals.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "cli/cli.h"
@@ -160,6 +161,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .classes = &s->settings.classes,
                               .erasures = s->erasures,
                               .access = s->access,
+                              .proposals = proposals_new(),
                               .keys = s->settings.keys,
                               .rotation = s->rotation};
     risk = vault_medium_risk(s->vault);
@@ -189,6 +191,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         .loop = &s->loop,
         .vault = s->vault,
         .erasures = s->erasures,
+        .admin = &s->admin,
         .interval_ms = s->settings.sweep_ms,
     };
     const struct control_options control = {
@@ -198,7 +201,9 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
     if (e == ERR_OK) {
         start_reload(s);
-        s->api = (struct api){.admin = &s->admin, .access = s->access};
+        s->admin.approval_delay_ms = s->settings.admin.approval_delay_ms;
+        s->api = (struct api){
+            .admin = &s->admin, .access = s->access, .four_eyes = s->settings.admin.four_eyes};
         e = monitor_start(&s->settings, &s->api, s->proxy, &s->monitor, msg);
     }
     if (e == ERR_OK)
@@ -279,6 +284,7 @@ enum cli_exit cmd_serve(const struct options *o)
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
     reload_free(&s.reload);
+    proposals_free(&s.admin.proposals);
     access_close(&s.access);
     rotation_free(&s.rotation);
     erasures_free(&s.erasures);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "admin/proposals.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,6 +48,14 @@ static void resume_erasures(struct housekeeping *h)
     h->resume_at_ms = clock_mono_ms() + RESUME_EVERY_MS;
 }
 
+static void run_proposals(struct housekeeping *h)
+{
+    enum err e = h->options.admin == NULL ? ERR_OK : proposals_run_due(h->options.admin);
+
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_PROPOSAL_RUN, F_LIT("outcome", err_name(e)));
+}
+
 /* Each change once. */
 static void tell_clock(struct housekeeping *h)
 {
@@ -73,6 +82,7 @@ static void on_work(uv_work_t *work)
 
     tell_clock(h);
     resume_erasures(h);
+    run_proposals(h);
     if (!atomic_load(&h->stop))
         (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
 }

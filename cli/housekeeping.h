@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a server does by the clock: finish open erasures, sweep what is due. */
+/* What a server does by the clock: finish open erasures, carry out what was approved, sweep what is
+ * due. */
 #pragma once
 
 #include <stdint.h>
 #include <uv.h>
 
+#include "admin/ops.h"
 #include "retention/erasure.h"
 #include "vault/vault.h"
 
@@ -16,6 +18,7 @@ struct housekeeping_options {
     uv_loop_t *loop;
     struct vault *vault; /* all of these must live until stopped came */
     struct erasures *erasures;
+    struct admin *admin; /* for what was approved; NULL: nobody approves */
     int64_t interval_ms; /* from the start of one pass to the next; a pass that takes longer delays
                             it */
 };

@@ -22,6 +22,7 @@ enum vault_record_kind {
     VAULT_RECORD_EXPORT,      /* of a person's data */
     VAULT_RECORD_EVIDENCE,    /* evidence packs */
     VAULT_RECORD_RECOUNT,     /* counters against a full count */
+    VAULT_RECORD_PROPOSAL,    /* of an operator, for somebody else to approve */
     VAULT_RECORD_KINDS        /* one past the last */
 };
 

@@ -13,7 +13,7 @@ import urllib.parse
 
 import yaml
 
-from harness import ROOT, Conn, Lethe, check, equal
+from harness import ROOT, Conn, Lethe, check, equal, until
 from test_monitor import admin_address
 from upstreams import Recorder
 
@@ -56,9 +56,10 @@ def one_time_code(uri, step=None):
 class Api:
     """A server with an admin listener, and a token for each role."""
 
-    def __init__(self, env, **overrides):
+    def __init__(self, env, four_eyes=True, delay="0s", **overrides):
+        admin = {"address": "127.0.0.1:0", "four_eyes": four_eyes, "approval_delay": delay}
         self.app = Recorder(env)
-        self.lethe = Lethe(env, self.app.url, admin={"address": "127.0.0.1:0"}, **overrides).start()
+        self.lethe = Lethe(env, self.app.url, admin=admin, **overrides).start()
         self.address = admin_address(self.lethe)
         self.uris = {}
         self.tokens = {role: self.token(role) for role in ROLES}
@@ -98,7 +99,8 @@ def problem(response, code):
 
 
 def test_every_role_may_do_what_the_table_says_and_nothing_else(env):
-    api = Api(env)
+    four_eyes = False
+    api = Api(env, four_eyes)
     for route in routes():
         response = api.ask(route.method, route.target())
         equal(response.status, 401, f"{route.method} {route.path} by nobody")
@@ -111,7 +113,8 @@ def test_every_role_may_do_what_the_table_says_and_nothing_else(env):
             equal(refused, role not in route.roles, cell)
             check(response.status not in (401, 404, 405) or role in route.roles, cell)
             check(response.status < 500, cell)
-            if role in route.roles and "CODE" in route.flags and response.status != 400:
+            wants_code = route.flags & {"CODE"} or route.flags & {"APPROVAL"} and not four_eyes
+            if role in route.roles and wants_code and response.status != 400:
                 check("second factor" in response.json()["detail"], cell)
 
 
@@ -137,7 +140,7 @@ def test_wrong_tokens_are_all_answered_alike(env):
 
 
 def test_the_main_job(env):
-    api = Api(env)
+    api = Api(env, four_eyes=False)
     person = {"subject": "ada-4711", "class": "email", "values": ["ada@example.org", "a.l@example.org"]}
     tokens = api.got(201, "POST", "/v1/tokens", person, "app")["tokens"]
     found = api.got(200, "POST", "/v1/subjects/find", {"subject": "ada-4711"}, "support")
@@ -153,7 +156,8 @@ def test_the_main_job(env):
     equal(response.status, 403, "without a code")
     receipt = api.got(201, "POST", "/v1/erasures", erasure, "operator", code)
     equal((receipt["state"], receipt["executed_by"]), ("completed", "operator"), "the receipt")
-    equal(api.ask("POST", "/v1/erasures", erasure, "operator", code).status, 403, "the code again")
+    response = api.ask("POST", "/v1/clock/accept", None, "operator", code)
+    equal(response.status, 403, "the code again")
     again = api.got(200, "GET", f"/v1/erasures/{receipt['number']}/receipt", token="auditor")
     equal(again, receipt, "the receipt that was kept")
     dead = api.got(200, "POST", "/v1/tokens/reveal", {"tokens": tokens}, "app",
@@ -162,6 +166,92 @@ def test_the_main_job(env):
     equal(api.ask("GET", f"/v1/subjects/{found['person']}", token="support").status, 404, "the person")
     listed = api.got(200, "GET", "/v1/erasures?after=0", token="officer")
     equal([e["number"] for e in listed["receipts"]], [receipt["number"]], "erasures")
+
+
+def stored(api, subject, value="n"):
+    """A token of a new person, and the person's id."""
+    body = {"subject": subject, "class": "note", "values": [value]}
+    token = api.got(201, "POST", "/v1/tokens", body, "app")["tokens"][0]
+    return token, api.got(200, "POST", "/v1/subjects/find", {"subject": subject}, "operator")["person"]
+
+
+def value_of(api, token):
+    return api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token]}, "app",
+                   {"Lethe-Purpose": "account"})["values"][0]
+
+
+def approval(api, proposal, who="approver", step=None, digest=None):
+    return api.ask("POST", f"/v1/proposals/{proposal['proposal']}/approve",
+                   {"digest": digest or proposal["digest"]}, who,
+                   {"Lethe-Otp": one_time_code(api.uris[who], step)})
+
+
+def test_e42_what_destroys_needs_two_people(env):
+    api = Api(env)
+    token, person = stored(api, "eve-sentinel-77")
+    proposal = api.got(202, "POST", "/v1/erasures", {"subject": "eve-sentinel-77", "ground": "b"}, "operator")
+    equal((proposal["operation"], proposal["preview"]["person"]), ("subject.erase", person), "the proposal")
+    check("eve-sentinel" not in json.dumps(api.got(200, "GET", "/v1/proposals", token="officer")), "names")
+    equal(value_of(api, token), "n", "nothing happened yet")
+    number = proposal["proposal"]
+    response = api.ask("POST", f"/v1/proposals/{number}/approve", {"digest": proposal["digest"]}, "approver")
+    equal(response.status, 403, "an approver without a second factor")
+    api.enrol("approver")
+    equal(approval(api, proposal, digest="0" * 64).status, 409, "another digest")
+    step = int(time.time()) // 30
+    response = approval(api, proposal, step=step - 1)
+    equal(response.status, 403, f"an older code than the last: {response.body}")
+    equal(value_of(api, token), "n", "still nothing happened")
+
+
+def test_a_proposal_that_is_approved_is_carried_out_once(env):
+    api = Api(env)
+    token, _ = stored(api, "p1")
+    proposal = api.got(202, "POST", "/v1/erasures", {"subject": "p1", "reason": "asked"}, "operator")
+    api.enrol("approver")
+    response = approval(api, proposal)
+    equal(response.status, 200, f"{response.body}")
+    receipt = response.json()
+    equal((receipt["state"], receipt["executed_by"], receipt["reason"]), ("completed", "operator", "asked"),
+          "the receipt")
+    equal(value_of(api, token), None, "the value")
+    shown = api.got(200, "GET", f"/v1/proposals/{proposal['proposal']}", token="auditor")
+    equal((shown["state"], shown["outcome"], shown["number"], shown["decided_by"]),
+          ("done", "OK", receipt["number"], "approver"), "the proposal")
+    equal(api.ask("POST", f"/v1/proposals/{proposal['proposal']}/reject", None, "operator").status, 409,
+          "too late")
+
+
+def test_e59_nobody_approves_their_own_and_a_proposal_can_be_rejected(env):
+    api = Api(env)
+    token, _ = stored(api, "p2")
+    proposal = api.got(202, "POST", "/v1/erasures", {"subject": "p2"}, "operator")
+    api.cli("access", "revoke", str(api.number("operator")))
+    api.tokens["twin"] = api.token("approver", name="operator")  # the same person with another token
+    api.enrol("operator")
+    api.uris["twin"] = api.uris["operator"]
+    response = approval(api, proposal, who="twin")
+    equal((response.status, "themselves" in response.json()["detail"]), (403, True), "their own")
+    api.got(200, "POST", f"/v1/proposals/{proposal['proposal']}/reject", None, "approver")
+    api.enrol("approver")
+    equal(approval(api, proposal).status, 409, "rejected")
+    equal(value_of(api, token), "n", "the value")
+
+
+def test_an_approved_proposal_waits_and_survives_a_restart(env):
+    api = Api(env, delay="3s", sweep_interval="1s")
+    token, _ = stored(api, "p3")
+    proposal = api.got(202, "POST", "/v1/erasures", {"subject": "p3"}, "operator")
+    api.enrol("approver")
+    response = approval(api, proposal)
+    equal((response.status, response.json()["state"]), (200, "approved"), f"{response.body}")
+    equal(value_of(api, token), "n", "while it waits")
+    api.lethe.kill()
+    api.lethe.start()
+    api.address = admin_address(api.lethe)
+    until("the erasure", 20, lambda: value_of(api, token) is None)
+    until("its end", 20, lambda: api.got(200, "GET", f"/v1/proposals/{proposal['proposal']}",
+                                         token="auditor")["state"] == "done")
 
 
 def test_a_token_is_bound_to_purposes_classes_and_domains(env):
@@ -252,8 +342,10 @@ def test_openapi_says_what_the_table_says(env):
         equal({p["name"] for p in parameters if p["in"] == "path"},
               set(re.findall(r"\{#?([a-z]+)\}", route.path)), f"path of {key}")
         fields = {p["name"] for p in parameters if p["in"] == "header"}
+        equal("APPROVAL" in route.flags, operation.get("x-approval", False), f"approval of {key}")
         for flag, name in (("CODE", "Lethe-Otp"), ("KEY", "Idempotency-Key"), ("PURPOSE", "Lethe-Purpose")):
-            equal(name in fields, flag in route.flags, f"{name} of {key}")
+            wanted = flag in route.flags or flag == "CODE" and "APPROVAL" in route.flags
+            equal(name in fields, wanted, f"{name} of {key}")
         success = "201" if "CREATES" in route.flags else "200"
         check(success in operation["responses"], f"{key} answers {success}")
         check("default" in operation["responses"], f"{key} may be refused")
