@@ -53,7 +53,7 @@ static enum err no_such_owner(enum err e, struct errmsg *msg)
 }
 
 /* The reason is printed on the receipt, and a receipt names nobody. */
-static bool mentions(struct span text, struct span name)
+bool ops_mentions(struct span text, struct span name)
 {
     if (name.len == 0)
         return false;
@@ -79,7 +79,7 @@ static enum err read_word(const struct json *request, const char *name, struct s
         return e;
     if (text.len > WORD_MAX)
         return errmsg_set(msg, ERR_TOO_LARGE, "the %s is longer than %d bytes", name, WORD_MAX);
-    if (mentions(text, subject))
+    if (ops_mentions(text, subject))
         return errmsg_set(msg, ERR_INVALID,
                           "the %s holds the subject's identifier; it is printed on the receipt, "
                           "which must name nobody",
@@ -205,8 +205,8 @@ static enum err find_person(const struct admin *admin, struct vault_reader *read
                : errmsg_set(msg, ERR_DENIED, "the token is not for this domain");
 }
 
-static enum err find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
-                                struct errmsg *msg)
+enum err ops_find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
+                             struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     enum err e = vault_reader_open(admin->vault, &reader);
@@ -229,7 +229,7 @@ static enum err run_erase(struct admin *admin, const struct json *request,
     enum err e = read_words(admin, request, &words, msg);
 
     if (e == ERR_OK)
-        e = find_person_now(admin, request, &slot, msg);
+        e = ops_find_person_now(admin, request, &slot, msg);
     if (e != ERR_OK)
         return e;
     /* Slots are never given out again: whoever is erased meanwhile is not found, nobody else is. */
@@ -603,6 +603,13 @@ static const struct operation {
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
     {"report", {"report", "from", "to", NULL}, ops_report},
+    {"request.add", {"with", "subject", "domain", "token", "class", NULL}, ops_request_add},
+    {"request.act",
+     {"number", "action", "with", "subject", "domain", "token", "class", NULL},
+     ops_request_act},
+    {"request.show", {"number", NULL}, ops_request_show},
+    {"request.list", {"state", "after", NULL}, ops_request_list},
+    {"request.letter", {"number", "letter", "lang", NULL}, ops_request_letter},
     {"reload", {NULL}, run_reload},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},

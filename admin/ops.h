@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "keys/rotation.h"
 #include "retention/erasure.h"
+#include "retention/requests.h"
 #include "vault/classes.h"
 #include "vault/vault.h"
 
@@ -22,6 +23,7 @@ struct admin {
     struct vault *vault;
     const struct classes *classes; /* what ops_run() finds in force */
     struct erasures *erasures;
+    struct requests *requests; /* for request.* and its report only */
     struct access *access;
     struct proposals *proposals;
     const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
@@ -67,6 +69,12 @@ enum ops_limits {
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same
  *   report          {report, from?, to?}: days                     retention/report.h draws it
+ *   request.add     {with: {rights[], channel, ...}, subject, domain? | token, class?}
+ *                                                                 the request (retention/requests.h)
+ *   request.act     {number, action, with: {...}}                 the request
+ *   request.show    {number}                                      the request
+ *   request.list    {state?, after?}                              {"requests": [...], "more"}
+ *   request.letter  {number, letter?, lang?}                      {"template", "lang", "text"}
  *   key.rotate      {}                                            {"started"}: false, one runs
  *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it

@@ -52,6 +52,24 @@ enum err ops_check(const struct json *request, struct errmsg *msg) MUST_CHECK;
 /* Does an operation take a member? */
 bool ops_takes(struct span operation, const char *member);
 
+enum err ops_request_add(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_request_act(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_request_show(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_request_list(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_request_letter(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+
+/* Does an operator's text hold the identifier of the person it is about? */
+bool ops_mentions(struct span text, struct span name);
+/* The key slot of who is meant, by "subject" (and "domain") or by "token" (and "class"), in a read
+ * transaction of its own. NOT_FOUND with a message. Blocks shortly. */
+enum err ops_find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
+                             struct errmsg *msg) MUST_CHECK;
+
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 
 enum err ops_need_text(const struct json *request, const char *name, struct span *ret,

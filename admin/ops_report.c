@@ -46,6 +46,7 @@ enum err ops_report(struct admin *admin, const struct json *request, struct json
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     struct report_context context = {.vault = admin->vault,
                                      .classes = admin->classes,
+                                     .requests = admin->requests,
                                      .now_s = vault_now_s(admin->vault),
                                      .from_day = INT64_MIN,
                                      .to_day = INT64_MAX};

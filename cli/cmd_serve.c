@@ -35,6 +35,7 @@ struct server {
     uv_signal_t signals[3];
     struct vault *vault;
     struct erasures *erasures;
+    struct requests *requests;
     struct rotation *rotation;
     struct access *access;
     struct admin admin;
@@ -108,6 +109,7 @@ static void on_reloaded(const struct settings *in_force, void *context)
 
     proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
+    requests_configure(s->requests, &in_force->requests);
 }
 
 static enum err run_reload(void *context, struct errmsg *msg)
@@ -153,6 +155,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
         return e;
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
+    s->requests = requests_new(s->vault, s->erasures);
+    requests_configure(s->requests, &s->settings.requests);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     if (e != ERR_OK)
@@ -162,6 +166,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .erasures = s->erasures,
                               .access = s->access,
                               .proposals = proposals_new(),
+                              .requests = s->requests,
                               .keys = s->settings.keys,
                               .rotation = s->rotation};
     risk = vault_medium_risk(s->vault);
@@ -192,6 +197,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         .vault = s->vault,
         .erasures = s->erasures,
         .admin = &s->admin,
+        .requests = s->requests,
         .interval_ms = s->settings.sweep_ms,
     };
     const struct control_options control = {
@@ -287,6 +293,7 @@ enum cli_exit cmd_serve(const struct options *o)
     proposals_free(&s.admin.proposals);
     access_close(&s.access);
     rotation_free(&s.rotation);
+    requests_free(&s.requests);
     erasures_free(&s.erasures);
     vault_close(&s.vault);
     settings_done(&s.settings);

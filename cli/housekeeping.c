@@ -20,6 +20,8 @@ enum { HOUSEKEEPING_MAGIC = 0x6c68736b };
 
 /* An erasure that failed to verify reads the whole store each time it is tried. */
 static const int64_t RESUME_EVERY_MS = 600000;
+/* Closed requests stay for years: an hour more is nothing. */
+static const int64_t FORGET_EVERY_MS = 3600000;
 
 struct housekeeping {
     uint32_t magic;
@@ -30,7 +32,8 @@ struct housekeeping {
     bool timer_open;
     atomic_bool stop;
     enum vault_clock_state clock; /* worker thread: as it was told last */
-    int64_t resume_at_ms;         /* worker thread; by the monotonic clock */
+    int64_t resume_at_ms;         /* worker thread; by the monotonic clock, as is the next */
+    int64_t forget_at_ms;
     housekeeping_stopped_fn stopped;
     void *context;
 };
@@ -54,6 +57,16 @@ static void run_proposals(struct housekeeping *h)
 
     if (e != ERR_OK && e != ERR_CANCELED)
         log_event(EV_PROPOSAL_RUN, F_LIT("outcome", err_name(e)));
+}
+
+static void forget_requests(struct housekeeping *h)
+{
+    size_t count;
+
+    if (h->options.requests == NULL || clock_mono_ms() < h->forget_at_ms)
+        return;
+    (void)!requests_forget(h->options.requests, &count); /* the next time tries again */
+    h->forget_at_ms = clock_mono_ms() + FORGET_EVERY_MS;
 }
 
 /* Each change once. */
@@ -83,6 +96,7 @@ static void on_work(uv_work_t *work)
     tell_clock(h);
     resume_erasures(h);
     run_proposals(h);
+    forget_requests(h);
     if (!atomic_load(&h->stop))
         (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
 }

@@ -8,6 +8,7 @@
 
 #include "admin/ops.h"
 #include "retention/erasure.h"
+#include "retention/requests.h"
 #include "vault/vault.h"
 
 struct housekeeping;
@@ -19,6 +20,7 @@ struct housekeeping_options {
     struct vault *vault; /* all of these must live until stopped came */
     struct erasures *erasures;
     struct admin *admin; /* for what was approved; NULL: nobody approves */
+    struct requests *requests; /* NULL: none */
     int64_t interval_ms; /* from the start of one pass to the next; a pass that takes longer delays
                             it */
 };

@@ -104,6 +104,54 @@ static const struct command commands[] = {
      "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
      cmd_subject_show},
+    {"request add",
+     "[-c FILE] [--subject ID [--domain D] | --token TOKEN [--class CLASS]] [--json] NAME=VALUE...",
+     "enter a person's request in the register",
+     "rights=access,rectification,erasure,restriction,portability,objection,consent_withdrawal\n"
+     "channel=email|letter|phone|in_person|portal|fax|other, and as is known: received=DATE or an\n"
+     "instant, external=NUMBER of your own system (the same one leads to the same request),\n"
+     "regime=gdpr|ccpa|lgpd, ground=a-f of an erasure, agent=TEXT, owner=TEXT. Texts must not "
+     "name\n"
+     "the person: contact data stays in your own system. Who asks may be given later, too.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 2,
+     100, cmd_request_add},
+    {"request list", "[-c FILE] [--json] [open | STATE]",
+     "requests and how they stand; exit 3 when one is past due",
+     "Each line: number, received, due, standing, state, rights. `lethe report requests` has "
+     "more.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_request_list},
+    {"request show", "[-c FILE] [--json] NUMBER", "one request; with --json all there is", NULL,
+     OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_request_show},
+    {"request letter", "[-c FILE] [--lang en|de] [--json] NUMBER [LETTER]",
+     "print the letter to the person that fits the request",
+     "LETTER: receipt, identity, extension, granted, partly, refused, not_identifiable, withdrawn; "
+     "without it\nthe one that says how the request stands. With --json also the template's name "
+     "for "
+     "`request answer`.\n",
+     OPTION_CONFIG | OPTION_LANG | OPTION_JSON, 1, 2, cmd_request_letter},
+    {"request",
+     "[-c FILE] [--json] ACTION NUMBER [NAME=VALUE]...\n"
+     "         verify-identity also takes --subject ID [--domain D] | --token TOKEN [--class "
+     "CLASS]",
+     "take a request one step further",
+     "acknowledge      channel=C [date=DATE]\n"
+     "ask-identity     channel=C reason=TEXT: why there is doubt [date=DATE]\n"
+     "verify-identity  "
+     "method=login|reply|call_back|portal|letter|in_person|document_seen|eid|known\n"
+     "scope            [classes=A,B] [keep=CLASS:EXCEPTION:UNTIL:LAW]...: a letter of Art. 17(3)\n"
+     "extend           reason=complexity|number channel=C by=NAME [date=DATE]\n"
+     "fee              reason=manifestly_unfounded|excessive by=NAME reasoning=WHERE\n"
+     "approve          by=NAME\n"
+     "execute          [right=R reference=TEXT: done by other means]\n"
+     "refuse           reason=CODE [right=R] [law=TEXT] [by=NAME reasoning=WHERE]\n"
+     "withdraw         channel=C [date=DATE]\n"
+     "notify           recipients=N [acknowledged=N]\n"
+     "answer           channel=C template=NAME|own:NAME [date=DATE]\n"
+     "complain         reference=TEXT [date=DATE]\n"
+     "close            [reason=TEXT]\n"
+     "docs/REQUESTS.md has the states, the reasons and the deadlines.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 2,
+     100, cmd_request_act},
     {"honeytoken create", "[-c FILE] --class CLASS [--subject ID] [--domain D] [--json]",
      "make up a person whose value nobody has a reason to see; prints the token",
      "The value is the line on standard input; it must be nobody's, and look like everybody's. Put "

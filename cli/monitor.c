@@ -11,6 +11,7 @@
 #include "version.h"
 
 struct monitor {
+    struct requests *requests;
     struct proxy *proxy;
     struct vault_reader *reader; /* listener's thread */
     struct admin_http *http;
@@ -26,6 +27,23 @@ static void write_build(struct metrics *m)
     metrics_count(m, labels, 1);
 }
 
+/* Without them when the store cannot be read: vault_metrics() tells of that. */
+static void write_requests(struct requests *requests, struct metrics *m)
+{
+    struct request_figures figures;
+    struct metric_label labels[] = {{"standing", SPAN_LIT("on time")}, {NULL, SPAN_NONE}};
+
+    if (requests_figures(requests, &figures) != ERR_OK)
+        return;
+    metrics_family(m, "lethe_requests_open", "gauge",
+                   "Requests of persons that are not answered yet.");
+    metrics_count(m, labels, figures.open - figures.soon - figures.past);
+    labels[0].value = span_str("due soon");
+    metrics_count(m, labels, figures.soon);
+    labels[0].value = span_str("past due");
+    metrics_count(m, labels, figures.past);
+}
+
 /* Listener's thread. */
 static void collect(struct metrics *m, void *context)
 {
@@ -34,6 +52,7 @@ static void collect(struct metrics *m, void *context)
     write_build(m);
     proxy_metrics(monitor->proxy, m);
     vault_metrics(monitor->reader, m);
+    write_requests(monitor->requests, m);
     metrics_process(m);
 }
 
@@ -48,6 +67,7 @@ enum err monitor_start(const struct settings *settings, const struct api *api, s
     if (settings->admin.address == NULL)
         return ERR_OK;
     m = mem_alloc(sizeof(*m));
+    m->requests = api->admin->requests;
     m->proxy = proxy;
     parts.context = m;
     e = vault_reader_open(api->admin->vault, &m->reader);

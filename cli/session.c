@@ -23,6 +23,7 @@ struct session {
     struct settings settings;
     struct vault *vault; /* NULL: a server runs */
     struct erasures *erasures;
+    struct requests *requests;
     struct rotation *rotation;
     struct access *access;
 };
@@ -67,6 +68,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
         return e;
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
+    s->requests = requests_new(s->vault, s->erasures);
+    requests_configure(s->requests, &s->settings.requests);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     return e == ERR_OK ? finish_erasures(s, msg) : e;
@@ -100,6 +103,7 @@ void session_close(struct session **session)
         return;
     access_close(&s->access);
     rotation_free(&s->rotation);
+    requests_free(&s->requests);
     erasures_free(&s->erasures);
     vault_close(&s->vault);
     settings_done(&s->settings);
@@ -131,6 +135,7 @@ static enum err call_store(struct session *s, const struct json *request, struct
                           .classes = &s->settings.classes,
                           .erasures = s->erasures,
                           .access = s->access,
+                          .requests = s->requests,
                           .keys = s->settings.keys,
                           .rotation = s->rotation};
     enum err e = ops_run(&admin, request, &reply->tree, msg);

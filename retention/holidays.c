@@ -216,6 +216,22 @@ struct holidays *holidays_of(const char *code)
     return h;
 }
 
+struct holidays *holidays_copy(const struct holidays *h)
+{
+    struct holidays *copy;
+
+    if (h == NULL)
+        return NULL;
+    copy = mem_alloc(sizeof(*copy));
+    *copy = *h;
+    copy->dates = NULL;
+    if (h->count > 0) {
+        copy->dates = mem_alloc(h->count * sizeof(copy->dates[0]));
+        memcpy(copy->dates, h->dates, h->count * sizeof(copy->dates[0]));
+    }
+    return copy;
+}
+
 void holidays_free(struct holidays **holidaysp)
 {
     struct holidays *h = TAKE(*holidaysp);

@@ -19,6 +19,7 @@ enum err holidays_read(struct conf_node node, struct holidays **ret, struct errm
 /* Those of a country, or of the country that a part belongs to ("DE-BY"); NULL when they are not built
  * in. holidays_free(). */
 struct holidays *holidays_of(const char *country);
+struct holidays *holidays_copy(const struct holidays *holidays); /* NULL of NULL */
 void holidays_free(struct holidays **holidays);
 
 /* Which calendar it is, and which version of it, for the record of a deadline: "none", "DE-1",

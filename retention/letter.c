@@ -200,11 +200,12 @@ static void add_erasure(struct letter *l, const struct json *entry)
     const struct about about = {.entry = entry};
     const bool erased = json_text_of(json_get(entry, "receipt")).len > 0;
     const bool dated = json_text_of(json_get(l->view, "backups_until")).len > 0;
+    const bool told = json_int_of(json_get(json_get(l->view, "recipients"), "acknowledged"), 0) > 0;
 
     add_paragraph(l, erased ? PIECE_ERASED : PIECE_NOTHING_LEFT, &about);
     if (erased) {
         add_paragraph(l, dated ? PIECE_BACKUPS_UNTIL : PIECE_BACKUPS_UNKNOWN, NULL);
-        add_paragraph(l, PIECE_RECIPIENTS, NULL);
+        add_paragraph(l, told ? PIECE_RECIPIENTS_TOLD : PIECE_RECIPIENTS_ON_REQUEST, NULL);
     }
 }
 

@@ -26,8 +26,9 @@ enum letter_piece {
     PIECE_RIGHT_REFUSED,
     PIECE_KEPT,
     PIECE_LAW,
-    PIECE_RECIPIENTS,
-    PIECE_COMPLAINT, /* Art. 77, 79 */
+    PIECE_RECIPIENTS_TOLD,
+    PIECE_RECIPIENTS_ON_REQUEST, /* that they were told is not known */
+    PIECE_COMPLAINT,             /* Art. 77, 79 */
     PIECE_CLOSING,
     PIECE_COUNT
 };

@@ -87,11 +87,16 @@ static const char *const pieces[PIECE_COUNT][LETTER_LANG_COUNT] = {
     [PIECE_KEPT] = {"We keep {class} until {until}. {reason}",
                     "Wir bewahren {class} bis {until} auf. {reason}"},
     [PIECE_LAW] = {" The provision: {law}.", " Die Vorschrift: {law}."},
-    [PIECE_RECIPIENTS] =
+    [PIECE_RECIPIENTS_TOLD] =
         {"We have told those to whom we had passed the data on. If you ask us, we name them to you "
          "(Article 19 GDPR).",
          "Wir haben diejenigen unterrichtet, an die wir die Daten weitergegeben hatten. Auf Wunsch "
          "nennen wir sie Ihnen (Artikel 19 DSGVO)."},
+    [PIECE_RECIPIENTS_ON_REQUEST] =
+        {"If you ask us, we name those to whom we had passed the data on (Article 19 GDPR).",
+         "Auf Wunsch nennen wir Ihnen diejenigen, an die wir die Daten weitergegeben hatten "
+         "(Artikel "
+         "19 DSGVO)."},
     [PIECE_COMPLAINT] =
         {"You may lodge a complaint with a supervisory authority, in particular where you live, "
          "where you work or where you think that the law was broken (Article 77 GDPR), and you may "

@@ -25,6 +25,7 @@ struct report {
 
 static const struct report_kind *const kinds[] = {
     &report__retention,
+    &report__requests,
 };
 
 const struct report_kind *report_kind_find(struct span name)

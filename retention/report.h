@@ -42,9 +42,12 @@ struct report_column {
     bool wide; /* left out of a terminal's table unless all is asked for */
 };
 
+struct requests;
+
 /* What a report is made of, for the builder; borrowed. */
 struct report_context {
     struct vault *vault;
+    struct requests *requests; /* NULL: without a register */
     struct vault_reader
         *reader; /* outside of a read transaction; the builder begins and ends its own */
     const struct classes *classes;

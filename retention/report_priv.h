@@ -4,4 +4,5 @@
 
 #include "retention/report.h"
 
+extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;

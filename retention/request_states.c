@@ -30,7 +30,7 @@ static const struct request_rule rules[REQUEST_ACTION_COUNT] = {
                                  .from = IN(RECEIVED) | IN(ID_REQUESTED),
                                  .to = REQUEST_VERIFIED,
                                  .needs = {"method"},
-                                 .may = {"date", "subject", "domain", "token", "class"}},
+                                 .may = {"date"}},
     [REQUEST_SCOPE] = {.word = "scope",
                        .from = IN(VERIFIED) | IN(SCOPED),
                        .to = REQUEST_SCOPED,

@@ -47,12 +47,12 @@ void requests_free(struct requests **requestsp)
     free(r);
 }
 
-void requests_configure(struct requests *r, struct request_settings *settings)
+void requests_configure(struct requests *r, const struct request_settings *settings)
 {
     struct settings_list *first = mem_alloc(sizeof(*first));
 
     first->settings = *settings;
-    *settings = (struct request_settings){.regime = NULL};
+    first->settings.holidays = holidays_copy(settings->holidays);
     (void)pthread_mutex_lock(&r->lock);
     first->next = r->settings;
     r->settings = first;
@@ -334,9 +334,12 @@ enum err requests_figures(struct requests *r, struct request_figures *ret)
         figures.open += (REQUEST_OPEN_STATES >> i & 1) != 0 ? states[i] : 0;
     if (e == ERR_OK)
         e = count_due(r, records, &figures);
-    if (e == ERR_OK)
-        *ret = figures;
-    return e;
+    if (e != ERR_OK)
+        return e;
+    if (figures.open < figures.soon + figures.past)
+        figures.open = figures.soon + figures.past; /* one came between the two looks */
+    *ret = figures;
+    return ERR_OK;
 }
 
 /* ---- forgetting ---- */

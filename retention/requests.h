@@ -20,8 +20,8 @@ struct requests;
 /* vault and erasures must outlive it; requests_free() when no call is inside. */
 struct requests *requests_new(struct vault *vault, struct erasures *erasures);
 void requests_free(struct requests **requests);
-/* What is in force from now on; taken over, and left empty. Before anything below. Any thread. */
-void requests_configure(struct requests *requests, struct request_settings *settings);
+/* What is in force from now on, copied. Before anything below. Any thread. */
+void requests_configure(struct requests *requests, const struct request_settings *settings);
 
 /* What came of looking for a person: who looked knew an identifier or a token, which come no further. */
 struct request_finding {

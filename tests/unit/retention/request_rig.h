@@ -20,7 +20,7 @@ struct request_rig {
 static inline void request_rig_configure(struct request_rig *r, const char *yaml)
 {
     AUTO(conf_free) struct conf *conf = NULL;
-    struct request_settings settings;
+    AUTO(request_settings_done) struct request_settings settings = {.regime = NULL};
 
     cr_assert_eq(conf_parse("t.yaml", span_str(yaml), &conf, &r->msg), ERR_OK, "%s", r->msg.text);
     cr_assert_eq(request_settings_read(conf_root(conf), "DE", &settings, &r->msg), ERR_OK, "%s",

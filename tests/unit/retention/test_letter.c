@@ -67,6 +67,7 @@ Test(letter, names_the_day_until_which_copies_remain)
     cr_assert_eq(letter_write(view, LETTER_GRANTED, LETTER_EN, &out), ERR_OK);
     cr_assert_eq(buf_append_byte(&out, '\0'), ERR_OK);
     SAYS((const char *)out.bytes, "may remain until 5 July 2026 at the latest");
+    SAYS((const char *)out.bytes, "If you ask us, we name");
 }
 
 Test(letter, that_refuses_tells_of_complaint_and_court)
