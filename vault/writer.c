@@ -500,6 +500,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
 
 static void run_alone(struct writer *w, struct vault_op *op)
 {
+    const bool is_book = op->kind == VAULT_RECORDS || op->kind == VAULT_WATCH;
+
     if (op->kind == VAULT_ERASE) {
         vault__erase(w, (struct vault_erase *)op);
         return;
@@ -511,6 +513,8 @@ static void run_alone(struct writer *w, struct vault_op *op)
     if (!wants_room(op) && writer_make_room(w, op->result))
         op->result = run_one(w, op);
     op->done(op);
+    if (is_book)
+        watch_log(w); /* there may be any number of them, and no value that is stored meanwhile */
 }
 
 /* The last of the group that `first` begins. */
