@@ -26,6 +26,7 @@ struct report {
 static const struct report_kind *const kinds[] = {
     &report__retention,
     &report__requests,
+    &report__request_years,
 };
 
 const struct report_kind *report_kind_find(struct span name)

@@ -4,5 +4,6 @@
 
 #include "retention/report.h"
 
+extern const struct report_kind report__request_years;
 extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;

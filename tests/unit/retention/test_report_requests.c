@@ -8,7 +8,8 @@
 
 TestSuite(report_requests, .init = secret_start, .timeout = 60);
 
-static struct json *report_over(struct request_rig *r, int64_t from_day, int64_t to_day)
+static struct json *report_of(struct request_rig *r, const char *kind, int64_t from_day,
+                              int64_t to_day)
 {
     struct report_context context = {.vault = r->rig.vault,
                                      .requests = r->requests,
@@ -20,10 +21,15 @@ static struct json *report_over(struct request_rig *r, int64_t from_day, int64_t
     struct errmsg msg = {""};
 
     cr_assert_eq(vault_reader_open(r->rig.vault, &context.reader), ERR_OK);
-    cr_assert_eq(report_make(report_kind_find(span_str("requests")), &context, &tree, &msg), ERR_OK,
-                 "%s", msg.text);
+    cr_assert_eq(report_make(report_kind_find(span_str(kind)), &context, &tree, &msg), ERR_OK, "%s",
+                 msg.text);
     vault_reader_close(&context.reader);
     return tree;
+}
+
+static struct json *report_over(struct request_rig *r, int64_t from_day, int64_t to_day)
+{
+    return report_of(r, "requests", from_day, to_day);
 }
 
 static struct json *report(struct request_rig *r)
@@ -185,4 +191,49 @@ Test(report_requests, can_be_printed_in_each_format)
         if (format == REPORT_CSV)
             cr_expect_not_null(strstr((char *)out.bytes, "'=1+1"), "%s", (char *)out.bytes);
     }
+}
+
+static void answer(struct request_rig *r, uint64_t number, int day)
+{
+    rig_clock(RIG_NOW_S + (int64_t)day * RIG_DAY_S);
+    cr_assert_eq(request_rig_act(r, number, REQUEST_REFUSE,
+                                 "{\"reason\": \"excessive\", \"by\": \"M\", "
+                                 "\"reasoning\": \"file 12\"}"),
+                 ERR_OK, "%s", r->msg.text);
+    cr_assert_eq(request_rig_act(r, number, REQUEST_ANSWER,
+                                 "{\"channel\": \"letter\", \"template\": \"refused-en-1\"}"),
+                 ERR_OK, "%s", r->msg.text);
+}
+
+#define FIGURE(row, name) json_int_of(json_get((row), (name)), -1)
+
+Test(report_requests, by_year_counts_each_right_of_each_law)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    AUTO(json_free) struct json *tree = NULL;
+    const struct json *rows, *row;
+
+    request_rig_init(&r);
+    add(&r, ACCESS ", \"received\": \"2025-12-30\"}");
+    add(&r, "{\"rights\": [\"access\", \"erasure\"], \"channel\": \"email\"}");
+    for (int i = 0; i < 3; i++)
+        add(&r, ACCESS ", \"regime\": \"ccpa\"}");
+    answer(&r, 3, 2);
+    answer(&r, 4, 3);
+    answer(&r, 5, 60);
+    tree = report_of(&r, "request-years", INT64_MIN, INT64_MAX);
+    rows = json_get(tree, "rows");
+    cr_assert_eq(json_count(rows), 4);
+    row = json_at(rows, 0);
+    cr_expect_str_eq(json_str_of(json_get(row, "regime")), "ccpa");
+    cr_expect(FIGURE(row, "year") == 2026 && FIGURE(row, "received") == 3);
+    cr_expect(FIGURE(row, "refused") == 3 && FIGURE(row, "open") == 0);
+    cr_expect(FIGURE(row, "answered") == 3 && FIGURE(row, "answered_late") == 1);
+    cr_expect(FIGURE(row, "days_mean") == 21 && FIGURE(row, "days_median") == 3);
+    row = json_at(rows, 2);
+    cr_expect_str_eq(json_str_of(json_get(row, "right")), "erasure");
+    cr_expect(FIGURE(row, "received") == 1 && FIGURE(row, "open") == 1);
+    cr_expect_eq(json_kind(json_get(row, "days_mean")), JSON_NIL);
+    row = json_at(rows, 3);
+    cr_expect(FIGURE(row, "year") == 2025 && FIGURE(row, "received") == 1);
 }
