@@ -19,7 +19,7 @@ struct housekeeping_options {
     uv_loop_t *loop;
     struct vault *vault; /* all of these must live until stopped came */
     struct erasures *erasures;
-    struct admin *admin; /* for what was approved; NULL: nobody approves */
+    struct admin *admin;       /* for what was approved; NULL: nobody approves */
     struct requests *requests; /* NULL: none */
     int64_t interval_ms; /* from the start of one pass to the next; a pass that takes longer delays
                             it */
