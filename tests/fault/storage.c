@@ -31,6 +31,7 @@
 #include "base/secret.h"
 #include "tests/fault/fail_calls.h"
 #include "tests/support/scratch.h"
+#include "vault/records.h"
 #include "vault/vault_priv.h"
 
 enum { CLASSES = 3, STEP_LIMIT_S = 30, SWEEP_TRIES = 5 };
@@ -49,7 +50,8 @@ enum step {
     STEP_CLOSE,
     STEP_PURGE,
     STEP_ROTATE,
-    STEP_LAST, /* one more person, after all that */
+    STEP_BOOKS, /* two records in one write */
+    STEP_LAST,  /* one more person, after all that */
     STEP_COUNT
 };
 
@@ -185,6 +187,17 @@ static enum err rotate(struct vault *v)
     return e;
 }
 
+static enum err keep_books(struct vault *v)
+{
+    struct vault_record two[] = {
+        {.kind = VAULT_RECORD_REQUEST, .key = "a", .due_ms = 1, .body = SPAN_LIT("{}")},
+        {.kind = VAULT_RECORD_REQUEST, .slot = 1, .body = SPAN_LIT("{}")}};
+    struct vault_records_write op = {
+        .op = {.kind = VAULT_RECORDS}, .records = two, .count = COUNT_OF(two)};
+
+    return vault_run(v, &op.op);
+}
+
 static void tell(enum step step, enum err e)
 {
     told->result[step] = e;
@@ -217,6 +230,7 @@ static void work(struct vault *v)
     }
     tell(STEP_PURGE, purge(v));
     tell(STEP_ROTATE, rotate(v));
+    tell(STEP_BOOKS, keep_books(v));
     tell(STEP_LAST, store(v, NOTE, "last", "last note", &told->last));
 }
 
@@ -299,6 +313,17 @@ static void check_persons(struct vault *v, struct vault_reader *r)
         violation("an erased person's name is known");
 }
 
+static void check_books(struct vault *v)
+{
+    AUTO(vault_records_close) struct vault_records *r = NULL;
+    uint64_t states[VAULT_RECORD_STATES];
+
+    REQUIRE(vault_records_open(v, &r) == ERR_OK);
+    REQUIRE(vault_records_count(r, VAULT_RECORD_REQUEST, states) == ERR_OK);
+    if (states[0] != 2 && (acknowledged(STEP_BOOKS) || states[0] != 0))
+        violation("records are lost, or there by halves");
+}
+
 /* Each row of a class opens, or its owner has no key any more. */
 static void check_rows(struct vault *v, struct vault_reader *r, sqlite3 *db, uint16_t id)
 {
@@ -372,6 +397,7 @@ static void look(void)
     REQUIRE(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
     REQUIRE(vault_read_begin(r) == ERR_OK);
     check_persons(v, r);
+    check_books(v);
     for (size_t i = 0; i < CLASSES; i++) {
         check_rows(v, r, db, vault_class_id(v, &defs[i]));
         check_balance(r, db, vault_class_id(v, &defs[i]));

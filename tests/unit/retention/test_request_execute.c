@@ -62,8 +62,8 @@ Test(request_execute, puts_the_requests_number_on_the_receipt)
     cr_expect_str_eq(json_str_of(json_get(receipt, "executed_by")), "uid 1000");
 }
 
-/* E43: erase, collect again, execute again. */
-Test(request_execute, done_again_gives_the_same_receipt_and_touches_nothing_newer)
+/* Erase, collect again, execute again. */
+Test(request_execute, e43_done_again_gives_the_same_receipt_and_touches_nothing_newer)
 {
     AUTO(request_rig_done) struct request_rig r;
     struct token_text newer;
@@ -188,8 +188,7 @@ Test(request_execute, of_somebody_whose_values_have_ended_says_so)
         strstr(request_rig_get(&r, number, "rights.0.reference"), "nothing was left"));
 }
 
-/* E57 */
-Test(request_execute, has_a_limit_a_day_and_the_register_has_none)
+Test(request_execute, e57_has_a_limit_a_day_and_the_register_has_none)
 {
     AUTO(request_rig_done) struct request_rig r;
     uint64_t numbers[3];

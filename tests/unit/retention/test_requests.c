@@ -52,8 +52,7 @@ Test(requests, are_entered_with_their_dates_and_history)
     cr_expect_eq(strlen(request_rig_get(&r, 1, "id")), 32);
 }
 
-/* E43 */
-Test(requests, of_one_external_number_are_one_request)
+Test(requests, e43_of_one_external_number_are_one_request)
 {
     AUTO(request_rig_done) struct request_rig r;
     AUTO(json_free) struct json *first = NULL;
@@ -394,8 +393,7 @@ Test(requests, keep_classes_only_with_exception_law_and_end)
     EXPECT(number, "scope.classes", "");
 }
 
-/* E42 */
-Test(requests, need_as_many_people_as_the_configuration_says)
+Test(requests, e42_need_as_many_people_as_the_configuration_says)
 {
     AUTO(request_rig_done) struct request_rig r;
     uint64_t number;
