@@ -19,6 +19,9 @@
     X(TOO_LARGE,     413, "too large")                                  \
     X(UNSUPPORTED,   415, "the content cannot be read here")            \
     X(UNPROCESSABLE, 422, "the content does not fit its declaration")   \
+    X(HELD,          423, "kept under a legal hold")                    \
+    X(RESTRICTED,    423, "processing is restricted")                   \
+    X(OBJECTED,      403, "the person objects to this purpose")         \
     X(LIMIT,         429, "too many requests")                          \
     X(HEAD_TOO_LARGE,431, "the request head is too large")              \
     X(INTERNAL,      500, "internal error")                             \

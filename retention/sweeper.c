@@ -34,6 +34,7 @@ static void yield_for(int64_t took_us)
 static enum err purge_class(const struct sweeper_options *o, const struct class_def *def,
                             struct sweeper_counts *counts)
 {
+    struct vault_due_mark place = {.id = 0};
     uint64_t before = counts->purged;
     enum err result = ERR_OK;
     bool more = true;
@@ -44,6 +45,7 @@ static enum err purge_class(const struct sweeper_options *o, const struct class_
             .class_id = vault_class_id(o->vault, def),
             .now_s = o->now_s,
             .limit = BATCH_ROWS,
+            .after = place,
         };
         const int64_t start_us = clock_mono_us();
 
@@ -54,6 +56,7 @@ static enum err purge_class(const struct sweeper_options *o, const struct class_
         result = FAULT_FAILS("purge.fail") ? ERR_IO : vault_run(o->vault, &op.op);
         if (result != ERR_OK)
             break;
+        place = op.after;
         counts->purged += op.deleted;
         counts->batches++;
         more = op.more;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/secret.h"
+#include "vault/holds_priv.h"
 #include "vault/writer_priv.h"
 
 /* ---- before ---- */
@@ -198,6 +199,19 @@ static uint64_t slot_of_kept(struct store *s, uint64_t slot)
     return store_part_get(s, slot, &part) == ERR_OK ? part.target : 0;
 }
 
+/* A hold binds the subject: nothing is destroyed until it ends. */
+static void keep_waiting(struct writer *w, struct vault_erase *op, struct ledger_record *record,
+                         uint16_t domain, int64_t asked_ms)
+{
+    enum err e = vault__erasure_wait(w, record, domain, op->note);
+
+    *op->erasure =
+        (struct vault_erasure){.domain = domain, .slot = record->slot, .cutoff_ms = asked_ms};
+    memcpy(op->erasure->id, record->erasure, VAULT_ID_BYTES);
+    memcpy(op->erasure->subject, record->subject, VAULT_ID_BYTES);
+    acknowledge(w, op, e == ERR_OK ? ERR_HELD : e, record);
+}
+
 void vault__erase(struct writer *w, struct vault_erase *op)
 {
     const bool early = FAULT_MUTANT("erase.ack_before_ledger");
@@ -206,6 +220,8 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     struct vault_sample *sample;
     uint64_t kept_slot;
     uint16_t domain = 0;
+    int64_t asked_ms = vault__now_ms(w->v);
+    bool bound = false;
     enum err e;
 
     store_read_begin(w->store);
@@ -214,10 +230,19 @@ void vault__erase(struct writer *w, struct vault_erase *op)
         e = find(w, op, record, &domain);
     if (e == ERR_OK && op->note.len > VAULT_NOTE_MAX)
         e = ERR_TOO_LARGE;
+    if (e == ERR_OK)
+        e = vault__is_bound(w->v, w->store, record->slot, &bound);
+    if (e == ERR_OK)
+        e = vault__waiting_id(w->store, record, &asked_ms);
     if (e != ERR_OK) {
         store_read_end(w->store);
         store_rollback(w->store);
         acknowledge(w, op, e, record);
+        return;
+    }
+    if (bound) {
+        store_read_end(w->store);
+        keep_waiting(w, op, record, domain, asked_ms);
         return;
     }
     FAULT_POINT("erase.begun");
@@ -270,8 +295,10 @@ enum err vault__erasures_tell(struct writer *w)
         store_rollback(w->store);
         return e;
     }
-    for (size_t i = 0; i < w->untold_count; i++)
+    for (size_t i = 0; i < w->untold_count; i++) {
+        vault__holds_forget(w->v, w->untold[i].record.slot);
         free(w->untold[i].note);
+    }
     w->untold_count = 0;
     return ERR_OK;
 }

@@ -223,7 +223,7 @@ static enum err check_kind(const struct ledger_record *r, void *context)
             r->kind == LEDGER_OPENED && memcmp(r->erasure, first->store_id, VAULT_ID_BYTES) == 0;
         return ERR_OK;
     }
-    return r->kind > LEDGER_OPENED && r->kind <= LEDGER_AUDIT ? ERR_OK : ERR_UNSUPPORTED;
+    return r->kind > LEDGER_OPENED && r->kind <= LEDGER_LAST ? ERR_OK : ERR_UNSUPPORTED;
 }
 
 /* Verify everything; `cut`: cut off what was never acknowledged. */

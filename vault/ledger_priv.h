@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.log: the append-only list of erasures and of numbers and epochs that must not come back. It
+/* ledger.log: the append-only list of erasures, of holds, and of numbers and epochs that must not come back. It
  * holds random ids, times and slot numbers: no value, no identifier, no hash of one. Kept outside
  * every backup; replayed after a restore.
  *
@@ -22,6 +22,16 @@
  *               class id | shape index << 16, cutoff_ms = numbers below are given out
  *   8 AUDIT     slot = a record's number in the audit trail, erasure id and subject id = the trail's chain
  *               after it: what is there up to here was there
+ *   9 HOLD      a legal hold: erasure id = the hold's, subject id and slot = whose values (zero:
+ *               everybody's), cutoff_ms = class id (0: all)
+ *   10 LIFT     that hold has ended: the same fields
+ *   11 RESTRICT processing is restricted: erasure id = the restriction's, subject id, slot, cutoff_ms = the
+ *               letter of the ground in Art. 18(1)
+ *   12 UNRESTRICT  all restrictions of a subject have ended: subject id, slot, cutoff_ms = when he was
+ *               told, in seconds since 1970
+ *   13 WAIT     an erasure that waits for holds to end: erasure id, subject id, slot, cutoff_ms = domain
+ *   14 OBJECT   an objection: erasure id = first half of the hash of the purpose's name, subject id, slot,
+ *               cutoff_ms = 1 made, 0 withdrawn
  *
  * A tail that is shorter than a record, or all zeroes, is a write that was never acknowledged: cut
  * off at open. A kind that is not listed is a newer version's. Anything else that does not verify is
@@ -44,7 +54,14 @@ enum ledger_kind {
     LEDGER_EPOCH = 5,
     LEDGER_RESTORED = 6,
     LEDGER_SEQUENCE = 7,
-    LEDGER_AUDIT = 8
+    LEDGER_AUDIT = 8,
+    LEDGER_HOLD = 9,
+    LEDGER_LIFT = 10,
+    LEDGER_RESTRICT = 11,
+    LEDGER_UNRESTRICT = 12,
+    LEDGER_WAIT = 13,
+    LEDGER_OBJECT = 14,
+    LEDGER_LAST = LEDGER_OBJECT
 };
 
 /* What the fields mean depends on the kind: see above. */

@@ -4,6 +4,7 @@
  * Not here: how they are kept (tally.c), how they are written (base/metrics.h). */
 #include "base/metrics.h"
 
+#include "vault/holds.h"
 #include "vault/watch.h"
 #include "vault/writer_priv.h"
 
@@ -15,6 +16,7 @@ struct figures {
         struct vault_class_stats stats;
     } at[CLASSES_MAX];
     uint64_t subjects;
+    struct vault_holds_figures holds;
 };
 
 static enum err read_figures(struct vault_reader *r, struct figures *f)
@@ -32,6 +34,8 @@ static enum err read_figures(struct vault_reader *r, struct figures *f)
     }
     if (e == ERR_OK)
         e = vault_read_subject_count(r, &f->subjects);
+    if (e == ERR_OK)
+        e = vault_read_holds_figures(r, &f->holds);
     vault_read_end(r);
     return e;
 }
@@ -76,6 +80,13 @@ static void write_figures(const struct figures *f, struct metrics *m)
         }
     }
     metrics_one(m, "lethe_subjects", "gauge", "Persons with a key.", (double)f->subjects);
+    metrics_one(m, "lethe_holds", "gauge", "Legal holds in force.", (double)f->holds.holds);
+    metrics_one(m, "lethe_restricted_subjects", "gauge",
+                "Persons whose data is not shown (Art. 18).", (double)f->holds.restricted);
+    metrics_one(m, "lethe_erasures_waiting", "gauge", "Erasures that wait for a hold to end.",
+                (double)f->holds.waiting);
+    metrics_one(m, "lethe_objections", "gauge", "Objections to a purpose in force (Art. 21).",
+                (double)f->holds.objections);
 }
 
 static void write_keys(const struct vault *v, struct metrics *m)

@@ -6,6 +6,8 @@
  * one key or under the other; what was begun stands in the store until the erasure closes. Not here:
  * the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
 #include "vault/part_priv.h"
+
+#include "vault/holds_priv.h"
 #include "vault/writer_priv.h"
 
 #include <stdlib.h>
@@ -408,6 +410,7 @@ static enum err move_rows(struct writer *w, struct move *m)
 static enum err begin(struct writer *w, struct move *m)
 {
     struct vault_part_move *op = m->op;
+    bool bound = false;
     enum err e;
 
     if (op->exception_count > VAULT_EXCEPTIONS_MAX || op->note.len > VAULT_NOTE_MAX)
@@ -422,11 +425,17 @@ static enum err begin(struct writer *w, struct move *m)
     if (op->exception_count > 0)
         memcpy(m->exceptions, op->exceptions, op->exception_count * sizeof(m->exceptions[0]));
     m->judge.count = op->exception_count;
-    e = make_key(w, m);
+    e = vault__is_bound(w->v, w->store, op->slot, &bound);
+    if (e == ERR_OK && bound)
+        e = ERR_HELD;
+    if (e == ERR_OK)
+        e = make_key(w, m);
     if (e == ERR_OK)
         e = store_begin(w->store);
     if (e == ERR_OK)
         e = add_target(w, m);
+    if (e == ERR_OK)
+        e = vault__holds_follow(w, op->slot, m->part.target, m->to);
     if (e == ERR_OK)
         e = store_part_put(w->store, &m->part);
     return e == ERR_OK ? add_exceptions(w, m) : e;
@@ -502,6 +511,7 @@ static enum err give_up(struct writer *w, struct move *m, enum err e)
     if (!m->is_new || m->part.target == 0)
         return e;
     keycache_drop(w->keys, m->part.target);
+    vault__holds_forget(w->v, m->part.target);
     if (slab_clear(w->v->slab, m->part.target) != ERR_OK)
         return ERR_IO;
     return e == ERR_NOT_FOUND ? ERR_OK : e;

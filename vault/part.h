@@ -53,7 +53,8 @@ enum err vault_part_look(struct vault_reader *r, uint64_t slot, const struct vau
 /* Move up to `limit` of the values that stay, and in the first step the names, each step one
  * transaction; repeat while `more`. The first makes what is given here durable: from then on the move is
  * finished whatever happens, and the erasure of `slot` is refused with BUSY until it is. Later steps,
- * also after a restart, need only the slot. Errors: NOT_FOUND (no key), IO, NO_SPACE. */
+ * also after a restart, need only the slot. Errors: NOT_FOUND (no key), HELD (a legal hold binds the
+ * person: ask for the erasure without a move, it will wait), IO, NO_SPACE. */
 struct vault_part_move {
     struct vault_op op; /* kind VAULT_PART_MOVE */
     uint64_t slot;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "vault/audit.h"
+#include "vault/holds_priv.h"
 
 enum { READER_NAMES = 4096, READER_ROWS = 16384, READER_SEEN = 16384 };
 
@@ -133,12 +134,19 @@ struct found {
     const struct store_class *c;
     struct store_row row;
     const struct keycache_entry *entry;
+    bool legal; /* asked for a legal claim */
 };
+
+/* A hold keeps a row beyond its time, for whom it is held. */
+static bool is_kept(const struct vault_reader *r, const struct found *f)
+{
+    return f->legal && (vault__marks_on(r->v, f->row.slot, f->c->id) & MARK_HELD) != 0;
+}
 
 /* Make a row count only while its time is not over and its subject has a key. */
 static enum err live(struct vault_reader *r, struct found *f)
 {
-    if (r->now_s >= f->row.due_s)
+    if (r->now_s >= f->row.due_s && !is_kept(r, f))
         return ERR_NOT_FOUND;
     return subject_key(r->v->slab, r->keys, f->row.slot, &f->entry);
 }
@@ -206,12 +214,14 @@ static enum err find_stored(struct vault_reader *r, const struct token_ref *ref,
     return f->c->deterministic ? ERR_OK : live(r, f);
 }
 
-/* What the reader remembers counts only while it serves; else the database is asked. */
+/* What the reader remembers counts only while it serves; else the database is asked. A row whose time is
+ * over may have been destroyed since, and a hold that came later gives nothing back. */
 static bool find_remembered(struct vault_reader *r, const struct token_ref *ref, uint64_t owner,
                             struct found *f)
 {
     return rowcache_by_token(r->rows, ref->class_id, ref->row, owner, &f->row) &&
-           has_salt(f, ref) && live(r, f) == ERR_OK;
+           has_salt(f, ref) && r->now_s < f->row.due_s &&
+           subject_key(r->v->slab, r->keys, f->row.slot, &f->entry) == ERR_OK;
 }
 
 /* Rows are remembered from their second use on: remembering each of many that come once would cost
@@ -241,6 +251,7 @@ static enum err find_row(struct vault_reader *r, const struct vault_scope *scope
     uint64_t owner; /* of a random class's row there is only one */
 
     f->c = vault__class(r->v, ref->class_id);
+    f->legal = scope->legal;
     if (f->c == NULL)
         return ERR_NOT_FOUND;
     owner = f->c->deterministic ? scope->slot : 0;
@@ -353,6 +364,19 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
     return vault__open(f->entry->key, &bound, f->row.sealed, ret_kind, out);
 }
 
+/* May the value be shown, to whoever may see it otherwise? */
+static enum err may_show(const struct vault_reader *r, const struct vault_scope *scope,
+                         const struct found *f)
+{
+    const unsigned marks = vault__marks_on(r->v, f->row.slot, f->c->id);
+
+    if ((marks & MARK_HELD) != 0)
+        return scope->legal ? ERR_OK : (marks & MARK_RESTRICTED) != 0 ? ERR_RESTRICTED : ERR_HELD;
+    if ((marks & MARK_RESTRICTED) != 0)
+        return ERR_RESTRICTED;
+    return vault__is_objected(r->v, f->row.slot, scope->purpose) ? ERR_OBJECTED : ERR_OK;
+}
+
 enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope, struct span token,
                          struct buf *out, struct vault_value *ret)
 {
@@ -362,6 +386,8 @@ enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope
 
     REQUIRE(out->secret);
     e = find(r, scope, token, &f);
+    if (e == ERR_OK && atomic_load_explicit(&r->v->marks, memory_order_relaxed) != NULL)
+        e = may_show(r, scope, &f);
     if (e != ERR_OK)
         return e;
     value = describe(&f);
@@ -433,7 +459,7 @@ enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span
                           uint64_t *ret_slot)
 {
     const struct vault_scope scope = {.class_id = class_id};
-    struct found f = {.c = NULL};
+    struct found f = {.c = NULL, .legal = false};
     struct token_ref ref;
     enum err e = read_token(r, &scope, token, &ref);
 
@@ -481,7 +507,7 @@ static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRY
 enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
                     struct vault_item *item)
 {
-    struct found f = {.c = vault__class(r->v, item->class_id)};
+    struct found f = {.c = vault__class(r->v, item->class_id), .legal = false};
     struct token_ref ref = {.class_id = item->class_id};
     uint8_t fingerprint[CRYPTO_MAC_BYTES];
     const uint8_t *index_key = vault__domain_key(r->v, domain);

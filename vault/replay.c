@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "vault/holds_priv.h"
 
 struct replay {
     struct vault *v;
@@ -53,6 +54,12 @@ static void remember(struct replay *r, const struct ledger_record *record)
     r->missing[r->count++] = *record;
 }
 
+/* A hold, or what else vault/holds.h keeps. */
+static bool is_hold(const struct ledger_record *record)
+{
+    return record->kind >= LEDGER_HOLD && record->kind <= LEDGER_OBJECT;
+}
+
 static enum err each(const struct ledger_record *record, void *context)
 {
     struct replay *r = context;
@@ -69,11 +76,11 @@ static enum err each(const struct ledger_record *record, void *context)
         slab_skip(r->v->slab, record->slot, (uint64_t)record->cutoff_ms);
     if (record->kind == LEDGER_SEQUENCE)
         return sequences_heed(r->v->sequences, record);
-    if (record->kind != LEDGER_ERASE)
+    if (record->kind != LEDGER_ERASE && !is_hold(record))
         return ERR_OK;
     if (record->seq > r->applied)
         remember(r, record);
-    return shred_again(r->v, record);
+    return record->kind == LEDGER_ERASE ? shred_again(r->v, record) : ERR_OK;
 }
 
 /* A crash may have lost the note of an erasure; what was written down before anything of the person was
@@ -117,6 +124,8 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
     } else if (e == ERR_NOT_FOUND) {
         e = ERR_OK; /* a database from before this subject: nothing of it is here */
     }
+    if (e == ERR_OK)
+        e = store_holds_end(s, record->slot, record->time_ms);
     if (e != ERR_OK)
         return e;
     memcpy(erasure.id, record->erasure, VAULT_ID_BYTES);
@@ -147,7 +156,8 @@ static enum err carry_out(struct vault *v, struct store *s, const struct replay 
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; e == ERR_OK && i < r->count; i++)
-        e = vault__replay_record(s, &r->missing[i], SPAN_NONE);
+        e = r->missing[i].kind == LEDGER_ERASE ? vault__replay_record(s, &r->missing[i], SPAN_NONE)
+                                               : vault__holds_replay(s, &r->missing[i]);
     if (e == ERR_OK)
         e = vault__replay_mark(v, s);
     if (e == ERR_OK)

@@ -269,6 +269,26 @@ enum err store_rows_delete_of(struct store *s, const struct store_class *c, uint
 enum err store_rows_delete_due(struct store *s, const struct store_class *c, int64_t now_s,
                                size_t limit, struct store_gone *ret, size_t *ret_count) MUST_CHECK;
 
+struct store_due {
+    uint64_t id;
+    uint64_t slot;
+};
+
+enum { STORE_DUE_MAX = 32 };
+
+struct store_due_list {
+    struct store_due at[STORE_DUE_MAX];
+    size_t count;
+};
+
+/* The next rows that are due, at most `limit` (and STORE_DUE_MAX), behind *mark, which goes on to the last
+ * of them. */
+enum err store_rows_due(struct store *s, const struct store_class *c, int64_t now_s, size_t limit,
+                        struct vault_due_mark *mark, struct store_due_list *ret) MUST_CHECK;
+/* Delete one row. */
+enum err store_row_delete(struct store *s, const struct store_class *c, uint64_t id,
+                          struct store_gone *ret) MUST_CHECK;
+
 /* ---- counters ---- */
 
 enum store_flow {
@@ -331,6 +351,79 @@ enum err store_receipt_get(struct store *s, const uint8_t id[VAULT_ID_BYTES], st
     MUST_CHECK;
 /* The first with a ledger entry after `seq` (its number, id and begin); NOT_FOUND past the last. */
 enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
+
+/* ---- holds, restrictions, erasures that wait, objections (holds.h) ---- */
+
+struct vault_hold;
+struct vault_restriction;
+struct vault_objection;
+struct vault_waiting;
+enum { STORE_PURPOSE_BYTES = 16 }; /* of the hash that names a purpose */
+
+/* Make their tables, where they are missing. The writer's connection, outside a transaction. */
+enum err store_holds_prepare(struct store *s) MUST_CHECK;
+
+/* A hold that is known (by its id) stays as it is; number: out, 0 then. */
+enum err store_hold_add(struct store *s, struct vault_hold *hold) MUST_CHECK;
+/* By id. NOT_FOUND: none is in force. */
+enum err store_hold_lift(struct store *s, const struct vault_hold *hold) MUST_CHECK;
+enum err store_hold_next(struct store *s, uint64_t after, struct vault_hold *ret) MUST_CHECK;
+/* Is there one in force on exactly this? */
+enum err store_hold_on(struct store *s, uint64_t slot, uint16_t class_id, bool *ret) MUST_CHECK;
+
+/* The same for restrictions, of which `id` is the random one. */
+enum err store_restriction_add(struct store *s, const uint8_t id[VAULT_ID_BYTES],
+                               struct vault_restriction *restriction) MUST_CHECK;
+/* End those of a subject. NOT_FOUND: none is in force. */
+enum err store_restrictions_lift(struct store *s, const struct vault_restriction *restriction)
+    MUST_CHECK;
+enum err store_restriction_next(struct store *s, uint64_t after, struct vault_restriction *ret)
+    MUST_CHECK;
+/* Grounds in force for a subject, a bit each: 1 for a. */
+enum err store_restriction_on(struct store *s, uint64_t slot, unsigned *ret_grounds) MUST_CHECK;
+/* The first subject after `after` whose data is restricted, or whose erasure waits. */
+enum err store_restricted_next(struct store *s, uint64_t after, uint64_t *ret_slot) MUST_CHECK;
+
+/* One a subject; the first that was asked for stays. */
+enum err store_waiting_add(struct store *s, const struct vault_waiting *waiting) MUST_CHECK;
+/* note: borrowed until the next call on this store. */
+enum err store_waiting_next(struct store *s, uint64_t after, struct vault_waiting *ret) MUST_CHECK;
+enum err store_waiting_delete(struct store *s, uint64_t slot) MUST_CHECK;
+
+enum err store_objection_add(struct store *s, const uint8_t hash[STORE_PURPOSE_BYTES],
+                             struct vault_objection *objection) MUST_CHECK;
+/* NOT_FOUND: none is in force. */
+enum err store_objection_end(struct store *s, const uint8_t hash[STORE_PURPOSE_BYTES],
+                             const struct vault_objection *objection) MUST_CHECK;
+enum err store_objection_next(struct store *s, uint64_t after, struct vault_objection *ret)
+    MUST_CHECK;
+enum err store_objection_on(struct store *s, uint64_t slot, const uint8_t hash[STORE_PURPOSE_BYTES],
+                            bool *ret) MUST_CHECK;
+
+/* What is in force, each in turn. */
+enum err store_holds_open(struct store *s,
+                          void (*fn)(void *context, uint64_t slot, uint16_t class_id),
+                          void *context) MUST_CHECK;
+enum err store_restrictions_open(struct store *s,
+                                 void (*fn)(void *context, uint64_t slot, char ground),
+                                 void *context) MUST_CHECK;
+/* of_slot 0: of everybody */
+enum err store_objections_open(struct store *s, uint64_t of_slot,
+                               void (*fn)(void *context, uint64_t slot,
+                                          const uint8_t hash[STORE_PURPOSE_BYTES],
+                                          const char *purpose),
+                               void *context) MUST_CHECK;
+
+struct store_holds_counts {
+    uint64_t holds, waiting, objections; /* in force */
+};
+enum err store_holds_count(struct store *s, struct store_holds_counts *ret) MUST_CHECK;
+
+/* What restricts a subject, and his objections, hold for the one that his values are moved to as well. */
+enum err store_holds_copy(struct store *s, uint64_t from, uint64_t to,
+                          const uint8_t subject[VAULT_ID_BYTES]) MUST_CHECK;
+/* The subject is gone: what binds him alone ends at now_ms, but for holds, which say what was kept. */
+enum err store_holds_end(struct store *s, uint64_t slot, int64_t now_ms) MUST_CHECK;
 
 /* ---- what watches over reveals (watch.h) ---- */
 

@@ -81,6 +81,51 @@
     X(KEPT_DELETE, "DELETE FROM kept WHERE slot=?1")                                               \
     X(KEPT_TRIM, "DELETE FROM kept WHERE slot=?1 AND n=0")                                         \
     X(NAMES_MOVE, "UPDATE subject_name SET slot=?2 WHERE slot=?1")                                 \
+    X(HOLD_ADD, "INSERT INTO hold(id,slot,subject,class,code,ground,owner,set_at,set_by,review,"   \
+                "lifted_at,lifted_by,why) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0,'','')"          \
+                " ON CONFLICT(id) DO NOTHING")                                                     \
+    X(HOLD_LIFT, "UPDATE hold SET lifted_at=?2,lifted_by=?3,why=?4 WHERE id=?1 AND lifted_at=0")   \
+    X(HOLD_NEXT, "SELECT number,id,slot,subject,class,code,ground,owner,set_at,set_by,review,"     \
+                 "lifted_at,lifted_by,why FROM hold WHERE number>?1 ORDER BY number LIMIT 1")      \
+    X(HOLD_OPEN, "SELECT slot,class FROM hold WHERE lifted_at=0")                                  \
+    X(HOLD_COUNT, "SELECT count(*) FROM hold WHERE lifted_at=0")                                   \
+    X(HOLD_ON, "SELECT EXISTS(SELECT 1 FROM hold WHERE lifted_at=0 AND slot=?1 AND class=?2)")     \
+    X(RESTRICT_ADD, "INSERT INTO restriction(id,slot,subject,ground,set_at,set_by,review,notice,"  \
+                    "lifted_at,lifted_by) VALUES(?1,?2,?3,?4,?5,?6,?7,0,0,'')"                     \
+                    " ON CONFLICT(id) DO NOTHING")                                                 \
+    X(RESTRICT_LIFT, "UPDATE restriction SET lifted_at=?2,lifted_by=?3,notice=?4"                  \
+                     " WHERE slot=?1 AND lifted_at=0")                                            \
+    X(RESTRICT_COPY, "INSERT INTO restriction(id,slot,subject,ground,set_at,set_by,review,notice,"  \
+                     "lifted_at,lifted_by) SELECT randomblob(16),?2,?3,ground,set_at,set_by,review," \
+                     "notice,0,'' FROM restriction WHERE slot=?1 AND lifted_at=0")                  \
+    X(RESTRICT_NEXT, "SELECT number,slot,subject,ground,set_at,set_by,review,notice,lifted_at,"    \
+                     "lifted_by FROM restriction WHERE number>?1 ORDER BY number LIMIT 1")         \
+    X(RESTRICT_OPEN, "SELECT slot,ground FROM restriction WHERE lifted_at=0")                      \
+    X(RESTRICT_ON, "SELECT ground FROM restriction WHERE lifted_at=0 AND slot=?1")                 \
+    X(RESTRICT_SLOTS, "SELECT slot FROM(SELECT slot FROM restriction WHERE lifted_at=0"            \
+                      " UNION SELECT slot FROM waiting) WHERE slot>?1 ORDER BY slot LIMIT 1")      \
+    X(WAITING_ADD, "INSERT INTO waiting VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(slot) DO NOTHING")   \
+    X(WAITING_NEXT, "SELECT slot,id,subject,domain,asked,note FROM waiting WHERE slot>?1"          \
+                    " ORDER BY slot LIMIT 1")                                                      \
+    X(WAITING_DELETE, "DELETE FROM waiting WHERE slot=?1")                                         \
+    X(WAITING_COUNT, "SELECT count(*) FROM waiting")                                               \
+    X(OBJECT_ADD, "INSERT INTO objection(slot,subject,hash,purpose,set_at,set_by,withdrawn_at,"    \
+                  "withdrawn_by) VALUES(?1,?2,?3,?4,?5,?6,0,'')")                                  \
+    X(OBJECT_END, "UPDATE objection SET withdrawn_at=?3,withdrawn_by=?4"                           \
+                  " WHERE slot=?1 AND hash=?2 AND withdrawn_at=0")                                 \
+    X(OBJECT_END_ALL, "UPDATE objection SET withdrawn_at=?2,withdrawn_by=?3"                       \
+                      " WHERE slot=?1 AND withdrawn_at=0")                                         \
+    X(OBJECT_COPY, "INSERT INTO objection(slot,subject,hash,purpose,set_at,set_by,withdrawn_at,"    \
+                   "withdrawn_by) SELECT ?2,?3,hash,purpose,set_at,set_by,0,'' FROM objection"      \
+                   " WHERE slot=?1 AND withdrawn_at=0")                                             \
+    X(OBJECT_NAME, "UPDATE objection SET purpose=?2 WHERE hash=?1 AND purpose=''")                 \
+    X(OBJECT_NEXT, "SELECT number,slot,subject,hash,purpose,set_at,set_by,withdrawn_at,"           \
+                   "withdrawn_by FROM objection WHERE number>?1 ORDER BY number LIMIT 1")          \
+    X(OBJECT_OPEN, "SELECT slot,hash,purpose FROM objection WHERE withdrawn_at=0")                 \
+    X(OBJECT_OF, "SELECT slot,hash,purpose FROM objection WHERE withdrawn_at=0 AND slot=?1")       \
+    X(OBJECT_ON, "SELECT EXISTS(SELECT 1 FROM objection WHERE withdrawn_at=0 AND slot=?1"          \
+                 " AND hash=?2)")                                                                  \
+    X(OBJECT_COUNT, "SELECT count(*) FROM objection WHERE withdrawn_at=0")                         \
     X(CANARY_PUT, "INSERT OR IGNORE INTO canary VALUES(?1)")                                       \
     X(CANARY_NEXT, "SELECT slot FROM canary WHERE slot>?1 ORDER BY slot LIMIT 1")                  \
     X(INCIDENT_ADD, "INSERT INTO incident(at,kind,caller,subject,request,closed)"                  \
@@ -170,6 +215,14 @@
                  " RETURNING 0,subj,created,due,start",                                                  \
                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
                  " RETURNING tok,subj,created,due,start")                                                \
+    X(DUE_AFTER, "SELECT id,subj,due FROM val_$ WHERE id>?1 ORDER BY id LIMIT ?2",                 \
+                 "SELECT id,subj,due FROM val_$ WHERE id>?1 ORDER BY id LIMIT ?2")                 \
+    X(DUE_SAME, "SELECT id,subj,due FROM val_$ WHERE due=?3 AND id>?1 ORDER BY id LIMIT ?2",       \
+                "SELECT id,subj,due FROM val_$ WHERE due=?3 AND id>?1 ORDER BY id LIMIT ?2")       \
+    X(DUE_LATER, "SELECT id,subj,due FROM val_$ WHERE due>?1 AND due<=?3 ORDER BY due,id LIMIT ?2", \
+                 "SELECT id,subj,due FROM val_$ WHERE due>?1 AND due<=?3 ORDER BY due,id LIMIT ?2") \
+    X(DELETE_ROW, "DELETE FROM val_$ WHERE id=?1 RETURNING 0,subj,created,due,start",                    \
+                  "DELETE FROM val_$ WHERE id=?1 RETURNING tok,subj,created,due,start")                  \
     X(DELETE_DUE, "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
                   " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
                   " RETURNING 0,subj,created,due,start",                                                 \

@@ -424,17 +424,13 @@ enum err store_row_last(struct store *s, const struct store_class *c, uint64_t *
 
 /* ---- deleting ---- */
 
-static enum err delete_rows(struct store *s, sqlite3_stmt *stmt, int64_t key, size_t limit,
-                            struct store_gone *ret, size_t *ret_count)
+/* What a bound statement deletes. */
+static enum err gone_rows(struct store *s, sqlite3_stmt *stmt, size_t limit, struct store_gone *ret,
+                          size_t *ret_count)
 {
     size_t count = 0;
-    enum err e;
+    enum err e = store__row(s, stmt);
 
-    if (stmt != NULL) {
-        bind_int(stmt, 1, key);
-        bind_int(stmt, 2, (int64_t)limit);
-    }
-    e = store__row(s, stmt);
     while (e == ERR_OK) {
         REQUIRE(count < limit);
         ret[count++] = (struct store_gone){
@@ -452,6 +448,16 @@ static enum err delete_rows(struct store *s, sqlite3_stmt *stmt, int64_t key, si
     return ERR_OK;
 }
 
+static enum err delete_rows(struct store *s, sqlite3_stmt *stmt, int64_t key, size_t limit,
+                            struct store_gone *ret, size_t *ret_count)
+{
+    if (stmt != NULL) {
+        bind_int(stmt, 1, key);
+        bind_int(stmt, 2, (int64_t)limit);
+    }
+    return gone_rows(s, stmt, limit, ret, ret_count);
+}
+
 enum err store_rows_delete_of(struct store *s, const struct store_class *c, uint64_t slot,
                               size_t limit, struct store_gone *ret, size_t *ret_count)
 {
@@ -465,4 +471,62 @@ enum err store_rows_delete_due(struct store *s, const struct store_class *c, int
     enum store_class_statement which = c->ordered ? STORE_DELETE_DUE : STORE_DELETE_DUE_INDEX;
 
     return delete_rows(s, store__get_class(s, c, which), now_s, limit, ret, ret_count);
+}
+
+/* ---- what is due, one by one ---- */
+
+/* Add rows (id, subject, due) that `stmt` finds, as long as they are due. */
+static enum err read_due(struct store *s, sqlite3_stmt *stmt, int64_t now_s,
+                         struct vault_due_mark *mark, struct store_due_list *list)
+{
+    enum err e = store__row(s, stmt);
+
+    while (e == ERR_OK && sqlite3_column_int64(stmt, 2) <= now_s) {
+        REQUIRE(list->count < STORE_DUE_MAX);
+        list->at[list->count++] = (struct store_due){column_u64(stmt, 0), column_u64(stmt, 1)};
+        *mark = (struct vault_due_mark){sqlite3_column_int64(stmt, 2), column_u64(stmt, 0)};
+        e = store__row(s, stmt);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* By row number where that is the order of due times; else by due time, and by number where many are
+ * due at one instant, as at the end of a year. */
+enum err store_rows_due(struct store *s, const struct store_class *c, int64_t now_s, size_t limit,
+                        struct vault_due_mark *mark, struct store_due_list *ret)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, c->ordered ? STORE_DUE_AFTER : STORE_DUE_SAME);
+    const size_t most = limit < STORE_DUE_MAX ? limit : STORE_DUE_MAX;
+    enum err e;
+
+    ret->count = 0;
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)mark->id);
+        bind_int(stmt, 2, (int64_t)most);
+        if (!c->ordered)
+            bind_int(stmt, 3, mark->due_s);
+    }
+    e = read_due(s, stmt, now_s, mark, ret);
+    if (e != ERR_OK || c->ordered || ret->count == most)
+        return e;
+    stmt = store__get_class(s, c, STORE_DUE_LATER);
+    if (stmt != NULL) {
+        bind_int(stmt, 1, mark->due_s);
+        bind_int(stmt, 2, (int64_t)(most - ret->count));
+        bind_int(stmt, 3, now_s);
+    }
+    return read_due(s, stmt, now_s, mark, ret);
+}
+
+enum err store_row_delete(struct store *s, const struct store_class *c, uint64_t id,
+                          struct store_gone *ret)
+{
+    size_t count = 0;
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_DELETE_ROW);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)id);
+    e = gone_rows(s, stmt, 1, ret, &count);
+    return e == ERR_OK && count == 0 ? ERR_NOT_FOUND : e;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deleting rows: of a subject whose key is gone, and of values whose time is over.
  * Runs on: the writer thread, inside a group's transaction. Holds: nothing. Invariant: never a row
- * of a subject that has a key, unless it is due; counters move with the rows; a token of a
+ * of a subject that has a key, unless it is due and nothing keeps it; counters move with the rows; a token of a
  * deterministic class goes with its last row, a subject's names with its last value.
  * Not here: which rows to delete when (retention/). */
 #include "vault/part_priv.h"
@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "vault/holds_priv.h"
 
 /* A sweep deletes in parts, and ends after any of them when somebody waits: every row is another page
  * of the index on subjects to be written, and every request behind it waits for that. */
@@ -116,6 +117,7 @@ enum err vault__ended_forget(struct writer *w)
     atomic_fetch_add(&w->v->names_generation, 1);
     for (size_t i = 0; e == ERR_OK && i < w->ended_count; i++) {
         keycache_drop(w->keys, w->ended[i]);
+        vault__holds_forget(w->v, w->ended[i]);
         e = slab_clear(w->v->slab, w->ended[i]);
     }
     w->ended_count = 0;
@@ -160,6 +162,8 @@ static enum err end_subject(struct writer *w, uint64_t slot)
         e = store_kept_delete(w->store, slot);
     if (e == ERR_OK)
         e = store_subject_delete(w->store, slot);
+    if (e == ERR_OK)
+        e = store_holds_end(w->store, slot, vault__now_ms(w->v));
     if (e != ERR_OK || !had_key)
         return e;
     tally_subjects(w->tally, -1);
@@ -189,19 +193,44 @@ static enum err end_subjects(struct writer *w, size_t count)
     return e;
 }
 
+/* Deletes what nothing keeps among the next rows; *ret_looked: how many these are. */
+static enum err delete_unkept(struct writer *w, const struct store_class *c,
+                              struct vault_purge_due *op, size_t most, size_t *ret_looked,
+                              size_t *ret_count)
+{
+    struct store_due_list due;
+    size_t count = 0;
+    enum err e = store_rows_due(w->store, c, op->now_s, most, &op->after, &due);
+
+    for (size_t i = 0; e == ERR_OK && i < due.count; i++)
+        if ((vault__marks_on(w->v, due.at[i].slot, c->id) & (MARK_HELD | MARK_KEPT)) == 0)
+            e = store_row_delete(w->store, c, due.at[i].id, &w->gone[count++]);
+    op->kept += due.count - count;
+    *ret_looked = due.count;
+    *ret_count = count;
+    return e;
+}
+
 static enum err purge_part(struct writer *w, const struct store_class *c,
                            struct vault_purge_due *op)
 {
-    const size_t most = part_of(op->limit, op->deleted);
-    size_t count = 0;
-    enum err e = store_rows_delete_due(w->store, c, op->now_s, most, w->gone, &count);
+    const size_t most = part_of(op->limit, op->deleted + op->kept);
+    const bool any_marks = atomic_load_explicit(&w->v->marks, memory_order_relaxed) != NULL;
+    size_t count = 0, looked;
+    enum err e;
 
+    if (any_marks) {
+        e = delete_unkept(w, c, op, most, &looked, &count);
+    } else {
+        e = store_rows_delete_due(w->store, c, op->now_s, most, w->gone, &count);
+        looked = count;
+    }
     if (e == ERR_OK)
         e = follow_up(w, c, count, STORE_PURGED_TIMER, op->now_s);
     if (e == ERR_OK)
         e = end_subjects(w, count);
     op->deleted += count;
-    op->more = count == most;
+    op->more = looked == most;
     return e;
 }
 
@@ -213,9 +242,13 @@ enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
     if (c == NULL || op->limit == 0)
         return c == NULL ? ERR_NOT_FOUND : ERR_INVALID;
     op->deleted = 0;
+    op->kept = 0;
+    op->more = false;
+    if ((vault__marks_on(w->v, 0, c->id) & MARK_HELD) != 0)
+        return ERR_OK; /* all of it is kept */
     do
         e = purge_part(w, c, op);
-    while (e == ERR_OK && op->more && part_of(op->limit, op->deleted) > 0 &&
+    while (e == ERR_OK && op->more && part_of(op->limit, op->deleted + op->kept) > 0 &&
            !writer_is_wanted(w, &op->op));
     if (w->ended_count > 0)
         names_clear(w->names);

@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "vault/audit_priv.h"
 #include "vault/file_priv.h"
+#include "vault/holds_priv.h"
 #include "vault/mirror_priv.h"
 #include "vault/records_priv.h"
 #include "vault/rules_priv.h"
@@ -259,6 +260,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: exceptions cannot be read", path);
     if (e == ERR_OK && store_rules_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: the tables of deletion rules cannot be made", path);
+    if (e == ERR_OK && store_holds_prepare(s) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: the tables of holds cannot be made", path);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);
@@ -274,6 +277,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: canaries and incidents cannot be read", path);
     if (e == ERR_OK && store_records_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: the tables of operators' books cannot be made", path);
+    if (e == ERR_OK && vault__holds_load(v, s) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: holds and restrictions cannot be read", path);
     if (e == ERR_OK)
         e = open_db_files(v, msg);
     if (e == ERR_OK)
@@ -294,6 +299,7 @@ static struct vault *new_vault(const char *dir)
     v->signing_key = secret_alloc(CRYPTO_SECRET_KEY_BYTES);
     v->sequences = sequences_new();
     v->watch = vault__watch_new();
+    v->purposes = vault__purposes_new();
     REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0 &&
             pthread_rwlock_init(&v->keys_lock, NULL) == 0);
     return v;
@@ -370,6 +376,8 @@ void vault_close(struct vault **vault)
     reserve_close(&v->reserve);
     sequences_free(&v->sequences);
     vault__watch_free(&v->watch);
+    vault__marks_free(v);
+    vault__purposes_free(&v->purposes);
     secret_free(&v->locator_key);
     secret_free(&v->signing_key);
     (void)pthread_rwlock_destroy(&v->keys_lock);

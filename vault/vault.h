@@ -159,6 +159,7 @@ enum vault_op_kind {
     VAULT_PART_MOVE,    /* part.h */
     VAULT_PART_FORGET,
     VAULT_RETIME, /* retime.h */
+    VAULT_HOLDS,  /* holds.h */
     VAULT_CONFIGURE,
     VAULT_AUDIT_MARK /* the audit trail's own */
 };
@@ -210,7 +211,10 @@ struct vault_tokenize {
 
 /* Erase a subject, by name or by slot, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's
  * cached key wiped and its users waited out, names removed. Done = acknowledged. NOT_FOUND when
- * nobody is there (also when erased before). BUSY while what is to be kept is being moved (part.h). */
+ * nobody is there (also when erased before). BUSY while what is to be kept is being moved (part.h). HELD: a legal hold binds the subject. Nothing was destroyed;
+ * that the erasure waits, with its note, is durable, the subject is restricted, and *erasure says its id,
+ * the subject, and as cutoff_ms when it was asked for first. Asked again once no hold binds, it is carried
+ * out under that id. */
 struct vault_erase {
     struct vault_op op; /* kind VAULT_ERASE */
     uint16_t domain;
@@ -253,15 +257,26 @@ struct vault_sweep_subject {
     bool more;      /* out */
 };
 
+/* A place among a class's rows in the order in which they fall due; all zero before the first. */
+struct vault_due_mark {
+    int64_t due_s;
+    uint64_t id;
+};
+
 /* Delete up to `limit` rows of a class that were due at `now_s`, a few only while values are being
  * stored. A subject whose last row goes with
- * them loses its names and its key, too. */
+ * them loses its names and its key, too. Rows that a legal hold or a restriction after Art. 18(1)(b) or (c)
+ * keeps stay, and count towards the limit: a pass gives `after` back with each of its operations, so that
+ * it looks at each row once. */
 struct vault_purge_due {
     struct vault_op op; /* kind VAULT_PURGE_DUE */
     uint16_t class_id;
     int64_t now_s;
     size_t limit;
+    struct vault_due_mark
+        after;      /* how far the pass has looked: what came out of the operation before */
     size_t deleted; /* out */
+    size_t kept;    /* out: rows passed over, which holds or restrictions keep */
     bool more;      /* out */
 };
 
@@ -448,10 +463,16 @@ struct vault_scope {
     uint16_t domain;   /* as above */
     uint16_t class_id; /* a token of another class is NOT_FOUND */
     uint64_t slot;     /* the subject's, as above */
+    uint16_t purpose;  /* what for (vault_purpose_id()): OBJECTED where the subject objects to it */
+    bool legal;        /* for a legal claim: what a hold keeps is shown */
 };
 
-/* The same with a class. Without one every typed class is tried that reads the text; a token that
- * lives under several of them is a CONFLICT, since the wrong one would show somebody else's value. */
+/* The same with a class and a purpose. Values that a legal hold keeps are HELD unless they are asked for
+ * `legal`, which then reads them after their time, too, and though their subject is restricted (Art. 18(2));
+ * any other value of a subject whose processing is restricted is RESTRICTED. Looking at a token without
+ * its value (vault_inspect_as()) minds neither. Without a class every typed class is tried that reads
+ * the text; a token that lives under several of them is a CONFLICT, since the wrong one would show somebody
+ * else's value. */
 enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope, struct span token,
                          struct buf *out, struct vault_value *ret) MUST_CHECK;
 enum err vault_inspect_as(struct vault_reader *r, const struct vault_scope *scope,

@@ -60,6 +60,8 @@ struct writer;
 struct checkpointer;
 struct watch;
 struct audit;
+struct mark_table;
+struct purposes;
 
 /* What the writer has done since the start; each counter has one thread that adds to it. */
 struct vault_meters {
@@ -114,6 +116,9 @@ struct vault {
     struct checkpointer *checkpointer;
     struct watch *watch; /* watch.c */
     struct audit *audit;
+    /* Who may not be shown or destroyed; NULL: nobody (holds_priv.h). */
+    _Atomic(struct mark_table *) marks;
+    struct purposes *purposes; /* holds.c */
     struct vault_meters meters;
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "vault/retime.h"
 #include "vault/retime_priv.h"
+#include "vault/holds_priv.h"
 
 enum {
     ROW_BLOCK = 65536,
@@ -479,6 +480,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return vault__records_write(w, (struct vault_records_write *)op);
     case VAULT_RULE_APPLIED:
         return vault__rule_applied(w, (const struct vault_rule_applied *)op);
+    case VAULT_HOLDS:
+        return vault__holds(w, (const struct vault_holds *)op);
     case VAULT_ERASURE_CLOSE:
         return vault__erasure_close(w, (struct vault_erasure_close *)op);
     case VAULT_ROTATE_BEGIN:

@@ -380,11 +380,11 @@ Test(ledger, takes_every_kind_that_is_listed)
     AUTO(scratch_remove) struct scratch s = scratch_new();
     AUTO(ledger_close) struct ledger *l = NULL;
     const char *path = make(&s, 0);
-    unsigned counts[LEDGER_SEQUENCE + 1] = {0};
+    unsigned counts[LEDGER_LAST + 1] = {0};
     struct errmsg msg;
 
     cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
-    for (enum ledger_kind kind = LEDGER_ERASE; kind <= LEDGER_SEQUENCE; kind++) {
+    for (enum ledger_kind kind = LEDGER_ERASE; kind <= LEDGER_LAST; kind++) {
         struct ledger_record r = {.kind = kind, .slot = 7};
 
         cr_assert_eq(ledger_append(l, &r), ERR_OK);
@@ -392,7 +392,7 @@ Test(ledger, takes_every_kind_that_is_listed)
     ledger_close(&l);
     cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK, "%s", msg.text);
     cr_assert_eq(ledger_each(l, count_kinds, counts), ERR_OK);
-    for (enum ledger_kind kind = LEDGER_OPENED; kind <= LEDGER_SEQUENCE; kind++)
+    for (enum ledger_kind kind = LEDGER_OPENED; kind <= LEDGER_LAST; kind++)
         cr_assert_eq(counts[kind], 1, "kind %d", kind);
 }
 
@@ -418,7 +418,7 @@ Test(ledger, with_a_kind_that_is_not_known_is_refused)
     struct errmsg msg;
 
     cr_assert_eq(ledger_open(path, key, store_id, &l, &msg), ERR_OK);
-    r.kind = (enum ledger_kind)(LEDGER_AUDIT + 1);
+    r.kind = (enum ledger_kind)(LEDGER_LAST + 1);
     cr_assert_eq(ledger_append(l, &r), ERR_OK);
     ledger_close(&l);
     assert_corrupt(path, "newer version");

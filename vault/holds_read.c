@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the registers of holds and restrictions hold, and how many values they bind.
+ * Runs on: the reader's thread, between begin and end. Holds: nothing. Not here: changing them (holds.c). */
+#include "vault/holds_priv.h"
+
+#include <stdlib.h>
+
+static const int64_t EVER = INT64_MIN; /* rows that fall due after that: all */
+
+enum err vault_read_hold(struct vault_reader *r, uint64_t after, struct vault_hold *ret)
+{
+    REQUIRE(r->reading);
+    return store_hold_next(r->store, after, ret);
+}
+
+enum err vault_read_restriction(struct vault_reader *r, uint64_t after,
+                                struct vault_restriction *ret)
+{
+    REQUIRE(r->reading);
+    return store_restriction_next(r->store, after, ret);
+}
+
+enum err vault_read_objection(struct vault_reader *r, uint64_t after, struct vault_objection *ret)
+{
+    REQUIRE(r->reading);
+    return store_objection_next(r->store, after, ret);
+}
+
+enum err vault_read_waiting(struct vault_reader *r, uint64_t after, struct vault_waiting *ret)
+{
+    struct vault_waiting found;
+    uint8_t *note;
+    enum err e;
+
+    REQUIRE(r->reading);
+    e = store_waiting_next(r->store, after, &found);
+    if (e != ERR_OK)
+        return e;
+    note = found.note_len == 0 ? NULL : mem_alloc(found.note_len);
+    if (note != NULL)
+        memcpy(note, found.note, found.note_len);
+    vault_waiting_done(ret);
+    *ret = found;
+    ret->note = note;
+    return ERR_OK;
+}
+
+void vault_waiting_done(struct vault_waiting *waiting)
+{
+    mem_free(&waiting->note);
+    waiting->note_len = 0;
+}
+
+bool vault_is_restricted(struct vault_reader *r, uint64_t slot)
+{
+    REQUIRE(r->reading);
+    return (vault__marks_on(r->v, slot, 0) & MARK_RESTRICTED) != 0;
+}
+
+enum err vault_erasure_must_wait(struct vault_reader *r, uint64_t slot, bool *ret)
+{
+    REQUIRE(r->reading);
+    return vault__is_bound(r->v, r->store, slot, ret);
+}
+
+enum err vault_hold_binds(struct vault_reader *r, const struct vault_hold *hold, uint64_t slot,
+                          bool *ret)
+{
+    const struct store_class *c = vault__class(r->v, hold->class_id);
+
+    REQUIRE(r->reading);
+    *ret = false;
+    if (hold->lifted_ms != 0 || (hold->slot != 0 && hold->slot != slot))
+        return ERR_OK;
+    if (hold->class_id == 0) {
+        *ret = true;
+        return ERR_OK;
+    }
+    return c == NULL ? ERR_OK : store_class_has(r->store, c, slot, ret);
+}
+
+/* ---- counting ---- */
+
+static enum err count_rows(struct vault_reader *r, const struct store_class *c, uint64_t slot,
+                           int64_t now_s, uint64_t *items, uint64_t *due)
+{
+    uint64_t all = 0, later = 0;
+    enum err e = store_rows_count(r->store, c, slot, EVER, &all);
+
+    if (e == ERR_OK)
+        e = store_rows_count(r->store, c, slot, now_s, &later);
+    if (e != ERR_OK)
+        return e;
+    *items += all;
+    *due += all - later;
+    return ERR_OK;
+}
+
+static enum err count_class(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                            uint64_t *items, uint64_t *due)
+{
+    struct vault_class_stats stats;
+    enum err e = vault_read_stats(r, class_id, now_s, &stats);
+
+    if (e != ERR_OK)
+        return e;
+    *items += stats.items;
+    *due += stats.overdue;
+    return ERR_OK;
+}
+
+enum err vault_hold_count(struct vault_reader *r, const struct vault_hold *hold, int64_t now_s,
+                          uint64_t *ret_items, uint64_t *ret_due)
+{
+    uint64_t items = 0, due = 0;
+    enum err e = ERR_OK;
+
+    REQUIRE(r->reading);
+    for (uint16_t id = 1; hold->lifted_ms == 0 && e == ERR_OK && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(r->v, id);
+
+        if (c == NULL || (hold->class_id != 0 && hold->class_id != id))
+            continue;
+        e = hold->slot == 0 ? count_class(r, id, now_s, &items, &due)
+                            : count_rows(r, c, hold->slot, now_s, &items, &due);
+    }
+    if (e != ERR_OK)
+        return e;
+    *ret_items = items;
+    *ret_due = due;
+    return ERR_OK;
+}
+
+enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_figures *ret)
+{
+    struct vault_holds_figures figures = {.holds = 0};
+    struct store_holds_counts counts;
+    uint64_t slot = 0;
+    enum err e;
+
+    REQUIRE(r->reading);
+    while ((e = store_restricted_next(r->store, slot, &slot)) == ERR_OK)
+        figures.restricted++;
+    if (e == ERR_NOT_FOUND)
+        e = store_holds_count(r->store, &counts);
+    if (e != ERR_OK)
+        return e;
+    figures.holds = counts.holds;
+    figures.waiting = counts.waiting;
+    figures.objections = counts.objections;
+    *ret = figures;
+    return ERR_OK;
+}
+
+/* Subjects that holds bind in a class, each once. */
+struct bound {
+    uint64_t *slots;
+    size_t count, cap;
+    uint16_t class_id;
+    bool all;
+};
+
+static void note_bound(void *context, uint64_t slot, uint16_t class_id)
+{
+    struct bound *b = context;
+
+    if (class_id != 0 && class_id != b->class_id)
+        return;
+    b->all = b->all || slot == 0;
+    if (b->count == b->cap) {
+        b->cap = b->cap == 0 ? 16 : b->cap * 2;
+        b->slots = realloc(b->slots, b->cap * sizeof(b->slots[0]));
+        REQUIRE(b->slots != NULL);
+    }
+    b->slots[b->count++] = slot;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static enum err count_held(struct vault_reader *r, const struct store_class *c, int64_t now_s,
+                           struct vault_class_holds *ret)
+{
+    struct bound b = {.class_id = c->id};
+    enum err e = store_holds_open(r->store, note_bound, &b);
+
+    if (e == ERR_OK && b.all)
+        e = count_class(r, c->id, now_s, &ret->held, &ret->held_due);
+    if (b.count > 0)
+        qsort(b.slots, b.count, sizeof(b.slots[0]), by_value);
+    for (size_t i = 0; !b.all && e == ERR_OK && i < b.count; i++)
+        if (i == 0 || b.slots[i] != b.slots[i - 1])
+            e = count_rows(r, c, b.slots[i], now_s, &ret->held, &ret->held_due);
+    free(b.slots);
+    return e;
+}
+
+enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                                struct vault_class_holds *ret)
+{
+    const struct store_class *c = vault__class(r->v, class_id);
+    struct vault_class_holds found = {.held = 0};
+    uint64_t slot = 0;
+    enum err e;
+
+    REQUIRE(r->reading);
+    if (c == NULL)
+        return ERR_NOT_FOUND;
+    e = count_held(r, c, now_s, &found);
+    while (e == ERR_OK && (e = store_restricted_next(r->store, slot, &slot)) == ERR_OK) {
+        bool has = false;
+
+        e = store_class_has(r->store, c, slot, &has);
+        found.restricted += has;
+    }
+    if (e != ERR_NOT_FOUND)
+        return e;
+    *ret = found;
+    return ERR_OK;
+}
