@@ -66,9 +66,8 @@ bool ops_mentions(struct span text, struct span name)
     return false;
 }
 
-/* A text of the operator's for the receipt: absent or empty is none. */
-static enum err read_word(const struct json *request, const char *name, struct span subject,
-                          struct span *ret, struct errmsg *msg)
+enum err ops_read_word(const struct json *request, const char *name, struct span subject,
+                       struct span *ret, struct errmsg *msg)
 {
     struct span text = SPAN_NONE;
     enum err e = ERR_OK;
@@ -105,10 +104,10 @@ static enum err read_words(const struct admin *admin, const struct json *request
                            struct receipt_words *ret, struct errmsg *msg)
 {
     const struct span subject = json_text_of(json_get(request, "subject"));
-    enum err e = read_word(request, "reason", subject, &ret->reason, msg);
+    enum err e = ops_read_word(request, "reason", subject, &ret->reason, msg);
 
     if (e == ERR_OK)
-        e = read_word(request, "reference", subject, &ret->reference, msg);
+        e = ops_read_word(request, "reference", subject, &ret->reference, msg);
     if (e == ERR_OK)
         e = read_ground(request, &ret->ground, msg);
     ret->executed_by = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by);
@@ -234,6 +233,8 @@ static enum err run_erase(struct admin *admin, const struct json *request,
         return e;
     /* Slots are never given out again: whoever is erased meanwhile is not found, nobody else is. */
     e = erasure_run_slot(admin->erasures, slot, &words, &receipt);
+    if (e == ERR_HELD)
+        return ops_held_erasure(admin, &receipt, ret_response);
     if (e != ERR_OK)
         return no_such_subject(e, msg);
     return receipt_json(&receipt, admin->vault, &words, ret_response);
@@ -284,9 +285,13 @@ static enum err run_show(struct admin *admin, const struct json *request,
     e = find_person(admin, reader, request, &slot, msg);
     if (e == ERR_OK)
         e = no_such_subject(vault_read_subject_info(reader, slot, &info, per_class), msg);
-    vault_read_end(reader);
     if (e == ERR_OK)
         *ret_response = subject_map(admin, &info, per_class);
+    if (e == ERR_OK)
+        e = ops_bound_of(admin, reader, slot, *ret_response);
+    vault_read_end(reader);
+    if (e != ERR_OK)
+        json_free(ret_response);
     return e;
 }
 
@@ -576,7 +581,7 @@ static const struct operation {
 } operations[] = {
     {"ping", {NULL}, run_ping},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, ops_tokenize},
-    {"reveal", {"tokens", "domain", "class", "purpose", NULL}, ops_reveal},
+    {"reveal", {"tokens", "domain", "class", "purpose", "hold", NULL}, ops_reveal},
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
      {"subject", "domain", "token", "class", "person", "ground", "reason", "reference", NULL},
@@ -599,6 +604,22 @@ static const struct operation {
     {"proposal.show", {"number", NULL}, ops_proposal_show},
     {"proposal.approve", {"number", "digest", NULL}, ops_proposal_approve},
     {"proposal.reject", {"number", NULL}, ops_proposal_reject},
+    {"hold.add",
+     {"subject", "domain", "token", "class", "person", "of_class", "ground", "owner", "review",
+      NULL},
+     ops_hold_add},
+    {"hold.list", {"after", NULL}, ops_hold_list},
+    {"hold.show", {"number", NULL}, ops_hold_show},
+    {"hold.lift", {"number", "reason", NULL}, ops_hold_lift},
+    {"subject.restrict",
+     {"subject", "domain", "token", "class", "person", "ground", "review", NULL},
+     ops_restrict},
+    {"subject.unrestrict",
+     {"subject", "domain", "token", "class", "person", "notice_sent", NULL},
+     ops_unrestrict},
+    {"subject.object",
+     {"subject", "domain", "token", "class", "person", "purpose", "withdraw", NULL},
+     ops_object},
     {"backup", {"data", "keys", NULL}, run_backup},
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},

@@ -46,9 +46,17 @@ enum ops_limits {
  *
  *   ping            {}                                            {"version", "commit"}
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
- *   reveal          {tokens[], domain?, class?, purpose?}         {"values": [...]}
+ *   reveal          {tokens[], hold?, domain?, class?, purpose?}         {"values": [...]}
  *   rectify         {token, class?, value, subject?, domain?}     {"class"}
  *   subject.erase   {subject, domain? | token, class? | person, reason?, reference?}  the receipt, signed
+ *                   or, while a legal hold binds the person: {"state": "held", "number", "subject", "asked", "holds"}
+ *   subject.restrict {subject, domain? | token, class?, ground: a-d, review?}  {"number"}
+ *   subject.unrestrict {... , notice_sent: a day}                 {}
+ *   subject.object  {... , purpose, withdraw?}                    {"number"}
+ *   hold.add        {subject, domain? | token, class? |, of_class?, ground, owner, review}  the hold
+ *   hold.list       {after?}                                      {"holds": [...], "more", "attention"}
+ *   hold.show       {number}                                      the hold
+ *   hold.lift       {number, reason}                              {"erasures": that were carried out}
  *   subject.show    {subject, domain? | token, class? | person}   {"person", "subject", "domain", ...}
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}

@@ -69,6 +69,28 @@ bool ops_mentions(struct span text, struct span name);
  * transaction of its own. NOT_FOUND with a message. Blocks shortly. */
 enum err ops_find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
                              struct errmsg *msg) MUST_CHECK;
+enum err ops_hold_add(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg) MUST_CHECK;
+enum err ops_hold_list(struct admin *admin, const struct json *request, struct json **ret_response,
+                       struct errmsg *msg) MUST_CHECK;
+enum err ops_hold_show(struct admin *admin, const struct json *request, struct json **ret_response,
+                       struct errmsg *msg) MUST_CHECK;
+enum err ops_hold_lift(struct admin *admin, const struct json *request, struct json **ret_response,
+                       struct errmsg *msg) MUST_CHECK;
+enum err ops_restrict(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg) MUST_CHECK;
+enum err ops_unrestrict(struct admin *admin, const struct json *request, struct json **ret_response,
+                        struct errmsg *msg) MUST_CHECK;
+enum err ops_object(struct admin *admin, const struct json *request, struct json **ret_response,
+                    struct errmsg *msg) MUST_CHECK;
+
+/* What an erasure that waits says of itself. */
+enum err ops_held_erasure(struct admin *admin, const struct receipt *receipt,
+                          struct json **ret_response) MUST_CHECK;
+/* Add to `map` what binds this person: holds, restrictions, an erasure that waits, objections. The reader is
+ * inside a transaction. */
+enum err ops_bound_of(const struct admin *admin, struct vault_reader *reader, uint64_t slot,
+                      struct json *map) MUST_CHECK;
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 
@@ -80,6 +102,10 @@ enum err ops_need_texts(const struct json *request, const char *name, const stru
 /* "subject": an identifier. */
 enum err ops_need_subject(const struct json *request, struct span *ret, struct errmsg *msg)
     MUST_CHECK;
+/* A text of the operator's that is kept, and must not hold `subject`, the person's identifier. Absent or
+ * empty is none. */
+enum err ops_read_word(const struct json *request, const char *name, struct span subject,
+                       struct span *ret, struct errmsg *msg) MUST_CHECK;
 /* "domain". *ret is the domain when none is named: set it before. */
 enum err ops_read_domain(const struct admin *admin, const struct json *request, uint16_t *ret,
                          struct errmsg *msg) MUST_CHECK;

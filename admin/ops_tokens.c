@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "vault/holds.h"
 
 /* ---- tokenize ---- */
 
@@ -140,7 +141,9 @@ struct revealing {
     const struct admin *admin;
     struct vault_reader *reader;
     struct vault_scope scope;
-    struct span purpose; /* at is NULL: none was named */
+    struct span purpose;                 /* at is NULL: none was named */
+    struct vault_hold hold;              /* whose values are wanted; number 0: none */
+    uint64_t held, restricted, objected; /* tokens whose values are there, and not shown */
     struct errmsg *msg;
 };
 
@@ -166,8 +169,37 @@ static enum err may_see(const struct revealing *r, const struct vault_value *val
                       def == NULL ? "?" : def->name);
 }
 
+/* What the hold that was named keeps, and nothing else. NOT_FOUND: it does not keep this. */
+static enum err reveal_held(const struct revealing *r, struct span token, struct buf *value,
+                            struct vault_value *ret)
+{
+    struct vault_scope scope = r->scope;
+    struct vault_value found;
+    enum err e;
+
+    scope.legal = true;
+    e = vault_reveal_as(r->reader, &scope, token, value, &found);
+    if (e == ERR_OK && ((r->hold.slot != 0 && r->hold.slot != found.slot) ||
+                        (r->hold.class_id != 0 && r->hold.class_id != found.class_id))) {
+        buf_reset(value);
+        return ERR_NOT_FOUND;
+    }
+    if (e == ERR_OK)
+        *ret = found;
+    return e;
+}
+
+/* What is there and not shown counts, and gives nothing. */
+static bool is_bound(struct revealing *r, enum err e)
+{
+    r->held += e == ERR_HELD;
+    r->restricted += e == ERR_RESTRICTED;
+    r->objected += e == ERR_OBJECTED;
+    return e == ERR_HELD || e == ERR_RESTRICTED || e == ERR_OBJECTED;
+}
+
 /* Append what one token stands for, null when nothing; adds its size to *bytes. */
-static enum err reveal_one(const struct revealing *r, struct span token, struct buf *value,
+static enum err reveal_one(struct revealing *r, struct span token, struct buf *value,
                            struct json *values, size_t *bytes)
 {
     struct vault_value meta;
@@ -175,8 +207,9 @@ static enum err reveal_one(const struct revealing *r, struct span token, struct 
     enum err e;
 
     buf_reset(value);
-    e = vault_reveal_as(r->reader, &r->scope, token, value, &meta);
-    if (e == ERR_NOT_FOUND) {
+    e = r->hold.number == 0 ? vault_reveal_as(r->reader, &r->scope, token, value, &meta)
+                            : reveal_held(r, token, value, &meta);
+    if (e == ERR_NOT_FOUND || is_bound(r, e)) {
         json_add(values, json_new_null());
         return ERR_OK;
     }
@@ -192,8 +225,18 @@ static enum err reveal_one(const struct revealing *r, struct span token, struct 
     return ERR_OK;
 }
 
-static enum err reveal_all(const struct revealing *r, const struct json *tokens,
-                           struct json *values)
+/* The hold in force that is named. Inside a read transaction. */
+static enum err find_hold(struct revealing *r)
+{
+    const uint64_t number = r->hold.number;
+    enum err e = vault_read_hold(r->reader, number - 1, &r->hold);
+
+    if (e == ERR_NOT_FOUND || (e == ERR_OK && (r->hold.number != number || r->hold.lifted_ms != 0)))
+        return errmsg_set(r->msg, ERR_NOT_FOUND, "no hold of this number is in force");
+    return e;
+}
+
+static enum err reveal_all(struct revealing *r, const struct json *tokens, struct json *values)
 {
     AUTO(buf_done) struct buf value = {.max = 0};
     size_t bytes = 0;
@@ -203,10 +246,22 @@ static enum err reveal_all(const struct revealing *r, const struct json *tokens,
     e = vault_read_begin(r->reader);
     if (e != ERR_OK)
         return e;
+    if (r->hold.number != 0)
+        e = find_hold(r);
     for (size_t i = 0; i < json_count(tokens) && bytes < OPS_REVEAL_BYTES_MAX && e == ERR_OK; i++)
         e = reveal_one(r, json_text_of(json_at(tokens, i)), &value, values, &bytes);
     vault_read_end(r->reader);
     return e;
+}
+
+static enum err read_hold_number(const struct json *request, uint64_t *ret, struct errmsg *msg)
+{
+    const int64_t number = json_int_of(json_get(request, "hold"), 0);
+
+    if (number <= 0)
+        return errmsg_set(msg, ERR_INVALID, "\"hold\" must be the number of a hold");
+    *ret = (uint64_t)number;
+    return ERR_OK;
 }
 
 enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,
@@ -226,6 +281,10 @@ enum err ops_reveal(struct admin *admin, const struct json *request, struct json
         e = ops_read_class(admin, request, &r.scope.class_id, msg);
     if (e == ERR_OK && json_get(request, "purpose") != NULL)
         e = ops_need_text(request, "purpose", &r.purpose, msg);
+    if (e == ERR_OK && r.purpose.at != NULL)
+        r.scope.purpose = vault_purpose_id(admin->vault, r.purpose);
+    if (e == ERR_OK && json_get(request, "hold") != NULL)
+        e = read_hold_number(request, &r.hold.number, msg);
     if (e != ERR_OK)
         return e;
     e = vault_reader_open(admin->vault, &reader);
@@ -237,6 +296,9 @@ enum err ops_reveal(struct admin *admin, const struct json *request, struct json
         return ops_which_class(e, msg);
     map = json_new_map();
     json_set(map, "values", TAKE(values));
+    json_set_int(map, "held", (int64_t)r.held);
+    json_set_int(map, "restricted", (int64_t)r.restricted);
+    json_set_int(map, "objected", (int64_t)r.objected);
     *ret_response = map;
     return ERR_OK;
 }

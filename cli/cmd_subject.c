@@ -58,6 +58,8 @@ enum cli_exit cmd_subject_erase(const struct options *o)
     if (output_json(reply.result) != ERR_OK)
         return CLI_FAILED;
     state = json_str_of(json_get(reply.result, "state"));
+    if (state != NULL && strcmp(state, "held") == 0)
+        return CLI_ATTENTION;
     return state != NULL && strcmp(state, "completed") == 0 ? CLI_OK : CLI_FAILED;
 }
 
@@ -127,6 +129,23 @@ static enum err print_count(const char *name, int64_t count)
     return print_line(name, text);
 }
 
+/* What is in the way of showing or destroying this person's values, if anything. */
+static enum err print_bound(const struct json *subject)
+{
+    const struct json *holds = json_get(subject, "holds");
+    const struct json *objections = json_get(subject, "objections");
+    const char *waiting = json_str_of(json_get(subject, "erasure_waiting"));
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < json_count(holds) && e == ERR_OK; i++)
+        e = print_count("on hold", json_int_of(json_at(holds, i), 0));
+    if (e == ERR_OK && json_bool_of(json_get(subject, "restricted"), false))
+        e = print_line("restricted", waiting == NULL ? "yes" : "yes, an erasure waits");
+    for (size_t i = 0; i < json_count(objections) && e == ERR_OK; i++)
+        e = print_line("objects to", json_str_of(json_at(objections, i)));
+    return e;
+}
+
 static enum err print_subject(const struct json *subject)
 {
     static const char *const texts[] = {"subject", "domain", "created"};
@@ -148,7 +167,7 @@ static enum err print_subject(const struct json *subject)
         (void)snprintf(label, sizeof(label), "values of %s", name == NULL ? "?" : name);
         e = print_count(label, json_int_of(json_get(item, "values"), 0));
     }
-    return e;
+    return e == ERR_OK ? print_bound(subject) : e;
 }
 
 enum cli_exit cmd_subject_show(const struct options *o)

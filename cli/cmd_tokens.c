@@ -2,7 +2,9 @@
 /* lethe tokenize and lethe reveal: one value, or a line each from standard input.
  * Runs on: the main thread. Holds: one batch in wiped memory. Invariant: one line out for one line
  * in, in their order. Not here: what a token is. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -21,6 +23,7 @@ struct job {
     const char *out;       /* and for what comes back */
     uint64_t line;         /* lines done */
     uint64_t dead;         /* tokens that stand for nothing */
+    uint64_t bound;        /* of these: there is a value, but a hold or the like is in the way */
 };
 
 static enum err set_texts(struct job *job, struct json *request, const struct span *batch,
@@ -51,6 +54,21 @@ static enum err set_option(struct json *request, const char *name, const char *t
     if (value == NULL)
         return errmsg_set(msg, ERR_INVALID, "--%s is not UTF-8", name);
     json_set(request, name, value);
+    return ERR_OK;
+}
+
+static enum err set_hold(struct json *request, const char *text, struct errmsg *msg)
+{
+    char *end = NULL;
+    long long number;
+
+    if (text == NULL)
+        return ERR_OK;
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+        return errmsg_set(msg, ERR_INVALID, "--hold takes the number of a hold");
+    json_set_int(request, "hold", number);
     return ERR_OK;
 }
 
@@ -98,6 +116,8 @@ static enum err run_once(struct job *job, const struct span *batch, size_t count
     if (e == ERR_OK)
         e = set_option(request, "domain", job->options->domain, msg);
     if (e == ERR_OK)
+        e = set_hold(request, job->options->hold, msg);
+    if (e == ERR_OK)
         e = session_call(job->session, request, &reply, msg);
     if (e != ERR_OK)
         return e;
@@ -107,6 +127,9 @@ static enum err run_once(struct job *job, const struct span *batch, size_t count
     e = print_answers(job, answers);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "standard output cannot be written");
+    job->bound += (uint64_t)(json_int_of(json_get(reply.result, "held"), 0) +
+                             json_int_of(json_get(reply.result, "restricted"), 0) +
+                             json_int_of(json_get(reply.result, "objected"), 0));
     *ret_done = json_count(answers);
     job->line += *ret_done;
     return ERR_OK;
@@ -181,6 +204,12 @@ static enum cli_exit run_job(struct job *job)
     }
     if (e != ERR_OK)
         return fail_job(job, e, &msg);
+    if (job->bound > 0)
+        return cli_fail(ERR_HELD,
+                        cli_message(&msg,
+                                    "%llu values are there and not shown: under a legal hold (see "
+                                    "--hold), or restricted",
+                                    (unsigned long long)job->bound));
     return job->dead == 0 ? CLI_OK : CLI_FAILED;
 }
 

@@ -69,6 +69,16 @@ static void forget_requests(struct housekeeping *h)
     h->forget_at_ms = clock_mono_ms() + FORGET_EVERY_MS;
 }
 
+/* Who lifts a hold carries out what waited for it; this is for when he was stopped on the way. */
+static void run_waiting(struct housekeeping *h)
+{
+    struct erasure_resumed resumed;
+    enum err e = erasure_run_waiting(h->options.erasures, &resumed);
+
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_ERASURE_FAILED, F_LIT("step", "resume"), F_LIT("error", err_name(e)));
+}
+
 /* Each change once. */
 static void tell_clock(struct housekeeping *h)
 {
@@ -97,6 +107,7 @@ static void on_work(uv_work_t *work)
     resume_erasures(h);
     run_proposals(h);
     forget_requests(h);
+    run_waiting(h);
     if (!atomic_load(&h->stop))
         (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
 }

@@ -67,15 +67,17 @@ static const struct command commands[] = {
      "same identifier in another one is another subject.\n",
      OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
      cmd_tokenize},
-    {"reveal", "[-c FILE] [--class CLASS] [--domain D] [--json] [TOKEN]",
+    {"reveal", "[-c FILE] [--class CLASS] [--domain D] [--hold NUMBER] [--json] [TOKEN]",
      "the value behind a token, or behind each line of standard input",
      "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
      "null)\n"
      "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n"
+     "What a legal hold keeps is shown with the number of that hold only, what is restricted to "
+     "nobody.\n"
      "Typed tokens (phone, pan, ...) do not say their class: --class is needed where one text is "
      "a\n"
      "token of several, and faster.\n",
-     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_JSON, 0, 1, cmd_reveal},
+     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_HOLD | OPTION_JSON, 0, 1, cmd_reveal},
     {"subject erase",
      "[-c FILE] [--domain D] [--ground a-f] [--reason TEXT] [--reference TEXT]\n"
      "         ID | --token TOKEN [--class CLASS]",
@@ -152,6 +154,49 @@ static const struct command commands[] = {
      "docs/REQUESTS.md has the states, the reasons and the deadlines.\n",
      OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 2,
      100, cmd_request_act},
+    {"subject restrict",
+     "[-c FILE] --ground a-d [--review DATE] [--domain D] ID | --token TOKEN [--class CLASS]",
+     "restrict the processing of a person's data (Art. 18)",
+     "Values of the person are shown to nobody from then on; storing and correcting them goes on.\n"
+     "The ground is the letter in Art. 18(1). On the grounds b and c nothing of the person is\n"
+     "destroyed when its time is over.\n",
+     OPTION_CONFIG | OPTION_GROUND | OPTION_REVIEW | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS, 0,
+     1, cmd_subject_restrict},
+    {"subject unrestrict",
+     "[-c FILE] --notice-sent DATE [--domain D] ID | --token TOKEN [--class CLASS]",
+     "end all restrictions of a person, who was told so before",
+     "Art. 18(3): the person is informed before a restriction is lifted. Without the day on which\n"
+     "the notice was sent nothing is lifted.\n",
+     OPTION_CONFIG | OPTION_NOTICE_SENT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS, 0, 1,
+     cmd_subject_unrestrict},
+    {"subject object",
+     "[-c FILE] --purpose P [--withdraw] [--domain D] ID | --token TOKEN [--class CLASS]",
+     "a person objects to a purpose (Art. 21): its callers see tokens only", NULL,
+     OPTION_CONFIG | OPTION_PURPOSE | OPTION_WITHDRAW | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS,
+     0, 1, cmd_subject_object},
+    {"hold add",
+     "[-c FILE] [--subject ID [--domain D] | --token TOKEN] [--class CLASS]\n"
+     "         --ground TEXT --owner NAME --review DATE [--json]",
+     "keep values from being destroyed, for a legal claim; prints the hold's number",
+     "On a person, on a class, or on a class of a person. Until the hold is lifted nothing of it "
+     "is\n"
+     "destroyed, neither when its time is over nor by an erasure, which waits; and it is shown to\n"
+     "the purposes of `holds` in the configuration only. The ground may begin with the exception\n"
+     "of Art. 17(3), as in \"17(3)(b): tax audit\"; otherwise it is (e), legal claims. The review\n"
+     "is at most a year ahead. No text may name the person.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_GROUND |
+         OPTION_OWNER | OPTION_REVIEW | OPTION_JSON,
+     0, 0, cmd_hold_add},
+    {"hold list", "[-c FILE] [--json]",
+     "all holds, lifted ones too; exit 3 when a review is overdue",
+     "Each line: number, state, set, review, random id of the subject, class, owner, ground.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_hold_list},
+    {"hold show", "[-c FILE] NUMBER", "one hold and how many values it keeps, as JSON", NULL,
+     OPTION_CONFIG, 1, 1, cmd_hold_show},
+    {"hold lift", "[-c FILE] --reason TEXT [--json] NUMBER",
+     "end a hold; erasures that waited for it are carried out",
+     "What is due by then is destroyed by the next sweep. The hold stays in the register.\n",
+     OPTION_CONFIG | OPTION_REASON | OPTION_JSON, 1, 1, cmd_hold_lift},
     {"honeytoken create", "[-c FILE] --class CLASS [--subject ID] [--domain D] [--json]",
      "make up a person whose value nobody has a reason to see; prints the token",
      "The value is the line on standard input; it must be nobody's, and look like everybody's. Put "

@@ -41,6 +41,8 @@ static enum err finish_erasures(struct session *s, struct errmsg *msg)
     struct erasure_resumed resumed;
     enum err e = erasure_resume_all(s->erasures, &resumed);
 
+    if (e == ERR_OK)
+        e = erasure_run_waiting(s->erasures, &resumed);
     return e == ERR_OK ? e : errmsg_set(msg, e, "the open erasures cannot be read");
 }
 

@@ -37,6 +37,7 @@ static const char *const root_keys[] = {
     "forwarded_header",
     "client_certificate_header",
     "ledger_mirror",
+    "holds",
     "controller",
     "requests",
     "holidays",

@@ -67,9 +67,11 @@ struct callers *callers_new(const struct caller_def *defs, size_t count,
         caller_init(c, &defs[i], callers);
         c->purposes = mem_alloc((defs[i].purpose_count + 1) * sizeof(*c->purposes));
         c->purpose_count = defs[i].purpose_count;
-        for (size_t j = 0; j < c->purpose_count; j++)
+        for (size_t j = 0; j < c->purpose_count; j++) {
             purpose_init(&c->purposes[j], defs[i].purposes[j], &defs[i], classes, class_id,
                          context);
+            c->purposes[j].legal = defs[i].legal != NULL && defs[i].legal[j];
+        }
     }
     return callers;
 }

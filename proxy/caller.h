@@ -65,6 +65,7 @@ struct caller_def {
     struct caller_jwt *jwt; /* NULL: not by token */
     char **purposes;
     size_t purpose_count;
+    bool *legal;     /* by purpose: is it a legal claim (`holds`)? NULL: none is */
     uint8_t *reveal; /* enum reveal_action by index into classes->defs */
     struct caller_quotas quotas;
     bool some_domains; /* it sees values of these only, by index into the settings' domains */

@@ -6,6 +6,7 @@
 
 struct purpose {
     char *name;
+    bool legal; /* a legal claim: what a hold keeps is kept for it */
     uint8_t actions[CLASSES_MAX + 1];
     struct guard_rules rules;
 };

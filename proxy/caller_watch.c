@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vault/holds.h"
 #include "vault/watch.h"
 
 enum { MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400 };
@@ -40,7 +41,7 @@ static void add_both(struct guard_rules *rules, const struct naming *n,
     add(rules, get(n, "day", DAY_S, quota->per_day));
 }
 
-static void watch(struct caller *c, struct quotas *quotas)
+static void watch(struct caller *c, struct vault *v, struct quotas *quotas)
 {
     struct naming n = {.quotas = quotas, .caller = c->name, .purpose = ""};
 
@@ -49,6 +50,8 @@ static void watch(struct caller *c, struct quotas *quotas)
 
         *rules = (struct guard_rules){
             .quotas = quotas, .masks = c->quotas.masks, .then = (enum reveal_action)c->quotas.then};
+        rules->purpose = vault_purpose_id(v, span_str(c->purposes[i].name));
+        rules->legal = c->purposes[i].legal;
         n.purpose = "";
         add_both(rules, &n, &c->quotas.all);
         rules->misses = get(&n, "misses", MINUTE_S, c->quotas.misses_per_minute);
@@ -64,7 +67,7 @@ static void watch(struct caller *c, struct quotas *quotas)
 void callers_watch(struct callers *callers, struct vault *v, struct quotas *quotas)
 {
     for (size_t i = 0; i < callers->count; i++) {
-        watch(&callers->at[i], quotas);
+        watch(&callers->at[i], v, quotas);
         callers->at[i].state = vault_caller(v, callers->at[i].name);
     }
 }

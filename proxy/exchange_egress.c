@@ -55,6 +55,7 @@ static enum err open_request(struct exchange *x)
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
                                        .slots = slots,
+                                       .bound = BOUND_REFUSES,
                                        .clear_passes = true,
                                        .guard = &x->guard,
                                        .notes = &x->notes};

@@ -159,6 +159,17 @@ enum err exchange_find_slots(struct exchange *x, struct part *body, const struct
     return e;
 }
 
+/* An answer about one person, who is restricted, is refused; of many, it shows the others. What streams has
+ * left in part already. */
+static enum reveal_bound bound_of(const struct exchange *x)
+{
+    const enum subject_from from = x->route->def->subject_from;
+
+    return x->stream != NULL || from == SUBJECT_NONE || from == SUBJECT_ELEMENT
+               ? BOUND_STAYS
+               : BOUND_RESTRICTED_REFUSES;
+}
+
 /* The answer's parts, all under one read transaction: `body` may be NULL. */
 static enum err show_for(struct exchange *x, struct part *body, const struct parts *fields,
                          uint64_t *slots, struct buf *out)
@@ -167,6 +178,7 @@ static enum err show_for(struct exchange *x, struct part *body, const struct par
                                        .actions = x->actions,
                                        .domain = x->route->domain_id,
                                        .slots = slots,
+                                       .bound = bound_of(x),
                                        .guard = &x->guard,
                                        .notes = &x->notes};
     struct reveal_counts counts = {0};

@@ -18,6 +18,8 @@ void guard_init(struct reveal_guard *g, struct vault *v, const struct guard_rule
 {
     memset(g, 0, sizeof(*g));
     g->vault = v;
+    g->purpose = rules->purpose;
+    g->legal = rules->legal;
     g->max = max == 0 ? GUARD_SUBJECTS_DEFAULT : max;
     if (rules->quotas == NULL)
         return;

@@ -20,6 +20,8 @@ struct guard_rules {
     size_t count;
     struct quota *misses;    /* NULL: not counted */
     struct quota *lookups;   /* likewise */
+    uint16_t purpose;        /* what it asks for (vault_purpose_id()); 0: nothing said */
+    bool legal;              /* ... which is a legal claim: holds keep values for it */
     bool masks;              /* masks count as well as values */
     enum reveal_action then; /* instead of a value that would be too many */
 };
@@ -34,6 +36,8 @@ struct guard_subject {
 struct reveal_guard {
     const struct vault *vault;
     struct guard_rules rules;
+    uint16_t purpose; /* of the rules, with or without quotas */
+    bool legal;
     size_t max; /* subjects in one answer */
     int64_t now_s;
     bool closed; /* nothing is shown: too many misses */

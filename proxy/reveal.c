@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "proxy/guard.h"
 #include "proxy/notes.h"
+#include "vault/watch.h"
 
 enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
 
@@ -128,6 +129,33 @@ static void keep_closed(struct reveal *r, const struct field_rule *rule, enum er
     show_gone(rule, ret);
 }
 
+static bool is_bound(enum err e)
+{
+    return e == ERR_HELD || e == ERR_RESTRICTED || e == ERR_OBJECTED;
+}
+
+/* The value is there, but a hold, a restriction or an objection is in the way (`why`). A honeytoken is one
+ * all the same. */
+static enum err show_bound(struct reveal *r, const struct vault_value *found, enum err why,
+                           struct shown *ret)
+{
+    enum reveal_action action = r->scope->actions[found->class_id];
+
+    if (r->scope->guard != NULL && vault_is_canary(r->scope->vault, found->slot)) {
+        enum err e = guard_judge(r->scope->guard, found->slot, &action);
+
+        if (e != ERR_OK)
+            return e;
+    }
+    if (action != REVEAL_TOKEN &&
+        (r->scope->bound == BOUND_REFUSES ||
+         (r->scope->bound == BOUND_RESTRICTED_REFUSES && why == ERR_RESTRICTED)))
+        return why;
+    r->counts->tokens++;
+    *ret = STAYS;
+    return ERR_OK;
+}
+
 static bool is_typed(const struct reveal *r, const struct hit *hit)
 {
     const struct class_def *def = vault_class_def(r->scope->vault, hit->class_id);
@@ -163,6 +191,8 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope, co
         keep_closed(r, rule, e, ret);
         return ERR_OK;
     }
+    if (is_bound(e))
+        return show_bound(r, &found, e, ret);
     if (e != ERR_OK)
         return e;
     action = r->scope->actions[found.class_id];
@@ -196,8 +226,12 @@ static enum err show(struct reveal *r, size_t number, struct span value, struct 
 {
     const struct hit *hit = &r->part->hits.at[number];
     const enum reveal_action action = r->scope->actions[hit->class_id];
-    const struct vault_scope scope = {
-        .domain = r->scope->domain, .class_id = hit->class_id, .slot = slot_of(r, number)};
+    const struct reveal_guard *guard = r->scope->guard;
+    const struct vault_scope scope = {.domain = r->scope->domain,
+                                      .class_id = hit->class_id,
+                                      .slot = slot_of(r, number),
+                                      .purpose = guard == NULL ? 0 : guard->purpose,
+                                      .legal = guard != NULL && guard->legal};
 
     if (part_rule(r->part, hit)->mode == FIELD_SCAN) /* it is one, of a class that it says itself */
         return show_token(r, &scope, hit, value, ret);

@@ -9,6 +9,8 @@
 #include "base/conf_key.h"
 #include "base/secret.h"
 
+/* ---- legal purposes ---- */
+
 static bool any_class_has(const struct classes *classes, const char *purpose)
 {
     for (size_t i = 0; i < classes->count; i++)
@@ -17,7 +19,52 @@ static bool any_class_has(const struct classes *classes, const char *purpose)
     return false;
 }
 
-static enum err read_purposes(struct conf_node node, const struct classes *classes,
+static bool is_legal(const struct proxy_settings *settings, const char *purpose)
+{
+    for (size_t i = 0; i < settings->legal_count; i++)
+        if (strcmp(settings->legal[i], purpose) == 0)
+            return true;
+    return false;
+}
+
+enum err settings_read_holds(struct conf_node root, struct proxy_settings *settings,
+                             struct errmsg *msg)
+{
+    static const char *const keys[] = {"purposes", NULL};
+    const struct conf_node map = conf_get(root, "holds");
+    struct conf_node list;
+    size_t count = 0;
+    enum err e;
+
+    if (!conf_has(map))
+        return ERR_OK;
+    e = conf_only(map, keys, msg);
+    if (e == ERR_OK)
+        e = conf_need(map, "purposes", &list, msg);
+    if (e == ERR_OK)
+        e = settings_list(list, &count, msg);
+    if (e != ERR_OK)
+        return e;
+    settings->legal = mem_alloc((count + 1) * sizeof(*settings->legal));
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_node element = conf_at(list, i);
+        const char *name = NULL;
+
+        e = conf_str(element, &name, msg);
+        if (e != ERR_OK)
+            return e;
+        if (!any_class_has(settings->classes, name))
+            return conf_fail(element, msg, "no class lists the purpose \"%s\"", name);
+        if (is_legal(settings, name))
+            return conf_fail(element, msg, "the purpose \"%s\" is there twice", name);
+        settings->legal[settings->legal_count++] = mem_strdup(name);
+    }
+    return ERR_OK;
+}
+
+/* ---- a caller's purposes ---- */
+
+static enum err read_purposes(struct conf_node node, const struct proxy_settings *settings,
                               struct caller_def *def, struct errmsg *msg)
 {
     size_t count;
@@ -28,6 +75,7 @@ static enum err read_purposes(struct conf_node node, const struct classes *class
     if (count == 0)
         return conf_fail(node, msg, "a caller has at least one purpose");
     def->purposes = mem_alloc(count * sizeof(*def->purposes));
+    def->legal = mem_alloc(count * sizeof(*def->legal));
     for (size_t i = 0; i < count; i++) {
         struct conf_node element = conf_at(node, i);
         const char *name = NULL;
@@ -35,11 +83,12 @@ static enum err read_purposes(struct conf_node node, const struct classes *class
         e = conf_str(element, &name, msg);
         if (e != ERR_OK)
             return e;
-        if (!any_class_has(classes, name))
+        if (!any_class_has(settings->classes, name))
             return conf_fail(element, msg, "no class lists the purpose \"%s\"", name);
         for (size_t j = 0; j < i; j++)
             if (strcmp(def->purposes[j], name) == 0)
                 return conf_fail(element, msg, "the purpose \"%s\" is there twice", name);
+        def->legal[def->purpose_count] = is_legal(settings, name);
         def->purposes[def->purpose_count++] = mem_strdup(name);
     }
     return ERR_OK;
@@ -229,7 +278,7 @@ static enum err read_caller(struct conf_node node, const struct proxy_settings *
     if (e == ERR_OK)
         e = conf_need(node, "purposes", &purposes, msg);
     if (e == ERR_OK)
-        e = read_purposes(purposes, settings->classes, def, msg);
+        e = read_purposes(purposes, settings, def, msg);
     if (e == ERR_OK)
         e = read_reveal(conf_get(node, "reveal"), settings->classes, def, msg);
     if (e == ERR_OK)
@@ -266,6 +315,7 @@ void settings_free_callers(struct proxy_settings *settings)
         for (size_t j = 0; j < def->purpose_count; j++)
             free(def->purposes[j]);
         free(def->purposes);
+        free(def->legal);
         free(def->reveal);
         free(def->certificate.subject);
         free(def->certificate.san);
@@ -274,4 +324,7 @@ void settings_free_callers(struct proxy_settings *settings)
         free(def->name);
     }
     free(settings->callers);
+    for (size_t i = 0; i < settings->legal_count; i++)
+        free(settings->legal[i]);
+    free(settings->legal);
 }

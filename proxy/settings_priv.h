@@ -84,6 +84,8 @@ struct proxy_settings {
     size_t upstream_count;
     struct caller_def *callers;
     size_t caller_count;
+    char **legal; /* purposes that are legal claims (`holds`) */
+    size_t legal_count;
     struct route_def *route_defs;
     size_t route_count;
     struct routes *routes;  /* ids are indices into route_defs */
@@ -107,6 +109,9 @@ enum err settings_read_listens(struct conf_node root, struct proxy_settings *set
                                struct errmsg *msg) MUST_CHECK;
 enum err settings_read_upstreams(struct conf_node root, struct proxy_settings *settings,
                                  struct errmsg *msg) MUST_CHECK;
+/* `holds`: before the callers, whose purposes it is about. */
+enum err settings_read_holds(struct conf_node root, struct proxy_settings *settings,
+                             struct errmsg *msg) MUST_CHECK;
 enum err settings_read_callers(struct conf_node root, struct proxy_settings *settings,
                                struct errmsg *msg) MUST_CHECK;
 /* After the upstreams, to which routes refer. */

@@ -72,6 +72,11 @@ void tokenize_free(struct tokenize **t); /* wipes what it copied */
 
 struct reveal_guard;
 
+/* What becomes of a value that the caller might see if no hold, restriction or objection were in the way:
+ * its token stays; or the whole is refused, because the only person it is about is restricted, or because a
+ * token is of no use to whom it goes. */
+enum reveal_bound { BOUND_STAYS, BOUND_RESTRICTED_REFUSES, BOUND_REFUSES };
+
 struct reveal_scope {
     const struct vault *vault; /* its classes */
     const uint8_t *actions;    /* enum reveal_action by class id, CLASSES_MAX + 1 of them */
@@ -79,6 +84,7 @@ struct reveal_scope {
     /* By subject of a part's hits (part->subject_of): the only key slot whose values may be shown; 0:
      * anybody's. NULL: anybody's for all. */
     const uint64_t *slots;
+    enum reveal_bound bound;
     bool clear_passes;          /* clear values in declared fields are the sender's business */
     struct reveal_guard *guard; /* NULL: nothing is watched (guard.h) */
     struct notes *notes;        /* whose values are shown is counted here; NULL: nowhere */
@@ -95,7 +101,7 @@ struct reveal_counts {
  * the field's rule says: to a client "erased" and "never existed" look the same. A clear value in a
  * declared field passes only where the caller may see values; else it is masked, or goes (null in JSON).
  * A field that is scanned is text with tokens in it, of any class; what is no token passes. Errors:
- * CORRUPT and IO from the vault, DENIED from the guard, INVALID for text that is not UTF-8. Counts are added to. Loop thread,
+ * CORRUPT and IO from the vault, DENIED from the guard, RESTRICTED, HELD and OBJECTED as scope->bound says, INVALID for text that is not UTF-8. Counts are added to. Loop thread,
  * inside one read transaction. */
 enum err reveal_part(struct vault_reader *reader, const struct part *part,
                      const struct reveal_scope *scope, struct buf *out,

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "retention/proof.h"
+#include "vault/holds.h"
 
 enum {
     BATCH_ROWS = 500,  /* between commits of others: one batch takes about 2 ms */
@@ -359,6 +360,15 @@ static struct receipt_words read_note(const struct vault_erasure *erasure, struc
 
 /* ---- runs ---- */
 
+static void tell_waiting(const struct vault_erasure *erasure, struct receipt *ret)
+{
+    *ret = (struct receipt){
+        .domain = erasure->domain, .slot = erasure->slot, .cutoff_ms = erasure->cutoff_ms};
+    memcpy(ret->number, erasure->id, VAULT_ID_BYTES);
+    memcpy(ret->subject, erasure->subject, VAULT_ID_BYTES);
+    log_event(EV_ERASURE_HELD, F_ID("erasure", erasure->id, VAULT_ID_BYTES));
+}
+
 /* `op` says who; the rest of it is filled in here. */
 static enum err run(struct erasures *e, struct vault_erase op, const struct receipt_words *words,
                     struct receipt *ret)
@@ -384,6 +394,8 @@ static enum err run(struct erasures *e, struct vault_erase op, const struct rece
     if (result == ERR_OK)
         enlist(e, &entry, erasure.id);
     (void)pthread_mutex_unlock(&e->begin);
+    if (result == ERR_HELD)
+        tell_waiting(&erasure, ret);
     if (result != ERR_OK)
         return result;
     log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
@@ -406,6 +418,66 @@ enum err erasure_run_slot(struct erasures *e, uint64_t slot, const struct receip
 {
     return run(e, (struct vault_erase){.slot = slot}, words, ret);
 }
+
+/* ---- erasures that waited for a hold ---- */
+
+/* The next one past a slot, and whether anything is left in its way. */
+static enum err look_at_waiting(struct erasures *e, uint64_t after, struct vault_waiting *ret,
+                                bool *ret_bound)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    enum err result = vault_reader_open(e->vault, &reader);
+
+    if (result == ERR_OK)
+        result = vault_read_begin(reader);
+    if (result != ERR_OK)
+        return result;
+    result = vault_read_waiting(reader, after, ret);
+    if (result == ERR_OK)
+        result = vault_erasure_must_wait(reader, ret->slot, ret_bound);
+    vault_read_end(reader);
+    return result;
+}
+
+static enum err fire(struct erasures *e, const struct vault_waiting *waiting,
+                     struct erasure_resumed *resumed)
+{
+    const struct vault_erasure noted = {.note = waiting->note, .note_len = waiting->note_len};
+    struct vault_holds drop = {
+        .op = {.kind = VAULT_HOLDS}, .act = VAULT_WAITING_DROP, .slot = waiting->slot};
+    AUTO(json_free) struct json *note = NULL;
+    const struct receipt_words words = read_note(&noted, &note);
+    struct receipt receipt;
+    enum err result = run(e, (struct vault_erase){.slot = waiting->slot}, &words, &receipt);
+
+    resumed->found++;
+    if (result == ERR_OK)
+        resumed->completed += receipt.state == RECEIPT_COMPLETED;
+    if (result != ERR_NOT_FOUND)
+        return result == ERR_HELD ? ERR_OK : result;
+    result = erasures_run_op(e, &drop.op); /* his last value has ended meanwhile */
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
+enum err erasure_run_waiting(struct erasures *e, struct erasure_resumed *ret)
+{
+    AUTO(vault_waiting_done) struct vault_waiting waiting = {.slot = 0};
+    struct erasure_resumed resumed = {0, 0};
+    bool bound = false;
+    enum err result;
+
+    while ((result = look_at_waiting(e, waiting.slot, &waiting, &bound)) == ERR_OK) {
+        enum err fired = bound ? ERR_OK : fire(e, &waiting, &resumed);
+
+        if (fired != ERR_OK && fired != ERR_CANCELED)
+            log_event(EV_ERASURE_FAILED, F_ID("erasure", waiting.id, VAULT_ID_BYTES),
+                      F_LIT("step", "begin"), F_LIT("error", err_name(fired)));
+    }
+    *ret = resumed;
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
+/* ---- erasures that are open ---- */
 
 /* Those of the open erasures that nobody works on, enlisted. The arrays are the caller's. */
 static enum err take_open(struct erasures *e, struct vault_erasure **ret_list, size_t *ret_count,

@@ -14,6 +14,7 @@
 #include "retention/receipt.h"
 #include "vault/vault.h"
 
+struct erasure_resumed;
 struct erasures; /* who works on what, so that no erasure is carried out twice at once */
 
 /* The vault must outlive it. key_rotation: how long a root key is in use by rule, for what receipts say
@@ -32,13 +33,20 @@ void erasures_stop(struct erasures *erasures);
  * rest: ret->state tells. A completed erasure's receipt, with `words` (NULL: none) on it, is kept with
  * the store.
  * On an error nothing was erased: NOT_FOUND (unknown or erased before), INVALID (words that are no
- * UTF-8), TOO_LARGE (words), CANCELED (stopping), BUSY (the vault's queue stays full), IO, NO_SPACE.
+ * UTF-8), TOO_LARGE (words), CANCELED (stopping), BUSY (the vault's queue stays full), IO, NO_SPACE; HELD: a
+ * legal hold binds the person. The erasure then waits, durably and with its words, the person is restricted,
+ * and *ret says its number, whose, and as cutoff_ms when it was asked for.
  * Worker thread or command line; blocks until swept and verified. */
 enum err erasure_run(struct erasures *erasures, uint16_t domain, struct span name,
                      const struct receipt_words *words, struct receipt *ret) MUST_CHECK;
 /* The same for the subject of a key slot, such as vault_read_owner() finds for a token. */
 enum err erasure_run_slot(struct erasures *erasures, uint64_t slot,
                           const struct receipt_words *words, struct receipt *ret) MUST_CHECK;
+
+/* Carry out the erasures that wait and that no hold binds any more, each under the number that was told.
+ * What fails is logged and waits on. Worker thread or command line; blocks long. Called when a hold is
+ * lifted, when a store is opened, and by the server's housekeeping. IO: they cannot be read. */
+enum err erasure_run_waiting(struct erasures *erasures, struct erasure_resumed *ret) MUST_CHECK;
 
 /* Run an operation of the vault, again while it is BUSY (its queue is full, or a reader holds an old
  * snapshot): for about 1.3 s. CANCELED when erasures_stop() was called. Blocks. */

@@ -27,6 +27,7 @@ static const struct report_kind *const kinds[] = {
     &report__retention,
     &report__requests,
     &report__request_years,
+    &report__holds,
 };
 
 const struct report_kind *report_kind_find(struct span name)

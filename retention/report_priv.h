@@ -7,3 +7,4 @@
 extern const struct report_kind report__request_years;
 extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;
+extern const struct report_kind report__holds;

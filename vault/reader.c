@@ -386,11 +386,16 @@ enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope
 
     REQUIRE(out->secret);
     e = find(r, scope, token, &f);
-    if (e == ERR_OK && atomic_load_explicit(&r->v->marks, memory_order_relaxed) != NULL)
-        e = may_show(r, scope, &f);
     if (e != ERR_OK)
         return e;
     value = describe(&f);
+    if (atomic_load_explicit(&r->v->marks, memory_order_relaxed) != NULL) {
+        e = may_show(r, scope, &f);
+        if (e != ERR_OK) {
+            *ret = value; /* whose it is may matter all the same */
+            return e;
+        }
+    }
     e = open_row(&f, &value.kind, out);
     if (e == ERR_OK)
         *ret = value;

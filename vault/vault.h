@@ -469,7 +469,8 @@ struct vault_scope {
 
 /* The same with a class and a purpose. Values that a legal hold keeps are HELD unless they are asked for
  * `legal`, which then reads them after their time, too, and though their subject is restricted (Art. 18(2));
- * any other value of a subject whose processing is restricted is RESTRICTED. Looking at a token without
+ * any other value of a subject whose processing is restricted is RESTRICTED. *ret then says all but the kind
+ * of value. Looking at a token without
  * its value (vault_inspect_as()) minds neither. Without a class every typed class is tried that reads
  * the text; a token that lives under several of them is a CONFLICT, since the wrong one would show somebody
  * else's value. */
