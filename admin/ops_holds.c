@@ -148,7 +148,7 @@ static struct json *hold_map(const struct admin *admin, const struct vault_hold 
     receipt_set_instant(map, "set", hold->set_ms);
     set_day(map, "review", hold->review_s);
     json_set_str(map, "state",
-                 hold->lifted_ms != 0       ? "lifted"
+                 hold->lifted_ms != 0      ? "lifted"
                  : hold->review_s <= now_s ? "review overdue"
                                            : "in force");
     json_set(map, "lifted", json_new_null());
@@ -210,8 +210,8 @@ static enum err objections_of(struct vault_reader *reader, uint64_t slot, struct
 
     while ((e = vault_read_objection(reader, objection.number, &objection)) == ERR_OK)
         if (objection.slot == slot && objection.withdrawn_ms == 0)
-            json_add(list, json_new_text(span_str(
-                               objection.purpose[0] == '\0' ? "?" : objection.purpose)));
+            json_add(list, json_new_text(
+                               span_str(objection.purpose[0] == '\0' ? "?" : objection.purpose)));
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
@@ -510,8 +510,8 @@ enum err ops_restrict(struct admin *admin, const struct json *request, struct js
     return ERR_OK;
 }
 
-enum err ops_unrestrict(struct admin *admin, const struct json *request,
-                        struct json **ret_response, struct errmsg *msg)
+enum err ops_unrestrict(struct admin *admin, const struct json *request, struct json **ret_response,
+                        struct errmsg *msg)
 {
     struct vault_restriction restriction = {.number = 0};
     struct vault_holds op = {
@@ -556,8 +556,7 @@ enum err ops_object(struct admin *admin, const struct json *request, struct json
     struct vault_holds op = {.op = {.kind = VAULT_HOLDS},
                              .act = withdraw ? VAULT_OBJECT_WITHDRAW : VAULT_OBJECT,
                              .objection = &objection};
-    enum err e =
-        copy_word(request, "purpose", objection.purpose, sizeof(objection.purpose), msg);
+    enum err e = copy_word(request, "purpose", objection.purpose, sizeof(objection.purpose), msg);
 
     if (e == ERR_OK && !any_class_has(admin->classes, span_str(objection.purpose)))
         e = errmsg_set(msg, ERR_NOT_FOUND, "no class lists this purpose");

@@ -83,10 +83,10 @@ enum cli_exit cmd_hold_add(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
-    const struct member members[] = {
-        {"subject", o->subject}, {"token", o->token}, {"domain", o->domain},
-        {"of_class", o->class_name}, {"ground", o->ground}, {"owner", o->owner},
-        {"review", o->review}, {NULL, NULL}};
+    const struct member members[] = {{"subject", o->subject}, {"token", o->token},
+                                     {"domain", o->domain},   {"of_class", o->class_name},
+                                     {"ground", o->ground},   {"owner", o->owner},
+                                     {"review", o->review},   {NULL, NULL}};
     enum cli_exit code = fill(request, "hold.add", members);
     enum err e;
 
@@ -160,7 +160,8 @@ enum cli_exit cmd_hold_lift(const struct options *o)
     if (o->json)
         return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
     erasures = json_int_of(json_get(reply.result, "erasures"), 0);
-    if (erasures > 0 && print("%" PRId64 " erasures that waited were carried out\n", erasures) != ERR_OK)
+    if (erasures > 0 &&
+        print("%" PRId64 " erasures that waited were carried out\n", erasures) != ERR_OK)
         return CLI_FAILED;
     return CLI_OK;
 }
@@ -173,8 +174,11 @@ static enum cli_exit ask_of_person(const struct options *o, const char *operatio
 {
     AUTO(json_free) struct json *request = json_new_map();
     const char *subject = o->argument_count == 0 ? NULL : o->arguments[0];
-    const struct member who[] = {{"subject", subject}, {"domain", o->domain}, {"token", o->token},
-                                 {"class", o->class_name}, {NULL, NULL}};
+    const struct member who[] = {{"subject", subject},
+                                 {"domain", o->domain},
+                                 {"token", o->token},
+                                 {"class", o->class_name},
+                                 {NULL, NULL}};
     enum cli_exit code;
 
     if ((subject == NULL) == (o->token == NULL))

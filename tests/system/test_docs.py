@@ -10,7 +10,7 @@ from harness import HERE, Lethe, check, equal
 
 DOCS = os.path.join(HERE, "..", "..", "docs")
 INSIDE = ("crm.internal", "crm-a.internal", "crm-b.internal", "vault.internal")
-PURPOSES = ["account", "support", "billing"]
+PURPOSES = ["litigation", "account", "support", "billing"]
 
 
 def examples(name):
