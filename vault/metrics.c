@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 
 #include "vault/holds.h"
+#include "vault/purges_priv.h"
 #include "vault/watch.h"
 #include "vault/writer_priv.h"
 
@@ -89,6 +90,23 @@ static void write_figures(const struct figures *f, struct metrics *m)
                 (double)f->holds.objections);
 }
 
+static void write_purges(const struct vault *v, struct metrics *m)
+{
+    const struct classes *classes = v->classes;
+
+    metrics_family(m, "lethe_sweep_paused", "gauge",
+                   "1: far more was due than foreseen, the class is not purged.");
+    for (size_t i = 0; i < classes->count; i++) {
+        const struct metric_label labels[] = {{"class", span_str(classes->defs[i].name)},
+                                              {NULL, SPAN_NONE}};
+
+        metrics_count(m, labels, vault_purge_is_paused(v, vault_class_id(v, &classes->defs[i])));
+    }
+    metrics_family(m, "lethe_sweep_delay_seconds", "histogram",
+                   "How long values were kept beyond their time, those destroyed since the start.");
+    metrics_histogram(m, &vault__delay_scale, &v->meters.delays);
+}
+
 static void write_keys(const struct vault *v, struct metrics *m)
 {
     struct vault_key_status keys;
@@ -144,6 +162,7 @@ void vault_metrics(struct vault_reader *r, struct metrics *m)
                 (double)vault_callers_suspended(v));
     write_writer(v, m);
     write_keys(v, m);
+    write_purges(v, m);
     if (read_figures(r, f) == ERR_OK)
         write_figures(f, m);
     free(f);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "vault/purges_priv.h"
 #include "vault/retime_priv.h"
 
 enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_t created_s,
@@ -195,6 +196,9 @@ enum err vault__retime(struct writer *w, struct vault_retime *op)
 
         e = retime_part(w, op, left < WRITER_PART_ROWS ? left : WRITER_PART_ROWS);
     } while (e == ERR_OK && op->more && op->looked < limit && !writer_is_wanted(w, &op->op));
+    /* A whole class is re-timed when an operator has confirmed what that destroys (purges.h). */
+    if (e == ERR_OK && op->slot == 0 && op->changed > 0)
+        e = store_foreseen_allow(w->store, op->class_id, op->changed);
     if (e != ERR_OK)
         w->broken = e;
     FAULT_POINT("retime.batch");

@@ -74,6 +74,7 @@ enum err store_check(const char *path, bool (*stop)(const void *context), const 
 #define STORE_META_LEDGER_HEAD "ledger_head"
 #define STORE_META_SUBJECTS    "subjects"
 #define STORE_META_TIME        "time"
+#define STORE_META_LEAPT       "leapt" /* how far operators have let the clock leap, in all; ms */
 
 enum err store_meta_int(struct store *s, const char *key, int64_t *ret) MUST_CHECK;
 enum err store_meta_set_int(struct store *s, const char *key, int64_t value) MUST_CHECK;

@@ -65,6 +65,19 @@
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt VALUES(?1,?2,?3,?4)")                           \
     X(RECEIPT_GET, "SELECT body FROM receipt WHERE id=?1")                                         \
     X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")          \
+    X(PURGE_COUNT, "INSERT INTO purge_run VALUES(?1,?2,?3,?4,?5) ON CONFLICT(run,class) DO UPDATE" \
+                   " SET purged=purged+excluded.purged,batches=batches+excluded.batches,"          \
+                   "delay=max(delay,excluded.delay)")                                              \
+    X(PURGE_NEXT, "SELECT run,class,purged,batches,delay FROM purge_run"                           \
+                  " WHERE (run,class)>(?1,?2) ORDER BY run,class LIMIT 1")                         \
+    X(PURGE_FORGET, "DELETE FROM purge_run WHERE run<?1")                                          \
+    X(FORESEEN_PUT, "INSERT OR REPLACE INTO purge_foreseen VALUES(?1,?2,?3,?4,?5,?6)")             \
+    X(FORESEEN_GET, "SELECT at,leapt,created,purged,due FROM purge_foreseen WHERE class=?1")       \
+    X(FORESEEN_ALLOW, "UPDATE purge_foreseen SET created=created-?2 WHERE class=?1")               \
+    X(PAUSE_PUT, "INSERT OR IGNORE INTO purge_pause VALUES(?1,?2,?3,?4,?5)")                       \
+    X(PAUSE_DELETE, "DELETE FROM purge_pause WHERE class=?1")                                      \
+    X(PAUSE_NEXT, "SELECT class,why,at,due,forecast FROM purge_pause WHERE class>?1"               \
+                  " ORDER BY class LIMIT 1")                                                       \
     X(PART_PUT, "INSERT INTO part VALUES(?1,?2,?3,?4,0,?5)")                                       \
     X(PART_GET, "SELECT slot,target,begun,newer,ended,note FROM part WHERE slot=?1")               \
     X(PART_NEXT, "SELECT slot,target,begun,newer,ended,note FROM part WHERE slot>?1"               \

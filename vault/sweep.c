@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "vault/holds_priv.h"
+#include "vault/purges_priv.h"
 
 /* A sweep deletes in parts, and ends after any of them when somebody waits: every row is another page
  * of the index on subjects to be written, and every request behind it waits for that. */
@@ -21,6 +22,13 @@ static size_t part_of(size_t limit, size_t deleted)
 
     return left < WRITER_PART_ROWS ? left : WRITER_PART_ROWS;
 }
+
+/* Seconds, from a batch later to a month. */
+const struct histogram_scale vault__delay_scale = {
+    .count = 11,
+    .bounds = {1, 10, 60, 120, 300, 900, 3600, 21600, 86400, 604800, 2592000},
+    .unit = 1,
+};
 
 /* What hangs on `count` rows just deleted, the first of w->gone. */
 static enum err follow_up(struct writer *w, const struct store_class *c, size_t count,
@@ -211,8 +219,22 @@ static enum err delete_unkept(struct writer *w, const struct store_class *c,
     return e;
 }
 
+/* How long the rows just deleted were kept beyond their time; the longest comes back. */
+static int64_t measure_delays(struct writer *w, size_t count, int64_t longest_s)
+{
+    const int64_t now_s = vault__now_s(w->v);
+
+    for (size_t i = 0; i < count; i++) {
+        const int64_t delay_s = now_s > w->gone[i].due_s ? now_s - w->gone[i].due_s : 0;
+
+        histogram_add(&w->v->meters.delays, &vault__delay_scale, (uint64_t)delay_s);
+        longest_s = delay_s > longest_s ? delay_s : longest_s;
+    }
+    return longest_s;
+}
+
 static enum err purge_part(struct writer *w, const struct store_class *c,
-                           struct vault_purge_due *op)
+                           struct vault_purge_due *op, int64_t *delay_s)
 {
     const size_t most = part_of(op->limit, op->deleted + op->kept);
     const bool any_marks = atomic_load_explicit(&w->v->marks, memory_order_relaxed) != NULL;
@@ -227,6 +249,7 @@ static enum err purge_part(struct writer *w, const struct store_class *c,
     }
     if (e == ERR_OK)
         e = follow_up(w, c, count, STORE_PURGED_TIMER, op->now_s);
+    *delay_s = measure_delays(w, e == ERR_OK ? count : 0, *delay_s);
     if (e == ERR_OK)
         e = end_subjects(w, count);
     op->deleted += count;
@@ -237,19 +260,27 @@ static enum err purge_part(struct writer *w, const struct store_class *c,
 enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
 {
     const struct store_class *c = vault__class(w->v, op->class_id);
+    int64_t delay_s = 0;
     enum err e;
 
     if (c == NULL || op->limit == 0)
         return c == NULL ? ERR_NOT_FOUND : ERR_INVALID;
+    if (vault_purge_is_paused(w->v, op->class_id))
+        return ERR_CONFLICT;
     op->deleted = 0;
     op->kept = 0;
     op->more = false;
     if ((vault__marks_on(w->v, 0, c->id) & MARK_HELD) != 0)
         return ERR_OK; /* all of it is kept */
     do
-        e = purge_part(w, c, op);
+        e = purge_part(w, c, op, &delay_s);
     while (e == ERR_OK && op->more && part_of(op->limit, op->deleted + op->kept) > 0 &&
            !writer_is_wanted(w, &op->op));
+    if (e == ERR_OK && op->run != 0 && op->deleted > 0) {
+        const struct vault_purge_figures batch = {op->run, op->class_id, op->deleted, 1, delay_s};
+
+        e = store_purge_count(w->store, &batch);
+    }
     if (w->ended_count > 0)
         names_clear(w->names);
     if (e != ERR_OK)

@@ -19,6 +19,7 @@
 #include "vault/file_priv.h"
 #include "vault/holds_priv.h"
 #include "vault/mirror_priv.h"
+#include "vault/purges_priv.h"
 #include "vault/records_priv.h"
 #include "vault/rules_priv.h"
 #include "vault/typed_priv.h"
@@ -279,6 +280,9 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: the tables of operators' books cannot be made", path);
     if (e == ERR_OK && vault__holds_load(v, s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: holds and restrictions cannot be read", path);
+    if (e == ERR_OK &&
+        (store_purges_prepare(s) != ERR_OK || vault__purges_load(v->purges, s) != ERR_OK))
+        e = errmsg_set(msg, ERR_IO, "%s: what is known of purges cannot be read", path);
     if (e == ERR_OK)
         e = open_db_files(v, msg);
     if (e == ERR_OK)
@@ -300,6 +304,7 @@ static struct vault *new_vault(const char *dir)
     v->sequences = sequences_new();
     v->watch = vault__watch_new();
     v->purposes = vault__purposes_new();
+    v->purges = vault__purges_new();
     REQUIRE(pthread_mutex_init(&v->readers_lock, NULL) == 0 &&
             pthread_rwlock_init(&v->keys_lock, NULL) == 0);
     return v;
@@ -378,6 +383,7 @@ void vault_close(struct vault **vault)
     vault__watch_free(&v->watch);
     vault__marks_free(v);
     vault__purposes_free(&v->purposes);
+    vault__purges_free(&v->purges);
     secret_free(&v->locator_key);
     secret_free(&v->signing_key);
     (void)pthread_rwlock_destroy(&v->keys_lock);

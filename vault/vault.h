@@ -145,6 +145,7 @@ enum vault_op_kind {
     VAULT_ERASE,
     VAULT_SWEEP_SUBJECT,
     VAULT_PURGE_DUE,
+    VAULT_PURGE_NOTE, /* purges.h */
     VAULT_TRUNCATE,
     VAULT_RECTIFY,
     VAULT_CLOCK_ACCEPT,
@@ -267,11 +268,12 @@ struct vault_due_mark {
  * stored. A subject whose last row goes with
  * them loses its names and its key, too. Rows that a legal hold or a restriction after Art. 18(1)(b) or (c)
  * keeps stay, and count towards the limit: a pass gives `after` back with each of its operations, so that
- * it looks at each row once. */
+ * it looks at each row once. CONFLICT: the class is paused (purges.h). */
 struct vault_purge_due {
     struct vault_op op; /* kind VAULT_PURGE_DUE */
     uint16_t class_id;
     int64_t now_s;
+    int64_t run; /* what is deleted counts as of this run (purges.h); 0: of none */
     size_t limit;
     struct vault_due_mark
         after;      /* how far the pass has looked: what came out of the operation before */

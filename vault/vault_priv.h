@@ -62,6 +62,7 @@ struct watch;
 struct audit;
 struct mark_table;
 struct purposes;
+struct purges;
 
 /* What the writer has done since the start; each counter has one thread that adds to it. */
 struct vault_meters {
@@ -69,9 +70,13 @@ struct vault_meters {
     struct histogram groups;    /* operations in a group; writer */
     struct counter failures;    /* operations of groups that failed; writer */
     struct counter erasures;    /* acknowledged; writer */
+    struct histogram delays;    /* seconds from due to destroyed, a row each; writer */
     struct counter log_pages;   /* of the write-ahead log, after the last group; writer */
     struct counter checkpoints; /* of the background; checkpointer */
 };
+
+/* sweep.c: of the delays. */
+extern const struct histogram_scale vault__delay_scale;
 
 struct vault {
     char *dir;
@@ -119,6 +124,7 @@ struct vault {
     /* Who may not be shown or destroyed; NULL: nobody (holds_priv.h). */
     _Atomic(struct mark_table *) marks;
     struct purposes *purposes; /* holds.c */
+    struct purges *purges;
     struct vault_meters meters;
     atomic_bool backing_up; /* one backup at a time */
     atomic_bool backup_stop;

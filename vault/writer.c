@@ -423,13 +423,27 @@ static void run_group(struct writer *w, struct vault_op *first)
 
 /* ---- one operation after the other ---- */
 
+/* How far the clock was let leap is remembered: nobody foresaw what is due by that (purges.h). */
+static enum err add_leap(struct writer *w, int64_t leap_ms)
+{
+    int64_t leapt_ms = 0;
+    enum err e = store_meta_int(w->store, STORE_META_LEAPT, &leapt_ms);
+
+    return e == ERR_OK || e == ERR_NOT_FOUND
+               ? store_meta_set_int(w->store, STORE_META_LEAPT, leapt_ms + leap_ms)
+               : e;
+}
+
 static enum err accept_clock(struct writer *w)
 {
     const int64_t now_ms = clock_now_ms();
+    const int64_t leap_ms = now_ms - vault__now_ms(w->v);
     enum err e = store_begin(w->store);
 
     if (e == ERR_OK)
         e = store_meta_set_int(w->store, STORE_META_TIME, now_ms);
+    if (e == ERR_OK)
+        e = add_leap(w, leap_ms);
     if (e == ERR_OK)
         e = store_commit(w->store);
     if (e != ERR_OK) {
@@ -472,6 +486,8 @@ static enum err run_one(struct writer *w, struct vault_op *op)
         return e;
     case VAULT_CLOCK_ACCEPT:
         return accept_clock(w);
+    case VAULT_PURGE_NOTE:
+        return vault__purge_note(w, (const struct vault_purge_note *)op);
     case VAULT_RECTIFY:
         return vault__rectify(w, (struct vault_rectify *)op);
     case VAULT_WATCH:

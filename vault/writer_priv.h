@@ -101,6 +101,8 @@ struct vault_watch;
 enum err vault__watch(struct writer *w, struct vault_watch *op) MUST_CHECK;
 struct vault_records_write;
 enum err vault__records_write(struct writer *w, struct vault_records_write *op) MUST_CHECK;
+struct vault_purge_note;
+enum err vault__purge_note(struct writer *w, const struct vault_purge_note *op) MUST_CHECK;
 void vault__keys_seal(struct writer *w);
 /* Let the ledger remember how far the audit trail goes. */
 struct vault_audit_mark {
