@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/period.h"
+#include "vault/purges.h"
 #include "vault/watch.h"
 
 enum { DAY_S = 86400 };
@@ -165,6 +166,8 @@ static enum err add_class(const struct report_context *c, struct report *report,
     set_items(row, &f);
     set_books(row, &f);
     set_tokens(row, def, &f.now);
+    if (vault_purge_is_paused(c->vault, id))
+        report_attend(row, "sweep_paused");
     return ERR_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "tests/support/vault_rig.h"
+#include "vault/purges.h"
 
 enum { HOUR_S = 3600 };
 
@@ -159,4 +160,135 @@ Test(sweeper, gives_a_value_stored_again_a_new_token_and_a_new_life)
     cr_assert_eq(rig_reveal(&r, &second, value), ERR_OK);
     cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
     cr_assert_eq(counts.purged, 0);
+}
+
+Test(sweeper, lets_no_class_wait_for_the_millions_of_another)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    rig_store_many(&r, "note", "ada", 3000); /* comes before "brief" in the configuration */
+    rig_store_many(&r, "brief", "bob", 40);
+    rig_clock(RIG_NOW_S + 20 * (int64_t)RIG_DAY_S);
+    o = options(&r);
+    o.budget = 600;
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert(counts.more);
+    cr_assert_eq(stats(&r, "brief").items, 0);
+    cr_assert_gt(stats(&r, "note").items, 1500);
+}
+
+/* ---- what nobody foresaw ---- */
+
+static const struct breaker breaker = {.at_least = 100, .factor = 10, .percent = 25};
+
+static struct sweeper_options guarded(struct rig *r)
+{
+    struct sweeper_options o = options(r);
+
+    o.breaker = &breaker;
+    return o;
+}
+
+/* Rows got other due times: what was foreseen says nothing of them. */
+static void foresee_nothing(struct rig *r, const char *class_name)
+{
+    const struct vault_class_stats now = stats(r, class_name);
+    const struct vault_purge_foreseen nothing = {.class_id = rig_class(r, class_name),
+                                                 .at_s = clock_now_s(),
+                                                 .created = now.created,
+                                                 .purged = now.purged_timer};
+    struct vault_purge_note op = {
+        .op.kind = VAULT_PURGE_NOTE, .foreseen = &nothing, .foreseen_count = 1};
+
+    REQUIRE(vault_run(r->vault, &op.op) == ERR_OK);
+}
+
+Test(sweeper, destroys_all_that_was_foreseen_after_a_month_off)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    rig_store_many(&r, "note", "ada", 700);
+    rig_store_many(&r, "brief", "ada", 700);
+    o = guarded(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    rig_clock(RIG_NOW_S + 31 * (int64_t)RIG_DAY_S);
+    o = guarded(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 1400);
+    cr_assert_eq(counts.paused, 0);
+}
+
+Test(sweeper, e49_pauses_a_class_of_which_far_more_is_due_than_was_foreseen)
+{
+    AUTO(rig_done) struct rig r;
+    struct vault_purge_note resume = {.op.kind = VAULT_PURGE_NOTE};
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    rig_store_many(&r, "note", "ada", 700);
+    rig_store_many(&r, "brief", "ada", 50);
+    o = guarded(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    rig_clock(RIG_NOW_S + 20 * (int64_t)RIG_DAY_S);
+    foresee_nothing(&r, "note");
+    foresee_nothing(&r, "brief");
+    for (int pass = 0; pass < 2; pass++) {
+        o = guarded(&r);
+        cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+        cr_assert_eq(counts.paused, 1);
+        cr_assert_eq(counts.tripped, pass == 0 ? 1 : 0, "once");
+        cr_assert_eq(stats(&r, "note").items, 700);
+        cr_assert_eq(stats(&r, "brief").items, 0, "so few are no matter");
+    }
+    resume.resume = rig_class(&r, "note");
+    cr_assert_eq(vault_run(r.vault, &resume.op), ERR_OK);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 700);
+    cr_assert_eq(counts.paused, 0);
+}
+
+Test(sweeper, values_of_a_paused_class_stay_unreadable)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text token;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+    char value[256];
+
+    rig_init(&r);
+    rig_store_many(&r, "note", "ada", 200);
+    token = rig_store(&r, "note", "ada", "one of them");
+    rig_clock(RIG_NOW_S + 20 * (int64_t)RIG_DAY_S);
+    foresee_nothing(&r, "note");
+    o = guarded(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.paused, 1);
+    cr_assert_eq(stats(&r, "note").items, 201);
+    cr_assert_eq(rig_reveal(&r, &token, value), ERR_NOT_FOUND);
+}
+
+Test(sweeper, destroys_nothing_while_it_cannot_look)
+{
+    AUTO(rig_done) struct rig r;
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    (void)rig_store(&r, "brief", "ada", "tea");
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    o = guarded(&r);
+    fault_test_set("purge.look!io", NULL);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_IO);
+    fault_test_set(NULL, NULL);
+    cr_assert_eq(counts.failures, r.classes.count);
+    cr_assert_eq(stats(&r, "brief").items, 1);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    cr_assert_eq(counts.purged, 1);
 }
