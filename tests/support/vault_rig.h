@@ -56,11 +56,11 @@ static inline void rig_open(struct rig *r)
     }
 }
 
-static inline void rig_init_with(struct rig *r, const char *classes)
+static inline void rig_init_in(struct rig *r, struct scratch scratch, const char *classes)
 {
     struct errmsg msg = {""};
 
-    *r = (struct rig){.scratch = scratch_new()};
+    *r = (struct rig){.scratch = scratch};
     rig_clock(RIG_NOW_S);
     if (conf_parse("rig.yaml", span_str(classes), &r->conf, &msg) != ERR_OK ||
         classes_read(conf_root(r->conf), &r->classes, &msg) != ERR_OK) {
@@ -77,6 +77,11 @@ static inline void rig_init_with(struct rig *r, const char *classes)
         REQUIRE(r->vault != NULL);
     }
     rig_open(r);
+}
+
+static inline void rig_init_with(struct rig *r, const char *classes)
+{
+    rig_init_in(r, scratch_new(), classes);
 }
 
 static inline void rig_init(struct rig *r)
