@@ -631,6 +631,8 @@ static const struct operation {
     {"request.show", {"number", NULL}, ops_request_show},
     {"request.list", {"state", "after", NULL}, ops_request_list},
     {"request.letter", {"number", "letter", "lang", NULL}, ops_request_letter},
+    {"retention.status", {NULL}, ops_retention_status},
+    {"retention.resume", {"class", NULL}, ops_retention_resume},
     {"reload", {NULL}, run_reload},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},

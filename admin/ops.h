@@ -83,6 +83,8 @@ enum ops_limits {
  *   request.show    {number}                                      the request
  *   request.list    {state?, after?}                              {"requests": [...], "more"}
  *   request.letter  {number, letter?, lang?}                      {"template", "lang", "text"}
+ *   retention.status {}                                           {"classes": [...], "last_run", ...}
+ *   retention.resume {class}                                      {}
  *   key.rotate      {}                                            {"started"}: false, one runs
  *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it

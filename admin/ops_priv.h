@@ -12,6 +12,10 @@ enum err ops_key_rotate(struct admin *admin, const struct json *request, struct 
                         struct errmsg *msg) MUST_CHECK;
 enum err ops_key_status(struct admin *admin, const struct json *request, struct json **ret_response,
                         struct errmsg *msg) MUST_CHECK;
+enum err ops_retention_status(struct admin *admin, const struct json *request,
+                              struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_retention_resume(struct admin *admin, const struct json *request,
+                              struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_tokenize(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg) MUST_CHECK;
 enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,

@@ -47,6 +47,8 @@ enum cli_exit cmd_tokenize(const struct options *options);
 enum cli_exit cmd_reveal(const struct options *options);
 enum cli_exit cmd_subject_erase(const struct options *options);
 enum cli_exit cmd_subject_rectify(const struct options *options);
+enum cli_exit cmd_retention_status(const struct options *options);
+enum cli_exit cmd_retention_resume(const struct options *options);
 enum cli_exit cmd_clock_status(const struct options *options);
 enum cli_exit cmd_clock_accept(const struct options *options);
 enum cli_exit cmd_subject_show(const struct options *options);

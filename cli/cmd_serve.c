@@ -198,6 +198,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         .erasures = s->erasures,
         .admin = &s->admin,
         .requests = s->requests,
+        .breaker = &s->settings.breaker,
         .interval_ms = s->settings.sweep_ms,
     };
     const struct control_options control = {

@@ -14,9 +14,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "retention/runs.h"
 #include "retention/sweeper.h"
 
 enum { HOUSEKEEPING_MAGIC = 0x6c68736b };
+
+/* Between two passes erasures and the clock are looked after: a pass does not take all day. */
+enum { PASS_ROWS = 200000 };
 
 /* An erasure that failed to verify reads the whole store each time it is tried. */
 static const int64_t RESUME_EVERY_MS = 600000;
@@ -31,6 +35,8 @@ struct housekeeping {
     bool working;
     bool timer_open;
     atomic_bool stop;
+    struct runs *runs;            /* worker thread */
+    bool more;                    /* worker thread, then loop thread: the pass ended at its bound */
     enum vault_clock_state clock; /* worker thread: as it was told last */
     int64_t resume_at_ms;         /* worker thread; by the monotonic clock, as is the next */
     int64_t forget_at_ms;
@@ -99,7 +105,10 @@ static void on_work(uv_work_t *work)
         .vault = h->options.vault,
         .classes = vault_classes(h->options.vault),
         .now_s = vault_now_s(h->options.vault),
+        .budget = PASS_ROWS,
         .stop = &h->stop,
+        .breaker = h->options.breaker,
+        .runs = h->runs,
     };
     struct sweeper_counts counts;
 
@@ -108,8 +117,11 @@ static void on_work(uv_work_t *work)
     run_proposals(h);
     forget_requests(h);
     run_waiting(h);
-    if (!atomic_load(&h->stop))
-        (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
+    h->more = false;
+    if (atomic_load(&h->stop))
+        return;
+    (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
+    h->more = counts.more;
 }
 
 static void free_when_done(struct housekeeping *h)
@@ -117,9 +129,12 @@ static void free_when_done(struct housekeeping *h)
     if (h->timer_open || h->working)
         return;
     h->stopped(h->context);
+    runs_free(&h->runs);
     h->magic = 0;
     free(h);
 }
+
+static void start_pass(struct housekeeping *h);
 
 static void on_worked(uv_work_t *work, int status UNUSED)
 {
@@ -129,6 +144,14 @@ static void on_worked(uv_work_t *work, int status UNUSED)
     h->working = false;
     if (atomic_load(&h->stop))
         free_when_done(h);
+    else if (h->more)
+        start_pass(h); /* without waiting for the timer */
+}
+
+static void start_pass(struct housekeeping *h)
+{
+    h->working = true;
+    REQUIRE(uv_queue_work(h->options.loop, &h->work, on_work, on_worked) == 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -136,10 +159,8 @@ static void on_timer(uv_timer_t *timer)
     struct housekeeping *h = timer->data;
 
     REQUIRE(h->magic == HOUSEKEEPING_MAGIC);
-    if (h->working)
-        return;
-    h->working = true;
-    REQUIRE(uv_queue_work(h->options.loop, &h->work, on_work, on_worked) == 0);
+    if (!h->working)
+        start_pass(h);
 }
 
 struct housekeeping *housekeeping_start(const struct housekeeping_options *options)
@@ -148,6 +169,7 @@ struct housekeeping *housekeeping_start(const struct housekeeping_options *optio
 
     h->magic = HOUSEKEEPING_MAGIC;
     h->options = *options;
+    h->runs = runs_new(options->vault);
     h->timer_open = true;
     REQUIRE(uv_timer_init(options->loop, &h->timer) == 0);
     h->timer.data = h;

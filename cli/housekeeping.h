@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a server does by the clock: finish open erasures, carry out what was approved, sweep what is
- * due. */
+ * due and record what was swept. */
 #pragma once
 
 #include <stdint.h>
 #include <uv.h>
 
 #include "admin/ops.h"
+#include "retention/breaker.h"
 #include "retention/erasure.h"
 #include "retention/requests.h"
 #include "vault/vault.h"
@@ -19,8 +20,9 @@ struct housekeeping_options {
     uv_loop_t *loop;
     struct vault *vault; /* all of these must live until stopped came */
     struct erasures *erasures;
-    struct admin *admin;       /* for what was approved; NULL: nobody approves */
-    struct requests *requests; /* NULL: none */
+    struct admin *admin;           /* for what was approved; NULL: nobody approves */
+    struct requests *requests;     /* NULL: none */
+    const struct breaker *breaker; /* NULL: nothing is too much */
     int64_t interval_ms; /* from the start of one pass to the next; a pass that takes longer delays
                             it */
 };

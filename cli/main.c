@@ -244,6 +244,16 @@ static const struct command commands[] = {
     {"clock accept", "[-c FILE] [--json]", "the clock is right: values are due by it from now on",
      "See `lethe help clock status`. What is due by the clock is destroyed by the next sweep.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_clock_accept},
+    {"retention status", "[-c FILE] [--json]",
+     "what is due, what was foreseen to be, what is paused; exit 3 when a class is",
+     "A class is paused when far more of it is due than was foreseen: a clock set wrong, or due "
+     "times that\nsomebody changed. What is due stays unreadable, and is not destroyed until "
+     "`lethe retention resume`.\nNumbers include what falls due later today (UTC).\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_retention_status},
+    {"retention resume", "[-c FILE] --class CLASS",
+     "what is due of this class is as it should be: destroy it",
+     "See `lethe help retention status`. Exit code 1 when the class is not paused.\n",
+     OPTION_CONFIG | OPTION_CLASS, 0, 0, cmd_retention_resume},
     {"receipt list", "[-c FILE] [--json]", "erasures in the order of the ledger, open ones too",
      "Each line: ledger entry, number of the receipt, begin, state.\n", OPTION_CONFIG | OPTION_JSON,
      0, 0, cmd_receipt_list},

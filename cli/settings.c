@@ -26,6 +26,7 @@ static const char *const root_keys[] = {
     "default",
     "default_upstream",
     "sweep_interval",
+    "retention",
     "admin",
     "access_log",
     "trace",
@@ -81,6 +82,16 @@ static enum err read_sweep_interval(struct conf_node root, int64_t *ret_ms, stru
     return ERR_OK;
 }
 
+static enum err read_retention(struct conf_node root, struct breaker *ret, struct errmsg *msg)
+{
+    static const char *const known[] = {"breaker", NULL};
+    struct conf_node node = conf_get(root, "retention");
+    enum err e = conf_has(node) ? conf_only(node, known, msg) : ERR_OK;
+
+    *ret = (struct breaker)BREAKER_DEFAULT;
+    return e == ERR_OK ? breaker_read(conf_get(node, "breaker"), ret, msg) : e;
+}
+
 static enum err read_ledger_mirror(struct conf_node root, char **ret, struct errmsg *msg)
 {
     struct conf_node node = conf_get(root, "ledger_mirror");
@@ -106,6 +117,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
     if (e == ERR_OK)
         e = read_ledger_mirror(root, &s->ledger_mirror, msg);
+    if (e == ERR_OK)
+        e = read_retention(root, &s->breaker, msg);
     if (e == ERR_OK)
         e = keys_read(root, &s->keys, msg);
     if (e == ERR_OK)

@@ -9,6 +9,7 @@
 #include "admin/http.h"
 #include "keys/keys.h"
 #include "proxy/proxy.h"
+#include "retention/breaker.h"
 #include "retention/controller.h"
 #include "retention/request_settings.h"
 #include "vault/classes.h"
@@ -17,6 +18,7 @@
 struct settings {
     struct conf *conf;
     struct controller controller;
+    struct breaker breaker; /* `retention.breaker` */
     struct classes classes;
     struct domains domains;
     char *store_dir;                  /* from `store: sqlite:PATH`, absolute */

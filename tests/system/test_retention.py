@@ -5,9 +5,8 @@ import os
 import sqlite3
 import time
 
+from clocks import Clock
 from harness import Lethe, check, equal, until
-
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 from upstreams import Recorder
 
 PERSON = {"email": "short@example.org", "note": "short-lived"}
@@ -163,21 +162,6 @@ def test_the_report_in_its_formats(env):
     direct = json.loads(lethe.cli("report", "retention", "--json").stdout)
     equal(direct["rows"], whole["rows"], "the report without a server")
     equal(direct["configuration"], whole["configuration"], "which configuration it was")
-
-
-class Clock:
-    """The wall clock of one installation's server; what counts from the machine's start goes on."""
-
-    def __init__(self, env, lethe):
-        self.file = env.path("clock")
-        self.set("+0")
-        lethe.preload = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self.file,
-                         "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-    def set(self, offset):
-        with open(self.file + ".new", "w") as f:
-            f.write(offset + "\n")
-        os.rename(self.file + ".new", self.file)
 
 
 def clocked(env):

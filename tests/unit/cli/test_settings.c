@@ -96,6 +96,10 @@ Test(settings, mistakes_are_refused_with_their_place)
             "\"sweep_interval\" must be between 1s and 1d");
     refused(STORE CLASSES UPSTREAM "sweep_interval: 2d\n", "7:17",
             "\"sweep_interval\" must be between 1s and 1d");
+    refused(STORE CLASSES UPSTREAM "retention: {braker: {}}\n", "7:13",
+            "unknown key \"braker\", did you mean \"breaker\"?");
+    refused(STORE CLASSES UPSTREAM "retention: {breaker: {factor: 1}}\n", "7:31",
+            "\"factor\" must be between 2 and 1000000");
 }
 
 Test(settings, of_the_proxy_are_read_too)
