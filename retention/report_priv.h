@@ -8,3 +8,5 @@ extern const struct report_kind report__request_years;
 extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;
 extern const struct report_kind report__holds;
+extern const struct report_kind report__purges;
+extern const struct report_kind report__purge_days;

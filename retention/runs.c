@@ -393,7 +393,7 @@ static enum err run_map(const struct vault_record *record, struct json **ret_map
     return ERR_OK;
 }
 
-enum err runs_list(struct vault *vault, int64_t from_ms, struct json **ret_list)
+enum err runs_list(struct vault *vault, int64_t from_ms, int64_t to_ms, struct json **ret_list)
 {
     AUTO(vault_records_close) struct vault_records *records = NULL;
     AUTO(json_free) struct json *list = json_new_list();
@@ -403,7 +403,7 @@ enum err runs_list(struct vault *vault, int64_t from_ms, struct json **ret_list)
     while (e == ERR_OK && (e = next_run(records, &record)) == ERR_OK) {
         struct json *map = NULL;
 
-        if (record.at_ms < from_ms)
+        if (record.at_ms < from_ms || record.at_ms >= to_ms)
             continue;
         e = run_map(&record, &map);
         if (e == ERR_OK)

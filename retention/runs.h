@@ -38,10 +38,11 @@ void runs_count_failure(struct runs *runs, uint16_t class_id);
 void runs_end(struct runs *runs, const struct classes *classes, const struct sweeper_counts *counts,
               enum runs_end end, int64_t now_ms);
 
-/* Runs that began from then on, the oldest first, as a list of
+/* Runs that began in [from_ms, to_ms), the oldest first, as a list of
  * {"run", "started", "ended", "passes", "end", "clock", "classes": [{"class", "purged", "batches",
  * "failures", "delay_s", "overdue"}]}. delay_s: the longest, from due to destroyed; overdue: values that
  * were left, to the day. ret_list: json_free(). IO, CORRUPT. Any thread; blocks. */
-enum err runs_list(struct vault *vault, int64_t from_ms, struct json **ret_list) MUST_CHECK;
+enum err runs_list(struct vault *vault, int64_t from_ms, int64_t to_ms, struct json **ret_list)
+    MUST_CHECK;
 /* The last of them. NOT_FOUND: none was recorded yet. */
 enum err runs_last(struct vault *vault, struct json **ret_run) MUST_CHECK;

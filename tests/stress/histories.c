@@ -48,8 +48,8 @@ static const char classes_text[] =
 
 enum act { STORE, STORE_MANY, READ, RECTIFY, ERASE, SWEEP, WAIT, WAIT_FOR_DUE, RESTART, ACTS };
 
-static const char *const act_names[ACTS] = {"store",   "store many", "read",         "rectify", "erase",
-                                            "sweep",   "wait",       "wait for due", "restart"};
+static const char *const act_names[ACTS] = {
+    "store", "store many", "read", "rectify", "erase", "sweep", "wait", "wait for due", "restart"};
 /* How often each comes, of a hundred. */
 static const uint32_t weights[ACTS] = {34, 4, 18, 5, 5, 12, 10, 10, 2};
 
@@ -158,8 +158,7 @@ static void text_of(size_t class_at, uint32_t n, char out[32])
 
 static enum err reveal(struct world *w, const struct row *row, char out[32], int64_t *ret_due_s)
 {
-    const struct vault_scope scope = {
-        .class_id = rig_class(&w->rig, kinds[row->class_at].name)};
+    const struct vault_scope scope = {.class_id = rig_class(&w->rig, kinds[row->class_at].name)};
     struct vault_value value;
     struct buf text;
     enum err e;
@@ -229,8 +228,8 @@ static void check_people(struct world *w)
 
         name_of(p, name);
         known += should;
-        if (should != (vault_read_subject(w->reader, VAULT_DOMAIN_DEFAULT, span_str(name),
-                                          &slot) == ERR_OK))
+        if (should !=
+            (vault_read_subject(w->reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) == ERR_OK))
             wrong(w, "person %zu is %s", p, should ? "not known" : "still known");
     }
     REQUIRE(vault_read_subject_count(w->reader, &count) == ERR_OK);
@@ -284,8 +283,7 @@ static void note_stored(struct world *w, size_t class_at, size_t person, const c
                         const struct token_text *token)
 {
     const size_t there = find_token(w, class_at, token);
-    const size_t expected =
-        kinds[class_at].shares ? live_token_of(w, class_at, text) : w->count;
+    const size_t expected = kinds[class_at].shares ? live_token_of(w, class_at, text) : w->count;
     struct row *row = &w->rows[w->count];
 
     if (there != expected) {
@@ -464,7 +462,7 @@ static void do_restart(struct world *w, const struct step *s UNUSED)
 }
 
 static void (*const acts[ACTS])(struct world *w, const struct step *s) = {
-    do_store, do_store_many, do_read, do_rectify,      do_erase,
+    do_store, do_store_many, do_read,         do_rectify, do_erase,
     do_sweep, do_wait,       do_wait_for_due, do_restart};
 
 /* ---- running ---- */

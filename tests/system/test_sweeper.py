@@ -142,3 +142,35 @@ def test_resuming_what_is_not_paused_is_refused(env):
         equal(result.returncode, 1, f"exit code for {name}")
         check(said in result.stderr, f"{result}")
     equal(lethe.cli("retention", "resume").returncode, 2, "without a class")
+
+
+def purges(lethe):
+    result = lethe.cli("report", "purges", "--json")
+    check(result.returncode in (0, 3), f"report: {result}")
+    return json.loads(result.stdout)
+
+
+def test_a_run_that_was_killed_is_recorded_with_the_right_numbers(env):
+    check(env.has_faults(), "this build has no fault points: use the dev or asan one")
+    _, lethe, _ = started(env, period="PT3S")
+    store(lethe, 1200)
+    lethe.kill()
+    stored = time.monotonic()
+    until("the values to be over", 6, lambda: time.monotonic() > stored + 3.1)
+    lethe.start(fault="sweep.batch:4", wait=False)
+    equal(lethe.died(), -9, "exit in the sweep")
+    # What was committed before the kill; the batch that was under way was not.
+    with sqlite3.connect(f"file:{lethe.store}/vault.db?mode=ro", uri=True) as db:
+        left = max(db.execute(f"select count(*) from {t}").fetchone()[0] for (t,) in
+                   db.execute("select name from sqlite_master where name glob 'val_*' and type = 'table'")
+                   .fetchall())
+    check(0 < left < 1200, f"{left} left")
+    lethe.start()
+    until("the sweep", 15, lambda: of(lethe)["items"] == 0)
+    rows = [r for r in purges(lethe)["rows"] if r["class"] == "note"]
+    equal([(r["end"], r["purged"]) for r in rows], [("interrupted", 1200 - left), ("done", left)],
+          "the runs")
+    days = json.loads(lethe.cli("report", "purge-days", "--json").stdout)["rows"]
+    equal(sum(r["purged_timer"] for r in days), 1200, "by day")
+    table = lethe.cli("report", "purges")
+    check("interrupted" in table.stdout, f"{table}")

@@ -63,7 +63,7 @@ static struct json *list(void)
 {
     struct json *all = NULL;
 
-    cr_assert_eq(runs_list(r.vault, 0, &all), ERR_OK);
+    cr_assert_eq(runs_list(r.vault, 0, INT64_MAX, &all), ERR_OK);
     return all;
 }
 
@@ -288,15 +288,18 @@ Test(runs, a_record_that_cannot_be_written_is_made_up_for)
     end();
 }
 
-Test(runs, runs_before_a_time_are_left_out)
+Test(runs, runs_outside_of_a_time_are_left_out)
 {
-    AUTO(json_free) struct json *all = NULL, *last = NULL;
+    AUTO(json_free) struct json *all = NULL, *one = NULL, *last = NULL;
+    const int64_t third_ms = (RIG_NOW_S + 2 * (int64_t)RIG_DAY_S) * 1000;
 
     begin();
     for (int64_t day = 0; day < 4; day++)
         (void)sweep_at(RIG_NOW_S + day * RIG_DAY_S, 0);
-    cr_assert_eq(runs_list(r.vault, (RIG_NOW_S + 2 * (int64_t)RIG_DAY_S) * 1000, &all), ERR_OK);
+    cr_assert_eq(runs_list(r.vault, third_ms, INT64_MAX, &all), ERR_OK);
     cr_assert_eq(json_count(all), 2);
+    cr_assert_eq(runs_list(r.vault, third_ms, third_ms + 1, &one), ERR_OK);
+    cr_assert_eq(json_count(one), 1);
     cr_assert_eq(runs_last(r.vault, &last), ERR_OK);
     cr_assert_eq(number(last, "run"), 4);
     end();
