@@ -101,8 +101,7 @@ static enum err add_row(struct report *report, const struct json *run, const str
     return ERR_OK;
 }
 
-static enum err add_run(struct report *report, const struct json *run, bool last,
-                        struct sums *sums)
+static enum err add_run(struct report *report, const struct json *run, bool last, struct sums *sums)
 {
     const struct json *classes = json_get(run, "classes");
     enum err e = ERR_OK;

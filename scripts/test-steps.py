@@ -137,6 +137,21 @@ def fuzz():
     return len(results) - failed, failed, text
 
 
+def tsan():
+    """The programs of tests/stress/ that have threads, looked at by ThreadSanitizer."""
+    programs = ["stress_threads", "stress_interleavings"]
+    code, output = shell(["scripts/build", "tsan", *programs])
+    if code != 0:
+        return 0, 1, output
+    passed, said = 0, ""
+    for name in programs:
+        code, output = shell([f"build/tsan/tests/{name}"],
+                             env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1"})
+        passed += code == 0
+        said += "" if code == 0 else f"--- {name}: exit {code}\n{output}"
+    return passed, len(programs) - passed, said
+
+
 def demo():
     return simple(["scripts/demo"])
 
@@ -152,6 +167,7 @@ STEPS = [
     ("build asan", build("asan")),
     ("tests asan", ctest("asan")),
     ("system tests asan", system("asan")),
+    ("threads tsan", tsan),
     ("build dev-clang", build("dev-clang")),
     ("fuzz", fuzz),
 ]

@@ -38,11 +38,8 @@ static void end(void)
 static void sweep_at(int64_t now_s)
 {
     static const struct breaker breaker = BREAKER_DEFAULT;
-    const struct sweeper_options o = {.vault = r.vault,
-                                      .classes = &r.classes,
-                                      .now_s = now_s,
-                                      .breaker = &breaker,
-                                      .runs = runs};
+    const struct sweeper_options o = {
+        .vault = r.vault, .classes = &r.classes, .now_s = now_s, .breaker = &breaker, .runs = runs};
     struct sweeper_counts counts;
 
     rig_clock(now_s);

@@ -292,3 +292,69 @@ Test(sweeper, destroys_nothing_while_it_cannot_look)
     cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
     cr_assert_eq(counts.purged, 1);
 }
+
+/* ---- the due instant ---- */
+
+#define DUE_REST "purposes: [test], basis: \"6(1)(b)\", retain: {period: P10D}}\n"
+static const char every_kind[] =
+    "plain: {" DUE_REST "shared: {deterministic: true, " DUE_REST
+    "mail: {format: email, deterministic: true, " DUE_REST
+    "digits: {format: digits, reserved: \"9\", " DUE_REST
+    "number: {format: digits, reserved: \"9\", deterministic: true, " DUE_REST;
+
+static enum err reveal_with(struct vault_reader *reader, const struct vault_scope *scope,
+                            const struct token_text *token)
+{
+    struct vault_value value;
+    struct buf text;
+    enum err e;
+
+    buf_init_secret(&text, 255);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    e = vault_reveal_as(reader, scope, span_of(token->bytes, token->len), &text, &value);
+    cr_assert_eq(vault_inspect_as(reader, scope, span_of(token->bytes, token->len), &value), e);
+    vault_read_end(reader);
+    buf_done(&text);
+    return e;
+}
+
+/* The token that is there for the value already. */
+static enum err find_with(struct vault_reader *reader, uint16_t class_id)
+{
+    struct vault_item item = {
+        .class_id = class_id, .kind = VALUE_STRING, .value = SPAN_LIT("12345678")};
+    enum err e;
+
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    e = vault_find(reader, VAULT_DOMAIN_DEFAULT, 0, &item);
+    vault_read_end(reader);
+    return e;
+}
+
+Test(sweeper, a_value_ends_at_its_instant_however_it_is_kept_and_looked_up)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    const int64_t due_s = RIG_NOW_S + 10 * (int64_t)RIG_DAY_S;
+
+    rig_init_with(&r, every_kind);
+    cr_assert_eq(vault_reader_open(r.vault, &reader), ERR_OK);
+    for (size_t i = 0; i < r.classes.count; i++) {
+        const struct class_def *def = &r.classes.defs[i];
+        const struct vault_scope scope = {.class_id = vault_class_id(r.vault, def)};
+        struct token_text token;
+
+        rig_clock(RIG_NOW_S);
+        token = rig_store(&r, def->name, "ada", "12345678");
+        rig_clock(due_s - 1);
+        for (int times = 0; times < 4; times++) /* until every cache has it */
+            cr_assert_eq(reveal_with(reader, &scope, &token), ERR_OK, "%s", def->name);
+        if (def->deterministic)
+            cr_assert_eq(find_with(reader, scope.class_id), ERR_OK, "%s", def->name);
+        rig_clock(due_s);
+        cr_assert_eq(reveal_with(reader, &scope, &token), ERR_NOT_FOUND, "%s", def->name);
+        if (def->deterministic)
+            cr_assert_eq(find_with(reader, scope.class_id), ERR_NOT_FOUND, "%s", def->name);
+        cr_assert_eq(stats(&r, def->name).items, 1, "nobody has swept");
+    }
+}
