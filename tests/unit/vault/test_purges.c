@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "tests/support/vault_fixture.h"
+#include "vault/retime.h"
 #include "vault/writer_priv.h"
 
 enum { T0_S = 1800000000, DAY_S = 86400 };
@@ -183,6 +184,45 @@ Test(purges, a_leap_of_the_clock_that_was_accepted_is_no_passing_of_days)
     cr_assert_eq(fixture_open(&f), ERR_OK);
     cr_assert_geq(look(f.note, vault_now_s(f.v)).next.leapt_ms, leap_ms - 60000,
                   "remembered over a restart");
+}
+
+/* Ten days in the place of ninety, for values that are there too: of everybody, or of one person. */
+static void retime_notes(uint64_t slot)
+{
+    struct vault_retime op = {
+        .op.kind = VAULT_RETIME, .slot = slot, .class_id = f.note, .limit = 100};
+
+    cr_assert_eq(period_parse(SPAN_LIT("P10D"), &f.defs[0].rule.period), ERR_OK);
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert_eq(op.changed, 3);
+}
+
+Test(purges, a_class_that_is_retimed_as_somebody_confirmed_is_foreseen)
+{
+    struct vault_purge_outlook outlook;
+
+    store(f.note, 3);
+    (void)look_and_remember(f.note, T0_S);
+    go_to(T0_S + 20 * DAY_S);
+    retime_notes(0);
+    outlook = look(f.note, T0_S + 20 * DAY_S);
+    cr_assert_eq(outlook.due, 3);
+    cr_assert_eq(outlook.forecast, 3);
+}
+
+Test(purges, values_of_a_person_that_get_another_due_time_are_not_foreseen)
+{
+    struct vault_purge_outlook outlook;
+    uint64_t slot = 0;
+
+    store(f.note, 3);
+    (void)look_and_remember(f.note, T0_S);
+    go_to(T0_S + 20 * DAY_S);
+    cr_assert_eq(fixture_subject(&f, "anna", &slot), ERR_OK);
+    retime_notes(slot);
+    outlook = look(f.note, T0_S + 20 * DAY_S);
+    cr_assert_eq(outlook.due, 3);
+    cr_assert_eq(outlook.forecast, 0);
 }
 
 /* ---- pauses ---- */
