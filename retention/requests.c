@@ -153,9 +153,15 @@ static bool is_said(const struct json *args, const char *name)
 {
     const struct json *value = json_get(args, name);
 
-    return value != NULL && json_kind(value) != JSON_NIL && json_text_of(value).len != 0
-               ? true
-               : value != NULL && json_kind(value) != JSON_TEXT && json_kind(value) != JSON_NIL;
+    switch (json_kind(value)) {
+    case JSON_ABSENT:
+    case JSON_NIL:
+        return false;
+    case JSON_TEXT:
+        return json_text_of(value).len > 0;
+    default:
+        return true;
+    }
 }
 
 static enum err check_args(enum request_action action, const struct json *args, struct errmsg *msg)

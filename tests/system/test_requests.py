@@ -3,7 +3,8 @@
 import json
 import time
 
-from harness import Lethe, check, equal, until
+from harness import Lethe, check, equal
+from test_monitor import figure, scrape
 from upstreams import Recorder
 
 
@@ -117,6 +118,11 @@ def test_figures_tell_of_requests_and_a_reload_changes_policy(env):
     request(lethe, "scope", "1")
     request(lethe, "approve", "1", "by=M. Roe")
     equal(view(lethe)["state"], "scoped", "one of two")
+    long_ago = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 60 * 86400))
+    request(lethe, "add", "rights=access", "channel=letter", f"received={long_ago}")
+    figures = scrape(lethe)
+    equal([figure(figures, "lethe_requests_open", standing=s)
+           for s in ("on time", "due soon", "past due")], [1, 0, 1], "figures")
     lethe.config["requests"] = {"approvals": 1}
     lethe.save()
     equal(lethe.cli("reload").returncode, 0, "reload")
