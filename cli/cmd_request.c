@@ -210,6 +210,7 @@ static enum err print_view(const struct json *view)
         {"target", text_of(dates, "target")},
         {"subject", text_of(view, "subject")},
         {"failure", text_of(view, "failure")},
+        {"waiting", text_of(view, "waiting")},
     };
     char number[24];
     enum err e;

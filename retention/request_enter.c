@@ -229,6 +229,8 @@ enum err requests_add(struct requests *r, const struct request_ask *ask, struct 
         return e;
     e = ask->finding == NULL ? ERR_OK : request__take_finding(&c, msg);
     if (e == ERR_OK)
+        e = request__restrict(&c, msg);
+    if (e == ERR_OK)
         e = request__save(&c, "add", msg);
     if (e == ERR_CONFLICT) /* somebody else was first */
         return show_same(r, ask, c.record.key, ret_view);

@@ -131,6 +131,7 @@ static void note_deed(struct request_case *c, const struct deed *deed)
     if (deed->backups_until != NULL)
         request__set_text(c->body, "backups_until", deed->backups_until);
     request__set_text(c->body, "failure", deed->failure);
+    json_remove(c->body, "waiting");
     if (deed->failure != NULL) {
         REQUIRE(request_next_state(REQUEST_EXECUTING, REQUEST_FAIL, &c->next));
         return;
@@ -336,6 +337,14 @@ static enum err begin(struct request_case *c, struct errmsg *msg)
     return request__save(c, request_action_word(REQUEST_EXECUTE), msg);
 }
 
+/* A legal hold binds the person: the vault erases when it ends, and the request is executed again then. */
+static enum err note_waiting(struct request_case *c, struct errmsg *msg)
+{
+    json_set_str(c->body, "waiting", "a legal hold binds the person");
+    c->next = REQUEST_EXECUTING;
+    return request__save(c, "waiting", msg);
+}
+
 static enum err erase(struct request_case *c, struct errmsg *msg)
 {
     const struct json *right = request__right(c->body, REQUEST_ERASURE);
@@ -354,6 +363,8 @@ static enum err erase(struct request_case *c, struct errmsg *msg)
         e = erase_now(c, &deed, backups, msg);
     if (e == ERR_BUSY)
         return e; /* it stays at EXECUTING */
+    if (e == ERR_HELD)
+        return note_waiting(c, msg);
     FAULT_POINT("request.erased");
     if (e != ERR_OK)
         deed.failure = err_name(e);

@@ -455,7 +455,7 @@ static enum err withdraw(struct request_case *c, struct errmsg *msg)
     request__set_date(map, "date", date);
     json_set_str(map, "channel", channel);
     json_set(c->body, "withdrawn", map);
-    return ERR_OK;
+    return request__unrestrict(c, date, msg);
 }
 
 /* ---- the end ---- */
@@ -497,7 +497,7 @@ static enum err answer(struct request_case *c, struct errmsg *msg)
     json_set_str(map, "channel", channel);
     request__set_text(map, "template", template_name);
     json_set(c->body, "answer", map);
-    return ERR_OK;
+    return request__unrestrict(c, date, msg);
 }
 
 static enum err complain(struct request_case *c, struct errmsg *msg)

@@ -212,6 +212,8 @@ static enum err act(struct request_case *c, enum request_action action, struct e
     }
     if (finding != NULL)
         e = request__take_finding(c, msg);
+    if (e == ERR_OK && finding != NULL)
+        e = request__restrict(c, msg);
     if (e == ERR_OK && step != NULL)
         e = step(c, msg);
     return e == ERR_OK ? request__save(c, request_action_word(action), msg) : e;

@@ -13,7 +13,7 @@
  *            "paused_days", "dates": {"confirm", "raw", "legal", "due", "first", "target"},
  *            "acknowledged": {...}, "extension": {...}, "fee": {...}, "scope": {"classes", "kept"},
  *            "approvals": [{"by", "who", "date"}], "executing", "failure", "executed",
- *            "backups_until", "withdrawn": {...}, "closed_although",
+ *            "waiting", "restriction": {"number", "set", "lifted"}, "backups_until", "withdrawn": {...}, "closed_although",
  *            "recipients": {...}, "answer": {...}, "complaints": [...], "decision",
  *            "history": [{"at", "who", "action", "from", "to"}]} */
 #pragma once
@@ -132,6 +132,15 @@ typedef enum err (*request_step_fn)(struct request_case *c, struct errmsg *msg);
 request_step_fn request__step(enum request_action action);
 /* Note what came of looking for the person. */
 enum err request__take_finding(struct request_case *c, struct errmsg *msg) MUST_CHECK;
+
+/* ---- restriction (request_restrict.c) ---- */
+
+/* Restrict the person if the request is one that does, and this one has not done so. */
+enum err request__restrict(struct request_case *c, struct errmsg *msg) MUST_CHECK;
+/* Lift it again, unless something else restricts the person, or that was what was asked for and granted.
+ * told: when the person was told. */
+enum err request__unrestrict(struct request_case *c, struct civil told, struct errmsg *msg)
+    MUST_CHECK;
 
 /* ---- executing (request_execute.c) ---- */
 

@@ -38,7 +38,8 @@ def whole_life(lethe):
     request(lethe, "verify-identity", "1", "method=letter")
     request(lethe, "scope", "1")
     request(lethe, "approve", "1", "by=M. Roe")
-    equal(lethe.cli("reveal", token).stdout.strip(), "likes tea", "before it is executed")
+    check("values of note" in lethe.cli("subject", "show", "4711").stdout, "before it is executed")
+    check(lethe.cli("reveal", token).stdout.strip() != "likes tea", "restricted on receipt")
     request(lethe, "execute", "1")
     equal((lethe.cli("reveal", token).returncode, lethe.cli("reveal", other).stdout.strip()),
           (1, "likes coffee"), "after it was executed")

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "tests/unit/retention/request_rig.h"
+#include "vault/holds.h"
 
 TestSuite(request_execute, .init = secret_start, .timeout = 60);
 
@@ -142,7 +143,7 @@ Test(request_execute, of_a_part_is_not_done_as_a_whole)
     cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
     cr_expect_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_UNIMPLEMENTED);
     EXPECT(number, "state", "approved");
-    cr_expect_eq(rig_reveal(&r.rig, &ada, value), ERR_OK);
+    cr_expect_eq(rig_reveal(&r.rig, &ada, value), ERR_RESTRICTED, "it is there");
 }
 
 Test(request_execute, that_refused_a_right_before_is_a_part)
@@ -317,4 +318,35 @@ Test(request_execute, finds_the_right_receipt_among_others)
     cr_assert_eq(vault_receipt_read(r.rig.vault, entry.erasure, &text), ERR_OK);
     cr_assert_eq(json_parse(buf_span(&text), &tree), ERR_OK);
     EXPECT(number, "rights.0.receipt", json_str_of(json_get(tree, "number")));
+}
+
+/* A hold on ada; her erasure waits for its end. */
+Test(request_execute, of_somebody_held_waits)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    struct vault_hold hold = {.code = "17(3)(e)",
+                              .ground = "suit 5/26",
+                              .owner = "legal",
+                              .set_by = "uid 1000",
+                              .review_s = RIG_NOW_S + 90 * RIG_DAY_S};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
+    uint64_t number;
+
+    request_rig_init(&r);
+    rig_store(&r.rig, "note", "ada", "likes tea");
+    number = request_rig_approved(&r, "ada");
+    hold.slot = request_rig_slot(&r, "ada");
+    cr_assert_eq(vault_run(r.rig.vault, &op.op), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
+    EXPECT(number, "state", "executing");
+    EXPECT(number, "waiting", "a legal hold binds the person");
+    cr_expect_neq(request_rig_slot(&r, "ada"), 0);
+    memcpy(hold.lifted_by, "uid 1000", 8);
+    memcpy(hold.lifted_why, "settled", 7);
+    op.act = VAULT_HOLD_LIFT;
+    cr_assert_eq(vault_run(r.rig.vault, &op.op), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
+    EXPECT(number, "state", "verified_done");
+    EXPECT(number, "waiting", "");
+    cr_expect_eq(request_rig_slot(&r, "ada"), 0);
 }

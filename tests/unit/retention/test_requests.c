@@ -4,6 +4,7 @@
 
 #include "base/calendar.h"
 #include "tests/unit/retention/request_rig.h"
+#include "vault/holds.h"
 
 TestSuite(requests, .init = secret_start, .timeout = 60);
 
@@ -514,4 +515,113 @@ Test(requests, are_walked_by_state_and_forgotten_when_their_time_is_over)
     cr_expect_eq(count, 1);
     cr_expect_eq(request_rig_act(&r, 2, REQUEST_CLOSE, "{}"), ERR_NOT_FOUND);
     EXPECT(3, "state", "received");
+}
+
+/* ---- restriction ---- */
+
+static bool restricted(struct request_rig *r, const char *subject)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    const uint64_t slot = request_rig_slot(r, subject);
+    bool is;
+
+    cr_assert_neq(slot, 0);
+    cr_assert_eq(vault_reader_open(r->rig.vault, &reader), ERR_OK);
+    cr_assert_eq(vault_read_begin(reader), ERR_OK);
+    is = vault_is_restricted(reader, slot);
+    vault_read_end(reader);
+    return is;
+}
+
+/* D19 */
+Test(requests, for_erasure_restrict_at_once_and_until_they_are_answered)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    AUTO(json_free) struct json *access = NULL;
+    AUTO(json_free) struct json *erasure = NULL;
+    AUTO(json_free) struct json *later = NULL;
+    AUTO(json_free) struct json *verified = NULL;
+
+    request_rig_init(&r);
+    rig_store(&r.rig, "note", "ada", "likes tea");
+    cr_assert_eq(
+        request_rig_add(&r, "{\"rights\": [\"access\"], \"channel\": \"email\"}", "ada", &access),
+        ERR_OK);
+    cr_expect_not(restricted(&r, "ada"), "nobody asked for that");
+    cr_assert_eq(request_rig_add(&r, ADD "}", "ada", &erasure), ERR_OK, "%s", r.msg.text);
+    cr_expect(restricted(&r, "ada"));
+    EXPECT(2, "restriction.set", "2026-01-10");
+    cr_assert_eq(request_rig_add(&r, ADD "}", NULL, &later), ERR_OK);
+    cr_assert_eq(request_rig_act_of(&r, 3, REQUEST_VERIFY_IDENTITY, "{\"method\": \"login\"}",
+                                    "ada", &verified),
+                 ERR_OK, "%s", r.msg.text);
+    EXPECT(3, "restriction", "");
+    cr_assert_eq(request_rig_act(&r, 2, REQUEST_WITHDRAW, "{\"channel\": \"email\"}"), ERR_OK);
+    cr_expect(restricted(&r, "ada"), "the third request wants it, too");
+    EXPECT(2, "restriction.lifted", "");
+}
+
+Test(requests, that_are_withdrawn_or_refused_lift_what_they_restricted)
+{
+    AUTO(request_rig_done) struct request_rig r;
+
+    request_rig_init(&r);
+    rig_store(&r.rig, "note", "ada", "likes tea");
+    for (uint64_t number = 1; number <= 2; number++) {
+        AUTO(json_free) struct json *view = NULL;
+
+        cr_assert_eq(request_rig_add(&r, ADD "}", "ada", &view), ERR_OK, "%s", r.msg.text);
+        cr_assert(restricted(&r, "ada"));
+        if (number == 1) {
+            cr_assert_eq(request_rig_act(&r, 1, REQUEST_WITHDRAW, "{\"channel\": \"email\"}"),
+                         ERR_OK, "%s", r.msg.text);
+        } else {
+            cr_assert_eq(request_rig_act(&r, 2, REQUEST_REFUSE,
+                                         "{\"reason\": \"excessive\", \"by\": \"M\", "
+                                         "\"reasoning\": \"file 12\"}"),
+                         ERR_OK);
+            cr_expect(restricted(&r, "ada"), "until the person is told");
+            cr_assert_eq(request_rig_act(&r, 2, REQUEST_ANSWER,
+                                         "{\"channel\": \"email\", \"template\": "
+                                         "\"refused-en-1\"}"),
+                         ERR_OK, "%s", r.msg.text);
+        }
+        cr_expect_not(restricted(&r, "ada"), "%zu", (size_t)number);
+        EXPECT(number, "restriction.lifted", "2026-01-10");
+    }
+}
+
+Test(requests, that_granted_a_restriction_leave_it)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    AUTO(json_free) struct json *view = NULL;
+
+    request_rig_init(&r);
+    rig_store(&r.rig, "note", "ada", "likes tea");
+    cr_assert_eq(request_rig_add(&r, "{\"rights\": [\"restriction\"], \"channel\": \"email\"}",
+                                 "ada", &view),
+                 ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(request_rig_act(&r, 1, REQUEST_VERIFY_IDENTITY, "{\"method\": \"login\"}"),
+                 ERR_OK);
+    cr_assert_eq(request_rig_act(&r, 1, REQUEST_SCOPE, "{}"), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, 1, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, 1, REQUEST_EXECUTE,
+                                 "{\"right\": \"restriction\", \"reference\": \"in force\"}"),
+                 ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(request_rig_act(&r, 1, REQUEST_ANSWER,
+                                 "{\"channel\": \"email\", \"template\": \"granted-en-1\"}"),
+                 ERR_OK, "%s", r.msg.text);
+    cr_expect(restricted(&r, "ada"));
+}
+
+Test(requests, restrict_nobody_where_the_policy_does_not)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    AUTO(json_free) struct json *view = NULL;
+
+    request_rig_init(&r);
+    request_rig_configure(&r, "requests: {restrict_on_receipt: false}\n");
+    rig_store(&r.rig, "note", "ada", "likes tea");
+    cr_assert_eq(request_rig_add(&r, ADD "}", "ada", &view), ERR_OK);
+    cr_expect_not(restricted(&r, "ada"));
 }
