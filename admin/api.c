@@ -15,13 +15,15 @@
 #include "admin/proposals.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "retention/report_write.h"
 
 enum route_flags {
     CREATES = 1 << 0,
     CODE = 1 << 1,
     KEY = 1 << 2,
     PURPOSE = 1 << 3,
-    APPROVAL = 1 << 4
+    APPROVAL = 1 << 4,
+    REPORT = 1 << 5
 };
 
 enum { SEGMENT_MAX = 256, PARAMETERS_MAX = 4, ALLOW_MAX = 64 };
@@ -383,6 +385,25 @@ static void set_only_purpose(struct call *c)
         json_set_str(c->members, "purpose", c->who.purposes.at[0]);
 }
 
+/* "NAME" or "NAME MEMBER=VALUE", as the table spells it. */
+static enum err set_operation(struct call *c)
+{
+    const char *name = c->route->operation, *space = strchr(name, ' ');
+    const char *equals = space == NULL ? NULL : strchr(space, '=');
+    char text[SEGMENT_MAX];
+
+    if (space == NULL) {
+        json_set_str(c->members, "op", name);
+        return ERR_OK;
+    }
+    (void)snprintf(text, sizeof(text), "%.*s", (int)(equals - space - 1), space + 1);
+    if (json_get(c->members, text) != NULL)
+        return errmsg_set(&c->msg, ERR_INVALID, "\"%s\" is given by the path", text);
+    json_set_str(c->members, text, equals + 1);
+    json_set(c->members, "op", json_new_text(span_of(name, (size_t)(space - name))));
+    return ERR_OK;
+}
+
 static enum err read_request(struct call *c)
 {
     enum err e = read_body(c);
@@ -395,11 +416,9 @@ static enum err read_request(struct call *c)
         e = read_field(c, KEY, HTTP_IDEMPOTENCY_KEY, "key");
     if (e == ERR_OK)
         e = read_field(c, PURPOSE, HTTP_PURPOSE, "purpose");
-    if (e == ERR_OK) {
+    if (e == ERR_OK)
         set_only_purpose(c);
-        json_set_str(c->members, "op", c->route->operation);
-    }
-    return e;
+    return e == ERR_OK ? set_operation(c) : e;
 }
 
 /* ---- in order ---- */
@@ -420,6 +439,27 @@ static enum err admit(struct call *c)
     return e == ERR_OK ? check_code(c) : e;
 }
 
+/* Does Accept name this type before JSON? */
+static bool prefers(const struct call *c, const char *type)
+{
+    const struct span accept = c->request->fields[HTTP_ACCEPT];
+
+    return accept.at != NULL && accept.len >= strlen(type) &&
+           strncasecmp(accept.at, type, strlen(type)) == 0;
+}
+
+static enum err answer_report(struct call *c, const struct json *report)
+{
+    const struct report_style style = {.format = REPORT_CSV};
+
+    if (!prefers(c, "text/csv")) {
+        write_tree(c->answer, report);
+        return ERR_OK;
+    }
+    c->answer->content_type = "text/csv; charset=utf-8; header=present";
+    return report_write(report, &style, &c->answer->body);
+}
+
 static enum err run(struct call *c)
 {
     AUTO(json_free) struct json *response = NULL;
@@ -434,6 +474,8 @@ static enum err run(struct call *c)
         return e;
     c->answer->status = is_proposal(c) ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
     c->answer->content_type = "application/json";
+    if ((c->route->flags & REPORT) != 0)
+        return answer_report(c, response);
     write_tree(c->answer, response);
     return ERR_OK;
 }

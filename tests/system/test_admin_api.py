@@ -280,6 +280,33 @@ def test_a_token_is_bound_to_purposes_classes_and_domains(env):
         equal(api.ask("POST", "/v1/tokens", body, bound).status, status, f"{body}")
 
 
+def test_holds_requests_and_reports(env):
+    api = Api(env)
+    for who in ("operator", "approver"):
+        api.enrol(who)
+    token, person = stored(api, "p9")
+    review = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86400))
+    hold = api.got(201, "POST", "/v1/holds",
+                   {"person": person, "ground": "lawsuit 12", "owner": "legal", "review": review}, "operator",
+                   {"Lethe-Otp": one_time_code(api.uris["operator"])})
+    proposal = api.got(202, "POST", "/v1/erasures", {"person": person, "ground": "b"}, "operator")
+    now = int(time.time()) // 30
+    held = approval(api, proposal, step=now - 1).json()
+    equal(held["state"], "held", "while the hold binds")
+    lifting = api.got(202, "POST", f"/v1/holds/{hold['number']}/lift", {"reason": "settled"}, "operator")
+    equal(approval(api, lifting, step=now).status, 200, "the hold ends")
+    equal(api.ask("GET", f"/v1/subjects/{person}", token="support").status, 404, "the person that waited")
+    request = api.got(201, "POST", "/v1/requests",
+                      {"with": {"rights": ["access"], "channel": "email"}, "token": token}, "support")
+    listed = api.got(200, "GET", "/v1/requests", token="auditor")["requests"]
+    equal([r["number"] for r in listed], [request["number"]], "the register")
+    report = api.got(200, "GET", "/v1/reports/holds", token="officer")
+    equal(report["report"], "holds", "a report")
+    csv = api.ask("GET", "/v1/reports/retention", token="officer", headers={"Accept": "text/csv"})
+    check(csv.headers["content-type"].startswith("text/csv") and b"class" in csv.body.splitlines()[0], f"{csv}")
+    equal(api.ask("GET", "/v1/reports/nonsense", token="officer").status, 404, "no such report")
+
+
 def test_it_listens_strictly(env):
     api = Api(env)
     good = {"subject": "p", "class": "note", "values": ["n"]}
