@@ -358,6 +358,7 @@ static void *sweep(void *context)
         struct vault_purge_due op = {.op.kind = VAULT_PURGE_DUE,
                                      .class_id = s->class_id,
                                      .now_s = clock_now_s() + PERIOD_S + 1,
+                                     .run = 1,
                                      .limit = SWEEP_BATCH};
         const double start = now();
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random histories against a simple model of what must be alive, over and destroyed at each instant: values
- * stored, rectified, read, erased and swept by a clock that the history sets, over restarts.
+/* Random histories against a simple model of what must be alive, over, held and destroyed at each instant:
+ * values stored, rectified, read, erased and swept by a clock that the history sets, holds set and lifted,
+ * over restarts.
  *
- * The model is a list of rows, each with an owner and a due time. After each step tokens are read and
+ * The model is a list of rows, each with an owner and a due time, and a list of holds. After each step tokens are read and
  * compared with it; now and then all of them, and the counters, and who is known. Between a sweep and the
  * next nothing is due that was not foreseen: the breaker is set so tight that a single value would trip it.
  *
@@ -21,8 +22,16 @@
 #include "retention/runs.h"
 #include "retention/sweeper.h"
 #include "tests/support/vault_rig.h"
+#include "vault/holds.h"
 
-enum { PEOPLE = 6, CLASSES = 5, TEXTS = 12, ROWS_MAX = 20000, UNSWEPT_MAX_S = 100 * 86400 };
+enum {
+    PEOPLE = 6,
+    CLASSES = 5,
+    TEXTS = 12,
+    ROWS_MAX = 20000,
+    HOLDS_MAX = 4, /* at a time */
+    UNSWEPT_MAX_S = 100 * 86400
+};
 
 /* Each kind of class that handles values of its own: random and shared, opaque and typed. */
 static const struct kind {
@@ -46,12 +55,26 @@ static const char classes_text[] =
 
 /* ---- histories ---- */
 
-enum act { STORE, STORE_MANY, READ, RECTIFY, ERASE, SWEEP, WAIT, WAIT_FOR_DUE, RESTART, ACTS };
+enum act {
+    STORE,
+    STORE_MANY,
+    READ,
+    RECTIFY,
+    ERASE,
+    SWEEP,
+    WAIT,
+    WAIT_FOR_DUE,
+    HOLD,
+    LIFT,
+    RESTART,
+    ACTS
+};
 
-static const char *const act_names[ACTS] = {
-    "store", "store many", "read", "rectify", "erase", "sweep", "wait", "wait for due", "restart"};
+static const char *const act_names[ACTS] = {"store", "store many", "read",   "rectify",
+                                            "erase", "sweep",      "wait",   "wait for due",
+                                            "hold",  "lift",       "restart"};
 /* How often each comes, of a hundred. */
-static const uint32_t weights[ACTS] = {34, 4, 18, 5, 5, 12, 10, 10, 2};
+static const uint32_t weights[ACTS] = {31, 4, 18, 5, 5, 12, 10, 9, 2, 2, 2};
 
 struct step {
     enum act act;
@@ -90,6 +113,13 @@ struct row {
     bool gone;
 };
 
+/* On a person, a class, or a class of a person; PEOPLE and CLASSES stand for all. */
+struct hold {
+    uint64_t number; /* 0: none */
+    size_t person;
+    size_t class_at;
+};
+
 struct world {
     struct rig rig;
     struct vault_reader *reader;
@@ -100,8 +130,10 @@ struct world {
     struct row *rows;
     size_t count;
     uint64_t created[CLASSES], timer[CLASSES], erased[CLASSES];
-    unsigned changes; /* so that no rectified value is like another */
-    char said[256];   /* what went wrong; empty: nothing */
+    struct hold holds[HOLDS_MAX];
+    bool waits[PEOPLE]; /* for a hold to end, with an erasure */
+    unsigned changes;   /* so that no rectified value is like another */
+    char said[256];     /* what went wrong; empty: nothing */
 };
 
 static void wrong(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -137,6 +169,55 @@ static bool person_is_known(const struct world *w, size_t person)
 {
     for (size_t i = 0; i < w->count; i++)
         if (w->rows[i].person == person && !w->rows[i].gone)
+            return true;
+    return false;
+}
+
+static bool is_held(const struct world *w, size_t person, size_t class_at)
+{
+    for (size_t i = 0; i < HOLDS_MAX; i++) {
+        const struct hold *h = &w->holds[i];
+
+        if (h->number != 0 && (h->person == PEOPLE || h->person == person) &&
+            (h->class_at == CLASSES || h->class_at == class_at))
+            return true;
+    }
+    return false;
+}
+
+/* Does a hold keep this person from being erased? */
+static bool is_bound(const struct world *w, size_t person)
+{
+    for (size_t i = 0; i < HOLDS_MAX; i++)
+        if (w->holds[i].number != 0 && w->holds[i].person == person &&
+            w->holds[i].class_at == CLASSES)
+            return true;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->rows[i].person == person && !w->rows[i].gone &&
+            is_held(w, person, w->rows[i].class_at))
+            return true;
+    return false;
+}
+
+/* Who has no value left is forgotten, and so are holds on him. */
+static void forget_people(struct world *w)
+{
+    for (size_t p = 0; p < PEOPLE; p++) {
+        if (person_is_known(w, p))
+            continue;
+        w->waits[p] = false;
+        for (size_t i = 0; i < HOLDS_MAX; i++)
+            if (w->holds[i].person == p)
+                w->holds[i].number = 0;
+    }
+}
+
+/* May the value behind a token be shown, while it is alive? Shared ones: of all owners that are alive. */
+static bool may_be_withheld(const struct world *w, size_t first)
+{
+    for (size_t i = first; i < w->count; i++)
+        if (w->rows[i].first == first && row_is_alive(w, &w->rows[i]) &&
+            (w->waits[w->rows[i].person] || is_held(w, w->rows[i].person, w->rows[i].class_at)))
             return true;
     return false;
 }
@@ -184,7 +265,15 @@ static void check_token(struct world *w, size_t first)
     char text[32] = "";
     int64_t due_s = 0;
     const enum err e = reveal(w, row, text, &due_s);
+    const bool withheld = alive && may_be_withheld(w, first);
 
+    if (e == ERR_HELD || e == ERR_RESTRICTED) {
+        if (!withheld)
+            wrong(w, "row %zu (%s) is withheld", first, kinds[row->class_at].name);
+        return;
+    }
+    if (withheld && e == ERR_OK && !kinds[row->class_at].shares)
+        wrong(w, "row %zu (%s) is shown, and should be withheld", first, kinds[row->class_at].name);
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         wrong(w, "row %zu (%s): %s", first, kinds[row->class_at].name, err_name(e));
     else if (alive != (e == ERR_OK))
@@ -343,6 +432,8 @@ static void do_rectify(struct world *w, const struct step *s)
     op.token = span_of(row->token.bytes, row->token.len);
     op.value = span_str(text);
     e = vault_run(w->rig.vault, &op.op);
+    if (e == ERR_HELD && is_held(w, row->person, row->class_at))
+        return;
     if (e != (row_is_alive(w, row) ? ERR_OK : ERR_NOT_FOUND))
         wrong(w, "rectifying row %zu: %s", row->first, err_name(e));
     if (e == ERR_OK)
@@ -352,7 +443,7 @@ static void do_rectify(struct world *w, const struct step *s)
 static void do_erase(struct world *w, const struct step *s)
 {
     const size_t person = s->a % PEOPLE;
-    const bool known = person_is_known(w, person);
+    const bool known = person_is_known(w, person), bound = known && is_bound(w, person);
     struct receipt receipt = {.rows = 0};
     uint64_t rows = 0;
     char name[16];
@@ -360,7 +451,11 @@ static void do_erase(struct world *w, const struct step *s)
 
     name_of(person, name);
     e = erasure_run(w->erasures, VAULT_DOMAIN_DEFAULT, span_str(name), NULL, &receipt);
-    if (e != (known ? ERR_OK : ERR_NOT_FOUND)) {
+    if (bound && e == ERR_HELD) {
+        w->waits[person] = true;
+        return;
+    }
+    if (bound || e != (known ? ERR_OK : ERR_NOT_FOUND)) {
         wrong(w, "erasing person %zu: %s", person, err_name(e));
         return;
     }
@@ -373,6 +468,7 @@ static void do_erase(struct world *w, const struct step *s)
         rows++;
         w->erased[row->class_at]++;
     }
+    forget_people(w);
     if (known && (receipt.state != RECEIPT_COMPLETED || receipt.rows != rows))
         wrong(w, "the receipt speaks of %" PRIu64 " rows, there were %" PRIu64, receipt.rows, rows);
 }
@@ -400,7 +496,7 @@ static void do_sweep(struct world *w, const struct step *s)
     for (size_t i = 0; i < w->count; i++) {
         struct row *row = &w->rows[i];
 
-        if (row->gone || row->due_s > w->now_s)
+        if (row->gone || row->due_s > w->now_s || is_held(w, row->person, row->class_at))
             continue;
         row->gone = true;
         due++;
@@ -408,6 +504,7 @@ static void do_sweep(struct world *w, const struct step *s)
     }
     if (purged != due)
         wrong(w, "%" PRIu64 " values were purged, %" PRIu64 " were due", purged, due);
+    forget_people(w);
     w->swept_s = w->now_s;
 }
 
@@ -439,6 +536,52 @@ static void do_wait_for_due(struct world *w, const struct step *s)
     check_token(w, row->first);
 }
 
+static void do_hold(struct world *w, const struct step *s)
+{
+    struct hold *h = &w->holds[s->a % HOLDS_MAX];
+    struct vault_hold hold = {.code = "17(3)(e)",
+                              .ground = "a case",
+                              .owner = "legal",
+                              .set_by = "test",
+                              .review_s = w->now_s + 86400};
+    struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_HOLD_SET, .hold = &hold};
+    const size_t person = s->b % PEOPLE;
+    char name[16];
+    enum err e;
+
+    if (h->number != 0 || (s->c % 3 != 0 && !person_is_known(w, person)))
+        return;
+    *h = (struct hold){.person = s->c % 3 == 0 ? PEOPLE : person,
+                       .class_at = s->c % 3 == 1 ? CLASSES : s->b % CLASSES};
+    name_of(person, name);
+    REQUIRE(vault_read_begin(w->reader) == ERR_OK);
+    if (h->person < PEOPLE)
+        REQUIRE(vault_read_subject(w->reader, VAULT_DOMAIN_DEFAULT, span_str(name), &hold.slot) ==
+                ERR_OK);
+    vault_read_end(w->reader);
+    if (h->class_at < CLASSES)
+        hold.class_id = rig_class(&w->rig, kinds[h->class_at].name);
+    e = vault_run(w->rig.vault, &op.op);
+    if (e != ERR_OK)
+        wrong(w, "a hold: %s", err_name(e));
+    h->number = hold.number;
+}
+
+static void do_lift(struct world *w, const struct step *s)
+{
+    struct hold *h = &w->holds[s->a % HOLDS_MAX];
+    struct vault_hold hold = {.number = h->number, .lifted_by = "test", .lifted_why = "settled"};
+    struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_HOLD_LIFT, .hold = &hold};
+    enum err e;
+
+    if (h->number == 0)
+        return;
+    e = vault_run(w->rig.vault, &op.op);
+    if (e != ERR_OK)
+        wrong(w, "lifting a hold: %s", err_name(e));
+    h->number = 0;
+}
+
 static void open_parts(struct world *w)
 {
     REQUIRE(vault_reader_open(w->rig.vault, &w->reader) == ERR_OK);
@@ -462,8 +605,8 @@ static void do_restart(struct world *w, const struct step *s UNUSED)
 }
 
 static void (*const acts[ACTS])(struct world *w, const struct step *s) = {
-    do_store, do_store_many, do_read,         do_rectify, do_erase,
-    do_sweep, do_wait,       do_wait_for_due, do_restart};
+    do_store, do_store_many,   do_read, do_rectify, do_erase,  do_sweep,
+    do_wait,  do_wait_for_due, do_hold, do_lift,    do_restart};
 
 /* ---- running ---- */
 
