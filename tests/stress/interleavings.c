@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rounds in which a few threads store, read, sweep, erase and move the clock over the same people, each time
- * in another order: no value is read after its due time or after its erasure was acknowledged, none is lost
- * that neither ended, erasures verify, and after each round the counters balance. Also a program for
- * ThreadSanitizer.
+/* Rounds in which a few threads store, read, sweep, erase, hold and move the clock over the same people, each
+ * time in another order: no value is read after its due time or after its erasure was acknowledged, none is
+ * lost that neither ended, none is destroyed while its class is held, erasures verify or wait for a hold, and
+ * after each round the counters balance. Also a program for ThreadSanitizer.
  *
  *   interleavings [--rounds N] [--seed N]
  *
@@ -18,6 +18,7 @@
 #include "retention/runs.h"
 #include "retention/sweeper.h"
 #include "tests/support/vault_rig.h"
+#include "vault/holds.h"
 
 enum { PEOPLE = 3, VALUES = 24, STEPS = 6, THREADS = 6 };
 
@@ -50,7 +51,7 @@ static _Atomic int64_t now_s;
 static atomic_uint generation[PEOPLE];
 static pthread_mutex_t shelf_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct value shelf[VALUES];
-static atomic_uint violations, revealed, refused, erased, swept;
+static atomic_uint violations, revealed, refused, withheld, held, erased, swept;
 
 static uint32_t draw(uint64_t *rng, uint32_t below)
 {
@@ -119,6 +120,10 @@ static void judge(const struct value *v, enum err e, int64_t before_s, unsigned 
 {
     const bool shared = v->class_at != 0;
 
+    if (e == ERR_HELD || e == ERR_RESTRICTED) {
+        atomic_fetch_add(&withheld, 1);
+        return;
+    }
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         violation("a token cannot be read");
     if (e == ERR_OK && !shared && before_s >= v->due_to_s)
@@ -207,13 +212,57 @@ static void erase(struct vault_reader *reader UNUSED, uint64_t *rng)
     (void)pthread_mutex_lock(&turns[person]);
     atomic_fetch_add(&generation[person], 1);
     e = erasure_run(erasures, VAULT_DOMAIN_DEFAULT, span_str(name), NULL, &receipt);
-    atomic_fetch_add(&generation[person], 1);
+    if (e == ERR_HELD)
+        atomic_fetch_sub(&generation[person], 1); /* nothing was destroyed */
+    else
+        atomic_fetch_add(&generation[person], 1);
     (void)pthread_mutex_unlock(&turns[person]);
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
+    if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_HELD)
         violation("an erasure failed");
-    if (receipt.state != RECEIPT_COMPLETED)
+    if (e == ERR_OK && receipt.state != RECEIPT_COMPLETED)
         violation("an erasure does not verify");
     atomic_fetch_add(&erased, e == ERR_OK);
+}
+
+static void count_class(struct vault_reader *reader, uint16_t class_id,
+                        struct vault_class_stats *ret)
+{
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    REQUIRE(vault_read_stats(reader, class_id, atomic_load(&now_s), ret) == ERR_OK);
+    vault_read_end(reader);
+}
+
+/* A class, for a while: nothing of it is destroyed between the two acknowledgements, whatever the others
+ * do. */
+static void hold(struct vault_reader *reader, uint64_t *rng)
+{
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+    const uint16_t class_id = rig_class(&rig, kinds[draw(rng, COUNT_OF(kinds))].name);
+    struct vault_hold one = {.class_id = class_id,
+                             .code = "17(3)(e)",
+                             .ground = "a case",
+                             .owner = "legal",
+                             .set_by = "test",
+                             .review_s = atomic_load(&now_s) + 86400,
+                             .lifted_by = "test",
+                             .lifted_why = "settled"};
+    struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_HOLD_SET, .hold = &one};
+    struct vault_class_stats before, after;
+
+    (void)pthread_mutex_lock(&turn);
+    if (vault_run(rig.vault, &op.op) != ERR_OK)
+        violation("a hold cannot be set");
+    count_class(reader, class_id, &before);
+    for (uint32_t yields = draw(rng, 50); yields > 0; yields--)
+        (void)sched_yield();
+    count_class(reader, class_id, &after);
+    if (after.purged_timer != before.purged_timer)
+        violation("values were destroyed while their class was held");
+    op.act = VAULT_HOLD_LIFT;
+    if (vault_run(rig.vault, &op.op) != ERR_OK)
+        violation("a hold cannot be lifted");
+    atomic_fetch_add(&held, 1);
+    (void)pthread_mutex_unlock(&turn);
 }
 
 static void move_clock(struct vault_reader *reader UNUSED, uint64_t *rng)
@@ -240,7 +289,7 @@ struct worker {
 static void *work(void *context)
 {
     static const act_fn acts[] = {store,      store, store,      read_value, read_value,
-                                  read_value, sweep, move_clock, erase};
+                                  read_value, sweep, move_clock, erase,      hold};
     struct worker *w = context;
 
     for (int i = 0; i < STEPS; i++) {
@@ -326,10 +375,11 @@ int main(int argc, char **argv)
     runs_free(&runs);
     erasures_free(&erasures);
     rig_done(&rig);
-    (void)printf("%u rounds, seed %" PRIu64 ": %u read, %u refused, %u erasures, %u swept, "
-                 "%u violations\n",
-                 rounds, seed, atomic_load(&revealed), atomic_load(&refused), atomic_load(&erased),
-                 atomic_load(&swept), atomic_load(&violations));
+    (void)printf(
+        "%u rounds, seed %" PRIu64 ": %u read, %u refused, %u withheld, %u erasures, %u swept, "
+        "%u holds, %u violations\n",
+        rounds, seed, atomic_load(&revealed), atomic_load(&refused), atomic_load(&withheld),
+        atomic_load(&erased), atomic_load(&swept), atomic_load(&held), atomic_load(&violations));
     return atomic_load(&violations) == 0 && atomic_load(&revealed) > 0 &&
                    atomic_load(&refused) > 0 && atomic_load(&erased) > 0 && atomic_load(&swept) > 0
                ? 0
