@@ -86,6 +86,11 @@ enum ops_limits {
  *   retention.status {}                                           {"classes": [...], "last_run", ...}
  *   retention.resume {class}                                      {}
  *   key.rotate      {}                                            {"started"}: false, one runs
+ *   retention.simulate {at}: a day                               retention/simulation.h draws it
+ *   retention.preview {classes?, timezone?}: JSON text of a configuration's section; its zone
+ *                                                                 retention/retiming.h draws it
+ *   retention.apply {confirm}: the digest of a preview            the same
+ *   retention.versions {class?, after?}: entries to pass over     {"versions": [...], "more"}
  *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it
  *

@@ -95,6 +95,14 @@ enum err ops_held_erasure(struct admin *admin, const struct receipt *receipt,
  * inside a transaction. */
 enum err ops_bound_of(const struct admin *admin, struct vault_reader *reader, uint64_t slot,
                       struct json *map) MUST_CHECK;
+enum err ops_retention_simulate(struct admin *admin, const struct json *request,
+                                struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_retention_preview(struct admin *admin, const struct json *request,
+                               struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_retention_apply(struct admin *admin, const struct json *request,
+                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_retention_versions(struct admin *admin, const struct json *request,
+                                struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 

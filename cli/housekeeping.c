@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/sweeper.h"
 
@@ -33,6 +34,7 @@ struct housekeeping {
     uv_timer_t timer;
     uv_work_t work;
     bool working;
+    bool rules_resumed; /* worker thread */
     bool timer_open;
     atomic_bool stop;
     struct runs *runs;            /* worker thread */
@@ -43,6 +45,19 @@ struct housekeeping {
     housekeeping_stopped_fn stopped;
     void *context;
 };
+
+/* What was being applied when the last server ended; later only after a failure. */
+static void resume_rules(struct housekeeping *h)
+{
+    enum err e;
+
+    if (h->rules_resumed || atomic_load(&h->stop))
+        return;
+    e = retiming_resume(h->options.vault);
+    h->rules_resumed = e == ERR_OK;
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_RULES_FAILED, F_LIT("error", err_name(e)));
+}
 
 static void resume_erasures(struct housekeeping *h)
 {
@@ -113,6 +128,7 @@ static void on_work(uv_work_t *work)
     struct sweeper_counts counts;
 
     tell_clock(h);
+    resume_rules(h);
     resume_erasures(h);
     run_proposals(h);
     forget_requests(h);

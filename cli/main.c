@@ -295,6 +295,34 @@ static const struct command commands[] = {
      "csv-excel is for European spreadsheets: \";\" and a byte order mark. -o replaces FILE.\n",
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD, 1,
      1, cmd_report},
+    {"retention simulate", "[-c FILE] --at DAY [--json]",
+     "what will have been destroyed by the end of a day, from counters",
+     "DAY: 2027-01-31, in UTC. By class; with --json also by the day it falls due. Values that are "
+     "stored\n"
+     "until then, and changed rules, are not in it.\n",
+     OPTION_CONFIG | OPTION_AT | OPTION_JSON, 0, 0, cmd_retention_simulate},
+    {"retention preview", "[-c FILE] [--json]",
+     "what the deletion rules of a file would do to the values that are there",
+     "For each class whose values have other due times than its rule gives: how many get an "
+     "earlier one,\n"
+     "a later one, and how many would be due at once. Reads all of their rows; changes nothing. "
+     "With a\n"
+     "server FILE need not be what it has in force. Prints the digest that `lethe retention apply` "
+     "takes.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_retention_preview},
+    {"retention apply", "[-c FILE] --confirm DIGEST [--json]",
+     "give values the due times that were previewed",
+     "Refused when the rules in force are others than in the preview, or when more would be "
+     "destroyed at\n"
+     "once. What is due then the next sweep destroys. One that was interrupted goes on with the "
+     "same\n"
+     "command, or by itself when a server starts. Exit code 3: rows were met that do not open.\n",
+     OPTION_CONFIG | OPTION_CONFIRM | OPTION_JSON, 0, 0, cmd_retention_apply},
+    {"retention versions", "[-c FILE] [--class CLASS] [--json]",
+     "the deletion rules that were ever in force",
+     "Each line: class, version, since when, basis, period, start. With --json all that was "
+     "said.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_JSON, 0, 0, cmd_retention_versions},
     {"key rotate", "[-c FILE] [--progress] [--json]",
      "make a new root key, wrap every key under it, destroy the old one",
      "Goes on while a server serves; nothing is encrypted anew. One that was interrupted is "

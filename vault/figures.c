@@ -79,6 +79,30 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
     return ERR_OK;
 }
 
+struct due_days {
+    void (*fn)(void *context, int64_t due_day, uint64_t n);
+    void *context;
+};
+
+static void add_due_day(void *context, int64_t created_day UNUSED, int64_t due_day, int64_t n)
+{
+    const struct due_days *days = context;
+
+    if (n > 0)
+        days->fn(days->context, due_day, (uint64_t)n);
+}
+
+enum err vault_read_due_days(struct vault_reader *r, uint16_t class_id,
+                             void (*fn)(void *context, int64_t due_day, uint64_t n), void *context)
+{
+    struct due_days days = {fn, context};
+
+    REQUIRE(r->reading);
+    if (vault__class(r->v, class_id) == NULL)
+        return ERR_NOT_FOUND;
+    return store_aggregate_each(r->store, class_id, add_due_day, &days);
+}
+
 enum err vault_read_subject_info(struct vault_reader *r, uint64_t slot,
                                  struct vault_subject_info *ret, uint64_t *per_class)
 {

@@ -185,6 +185,10 @@ enum err vault__retime(struct writer *w, struct vault_retime *op)
         return ERR_INVALID;
     if (op->class_id != 0 && vault__class(w->v, op->class_id) == NULL)
         return ERR_NOT_FOUND;
+    if (op->rule != NULL &&
+        (op->class_id == 0 || w->v->defs[op->class_id] == NULL ||
+         op->rule != &((const struct class_def *)w->v->defs[op->class_id])->rule))
+        return ERR_CONFLICT;
     if (op->at.class_id == 0)
         op->at.class_id = op->class_id == 0 ? 1 : op->class_id;
     op->looked = 0;

@@ -21,10 +21,12 @@ struct vault_retime_at {
  * value and creation stay. Counters move in the same commit. Done = durable, and no reader answers by the
  * old due time. Errors: NOT_FOUND (class), INVALID (neither person nor class; no limit), IO, NO_SPACE. */
 struct vault_retime {
-    struct vault_op op;        /* kind VAULT_RETIME */
-    uint64_t slot;             /* whose; 0: everybody's of the class */
-    uint16_t class_id;         /* 0 (with a slot): all classes */
-    size_t limit;              /* and 10,000 */
+    struct vault_op op;      /* kind VAULT_RETIME */
+    uint64_t slot;           /* whose; 0: everybody's of the class */
+    uint16_t class_id;       /* 0 (with a slot): all classes */
+    const struct rule *rule; /* with a class: only while this is its rule, CONFLICT otherwise; NULL:
+                                * whatever it has */
+    size_t limit;            /* and 10,000 */
     struct vault_retime_at at; /* in, out */
     size_t looked;             /* out, of this batch: rows */
     size_t changed;            /* ... that have another due time now */

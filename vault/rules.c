@@ -73,7 +73,7 @@ enum err vault_rule_text(const struct class_def *def, struct buf *out)
     return json_write(map, out);
 }
 
-static void zoned_timing(const struct class_def *def, char out[RULE_ZONED_MAX])
+void vault__rule_timing(const struct class_def *def, char out[RULE_ZONED_MAX])
 {
     char timing[RULE_TIMING_MAX];
 
@@ -142,7 +142,7 @@ static enum err register_rule(const struct registry *r, const struct store_class
     rule.said.body = buf_span(&body);
     if (configuration != NULL)
         memcpy(rule.said.configuration, configuration, CONF_DIGEST_BYTES);
-    zoned_timing(def, rule.timing);
+    vault__rule_timing(def, rule.timing);
     return add_version(r, c, is_first ? NULL : &before, &rule);
 }
 

@@ -32,6 +32,9 @@ enum err store_rule_applied_put(struct store *s, const char *class_name, uint32_
  * of the file; NULL: not known. */
 enum err vault__rules_register(const struct registry *r, const uint8_t *configuration) MUST_CHECK;
 
+/* What due times of a class follow from, the zone included: equal texts, equal due times. */
+void vault__rule_timing(const struct class_def *def, char out[RULE_ZONED_MAX]);
+
 struct writer;
 /* Called outside any transaction. */
 enum err vault__rule_applied(struct writer *w, const struct vault_rule_applied *op) MUST_CHECK;

@@ -527,6 +527,12 @@ struct vault_flow {
 enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from_day,
                          int64_t to_day, struct vault_flow *ret) MUST_CHECK;
 
+/* Values of a class by the day (since 1970, UTC) they fall due, from the same counters; a day may come more
+ * than once. Between begin and end. */
+enum err vault_read_due_days(struct vault_reader *r, uint16_t class_id,
+                             void (*fn)(void *context, int64_t due_day, uint64_t n), void *context)
+    MUST_CHECK;
+
 /* All figures of the vault for monitoring; those of the database are left out while it is sealed or
  * cannot be read. On the reader's thread, outside of a read transaction; blocks shortly. */
 void vault_metrics(struct vault_reader *r, struct metrics *m);
