@@ -171,18 +171,15 @@ int period_compare(const struct period *a, const struct period *b)
     return (x > y) - (x < y);
 }
 
-/* The least or the most days that so many months can be: from any day of any month, which becomes the last
- * day of a month that is shorter. 400 years hold every case. */
+/* The least or the most days that so many months can be. The first days of months are enough: where a day
+ * becomes the last of a shorter month, a February is as short from its first day. 400 years hold every case. */
 static int64_t month_span_days(int64_t months, bool most)
 {
     int64_t found = -1;
 
     for (int64_t from = 0; from < INT64_C(400) * 12; from++) {
         const struct civil first = {2000 + (int)(from / 12), (int)(from % 12) + 1, 1};
-        const struct civil then = civil_add_months(first, months);
-        const int lost =
-            civil_month_days(first.year, first.month) - civil_month_days(then.year, then.month);
-        const int64_t days = civil_days(then) - civil_days(first) - (most || lost < 0 ? 0 : lost);
+        const int64_t days = civil_days(civil_add_months(first, months)) - civil_days(first);
 
         if (found < 0 || (most ? days > found : days < found))
             found = days;
