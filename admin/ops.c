@@ -185,14 +185,16 @@ static enum err find_anybody(const struct admin *admin, struct vault_reader *rea
 }
 
 /* The same, of those whom who asks may know of. */
-static enum err find_person(const struct admin *admin, struct vault_reader *reader,
-                            const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
+enum err ops_find_person(const struct admin *admin, struct vault_reader *reader,
+                         const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
 {
     uint64_t per_class[CLASSES_MAX + 1] = {0};
     struct vault_subject_info info;
     const char *domain;
     enum err e = find_anybody(admin, reader, request, ret_slot, msg);
 
+    if (e == ERR_OK)
+        e = ops_note(admin, reader, *ret_slot, 0, NOTE_ABOUT);
     if (e != ERR_OK || admin->who == NULL || admin->who->domains.count == 0)
         return e;
     e = vault_read_subject_info(reader, *ret_slot, &info, per_class);
@@ -214,7 +216,7 @@ enum err ops_find_person_now(struct admin *admin, const struct json *request, ui
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    e = find_person(admin, reader, request, ret_slot, msg);
+    e = ops_find_person(admin, reader, request, ret_slot, msg);
     vault_read_end(reader);
     return e;
 }
@@ -282,7 +284,7 @@ static enum err run_show(struct admin *admin, const struct json *request,
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    e = find_person(admin, reader, request, &slot, msg);
+    e = ops_find_person(admin, reader, request, &slot, msg);
     if (e == ERR_OK)
         e = no_such_subject(vault_read_subject_info(reader, slot, &info, per_class), msg);
     if (e == ERR_OK)
@@ -624,6 +626,11 @@ static const struct operation {
     {"subject.object",
      {"subject", "domain", "token", "class", "person", "purpose", "withdraw", NULL},
      ops_object},
+    {"audit.list",
+     {"subject", "domain", "token", "class", "person", "from", "to", "caller", "action", "after",
+      NULL},
+     ops_audit_list},
+    {"audit.tail", {"after", NULL}, ops_audit_tail},
     {"backup", {"data", "keys", NULL}, run_backup},
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
@@ -682,6 +689,13 @@ enum err ops_check(const struct json *request, struct errmsg *msg)
     return ERR_OK;
 }
 
+static enum err run_audited(struct admin *admin, const struct operation *o,
+                            const struct json *request, struct json **ret_response,
+                            struct errmsg *msg)
+{
+    return ops_audited_run(admin, o->name, o->run, request, ret_response, msg);
+}
+
 enum err ops_run(struct admin *admin, const struct json *request, struct json **ret_response,
                  struct errmsg *msg)
 {
@@ -693,7 +707,8 @@ enum err ops_run(struct admin *admin, const struct json *request, struct json **
     (void)errmsg_set(msg, ERR_OK, "%s", "");
     e = ops_check(request, msg);
     if (e == ERR_OK)
-        e = find(json_text_of(json_get(request, "op")))->run(&now, request, ret_response, msg);
+        e = run_audited(&now, find(json_text_of(json_get(request, "op"))), request, ret_response,
+                        msg);
     if (e != ERR_OK && msg != NULL && msg->text[0] == '\0')
         (void)errmsg_set(msg, e, "%s", err_text(e));
     return e;

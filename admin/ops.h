@@ -17,6 +17,7 @@
 struct access;
 struct access_who;
 struct proposals;
+struct notes;
 
 /* What the operations work on; borrowed, must outlive every run. */
 struct admin {
@@ -35,6 +36,7 @@ struct admin {
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
     enum err (*reload)(void *context, struct errmsg *msg);
     void *reload_context;
+    struct notes *notes; /* of people: for the audit trail; ops_run() has its own */
 };
 
 enum ops_limits {
@@ -73,6 +75,9 @@ enum ops_limits {
  *   proposal.show   {number}                                      one of them
  *   proposal.approve {number, digest}                             what the operation gives, or the proposal
  *   proposal.reject {number}                                      the proposal
+ *   audit.list      {subject, domain? | token, class? | person, from?, to?, caller?, action?, after?}
+ *                                                                 {"records": [...], "last", "more"}
+ *   audit.tail      {after?}                                      the same: the last ones, or those since
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin/ops.h"
+#include "vault/notes.h"
 
 /* Carry out one operation; as ops_run(). */
 typedef enum err (*ops_handler_fn)(struct admin *admin, const struct json *request,
@@ -103,6 +104,26 @@ enum err ops_retention_apply(struct admin *admin, const struct json *request,
                              struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_retention_versions(struct admin *admin, const struct json *request,
                                 struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_audit_list(struct admin *admin, const struct json *request, struct json **ret_response,
+                        struct errmsg *msg) MUST_CHECK;
+enum err ops_audit_tail(struct admin *admin, const struct json *request, struct json **ret_response,
+                        struct errmsg *msg) MUST_CHECK;
+
+/* ---- the audit trail ---- */
+
+/* Run an operation between its records. What cannot be recorded is not done, or not shown. */
+enum err ops_audited_run(struct admin *admin, const char *name, ops_handler_fn run,
+                         const struct json *request, struct json **ret_response, struct errmsg *msg)
+    MUST_CHECK;
+/* Count one value of somebody in the record of the operation that runs; class 0: nothing but that it was about
+ * this person. As notes_add(). */
+enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64_t slot,
+                  uint16_t class_id, enum note_kind kind) MUST_CHECK;
+/* Who is meant: by an identifier, a token or a reference of theirs, of those whom who asks may know of. Inside a
+ * read transaction. */
+enum err ops_find_person(const struct admin *admin, struct vault_reader *reader,
+                         const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
+    MUST_CHECK;
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 

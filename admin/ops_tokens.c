@@ -31,6 +31,18 @@ static enum err tokenize_group(struct admin *admin, struct vault_tokenize *op,
     return ERR_OK;
 }
 
+/* Whose they are is known now. Somebody who was erased since has no record any more. */
+static enum err note_stored(const struct admin *admin, struct vault_reader *reader,
+                            const struct vault_tokenize *op, uint16_t class_id)
+{
+    enum err e = vault_read_begin(reader);
+
+    for (size_t i = 0; e == ERR_OK && i < op->count; i++)
+        e = ops_note(admin, reader, op->owner, class_id, NOTE_TOKEN);
+    vault_read_end(reader);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 /* A value of a class that identifies names the subject as well, as it does on a route; an operation
  * carries few names, so such values go in small groups. */
 static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct class_def *def,
@@ -40,6 +52,8 @@ static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct 
     AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
     struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = domain};
     uint16_t class_id = vault_class_id(admin->vault, def);
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    enum err e;
 
     if (items == NULL)
         return ERR_NO_SPACE;
@@ -48,9 +62,8 @@ static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct 
         items[i].kind = VALUE_STRING;
     }
     op.names[0] = subject;
-    for (size_t first = 0; first < total; first += op.count) {
-        enum err e;
-
+    e = vault_reader_open(admin->vault, &reader);
+    for (size_t first = 0; e == ERR_OK && first < total; first += op.count) {
         op.items = items + first;
         op.count = total - first < step ? total - first : step;
         op.name_count = 1;
@@ -61,10 +74,10 @@ static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct 
                 op.names[op.name_count++] = value;
         }
         e = tokenize_group(admin, &op, values, first, tokens);
-        if (e != ERR_OK)
-            return e;
+        if (e == ERR_OK)
+            e = note_stored(admin, reader, &op, class_id);
     }
-    return ERR_OK;
+    return e;
 }
 
 static enum err check_values(const struct class_def *def, const struct json *values,
@@ -215,6 +228,8 @@ static enum err reveal_one(struct revealing *r, struct span token, struct buf *v
     }
     if (e == ERR_OK)
         e = may_see(r, &meta);
+    if (e == ERR_OK)
+        e = ops_note(r->admin, r->reader, meta.slot, meta.class_id, NOTE_VALUE);
     if (e != ERR_OK)
         return e;
     text = json_new_text(buf_span(value));

@@ -107,6 +107,9 @@ static void on_reloaded(const struct settings *in_force, void *context)
 {
     const struct server *s = context;
 
+    audit_settings_use(in_force, s->vault);
+    if (audit_record_configuration(in_force, s->vault) != ERR_OK)
+        log_event(EV_AUDIT_FAILED, F_LIT("error", "IO"));
     proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
     requests_configure(s->requests, &in_force->requests);
@@ -169,6 +172,13 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .requests = s->requests,
                               .keys = s->settings.keys,
                               .rotation = s->rotation};
+    audit_settings_use(&s->settings, s->vault);
+    e = audit_record_start(&s->settings, s->vault);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s/audit: the audit trail cannot be written: %s",
+                          s->settings.store_dir, err_text(e));
+    if (s->settings.audit.options.buffered)
+        log_event(EV_AUDIT_BUFFERED);
     risk = vault_medium_risk(s->vault);
     if (risk != NULL)
         log_event(EV_RISKY_FILE_SYSTEM, F_LIT("why", risk));
@@ -296,6 +306,8 @@ enum cli_exit cmd_serve(const struct options *o)
     rotation_free(&s.rotation);
     requests_free(&s.requests);
     erasures_free(&s.erasures);
+    if (s.vault != NULL)
+        audit_record_stop(s.vault);
     vault_close(&s.vault);
     settings_done(&s.settings);
     if (e != ERR_OK)

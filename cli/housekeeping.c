@@ -5,8 +5,10 @@
  */
 #include "cli/housekeeping.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "admin/proposals.h"
@@ -17,6 +19,7 @@
 #include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/sweeper.h"
+#include "vault/audit.h"
 
 enum { HOUSEKEEPING_MAGIC = 0x6c68736b };
 
@@ -42,6 +45,7 @@ struct housekeeping {
     enum vault_clock_state clock; /* worker thread: as it was told last */
     int64_t resume_at_ms;         /* worker thread; by the monotonic clock, as is the next */
     int64_t forget_at_ms;
+    uint64_t heads_lost, audit_failures; /* worker thread: as they were told last */
     housekeeping_stopped_fn stopped;
     void *context;
 };
@@ -112,6 +116,39 @@ static void tell_clock(struct housekeeping *h)
     h->clock = state;
 }
 
+/* What went because its time was over. Passes that found nothing are not recorded. */
+static void record_sweep(const struct housekeeping *h, const struct sweeper_counts *counts,
+                         enum err result)
+{
+    char object[32];
+    struct audit_record record = {.action = AUDIT_PURGE,
+                                  .outcome = result == ERR_OK ? AUDIT_DONE : AUDIT_FAILED,
+                                  .role = AUDIT_SYSTEM,
+                                  .who = SPAN_LIT("sweeper")};
+
+    if (counts->purged == 0 && result == ERR_OK)
+        return;
+    (void)snprintf(object, sizeof(object), "values %" PRIu64, counts->purged);
+    record.object = span_str(object);
+    if (result != ERR_OK)
+        record.error = span_str(err_name(result));
+    audit_note(vault_audit(h->options.vault), &record);
+}
+
+/* The trail's own troubles, each once. */
+static void tell_audit(struct housekeeping *h)
+{
+    struct audit_figures now;
+
+    audit_figures(vault_audit(h->options.vault), &now);
+    if (now.heads_lost > h->heads_lost)
+        log_event(EV_AUDIT_HEADS_LOST, F_NUM("count", now.heads_lost - h->heads_lost));
+    if (now.failures > h->audit_failures)
+        log_event(EV_AUDIT_FAILED, F_NUM("records", now.failures - h->audit_failures));
+    h->heads_lost = now.heads_lost;
+    h->audit_failures = now.failures;
+}
+
 /* Worker thread. */
 static void on_work(uv_work_t *work)
 {
@@ -125,7 +162,7 @@ static void on_work(uv_work_t *work)
         .breaker = h->options.breaker,
         .runs = h->runs,
     };
-    struct sweeper_counts counts;
+    struct sweeper_counts counts = {.purged = 0};
 
     tell_clock(h);
     resume_rules(h);
@@ -136,7 +173,8 @@ static void on_work(uv_work_t *work)
     h->more = false;
     if (atomic_load(&h->stop))
         return;
-    (void)!sweeper_pass(&sweep, &counts); /* logged there; the next pass tries again */
+    record_sweep(h, &counts, sweeper_pass(&sweep, &counts)); /* the next pass tries again */
+    tell_audit(h);
     h->more = counts.more;
 }
 

@@ -362,6 +362,37 @@ static const struct command commands[] = {
      "may\n"
      "run.\n",
      OPTION_CONFIG, 0, 0, cmd_ledger_mirror},
+    {"audit verify", "[-c FILE | --store DIR] [--key FILE] [--heads FILE] [--json]",
+     "is the audit trail what was written? exit 1 when not",
+     "Recomputes all of it and says what was altered, removed, cut off or rewritten. What was cut "
+     "off "
+     "at\n"
+     "the end, or wholly rewritten, shows only against what is known elsewhere: the ledger, and "
+     "heads "
+     "that\n"
+     "`audit: {heads: ...}` sent away (--heads: a file that holds them, a copy of syslog as well). "
+     "--store: a\n"
+     "copy of a store, with the public key (`lethe key public`) in --key. Exit code 3: whole, but "
+     "something\n"
+     "must be looked at.\n",
+     OPTION_CONFIG | OPTION_STORE | OPTION_KEY | OPTION_HEADS | OPTION_JSON, 0, 0,
+     cmd_audit_verify},
+    {"audit list",
+     "[-c FILE] [--subject ID [--domain D] | --token TOKEN] [--from DAY] [--to DAY]\n"
+     "         [--caller NAME] [--action ACTION] [--json]",
+     "records of the audit trail",
+     "Days are UTC; --to is not included. Each line: number, time, action, outcome, who, purpose, "
+     "route or\n"
+     "operation, error, then class=VALUES/MASKS/TOKENS. With --json each line is an object with "
+     "all "
+     "there\n"
+     "is. A person's records are found while the person's key lives, not after the erasure.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_PERIOD |
+         OPTION_REQUEST | OPTION_ACTION | OPTION_JSON,
+     0, 0, cmd_audit_list},
+    {"audit tail", "[-c FILE] [--follow] [--json]", "the last records of the audit trail",
+     "As `lethe audit list` prints them. With --follow it goes on with those that come.\n",
+     OPTION_CONFIG | OPTION_FOLLOW | OPTION_JSON, 0, 0, cmd_audit_tail},
     {"key public", "[-c FILE]", "the public key that receipts are checked with",
      "PEM, as in the receipt.pub that `lethe init` made. Publish it where those who get receipts "
      "find "

@@ -53,6 +53,18 @@ enum err output_file(const char *path, struct span bytes)
     return ERR_IO;
 }
 
+enum err output_json_line(const struct json *tree)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init_secret(&text, JSON_TEXT_MAX);
+    e = json_write(tree, &text);
+    if (e == ERR_OK)
+        e = buf_append_byte(&text, '\n');
+    return e == ERR_OK ? output_write(buf_span(&text)) : e;
+}
+
 enum err output_json(const struct json *tree)
 {
     AUTO(buf_done) struct buf text = {.max = 0};

@@ -11,5 +11,7 @@
 enum err output_write(struct span bytes) MUST_CHECK;
 /* A tree, indented, with a newline. */
 enum err output_json(const struct json *tree) MUST_CHECK;
+/* The same on one line. */
+enum err output_json_line(const struct json *tree) MUST_CHECK;
 /* Put a file in place, whole or not at all, mode 0600; one that stands there is replaced. IO. */
 enum err output_file(const char *path, struct span bytes) MUST_CHECK;

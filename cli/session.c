@@ -68,6 +68,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
                           s->settings.store_dir);
     if (e != ERR_OK)
         return e;
+    audit_settings_use(&s->settings, s->vault);
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->requests = requests_new(s->vault, s->erasures);

@@ -43,6 +43,7 @@ static const char *const root_keys[] = {
     "requests",
     "holidays",
     "registers",
+    "audit",
     NULL,
 };
 
@@ -124,6 +125,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     if (e == ERR_OK)
         e = read_sweep_interval(root, &s->sweep_ms, msg);
     if (e == ERR_OK)
+        e = audit_settings_read(conf_get(root, "audit"), &s->audit, msg);
+    if (e == ERR_OK)
         e = controller_read(conf_get(root, "controller"), &s->controller, msg);
     if (e == ERR_OK)
         e = request_settings_read(root, s->controller.country, &s->requests, msg);
@@ -192,6 +195,7 @@ void settings_done(struct settings *s)
     conf_free(&s->conf);
     free(s->store_dir);
     free(s->ledger_mirror);
+    audit_settings_done(&s->audit);
     keys_free(&s->keys);
     *s = (struct settings){.conf = NULL};
 }

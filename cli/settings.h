@@ -6,6 +6,7 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "cli/audit_settings.h"
 #include "admin/http.h"
 #include "keys/keys.h"
 #include "proxy/proxy.h"
@@ -25,6 +26,7 @@ struct settings {
     char *ledger_mirror;              /* absolute; NULL: none */
     struct keys *keys;                /* `root_key`, `root_key_previous`, `key_rotation` */
     int64_t sweep_ms;                 /* `sweep_interval` */
+    struct audit_settings audit;      /* `audit` */
     struct request_settings requests; /* `requests`, `holidays`, `registers` */
     struct proxy_settings *proxy;     /* SETTINGS_ALL only, as is the next */
     struct admin_http_settings admin;

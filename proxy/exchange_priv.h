@@ -30,7 +30,7 @@
 #include "proxy/coding.h"
 #include "proxy/headers.h"
 #include "proxy/media_type.h"
-#include "proxy/notes.h"
+#include "vault/notes.h"
 #include "proxy/path.h"
 #include "proxy/reveal_stream.h"
 #include "base/http_guard.h"

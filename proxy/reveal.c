@@ -20,7 +20,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "proxy/guard.h"
-#include "proxy/notes.h"
+#include "vault/notes.h"
 #include "vault/watch.h"
 
 enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */

@@ -18,7 +18,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proxy/guard.h"
-#include "proxy/notes.h"
+#include "vault/notes.h"
 
 enum { KEPT = UINT32_MAX, FOUND = UINT32_MAX - 1 };
 

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "retention/proof.h"
+#include "vault/audit.h"
 #include "vault/holds.h"
 
 enum {
@@ -232,6 +233,21 @@ static enum err verify(struct erasures *e, const struct vault_erasure *erasure, 
     return receipt_is_verified(&r->verification) ? ERR_OK : ERR_CORRUPT;
 }
 
+/* The trail names the erasure by the ledger's number for it, and nobody. */
+static void note_completed(const struct erasures *e, const struct vault_erasure *erasure)
+{
+    char number[2 * VAULT_ID_BYTES + 1];
+    struct audit_record record = {.action = AUDIT_ERASE,
+                                  .outcome = AUDIT_DONE,
+                                  .role = AUDIT_SYSTEM,
+                                  .who = SPAN_LIT("erasure"),
+                                  .operation = SPAN_LIT("erasure.completed")};
+
+    proof_hex(erasure->id, VAULT_ID_BYTES, number);
+    record.object = span_str(number);
+    audit_note(vault_audit(e->vault), &record);
+}
+
 /* The receipt that is kept says what is true once the entry is closed. */
 static enum err close_entry(struct erasures *e, const struct vault_erasure *erasure,
                             const struct receipt_words *words, struct receipt *r)
@@ -248,7 +264,11 @@ static enum err close_entry(struct erasures *e, const struct vault_erasure *eras
     if (result == ERR_OK)
         result = json_write_pretty(tree, &text);
     op.receipt = buf_span(&text);
-    return result == ERR_OK ? erasures_run_op(e, &op.op) : result;
+    if (result == ERR_OK)
+        result = erasures_run_op(e, &op.op);
+    if (result == ERR_OK)
+        note_completed(e, erasure);
+    return result;
 }
 
 static enum err finish_steps(struct erasures *e, const struct vault_erasure *erasure,

@@ -68,8 +68,8 @@ struct audit_record {
     struct span commit;  /* of the program */
     struct span digest;  /* of the configuration */
     struct span classes; /* "1=email 2=phone" */
-    /* Filled when it is read; the trail's own when it is written. A CONFIGURE record begins a configuration, to
-     * which all later ones refer. */
+    /* Filled when it is read; the trail's own when it is written. A CONFIGURE record of the system's, done, begins
+     * a configuration, to which all later ones refer. */
     uint64_t seq;
     int64_t time_ms;
     uint32_t configuration; /* which CONFIGURE record was in force: they count from 1 */

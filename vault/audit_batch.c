@@ -71,6 +71,8 @@ static enum err open_trail(struct audit *a, int64_t now_ms)
     if (e != ERR_OK)
         return e;
     last = a->end.seq;
+    if (mark.seq != 0)
+        audit_marker_known(a->marker, now_ms - mark.time_ms);
     if (a->end.damaged)
         why = AUDIT_WAS_DAMAGED;
     if (mark.seq > a->end.seq) {

@@ -147,7 +147,8 @@ void audit_frame_finish(uint8_t *bytes, uint64_t seq, int64_t time_ms)
 
 unsigned audit_frame_configure(uint8_t *bytes, uint32_t configuration)
 {
-    const bool begins = get_le(bytes + 24, 2) == AUDIT_CONFIGURE;
+    const bool begins = get_le(bytes + 24, 2) == AUDIT_CONFIGURE && bytes[26] == AUDIT_DONE &&
+                        bytes[27] == AUDIT_SYSTEM;
 
     if (bytes[5] != AUDIT_FRAME_RECORD)
         return 0;

@@ -12,7 +12,7 @@
 #include "base/secret.h"
 #include "vault/writer_priv.h"
 
-enum { MARK_MS = 3600000, LINE_MAX_BYTES = 1024 };
+enum { MARK_MS = 600000, LINE_MAX_BYTES = 1024 };
 
 struct audit_marker {
     struct vault *v;
@@ -32,6 +32,16 @@ struct audit_marker *audit_marker_new(struct vault *v)
     m->v = v;
     REQUIRE(pthread_mutex_init(&m->lock, NULL) == 0 && pthread_cond_init(&m->done, NULL) == 0);
     return m;
+}
+
+void audit_marker_known(struct audit_marker *m, int64_t age_ms)
+{
+    const int64_t at_ms = clock_mono_ms() - age_ms;
+
+    (void)pthread_mutex_lock(&m->lock);
+    if (age_ms >= 0 && age_ms < MARK_MS && at_ms > 0)
+        m->marked_ms = at_ms;
+    (void)pthread_mutex_unlock(&m->lock);
 }
 
 void audit_marker_wait(struct audit_marker *m)

@@ -104,6 +104,16 @@ enum err audit_each(const char *dir, const struct audit_filter *filter, audit_re
     return e;
 }
 
+enum err audit_last(const struct vault *v, uint64_t *ret_seq)
+{
+    struct audit_end end;
+    enum err e = audit_end_find(vault_dir(v), vault_store_id(v), &end);
+
+    if (e == ERR_OK)
+        *ret_seq = end.seq;
+    return e;
+}
+
 /* ---- consultations ---- */
 
 struct consulting {

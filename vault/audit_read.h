@@ -23,6 +23,9 @@ typedef enum err (*audit_record_fn)(const struct audit_record *record, void *con
 enum err audit_each(const char *dir, const struct audit_filter *filter, audit_record_fn fn,
                     void *context) MUST_CHECK;
 
+/* The number of the last record of a vault's trail; 0: there is none. IO. Blocks. */
+enum err audit_last(const struct vault *v, uint64_t *ret_seq) MUST_CHECK;
+
 /* One look at a person's values: what Art. 15 lets that person know. */
 struct audit_consultation {
     int64_t time_ms;

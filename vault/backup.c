@@ -276,6 +276,8 @@ static enum err run(struct job *j, struct errmsg *msg)
     describe(j);
     e = copy_data(j, msg);
     if (e == ERR_OK)
+        e = vault__audit_backup(j->v, j->data_dir, msg);
+    if (e == ERR_OK)
         e = vault__keys_copy(j->v, j->keys_dir, &j->keys, msg);
     if (e != ERR_OK)
         return e;

@@ -27,3 +27,10 @@ enum err vault__keys_copy(const struct vault *v, const char *dir, struct manifes
 /* Put the copy and its manifest in the place of those before, whose bytes are overwritten. */
 enum err vault__keys_publish(const struct vault *v, const char *dir, const struct manifest *m,
                              struct errmsg *msg) MUST_CHECK;
+
+/* Copy the audit trail's segments beside the data, those that are not there yet. IO, NO_SPACE with a message. */
+enum err vault__audit_backup(const struct vault *v, const char *data_dir, struct errmsg *msg)
+    MUST_CHECK;
+/* Put them into a store that has no trail, from beside a data file. */
+enum err vault__audit_restore(const char *data_file, const uint8_t store_id[VAULT_ID_BYTES],
+                              const char *dir, struct errmsg *msg) MUST_CHECK;

@@ -70,7 +70,7 @@ static void on_slot(void *context, const char *file, uint64_t at,
 static enum err look_for_keys(struct copy *c, struct errmsg *msg)
 {
     struct search s = {.subject = c->about->subject, .on_slot = on_slot, .context = c};
-    enum err e = search_folder(&s, c->dir, NULL);
+    enum err e = search_store(&s, c->dir, NULL);
 
     return e == ERR_OK ? e : errmsg_set(msg, e, "%s: a file cannot be read", c->dir);
 }

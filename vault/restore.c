@@ -228,8 +228,11 @@ static enum err catch_up(const struct restore *j, struct vault_restored *ret, st
 
 static enum err change(struct restore *j, struct vault_restored *ret, struct errmsg *msg)
 {
-    enum err e = set_marker(j);
+    enum err e = vault__audit_restore(j->options->data_file, slab_store_id(j->slab), j->dir, msg);
 
+    if (e != ERR_OK)
+        return e;
+    e = set_marker(j);
     FAULT_POINT("restore.marked");
     if (e == ERR_OK)
         e = put_in_place(j);

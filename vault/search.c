@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "vault/audit_priv.h"
 #include "vault/file_priv.h"
 #include "vault/slab_format_priv.h"
 
@@ -116,4 +117,14 @@ enum err search_folder(struct search *s, const char *dir, bool (*skip)(const cha
     if (open_dir != NULL)
         (void)closedir(open_dir);
     return e;
+}
+
+enum err search_store(struct search *s, const char *dir, bool (*skip)(const char *name))
+{
+    AUTO(mem_free) char *audit = vault__path(dir, AUDIT_DIR);
+    enum err e = search_folder(s, dir, skip);
+
+    if (e != ERR_OK || access(audit, F_OK) != 0)
+        return e;
+    return search_folder(s, audit, NULL);
 }

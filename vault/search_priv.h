@@ -30,3 +30,5 @@ enum err search_file(struct search *s, int fd, const char *name) MUST_CHECK;
 /* Every regular file of a folder but those that `skip` is true for (NULL: none). Blocks. */
 enum err search_folder(struct search *s, const char *dir, bool (*skip)(const char *name))
     MUST_CHECK;
+/* The same of a store's folder, and of its audit trail's. */
+enum err search_store(struct search *s, const char *dir, bool (*skip)(const char *name)) MUST_CHECK;

@@ -104,7 +104,7 @@ static bool is_db_file(const char *name)
 }
 
 /* The wrapped key, if it is known, and key slots that name the subject, in every file. */
-static enum err search_store(const struct vault *v, const struct vault_erasure *erasure,
+static enum err search_files(const struct vault *v, const struct vault_erasure *erasure,
                              struct vault_verification *found)
 {
     struct search s = {.subject = erasure->subject};
@@ -116,7 +116,7 @@ static enum err search_store(const struct vault *v, const struct vault_erasure *
     for (size_t i = 0; e == ERR_OK && i < VAULT_DB_FILES; i++)
         e = search_file(&s, v->db_fds[i], VAULT_DB);
     if (e == ERR_OK)
-        e = search_folder(&s, v->dir, is_db_file);
+        e = search_store(&s, v->dir, is_db_file);
     found->bytes_searched = s.bytes;
     found->keys_left = s.slots;
     found->key_absent = !s.wrapped_found && s.slots == 0 && found->slot_zero;
@@ -216,7 +216,7 @@ enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasu
     if (e == ERR_OK)
         e = count_left(v, erasure->slot, &found);
     if (e == ERR_OK)
-        e = search_store(v, erasure, &found);
+        e = search_files(v, erasure, &found);
     if (e != ERR_OK)
         return e;
     found.samples_unreadable = found.slot_zero && no_reader_has(v, erasure->slot);

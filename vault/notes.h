@@ -10,7 +10,7 @@
 #include "vault/vault.h"
 
 enum { NOTES_FEW = 8 };
-enum note_kind { NOTE_VALUE, NOTE_MASK, NOTE_TOKEN };
+enum note_kind { NOTE_VALUE, NOTE_MASK, NOTE_TOKEN, NOTE_ABOUT /* none: somebody was meant */ };
 
 /* Zeroed is empty. */
 struct notes {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/notes.h"
+#include "vault/notes.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

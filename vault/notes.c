@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts of values by person and class.
- * Runs on: the loop threads. Holds: counts and tags, no value. Invariant: what does not fit is an error, never left
- * out. Not here: when they are recorded (exchange_audit.c). */
-#include "proxy/notes.h"
+ * Runs on: whoever holds the notes. Holds: counts and tags, no value. Invariant: what does not fit is an error, never left
+ * out. Not here: when they are recorded (proxy/exchange_audit.c, admin/ops_audit.c). */
+#include "vault/notes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +111,8 @@ enum err notes_add(struct notes *n, struct vault_reader *reader, uint64_t slot, 
     case NOTE_TOKEN:
         entry->tokens++;
         n->tokens++;
+        break;
+    case NOTE_ABOUT:
         break;
     }
     return ERR_OK;

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of operators' acts in the audit trail: all of them pass here, whatever they are.
+ * Runs on: worker threads and the command line; blocks. Holds: nothing. Invariant: what changes something is
+ * recorded before it is done and after; what shows something is recorded before it is shown; what cannot be
+ * recorded is not done, or not shown. No text of an operator stands in a record: names of operations, numbers,
+ * and names of the configuration. Not here: what an operation notes of people (struct notes in struct admin). */
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/ops_priv.h"
+#include "base/log.h"
+
+/* What an operation is recorded as. A name that ends in "." stands for all that begin so; the first that fits
+ * counts. What is not listed changes something, as far as anybody knows here. */
+static const struct audited {
+    const char *name;
+    enum audit_action action; /* 0: it is not recorded */
+    bool shows;               /* it changes nothing: one record, before the answer */
+    bool vital;               /* it must be possible on a full disk */
+} rules[] = {
+    {"ping", 0, true, false},
+    {"clock.status", 0, true, false},
+    {"key.status", 0, true, false},
+    {"key.public", 0, true, false},
+    {"audit.tail", 0, true, false}, /* it would record itself for ever */
+    {"reveal", AUDIT_REVEAL, true, false},
+    {"tokenize", AUDIT_TOKENIZE, false, false},
+    {"rectify", AUDIT_RECTIFY, false, false},
+    {"subject.erase", AUDIT_ERASE, false, true},
+    {"subject.show", AUDIT_READ, true, false},
+    {"subject.export", AUDIT_EXPORT, false, false},
+    {"subject.restrict", AUDIT_RESTRICT, false, false},
+    {"restriction.list", AUDIT_READ, true, false},
+    {"restriction.", AUDIT_RESTRICT, false, false},
+    {"subject.event", AUDIT_EVENT, false, false},
+    {"event.", AUDIT_EVENT, false, false},
+    {"hold.list", AUDIT_READ, true, false},
+    {"hold.show", AUDIT_READ, true, false},
+    {"hold.", AUDIT_HOLD, false, false},
+    {"request.list", AUDIT_READ, true, false},
+    {"request.show", AUDIT_READ, true, false},
+    {"request.", AUDIT_REQUEST, false, true},
+    {"rule.list", AUDIT_READ, true, false},
+    {"rule.show", AUDIT_READ, true, false},
+    {"rule.preview", AUDIT_READ, true, false},
+    {"rule.simulate", AUDIT_READ, true, false},
+    {"rule.", AUDIT_RULE, false, false},
+    {"retention.simulate", AUDIT_READ, true, false},
+    {"retention.preview", AUDIT_READ, true, false},
+    {"retention.", AUDIT_RULE, false, false},
+    {"receipt.", AUDIT_READ, true, false},
+    {"honeytoken.list", AUDIT_READ, true, false},
+    {"honeytoken.", AUDIT_INCIDENT, false, false},
+    {"incident.", AUDIT_READ, true, false},
+    {"caller.", AUDIT_INCIDENT, false, false},
+    {"proposal.list", AUDIT_READ, true, false},
+    {"proposal.show", AUDIT_READ, true, false},
+    {"proposal.", AUDIT_ACCESS, false, true},
+    {"access.list", AUDIT_READ, true, false},
+    {"access.", AUDIT_ACCESS, false, false},
+    {"audit.", AUDIT_READ, true, false},
+    {"backup", AUDIT_BACKUP, false, false},
+    {"clock.", AUDIT_CLOCK, false, true},
+    {"key.", AUDIT_KEY, false, true},
+    {"report", AUDIT_REPORT, true, false},
+    {"evidence", AUDIT_REPORT, true, false},
+    {"evidence.", AUDIT_REPORT, true, false},
+    {"reload", AUDIT_CONFIGURE, false, false},
+};
+
+static const struct audited unlisted = {"", AUDIT_ACCESS, false, false};
+
+static const struct audited *rule_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(rules); i++) {
+        const size_t len = strlen(rules[i].name);
+        const bool family = rules[i].name[len - 1] == '.';
+
+        if (strncmp(name, rules[i].name, len) == 0 && (family || name[len] == '\0'))
+            return &rules[i];
+    }
+    return &unlisted;
+}
+
+/* ---- records ---- */
+
+static struct audit_record describe(const struct admin *admin, const char *name)
+{
+    return (struct audit_record){
+        .action = rule_of(name)->action,
+        .outcome = AUDIT_DONE,
+        .role = AUDIT_OPERATOR,
+        .who = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by),
+        .operation = span_str(name)};
+}
+
+static enum err put(const struct admin *admin, const struct audited *rule,
+                    const struct audit_record *record)
+{
+    struct audit *trail = vault_audit(admin->vault);
+
+    return rule->vital ? audit_write_at_all_costs(trail, record) : audit_write(trail, record);
+}
+
+static enum err begin(const struct admin *admin, const char *name, struct errmsg *msg)
+{
+    const struct audited *rule = rule_of(name);
+    struct audit_record record = describe(admin, name);
+    enum err e;
+
+    if (rule->action == 0 || rule->shows)
+        return ERR_OK;
+    record.outcome = AUDIT_BEGUN;
+    e = put(admin, rule, &record);
+    return e == ERR_OK
+               ? e
+               : errmsg_set(msg, e, "the audit trail cannot be written (%s): nothing was done",
+                            err_text(e));
+}
+
+/* A number of a receipt or a request: digits, hexadecimal ones, "-". */
+static bool is_number(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.at[i];
+
+        if ((c < '0' || c > '9') && (c < 'a' || c > 'f') && c != '-')
+            return false;
+    }
+    return text.len > 0 && text.len <= 64;
+}
+
+/* What it was about, as far as that is a number, or a name that the configuration knows: only then the operation
+ * succeeded. */
+static struct span object_of(const struct json *request, const struct json *response)
+{
+    static const char *const named[] = {"caller", "report"};
+    struct span text = json_text_of(json_get(response, "number"));
+
+    if (is_number(text))
+        return text;
+    text = json_text_of(json_get(request, "number"));
+    if (is_number(text))
+        return text;
+    for (size_t i = 0; i < COUNT_OF(named); i++) {
+        text = json_text_of(json_get(request, named[i]));
+        if (text.len > 0)
+            return text;
+    }
+    return SPAN_NONE;
+}
+
+/* An erasure names nobody: its receipt's number is the ledger's. */
+static void add_people(const struct admin *admin, struct audit_record *record)
+{
+    if (record->action == AUDIT_ERASE || admin->notes == NULL)
+        return;
+    record->entries = notes_entries(admin->notes);
+    record->entry_count = admin->notes->count;
+}
+
+static enum err end(const struct admin *admin, const char *name, const struct json *request,
+                    const struct json *response, enum err result)
+{
+    const struct audited *rule = rule_of(name);
+    struct audit_record record = describe(admin, name);
+    enum err e;
+
+    if (rule->action == 0)
+        return ERR_OK;
+    if (result == ERR_OK) {
+        record.object = object_of(request, response);
+        record.purpose = json_text_of(json_get(request, "purpose"));
+        record.domain = json_text_of(json_get(request, "domain"));
+        add_people(admin, &record);
+    } else {
+        record.outcome = result == ERR_DENIED || result == ERR_UNAUTHORIZED || result == ERR_LIMIT
+                             ? AUDIT_REFUSED
+                             : AUDIT_FAILED;
+        record.error = span_str(err_name(result));
+    }
+    e = put(admin, rule, &record);
+    if (e == ERR_OK)
+        return e;
+    log_event(EV_AUDIT_FAILED, F_LIT("error", err_name(e)));
+    return rule->shows ? e : ERR_OK; /* what was done is done, and was recorded when it began */
+}
+
+enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64_t slot,
+                  uint16_t class_id, enum note_kind kind)
+{
+    return admin->notes == NULL ? ERR_OK : notes_add(admin->notes, reader, slot, class_id, kind);
+}
+
+enum err ops_audited_run(struct admin *admin, const char *name, ops_handler_fn run,
+                         const struct json *request, struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(notes_done) struct notes notes = {.count = 0};
+    struct json *response = NULL;
+    enum err recorded, e;
+
+    admin->notes = &notes;
+    e = begin(admin, name, msg);
+    if (e != ERR_OK)
+        return e;
+    e = run(admin, request, &response, msg);
+    recorded = end(admin, name, request, response, e);
+    admin->notes = NULL;
+    if (e == ERR_OK && recorded != ERR_OK) {
+        json_free(&response);
+        return errmsg_set(msg, recorded, "the audit trail cannot be written (%s): nothing is shown",
+                          err_text(recorded));
+    }
+    if (e == ERR_OK)
+        *ret_response = response;
+    return e;
+}
