@@ -634,7 +634,7 @@ static const struct operation {
     {"backup", {"data", "keys", NULL}, run_backup},
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
-    {"report", {"report", "from", "to", NULL}, ops_report},
+    {"report", {"report", "from", "to", "caller", "aware", NULL}, ops_report},
     {"request.add", {"with", "subject", "domain", "token", "class", NULL}, ops_request_add},
     {"request.act",
      {"number", "action", "with", "subject", "domain", "token", "class", NULL},

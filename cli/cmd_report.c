@@ -80,6 +80,8 @@ enum cli_exit cmd_report(const struct options *o)
         return cli_usage("--format takes table, json, csv or csv-excel");
     json_set_str(request, "op", "report");
     json_set_str(request, "report", kind->name);
+    if (!set_day(request, "caller", o->caller) || !set_day(request, "aware", o->aware))
+        return cli_usage("an argument is no UTF-8");
     if (!set_day(request, "from", o->from) || !set_day(request, "to", o->to))
         return cli_usage("a day is written as 2026-01-31");
     code = cli_ask(o, request, &reply);

@@ -284,17 +284,21 @@ static const struct command commands[] = {
      cmd_verify_erasure},
     {"report",
      "[-c FILE] [--format table|json|csv|csv-excel] [--json] [--wide] [-o FILE]\n"
-     "         [--from DAY] [--to DAY] NAME",
+     "         [--from DAY] [--to DAY] [--caller NAME [--aware INSTANT]] NAME",
      "what a data officer asks for; exit 3 when it shows what somebody must act on",
-     "NAME: retention (what is kept, why, until when). docs/REPORTS.md says what each column "
-     "means.\n"
+     "NAME: retention (what is kept, why, until when), access (who saw what, for which purpose), "
+     "breach\n"
+     "(what one caller saw: --caller NAME, and --aware 2026-03-27T15:00Z for the 72 hours). "
+     "docs/REPORTS.md\n"
+     "says what each column means.\n"
      "DAY: 2026-01-31, in UTC. --from is the first day of the period, --to the first day after "
      "it.\n"
      "The table leaves columns out that are seldom needed, unless --wide; the other formats have "
      "all.\n"
      "csv-excel is for European spreadsheets: \";\" and a byte order mark. -o replaces FILE.\n",
-     OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD, 1,
-     1, cmd_report},
+     OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD |
+         OPTION_REQUEST | OPTION_AWARE,
+     1, 1, cmd_report},
     {"retention simulate", "[-c FILE] --at DAY [--json]",
      "what will have been destroyed by the end of a day, from counters",
      "DAY: 2027-01-31, in UTC. By class; with --json also by the day it falls due. Values that are "

@@ -55,6 +55,9 @@ struct report_context {
     /* The period [from, to) in days since 1970, UTC: INT64_MIN and INT64_MAX where none is given. */
     int64_t from_day, to_day;
     const uint8_t *configuration; /* CONF_DIGEST_BYTES; NULL: not known */
+    /* Of a breach: whose access was abused, and since when that is known; at is NULL, 0: not said. */
+    struct span caller;
+    int64_t aware_s;
 };
 
 struct report;

@@ -10,3 +10,5 @@ extern const struct report_kind report__retention;
 extern const struct report_kind report__holds;
 extern const struct report_kind report__purges;
 extern const struct report_kind report__purge_days;
+extern const struct report_kind report__access; /* report_access.c, both */
+extern const struct report_kind report__breach;

@@ -143,10 +143,8 @@ static enum err write_frames(struct audit *a, const struct buf *batch, bool must
     if (e != ERR_OK)
         return e;
     e = vault__file_write(a->fd, frames, len, a->end.at);
-    FAULT_POINT("audit.written");
     if (e == ERR_OK)
         e = vault__file_sync(a->fd);
-    FAULT_POINT("audit.synced");
     if (e != ERR_OK) {
         a->zero_from = a->end.at;
         a->zero_to = a->end.at + len;
