@@ -38,6 +38,8 @@ enum cli_exit cli_usage(const char *message);
 /* The one line of standard input, which is a value: anything else is a usage error. */
 enum cli_exit cli_read_value(struct buf *value);
 
+enum cli_exit cmd_help(const struct options *options);
+enum cli_exit cmd_version(const struct options *options);
 enum cli_exit cmd_init(const struct options *options);
 enum cli_exit cmd_check(const struct options *options);
 enum cli_exit cmd_serve(const struct options *options);

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of all commands: help, dispatch and what is generated from it read nothing else.
+ * Runs on: the main thread. Holds: the table. Not here: the commands (cmd_*.c), finding one in the
+ * table (dispatch.c). */
+#include "cli/commands.h"
+
+#include "cli/cli.h"
+
+const struct command commands[] = {
+    {"init", "DIR | -c FILE", "make a store, its root key, and an example configuration",
+     "With DIR: makes DIR/lethe.yaml, DIR/root.key, DIR/support.key, DIR/receipt.pub and "
+     "DIR/store. With -c FILE: "
+     "makes "
+     "the\n"
+     "root key and the store as FILE says. Overwrites nothing.\n",
+     OPTION_CONFIG, 0, 1, cmd_init},
+    {"check", "[-c FILE]", "validate a configuration; exit 78 when it is wrong",
+     "Prints \"ok\", or the first mistake as FILE:LINE:COLUMN: message.\n", OPTION_CONFIG, 0, 0,
+     cmd_check},
+    {"serve", "[-c FILE] [--ready-fd N]", "run the proxy; SIGTERM drains",
+     "Prints one line \"ready ADDRESS...\" when it serves, to descriptor N if one is given.\n"
+     "Logs JSON lines to standard error.\n",
+     OPTION_CONFIG | OPTION_READY_FD, 0, 0, cmd_serve},
+    {"explain",
+     "[-c FILE] [-H 'NAME: VALUE']... [--caller NAME] [--purpose P] [--json] METHOD PATH",
+     "what would happen to a request: each declared field's fate; changes nothing",
+     "The body is standard input. The request goes through the data path itself, before a "
+     "throwaway "
+     "store\n"
+     "and with nobody behind it: tokens that are shown mean nothing. A value that the real store "
+     "knows "
+     "may get\n"
+     "another fate there. Exit code 1: it would be refused.\n",
+     OPTION_CONFIG | OPTION_REQUEST | OPTION_PURPOSE | OPTION_JSON, 2, 2, cmd_explain},
+    {"reload", "[-c FILE]",
+     "have the server read its configuration again; exit 78 when it is wrong",
+     "As SIGHUP does. No connection is dropped: requests under way end under the configuration "
+     "they\n"
+     "began under. A wrong one is not taken over: the server keeps what it has and says why.\n",
+     OPTION_CONFIG, 0, 0, cmd_reload},
+    {"tokenize", "[-c FILE] --class CLASS --subject ID [--domain D] [--json] [VALUE]",
+     "a token for a value, or for each line of standard input",
+     "A value on the command line can be seen by other users of the host while the command runs, "
+     "and\n"
+     "stays in the shell's history: standard input is safer. Line ends (LF or CRLF) are no part of "
+     "a\n"
+     "value. With --json each answer is a JSON string. Without --domain the domain is \"default\": "
+     "the\n"
+     "same identifier in another one is another subject.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
+     cmd_tokenize},
+    {"reveal", "[-c FILE] [--class CLASS] [--domain D] [--hold NUMBER] [--json] [TOKEN]",
+     "the value behind a token, or behind each line of standard input",
+     "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
+     "null)\n"
+     "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n"
+     "What a legal hold keeps is shown with the number of that hold only, what is restricted to "
+     "nobody.\n"
+     "Typed tokens (phone, pan, ...) do not say their class: --class is needed where one text is "
+     "a\n"
+     "token of several, and faster.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_HOLD | OPTION_JSON, 0, 1, cmd_reveal},
+    {"subject erase",
+     "[-c FILE] [--domain D] [--ground a-f] [--reason TEXT] [--reference TEXT]\n"
+     "         ID | --token TOKEN [--class CLASS]",
+     "destroy a person's key and values; prints the receipt",
+     "Without --domain the person is erased in the domain \"default\" only: in every other one "
+     "the\n"
+     "same identifier is another subject, with other keys, and needs an erasure of its own. The\n"
+     "receipt names the domain.\n"
+     "A person who shares none of his identifiers is found by a token of his.\n"
+     "Ground (the letter in Art. 17(1) of the GDPR), reason and reference (of the request, in\n"
+     "your own register) are printed on the receipt, which is kept; they must not name the\n"
+     "person. Exit code 1 when the erasure could not be completed and verified: the receipt\n"
+     "says what remains, and the server tries again.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_GROUND | OPTION_REASON |
+         OPTION_REFERENCE | OPTION_JSON,
+     0, 1, cmd_subject_erase},
+    {"subject rectify", "[-c FILE] [--subject ID] [--domain D] [--class CLASS] TOKEN",
+     "put the value on standard input behind a token, and destroy the old one",
+     "The value is one line. The token stays, and so does the time until which the value is kept.\n"
+     "Data backups made before still hold the old value. --domain is where --subject is looked "
+     "for;\n"
+     "without it in \"default\".\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_SUBJECT | OPTION_CLASS, 1, 1, cmd_subject_rectify},
+    {"subject show", "[-c FILE] [--domain D] [--json] ID | --token TOKEN [--class CLASS]",
+     "how many values of which class a person has",
+     "Without --domain the identifier is looked for in \"default\" only.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
+     cmd_subject_show},
+    {"request add",
+     "[-c FILE] [--subject ID [--domain D] | --token TOKEN [--class CLASS]] [--json] NAME=VALUE...",
+     "enter a person's request in the register",
+     "rights=access,rectification,erasure,restriction,portability,objection,consent_withdrawal\n"
+     "channel=email|letter|phone|in_person|portal|fax|other, and as is known: received=DATE or an\n"
+     "instant, external=NUMBER of your own system (the same one leads to the same request),\n"
+     "regime=gdpr|ccpa|lgpd, ground=a-f of an erasure, agent=TEXT, owner=TEXT. Texts must not "
+     "name\n"
+     "the person: contact data stays in your own system. Who asks may be given later, too.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 2,
+     100, cmd_request_add},
+    {"request list", "[-c FILE] [--json] [open | STATE]",
+     "requests and how they stand; exit 3 when one is past due",
+     "Each line: number, received, due, standing, state, rights. `lethe report requests` has "
+     "more.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_request_list},
+    {"request show", "[-c FILE] [--json] NUMBER", "one request; with --json all there is", NULL,
+     OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_request_show},
+    {"request letter", "[-c FILE] [--lang en|de] [--json] NUMBER [LETTER]",
+     "print the letter to the person that fits the request",
+     "LETTER: receipt, identity, extension, granted, partly, refused, not_identifiable, withdrawn; "
+     "without it\nthe one that says how the request stands. With --json also the template's name "
+     "for "
+     "`request answer`.\n",
+     OPTION_CONFIG | OPTION_LANG | OPTION_JSON, 1, 2, cmd_request_letter},
+    {"request",
+     "[-c FILE] [--json] ACTION NUMBER [NAME=VALUE]...\n"
+     "         verify-identity also takes --subject ID [--domain D] | --token TOKEN [--class "
+     "CLASS]",
+     "take a request one step further",
+     "acknowledge      channel=C [date=DATE]\n"
+     "ask-identity     channel=C reason=TEXT: why there is doubt [date=DATE]\n"
+     "verify-identity  "
+     "method=login|reply|call_back|portal|letter|in_person|document_seen|eid|known\n"
+     "scope            [classes=A,B] [keep=CLASS:EXCEPTION:UNTIL:LAW]...: a letter of Art. 17(3)\n"
+     "extend           reason=complexity|number channel=C by=NAME [date=DATE]\n"
+     "fee              reason=manifestly_unfounded|excessive by=NAME reasoning=WHERE\n"
+     "approve          by=NAME\n"
+     "execute          [right=R reference=TEXT: done by other means]\n"
+     "refuse           reason=CODE [right=R] [law=TEXT] [by=NAME reasoning=WHERE]\n"
+     "withdraw         channel=C [date=DATE]\n"
+     "notify           recipients=N [acknowledged=N]\n"
+     "answer           channel=C template=NAME|own:NAME [date=DATE]\n"
+     "complain         reference=TEXT [date=DATE]\n"
+     "close            [reason=TEXT]\n"
+     "docs/REQUESTS.md has the states, the reasons and the deadlines.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 2,
+     100, cmd_request_act},
+    {"subject restrict",
+     "[-c FILE] --ground a-d [--review DATE] [--domain D] ID | --token TOKEN [--class CLASS]",
+     "restrict the processing of a person's data (Art. 18)",
+     "Values of the person are shown to nobody from then on; storing and correcting them goes on.\n"
+     "The ground is the letter in Art. 18(1). On the grounds b and c nothing of the person is\n"
+     "destroyed when its time is over.\n",
+     OPTION_CONFIG | OPTION_GROUND | OPTION_REVIEW | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS, 0,
+     1, cmd_subject_restrict},
+    {"subject unrestrict",
+     "[-c FILE] --notice-sent DATE [--domain D] ID | --token TOKEN [--class CLASS]",
+     "end all restrictions of a person, who was told so before",
+     "Art. 18(3): the person is informed before a restriction is lifted. Without the day on which\n"
+     "the notice was sent nothing is lifted.\n",
+     OPTION_CONFIG | OPTION_NOTICE_SENT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS, 0, 1,
+     cmd_subject_unrestrict},
+    {"subject object",
+     "[-c FILE] --purpose P [--withdraw] [--domain D] ID | --token TOKEN [--class CLASS]",
+     "a person objects to a purpose (Art. 21): its callers see tokens only", NULL,
+     OPTION_CONFIG | OPTION_PURPOSE | OPTION_WITHDRAW | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS,
+     0, 1, cmd_subject_object},
+    {"hold add",
+     "[-c FILE] [--subject ID [--domain D] | --token TOKEN] [--class CLASS]\n"
+     "         --ground TEXT --owner NAME --review DATE [--json]",
+     "keep values from being destroyed, for a legal claim; prints the hold's number",
+     "On a person, on a class, or on a class of a person. Until the hold is lifted nothing of it "
+     "is\n"
+     "destroyed, neither when its time is over nor by an erasure, which waits; and it is shown to\n"
+     "the purposes of `holds` in the configuration only. The ground may begin with the exception\n"
+     "of Art. 17(3), as in \"17(3)(b): tax audit\"; otherwise it is (e), legal claims. The review\n"
+     "is at most a year ahead. No text may name the person.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_GROUND |
+         OPTION_OWNER | OPTION_REVIEW | OPTION_JSON,
+     0, 0, cmd_hold_add},
+    {"hold list", "[-c FILE] [--json]",
+     "all holds, lifted ones too; exit 3 when a review is overdue",
+     "Each line: number, state, set, review, random id of the subject, class, owner, ground.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_hold_list},
+    {"hold show", "[-c FILE] NUMBER", "one hold and how many values it keeps, as JSON", NULL,
+     OPTION_CONFIG, 1, 1, cmd_hold_show},
+    {"hold lift", "[-c FILE] --reason TEXT [--json] NUMBER",
+     "end a hold; erasures that waited for it are carried out",
+     "What is due by then is destroyed by the next sweep. The hold stays in the register.\n",
+     OPTION_CONFIG | OPTION_REASON | OPTION_JSON, 1, 1, cmd_hold_lift},
+    {"honeytoken create", "[-c FILE] --class CLASS [--subject ID] [--domain D] [--json]",
+     "make up a person whose value nobody has a reason to see; prints the token",
+     "The value is the line on standard input; it must be nobody's, and look like everybody's. Put "
+     "the token\n"
+     "where the others are. A caller who would be shown the value gets 403, is suspended until "
+     "`lethe caller\nrestore`, and stands in `lethe incident list`.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 0,
+     cmd_honeytoken_create},
+    {"honeytoken list", "[-c FILE] [--json]", "the made-up people that are there",
+     "Each line: random id of the subject, when it was made, domain.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_honeytoken_list},
+    {"incident list", "[-c FILE] [--json]",
+     "callers that asked for a honeytoken; exit 3 when one is suspended",
+     "Each line: number, time, kind, caller, state. An open one suspends its caller.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_incident_list},
+    {"caller restore", "[-c FILE] NAME", "close a caller's incidents and let it in again",
+     "The caller of `callers` in the configuration. Exit code 1 when it is not suspended.\n",
+     OPTION_CONFIG, 1, 1, cmd_caller_restore},
+    {"access create",
+     "[-c FILE] --name NAME --role ROLE --expires PERIOD [--domain D,...] [--class C,...]\n"
+     "         [--purpose P,...] [--json]",
+     "a token for the admin API; prints it, once",
+     "ROLE: app (tokenizes and reveals), support (looks up single people), officer (reads "
+     "reports),\n"
+     "operator, approver or auditor. PERIOD: from now, at most a year (P90D). Without --domain,\n"
+     "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n",
+     OPTION_CONFIG | OPTION_NAME | OPTION_ROLE | OPTION_EXPIRES | OPTION_DOMAIN | OPTION_CLASS |
+         OPTION_PURPOSE | OPTION_JSON,
+     0, 0, cmd_access_create},
+    {"access list", "[-c FILE] [--json]", "the tokens that are or were, when they expire, last use",
+     "Each line: number, state, role, expires, last used (to the hour), second factor, name.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_access_list},
+    {"access revoke", "[-c FILE] NUMBER", "from now on a token is nobody's", NULL, OPTION_CONFIG, 1,
+     1, cmd_access_revoke},
+    {"access enrol", "[-c FILE] [--json] NUMBER",
+     "a second factor for who holds a token: what an authenticator takes",
+     "Prints an otpauth:// URI, and on a terminal a QR code. One-time codes after RFC 6238. The "
+     "one\n"
+     "before is of no use any more.\n",
+     OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_enrol},
+    {"clock status", "[-c FILE] [--json]", "is the host's clock believed? exit 3 when it is not",
+     "A clock that was set back keeps nothing longer, one that leapt ahead destroys nothing: time\n"
+     "goes on by what has passed. `lethe clock accept` says that the clock is right.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_clock_status},
+    {"clock accept", "[-c FILE] [--json]", "the clock is right: values are due by it from now on",
+     "See `lethe help clock status`. What is due by the clock is destroyed by the next sweep.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_clock_accept},
+    {"retention status", "[-c FILE] [--json]",
+     "what is due, what was foreseen to be, what is paused; exit 3 when a class is",
+     "A class is paused when far more of it is due than was foreseen: a clock set wrong, or due "
+     "times that\nsomebody changed. What is due stays unreadable, and is not destroyed until "
+     "`lethe retention resume`.\nNumbers include what falls due later today (UTC).\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_retention_status},
+    {"retention resume", "[-c FILE] --class CLASS",
+     "what is due of this class is as it should be: destroy it",
+     "See `lethe help retention status`. Exit code 1 when the class is not paused.\n",
+     OPTION_CONFIG | OPTION_CLASS, 0, 0, cmd_retention_resume},
+    {"receipt list", "[-c FILE] [--json]", "erasures in the order of the ledger, open ones too",
+     "Each line: ledger entry, number of the receipt, begin, state.\n", OPTION_CONFIG | OPTION_JSON,
+     0, 0, cmd_receipt_list},
+    {"receipt", "[-c FILE] NUMBER", "print the receipt of a completed erasure again",
+     "Receipts are kept with the store, also those of erasures that were finished after a crash.\n",
+     OPTION_CONFIG, 1, 1, cmd_receipt},
+    {"verify-receipt", "[--key receipt.pub] FILE", "check a receipt with nothing but a public key",
+     "FILE may be - for standard input. Needs no store and no configuration. Without --key the "
+     "signature\n"
+     "is checked with the key that the receipt carries: it is whole then, but anybody may have "
+     "signed "
+     "it.\n"
+     "Exit code 0: genuine, completed and verified; 3: genuine, but unfinished; 1: anything "
+     "else.\n",
+     OPTION_KEY, 1, 1, cmd_verify_receipt},
+    {"verify-erasure",
+     "--store DIR [--key receipt.pub] [-c FILE | --root-key PROVIDER] [--json] RECEIPT",
+     "look whether a copy of a store still gives an erased person away",
+     "DIR is any copy: the live store, a backup put back, a mounted image. Nothing is written "
+     "there; "
+     "where\n"
+     "the database has a log, both are copied to TMPDIR first. With root keys every key that is "
+     "left "
+     "is\n"
+     "tried on the rows. Exit code 0: erased; 3: erased, but rows or an old ledger are left; 1: "
+     "readable,\nnot this store, or nothing can be said.\n",
+     OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_JSON, 1, 1,
+     cmd_verify_erasure},
+    {"report",
+     "[-c FILE] [--format table|json|csv|csv-excel] [--json] [--wide] [-o FILE]\n"
+     "         [--from DAY] [--to DAY] [--caller NAME [--aware INSTANT]] NAME",
+     "what a data officer asks for; exit 3 when it shows what somebody must act on",
+     "NAME: retention (what is kept, why, until when), access (who saw what, for which purpose), "
+     "breach\n"
+     "(what one caller saw: --caller NAME, and --aware 2026-03-27T15:00Z for the 72 hours). "
+     "docs/REPORTS.md\n"
+     "says what each column means.\n"
+     "DAY: 2026-01-31, in UTC. --from is the first day of the period, --to the first day after "
+     "it.\n"
+     "The table leaves columns out that are seldom needed, unless --wide; the other formats have "
+     "all.\n"
+     "csv-excel is for European spreadsheets: \";\" and a byte order mark. -o replaces FILE.\n",
+     OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD |
+         OPTION_REQUEST | OPTION_AWARE,
+     1, 1, cmd_report},
+    {"retention simulate", "[-c FILE] --at DAY [--json]",
+     "what will have been destroyed by the end of a day, from counters",
+     "DAY: 2027-01-31, in UTC. By class; with --json also by the day it falls due. Values that are "
+     "stored\n"
+     "until then, and changed rules, are not in it.\n",
+     OPTION_CONFIG | OPTION_AT | OPTION_JSON, 0, 0, cmd_retention_simulate},
+    {"retention preview", "[-c FILE] [--json]",
+     "what the deletion rules of a file would do to the values that are there",
+     "For each class whose values have other due times than its rule gives: how many get an "
+     "earlier one,\n"
+     "a later one, and how many would be due at once. Reads all of their rows; changes nothing. "
+     "With a\n"
+     "server FILE need not be what it has in force. Prints the digest that `lethe retention apply` "
+     "takes.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_retention_preview},
+    {"retention apply", "[-c FILE] --confirm DIGEST [--json]",
+     "give values the due times that were previewed",
+     "Refused when the rules in force are others than in the preview, or when more would be "
+     "destroyed at\n"
+     "once. What is due then the next sweep destroys. One that was interrupted goes on with the "
+     "same\n"
+     "command, or by itself when a server starts. Exit code 3: rows were met that do not open.\n",
+     OPTION_CONFIG | OPTION_CONFIRM | OPTION_JSON, 0, 0, cmd_retention_apply},
+    {"retention versions", "[-c FILE] [--class CLASS] [--json]",
+     "the deletion rules that were ever in force",
+     "Each line: class, version, since when, basis, period, start. With --json all that was "
+     "said.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_JSON, 0, 0, cmd_retention_versions},
+    {"key rotate", "[-c FILE] [--progress] [--json]",
+     "make a new root key, wrap every key under it, destroy the old one",
+     "Goes on while a server serves; nothing is encrypted anew. One that was interrupted is "
+     "finished "
+     "instead.\n"
+     "Exit code 3 when a part is left to the operator (a provider that lethe can only read).\n",
+     OPTION_CONFIG | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_key_rotate},
+    {"key status", "[-c FILE] [--json]",
+     "which root key is in use, and since when; exit 3 when it is overdue",
+     "Overdue: older than key_rotation (P90D unless the configuration says otherwise). Exit code 3 "
+     "also when\n"
+     "a rotation was interrupted, the provider does not answer, or it still has an old version.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_key_status},
+    {"backup", "[-c FILE] --data DIR --keys DIR [--json]",
+     "copy the store while it is in use: data here, keys there",
+     "DATA gets vault-TIME.db and its manifest, one a backup; KEYS gets keys.slab, in the place of "
+     "the\n"
+     "one before, which is overwritten. Keep the directories on different media: data may be kept\n"
+     "for years, of the keys there is only the latest. The ledger and the root key are in "
+     "neither.\n",
+     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_JSON, 0, 0, cmd_backup},
+    {"restore", "[-c FILE] --data FILE --keys FILE [--ledger FILE] [--replace]",
+     "put a backup back; what was erased since stays erased",
+     "Needs the live ledger: the one in the store's directory, its mirror, or the one named. What "
+     "it\n"
+     "holds beyond the backup is carried out before the store can be served. A restore that was\n"
+     "stopped leaves a store that refuses to be served until the command is run again.\n",
+     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_LEDGER | OPTION_REPLACE | OPTION_JSON, 0, 0,
+     cmd_restore},
+    {"ledger verify", "[-c FILE] [--json] [FILE]",
+     "is the ledger whole, and all of it? exit 1 when not",
+     "Says which: altered, shortened (the store or the mirror has seen more), another store's,\n"
+     "missing. FILE is a copy to look at instead of the store's own. A server may run.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 1, cmd_ledger_verify},
+    {"ledger mirror", "[-c FILE]", "make the copy that `ledger_mirror` names, once",
+     "Only this command makes it, so that a mirror that is missing later is noticed. No server "
+     "may\n"
+     "run.\n",
+     OPTION_CONFIG, 0, 0, cmd_ledger_mirror},
+    {"audit verify", "[-c FILE | --store DIR] [--key FILE] [--heads FILE] [--json]",
+     "is the audit trail what was written? exit 1 when not",
+     "Recomputes all of it and says what was altered, removed, cut off or rewritten. What was cut "
+     "off "
+     "at\n"
+     "the end, or wholly rewritten, shows only against what is known elsewhere: the ledger, and "
+     "heads "
+     "that\n"
+     "`audit: {heads: ...}` sent away (--heads: a file that holds them, a copy of syslog as well). "
+     "--store: a\n"
+     "copy of a store, with the public key (`lethe key public`) in --key. Exit code 3: whole, but "
+     "something\n"
+     "must be looked at.\n",
+     OPTION_CONFIG | OPTION_STORE | OPTION_KEY | OPTION_HEADS | OPTION_JSON, 0, 0,
+     cmd_audit_verify},
+    {"audit list",
+     "[-c FILE] [--subject ID [--domain D] | --token TOKEN] [--from DAY] [--to DAY]\n"
+     "         [--caller NAME] [--action ACTION] [--json]",
+     "records of the audit trail",
+     "Days are UTC; --to is not included. Each line: number, time, action, outcome, who, purpose, "
+     "route or\n"
+     "operation, error, then class=VALUES/MASKS/TOKENS. With --json each line is an object with "
+     "all "
+     "there\n"
+     "is. A person's records are found while the person's key lives, not after the erasure.\n",
+     OPTION_CONFIG | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_TOKEN | OPTION_PERIOD |
+         OPTION_REQUEST | OPTION_ACTION | OPTION_JSON,
+     0, 0, cmd_audit_list},
+    {"audit tail", "[-c FILE] [--follow] [--json]", "the last records of the audit trail",
+     "As `lethe audit list` prints them. With --follow it goes on with those that come.\n",
+     OPTION_CONFIG | OPTION_FOLLOW | OPTION_JSON, 0, 0, cmd_audit_tail},
+    {"key public", "[-c FILE]", "the public key that receipts are checked with",
+     "PEM, as in the receipt.pub that `lethe init` made. Publish it where those who get receipts "
+     "find "
+     "it.\n",
+     OPTION_CONFIG, 0, 0, cmd_key_public},
+    {"version", "", "print the version", NULL, 0, 0, 0, cmd_version},
+    {"help", "[COMMAND]", "what there is, or more about one command", NULL, 0, 0, 2, cmd_help},
+};
+
+const size_t command_count = COUNT_OF(commands);

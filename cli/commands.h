@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every command there is, and finding one. */
+#pragma once
+
+#include "cli/cli.h"
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* The command that argv begins with, and how many words its name has; NULL when there is none. */
+const struct command *command_find(int argc, char *const argv[], int *ret_words);
+/* Complain that no command begins with this word, or say which second words it takes. CLI_USAGE. */
+enum cli_exit command_unknown(const char *first);
+/* Parse what follows the command's name (argv[0] is its last word) and run it. */
+enum cli_exit command_run(const struct command *c, int argc, char *argv[]);
+/* Print the help of one command, or what commands there are. */
+enum cli_exit help_command(const struct command *c);
+enum cli_exit help_overview(void);
