@@ -139,12 +139,43 @@ static enum err show_person(struct admin *admin, const struct json *request, str
     return ops_run(admin, question, ret, msg);
 }
 
+/* What an approver is shown of operations that are about nobody. */
+static const struct {
+    const char *operation;
+    const char *shown;
+    const char *member; /* that goes along; NULL: none */
+} previews[] = {
+    {"hold.lift", "hold.show", "number"},           {"retention.apply", "retention.preview", NULL},
+    {"retention.resume", "retention.status", NULL}, {"key.rotate", "key.status", NULL},
+    {"clock.accept", "clock.status", NULL},
+};
+
+/* JSON null where there is nothing to show. */
+static enum err show_effect(struct admin *admin, const struct json *request, struct json **ret,
+                            struct errmsg *msg)
+{
+    AUTO(json_free) struct json *question = json_new_map();
+
+    if (names_somebody(request))
+        return show_person(admin, request, ret, msg);
+    for (size_t i = 0; i < COUNT_OF(previews); i++) {
+        if (!span_equal(json_text_of(json_get(request, "op")), span_str(previews[i].operation)))
+            continue;
+        json_set_str(question, "op", previews[i].shown);
+        if (previews[i].member != NULL)
+            copy_member(question, request, previews[i].member);
+        return ops_run(admin, question, ret, msg);
+    }
+    *ret = json_new_null();
+    return ERR_OK;
+}
+
 /* The request as it is kept: by the person's id in place of what names them. */
 static struct json *without_names(const struct json *request, const struct json *person)
 {
     struct json *kept = json_clone(request);
 
-    if (person == NULL)
+    if (!names_somebody(request))
         return kept;
     json_remove(kept, "subject");
     json_remove(kept, "domain");
@@ -174,22 +205,17 @@ static enum err compose(const struct admin *admin, const struct json *request,
 enum err proposals_make(struct admin *admin, const struct json *request, struct json **ret,
                         struct errmsg *msg)
 {
-    AUTO(json_free) struct json *person = NULL;
+    AUTO(json_free) struct json *preview = NULL;
     AUTO(json_free) struct json *kept = NULL;
-    AUTO(json_free) struct json *preview = json_new_null();
     AUTO(json_free) struct json *tree = json_new_map();
     struct vault_record record = {.kind = VAULT_RECORD_PROPOSAL, .state = OPEN};
     enum err e = ops_check(request, msg);
 
-    if (e == ERR_OK && names_somebody(request))
-        e = show_person(admin, request, &person, msg);
+    if (e == ERR_OK)
+        e = show_effect(admin, request, &preview, msg);
     if (e != ERR_OK)
         return e;
-    kept = without_names(request, person);
-    if (person != NULL) {
-        json_free(&preview);
-        preview = json_clone(person);
-    }
+    kept = without_names(request, preview);
     e = compose(admin, kept, preview, tree);
     record.due_ms = vault_now_s(admin->vault) * 1000 + OPEN_MS;
     if (e == ERR_OK)

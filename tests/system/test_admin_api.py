@@ -294,7 +294,11 @@ def test_holds_requests_and_reports(env):
     held = approval(api, proposal, step=now - 1).json()
     equal(held["state"], "held", "while the hold binds")
     lifting = api.got(202, "POST", f"/v1/holds/{hold['number']}/lift", {"reason": "settled"}, "operator")
+    equal(lifting["preview"]["owner"], "legal", "what an approver sees")
     equal(approval(api, lifting, step=now).status, 200, "the hold ends")
+    for target in ("/v1/keys/rotate", "/v1/clock/accept"):
+        shown = api.got(202, "POST", target, None, "operator")
+        check(shown["preview"], f"{target}: what an approver sees")
     equal(api.ask("GET", f"/v1/subjects/{person}", token="support").status, 404, "the person that waited")
     request = api.got(201, "POST", "/v1/requests",
                       {"with": {"rights": ["access"], "channel": "email"}, "token": token}, "support")
