@@ -482,8 +482,8 @@ static enum err run_key_public(struct admin *admin, const struct json *request U
 
 /* ---- backup ---- */
 
-static enum err need_path(const struct json *request, const char *name, const char **ret,
-                          struct errmsg *msg)
+enum err ops_need_path(const struct json *request, const char *name, const char **ret,
+                       struct errmsg *msg)
 {
     const char *path = json_str_of(json_get(request, name));
 
@@ -509,10 +509,10 @@ static enum err run_backup(struct admin *admin, const struct json *request,
     AUTO(vault_backup_done) struct vault_backup backup = {.data_file = NULL};
     const char *data = NULL, *keys = NULL;
     struct json *map;
-    enum err e = need_path(request, "data", &data, msg);
+    enum err e = ops_need_path(request, "data", &data, msg);
 
     if (e == ERR_OK)
-        e = need_path(request, "keys", &keys, msg);
+        e = ops_need_path(request, "keys", &keys, msg);
     if (e == ERR_OK)
         e = vault_backup(admin->vault, data, keys, &backup, msg);
     if (e != ERR_OK)
@@ -644,6 +644,8 @@ static const struct operation {
     {"request.letter", {"number", "letter", "lang", NULL}, ops_request_letter},
     {"retention.status", {NULL}, ops_retention_status},
     {"retention.resume", {"class", NULL}, ops_retention_resume},
+    {"retention.recount", {NULL}, ops_recount},
+    {"evidence", {"file", "from", "to", NULL}, ops_evidence},
     {"reload", {NULL}, run_reload},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},

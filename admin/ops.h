@@ -18,6 +18,7 @@ struct access;
 struct access_who;
 struct proposals;
 struct notes;
+struct ropa;
 
 /* What the operations work on; borrowed, must outlive every run. */
 struct admin {
@@ -25,6 +26,7 @@ struct admin {
     const struct classes *classes; /* what ops_run() finds in force */
     struct erasures *erasures;
     struct requests *requests; /* for request.* and its report only */
+    struct ropa *ropa;         /* NULL: records of processing say what the classes say */
     struct access *access;
     struct proposals *proposals;
     const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
@@ -81,6 +83,8 @@ enum ops_limits {
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same
+ *   retention.recount {}                                          {"counted", "differ", "uncounted"}: classes
+ *   evidence        {file, from?, to?}: an absolute path           {"file", "record", "files", "sha256"}
  *   report          {report, from?, to?}: days                     retention/report.h draws it
  *   request.add     {with: {rights[], channel, ...}, subject, domain? | token, class?}
  *                                                                 the request (retention/requests.h)

@@ -124,6 +124,10 @@ enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64
 enum err ops_find_person(const struct admin *admin, struct vault_reader *reader,
                          const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
     MUST_CHECK;
+enum err ops_recount(struct admin *admin, const struct json *request, struct json **ret_response,
+                     struct errmsg *msg) MUST_CHECK;
+enum err ops_evidence(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg) MUST_CHECK;
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 
@@ -132,6 +136,9 @@ enum err ops_need_text(const struct json *request, const char *name, struct span
 /* At most OPS_VALUES_MAX strings. */
 enum err ops_need_texts(const struct json *request, const char *name, const struct json **ret,
                         struct errmsg *msg) MUST_CHECK;
+/* An absolute path. */
+enum err ops_need_path(const struct json *request, const char *name, const char **ret,
+                       struct errmsg *msg) MUST_CHECK;
 /* "subject": an identifier. */
 enum err ops_need_subject(const struct json *request, struct span *ret, struct errmsg *msg)
     MUST_CHECK;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operation that makes a report.
+/* The operations that make a report, a pack of all of them, and hold
+ * counters against rows.
  * Runs on: worker threads and the command line; blocks. Holds: nothing. Not here: what reports say and
- * how they look (retention/report*.c). */
+ * how they look (retention/report*.c), what a
+ * pack holds (retention/evidence.c). */
 #include <stdio.h>
 #include <string.h>
 
 #include "admin/ops_priv.h"
 #include "base/civil.h"
+#include "retention/evidence.h"
+#include "retention/recount.h"
 #include "retention/report.h"
 
 static enum err read_kind(const struct json *request, const struct report_kind **ret,
@@ -76,34 +80,97 @@ static enum err read_aware(const struct json *request, int64_t *ret_s, struct er
     return ERR_OK;
 }
 
+/* What reports are made of; the reader is the caller's to close, before which the context is used. */
+struct desk {
+    struct report_context context;
+    struct vault_reader *reader;
+    uint8_t configuration[CONF_DIGEST_BYTES];
+};
+
+static void desk_done(struct desk *desk)
+{
+    vault_reader_close(&desk->reader);
+}
+
+static enum err desk_init(struct desk *desk, struct admin *admin, const struct json *request,
+                          struct errmsg *msg)
+{
+    struct report_context *c = &desk->context;
+    enum err e;
+
+    *c = (struct report_context){.vault = admin->vault,
+                                 .classes = admin->classes,
+                                 .requests = admin->requests,
+                                 .now_s = vault_now_s(admin->vault),
+                                 .from_day = INT64_MIN,
+                                 .to_day = INT64_MAX,
+                                 .ropa = admin->ropa};
+    e = read_day(request, "from", &c->from_day, msg);
+    if (e == ERR_OK)
+        e = read_day(request, "to", &c->to_day, msg);
+    if (e == ERR_OK)
+        e = read_aware(request, &c->aware_s, msg);
+    if (e == ERR_OK && json_get(request, "caller") != NULL)
+        e = ops_need_text(request, "caller", &c->caller, msg);
+    if (e == ERR_OK)
+        e = vault_reader_open(admin->vault, &desk->reader);
+    if (e != ERR_OK)
+        return e;
+    c->reader = desk->reader;
+    if (erasures_configuration(admin->erasures, desk->configuration))
+        c->configuration = desk->configuration;
+    return ERR_OK;
+}
+
 enum err ops_report(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg)
 {
-    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    struct report_context context = {.vault = admin->vault,
-                                     .classes = admin->classes,
-                                     .requests = admin->requests,
-                                     .now_s = vault_now_s(admin->vault),
-                                     .from_day = INT64_MIN,
-                                     .to_day = INT64_MAX};
-    uint8_t configuration[CONF_DIGEST_BYTES];
+    AUTO(desk_done) struct desk desk = {.reader = NULL};
     const struct report_kind *kind;
     enum err e = read_kind(request, &kind, msg);
 
     if (e == ERR_OK)
-        e = read_day(request, "from", &context.from_day, msg);
+        e = desk_init(&desk, admin, request, msg);
+    return e == ERR_OK ? report_make(kind, &desk.context, ret_response, msg) : e;
+}
+
+enum err ops_evidence(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg)
+{
+    AUTO(desk_done) struct desk desk = {.reader = NULL};
+    struct evidence evidence;
+    const char *path = NULL;
+    struct json *map;
+    enum err e = ops_need_path(request, "file", &path, msg);
+
     if (e == ERR_OK)
-        e = read_day(request, "to", &context.to_day, msg);
+        e = desk_init(&desk, admin, request, msg);
     if (e == ERR_OK)
-        e = read_aware(request, &context.aware_s, msg);
-    if (e == ERR_OK && json_get(request, "caller") != NULL)
-        e = ops_need_text(request, "caller", &context.caller, msg);
-    if (e == ERR_OK)
-        e = vault_reader_open(admin->vault, &reader);
+        e = evidence_make(&desk.context, path, &evidence, msg);
     if (e != ERR_OK)
         return e;
-    context.reader = reader;
-    if (erasures_configuration(admin->erasures, configuration))
-        context.configuration = configuration;
-    return report_make(kind, &context, ret_response, msg);
+    map = json_new_map();
+    json_set(map, "file", json_new_text(span_str(path)));
+    json_set_int(map, "record", (int64_t)evidence.number);
+    json_set_int(map, "files", (int64_t)evidence.files);
+    json_set_str(map, "sha256", evidence.sha256);
+    *ret_response = map;
+    return ERR_OK;
+}
+
+enum err ops_recount(struct admin *admin, const struct json *request UNUSED,
+                     struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    struct recount_result result;
+    struct json *map;
+    enum err e = recount_run(admin->vault, NULL, &result);
+
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set_int(map, "counted", (int64_t)result.counted);
+    json_set_int(map, "differ", (int64_t)result.differ);
+    json_set_int(map, "uncounted", (int64_t)result.uncounted);
+    *ret_response = map;
+    return ERR_OK;
 }

@@ -29,24 +29,18 @@ void digest_end(struct digest *digest, uint8_t ret[DIGEST_BYTES])
     (void)crypto_hash_sha256_final(state_of(digest), ret);
 }
 
-void digest_write_hex(const uint8_t *bytes, size_t len, char *ret)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < len; i++) {
-        ret[2 * i] = digits[bytes[i] >> 4];
-        ret[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    ret[2 * len] = '\0';
-}
-
 void digest_hex(struct span text, char ret[DIGEST_HEX_BYTES])
 {
+    static const char digits[] = "0123456789abcdef";
     uint8_t bytes[DIGEST_BYTES];
     struct digest digest;
 
     digest_begin(&digest);
     digest_add(&digest, text.at, text.len);
     digest_end(&digest, bytes);
-    digest_write_hex(bytes, sizeof(bytes), ret);
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
+        ret[2 * i] = digits[bytes[i] >> 4];
+        ret[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret[2 * DIGEST_BYTES] = '\0';
 }

@@ -19,5 +19,3 @@ void digest_add(struct digest *digest, const void *bytes, size_t len);
 void digest_end(struct digest *digest, uint8_t ret[DIGEST_BYTES]);
 /* Of a whole text, in lower-case hexadecimal, as `sha256sum` prints it. */
 void digest_hex(struct span text, char ret[DIGEST_HEX_BYTES]);
-/* Bytes in lower-case hexadecimal: ret holds 2 * len + 1. */
-void digest_write_hex(const uint8_t *bytes, size_t len, char *ret);

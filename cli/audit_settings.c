@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/period.h"
 #include "cli/settings.h"
+#include "retention/proof.h"
 #include "version.h"
 
 enum { CLASSES_TEXT_MAX = 65536 };
@@ -127,7 +128,7 @@ enum err audit_record_configuration(const struct settings *s, struct vault *v)
                                   .who = SPAN_LIT("server"),
                                   .commit = SPAN_LIT(LETHE_COMMIT)};
 
-    digest_write_hex(conf_digest(s->conf), CONF_DIGEST_BYTES, digest);
+    proof_hex(conf_digest(s->conf), CONF_DIGEST_BYTES, digest);
     write_classes(s, v, classes, CLASSES_TEXT_MAX);
     record.digest = span_str(digest);
     record.classes = span_str(classes);

@@ -5,6 +5,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#include "base/assert.h"
 
 enum cli_exit cli_fail(enum err e, const struct errmsg *msg)
 {
@@ -37,4 +40,15 @@ enum cli_exit cli_ask(const struct options *o, const struct json *request, struc
     if (e == ERR_OK)
         e = session_call(session, request, reply, &msg);
     return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+}
+
+char *cli_absolute(const char *path)
+{
+    AUTO(mem_free) char *here = path[0] == '/' ? NULL : get_current_dir_name();
+    char *full = NULL;
+
+    if (path[0] == '/')
+        return mem_strdup(path);
+    REQUIRE(asprintf(&full, "%s/%s", here == NULL ? "." : here, path) > 0);
+    return full;
 }

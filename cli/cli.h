@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "cli/options.h"
 #include "cli/session.h"
+#include "vault/vault.h"
 
 enum cli_exit {
     CLI_OK = 0,
@@ -86,6 +87,9 @@ enum cli_exit cmd_request_list(const struct options *options);
 enum cli_exit cmd_request_show(const struct options *options);
 enum cli_exit cmd_request_letter(const struct options *options);
 enum cli_exit cmd_request_act(const struct options *options);
+enum cli_exit cmd_retention_recount(const struct options *options);
+enum cli_exit cmd_evidence(const struct options *options);
+enum cli_exit cmd_verify_evidence(const struct options *options);
 enum cli_exit cmd_receipt(const struct options *options);
 enum cli_exit cmd_receipt_list(const struct options *options);
 enum cli_exit cmd_verify_receipt(const struct options *options);
@@ -95,3 +99,8 @@ enum cli_exit cmd_key_rotate(const struct options *options);
 enum cli_exit cmd_key_status(const struct options *options);
 /* Carry out one request, where the options say, and complain when that fails. reply: reply_done(). Blocks. */
 enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply);
+/* A path as a server sees it, which may run in another directory; caller frees. */
+char *cli_absolute(const char *path);
+/* The Ed25519 public key that a file holds, as `lethe key public` prints it. Errors with a message. */
+enum err cli_read_public_key(const char *path, uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
+    MUST_CHECK;

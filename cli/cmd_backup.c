@@ -13,18 +13,6 @@
 #include "cli/settings.h"
 #include "vault/restore.h"
 
-/* The server may run in another directory. */
-static char *absolute(const char *path)
-{
-    AUTO(mem_free) char *here = path[0] == '/' ? NULL : get_current_dir_name();
-    char *full = NULL;
-
-    if (path[0] == '/')
-        return mem_strdup(path);
-    REQUIRE(asprintf(&full, "%s/%s", here == NULL ? "." : here, path) > 0);
-    return full;
-}
-
 static enum err print(const char *text)
 {
     return output_write(span_str(text));
@@ -84,8 +72,8 @@ enum cli_exit cmd_backup(const struct options *o)
 
     if (o->data == NULL || o->keys == NULL)
         return cli_usage("backup needs --data DIR and --keys DIR");
-    data = absolute(o->data);
-    keys = absolute(o->keys);
+    data = cli_absolute(o->data);
+    keys = cli_absolute(o->keys);
     data_text = json_new_text(span_str(data));
     keys_text = json_new_text(span_str(keys));
     if (data_text == NULL || keys_text == NULL) {

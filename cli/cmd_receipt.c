@@ -131,7 +131,7 @@ static enum err read_file(const char *path, struct buf *out, struct errmsg *msg)
     return e == ERR_OK ? e : errmsg_set(msg, e, "%s: %s", path, err_text(e));
 }
 
-static enum err read_key(const char *path, uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
+enum err cli_read_public_key(const char *path, uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
 {
     AUTO(buf_done) struct buf text = {.max = 0};
     enum err e;
@@ -157,7 +157,7 @@ static enum err read_receipt(const struct options *o, struct json **ret_tree,
 
     buf_init(&text, PROOF_DOCUMENT_MAX);
     if (o->key != NULL)
-        e = read_key(o->key, key, msg);
+        e = cli_read_public_key(o->key, key, msg);
     if (e == ERR_OK)
         e = read_file(o->arguments[0], &text, msg);
     if (e != ERR_OK)

@@ -12,8 +12,6 @@
 #include "retention/report.h"
 #include "retention/report_write.h"
 
-enum { REPORT_TEXT_MAX = 64 << 20 };
-
 /* Of the terminal that standard output is; 0 when it is none. */
 static size_t terminal_width(void)
 {
@@ -77,7 +75,7 @@ enum cli_exit cmd_report(const struct options *o)
     if (kind == NULL)
         return no_such_report();
     if (o->format != NULL && report_format_of(span_str(o->format), &style.format) != ERR_OK)
-        return cli_usage("--format takes table, json, csv or csv-excel");
+        return cli_usage("--format takes table, json, csv, csv-excel or html");
     json_set_str(request, "op", "report");
     json_set_str(request, "report", kind->name);
     if (!set_day(request, "caller", o->caller) || !set_day(request, "aware", o->aware))

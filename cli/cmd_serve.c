@@ -36,6 +36,7 @@ struct server {
     struct vault *vault;
     struct erasures *erasures;
     struct requests *requests;
+    struct ropa *ropa;
     struct rotation *rotation;
     struct access *access;
     struct admin admin;
@@ -113,6 +114,8 @@ static void on_reloaded(const struct settings *in_force, void *context)
     proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
     requests_configure(s->requests, &in_force->requests);
+    erasures_set_configuration(s->erasures, conf_digest(in_force->conf));
+    ropa_set(s->ropa, in_force->ropa);
 }
 
 static enum err run_reload(void *context, struct errmsg *msg)
@@ -160,6 +163,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->requests = requests_new(s->vault, s->erasures);
     requests_configure(s->requests, &s->settings.requests);
+    s->ropa = ropa_new();
+    ropa_set(s->ropa, s->settings.ropa);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     if (e != ERR_OK)
@@ -167,6 +172,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     s->admin = (struct admin){.vault = s->vault,
                               .classes = &s->settings.classes,
                               .erasures = s->erasures,
+                              .ropa = s->ropa,
                               .access = s->access,
                               .proposals = proposals_new(),
                               .requests = s->requests,
@@ -308,6 +314,7 @@ enum cli_exit cmd_serve(const struct options *o)
     erasures_free(&s.erasures);
     if (s.vault != NULL)
         audit_record_stop(s.vault);
+    ropa_free(&s.ropa);
     vault_close(&s.vault);
     settings_done(&s.settings);
     if (e != ERR_OK)

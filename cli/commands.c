@@ -265,10 +265,12 @@ const struct command commands[] = {
      OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_JSON, 1, 1,
      cmd_verify_erasure},
     {"report",
-     "[-c FILE] [--format table|json|csv|csv-excel] [--json] [--wide] [-o FILE]\n"
+     "[-c FILE] [--format table|json|csv|csv-excel|html] [--json] [--wide] [-o FILE]\n"
      "         [--from DAY] [--to DAY] [--caller NAME [--aware INSTANT]] NAME",
      "what a data officer asks for; exit 3 when it shows what somebody must act on",
-     "NAME: retention (what is kept, why, until when), access (who saw what, for which purpose), "
+     "NAME: retention (what is kept, why, until when), changes (of deletion rules), ropa (records "
+     "of\n"
+     "processing), access (who saw what, for which purpose), "
      "breach\n"
      "(what one caller saw: --caller NAME, and --aware 2026-03-27T15:00Z for the 72 hours). "
      "docs/REPORTS.md\n"
@@ -281,6 +283,26 @@ const struct command commands[] = {
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD |
          OPTION_REQUEST | OPTION_AWARE,
      1, 1, cmd_report},
+    {"retention recount", "[-c FILE] [--json]",
+     "count every value, and hold it against the counters; exit 3 when they differ",
+     "The server does so each night. Traffic goes on. What was found stands in the retention "
+     "report.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_retention_recount},
+    {"evidence", "[-c FILE] [--from DAY] [--to DAY] [--json] -o FILE.tar",
+     "all reports, receipts, rules and the ledger of a period in one signed archive",
+     "FILE must not be there yet; it is written by the server, where one runs. That it was made "
+     "is\n"
+     "recorded in the store. `lethe verify-evidence` checks it anywhere. Days as in `lethe "
+     "report`.\n",
+     OPTION_CONFIG | OPTION_OUTPUT | OPTION_PERIOD | OPTION_JSON, 0, 0, cmd_evidence},
+    {"verify-evidence", "[--key receipt.pub] [--json] FILE.tar",
+     "check an evidence pack with nothing but a public key",
+     "Needs no store and no configuration. Without --key the signature is checked with the key "
+     "that the\n"
+     "pack carries: it is whole then, but anybody may have made it. Exit code 0: whole; 1: names "
+     "the\n"
+     "file that was changed, is missing or does not belong.\n",
+     OPTION_KEY | OPTION_JSON, 1, 1, cmd_verify_evidence},
     {"retention simulate", "[-c FILE] --at DAY [--json]",
      "what will have been destroyed by the end of a day, from counters",
      "DAY: 2027-01-31, in UTC. By class; with --json also by the day it falls due. Values that are "

@@ -13,11 +13,13 @@
 
 #include "admin/proposals.h"
 #include "base/assert.h"
+#include "base/calendar.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "retention/retiming.h"
 #include "retention/runs.h"
+#include "retention/recount.h"
 #include "retention/sweeper.h"
 #include "vault/audit.h"
 
@@ -30,6 +32,9 @@ enum { PASS_ROWS = 200000 };
 static const int64_t RESUME_EVERY_MS = 600000;
 /* Closed requests stay for years: an hour more is nothing. */
 static const int64_t FORGET_EVERY_MS = 3600000;
+/* All rows are counted at this time of the controller's day, when few people ask. */
+static const int64_t RECOUNT_HOUR_S = 2 * 3600;
+static const int64_t RECOUNT_AGAIN_S = 3600; /* after one that failed */
 
 struct housekeeping {
     uint32_t magic;
@@ -46,6 +51,7 @@ struct housekeeping {
     int64_t resume_at_ms;         /* worker thread; by the monotonic clock, as is the next */
     int64_t forget_at_ms;
     uint64_t heads_lost, audit_failures; /* worker thread: as they were told last */
+    int64_t recount_at_s;                /* worker thread; by the vault's clock */
     housekeeping_stopped_fn stopped;
     void *context;
 };
@@ -102,6 +108,32 @@ static void run_waiting(struct housekeeping *h)
 
     if (e != ERR_OK && e != ERR_CANCELED)
         log_event(EV_ERASURE_FAILED, F_LIT("step", "resume"), F_LIT("error", err_name(e)));
+}
+
+static int64_t next_night(int64_t now_s)
+{
+    const struct civil today = calendar_date(now_s);
+    const int64_t night_s = calendar_start(today) + RECOUNT_HOUR_S;
+
+    return night_s > now_s ? night_s
+                           : calendar_start(civil_of(civil_days(today) + 1)) + RECOUNT_HOUR_S;
+}
+
+static void recount(struct housekeeping *h)
+{
+    const int64_t now_s = vault_now_s(h->options.vault);
+    struct recount_result result;
+    enum err e;
+
+    if (h->recount_at_s == 0)
+        h->recount_at_s = next_night(now_s);
+    if (now_s < h->recount_at_s)
+        return;
+    e = recount_run(h->options.vault, &h->stop, &result);
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_RECOUNT_FAILED, F_LIT("error", err_name(e)));
+    h->recount_at_s =
+        e == ERR_OK && result.uncounted == 0 ? next_night(now_s) : now_s + RECOUNT_AGAIN_S;
 }
 
 /* Each change once. */
@@ -176,6 +208,8 @@ static void on_work(uv_work_t *work)
     record_sweep(h, &counts, sweeper_pass(&sweep, &counts)); /* the next pass tries again */
     tell_audit(h);
     h->more = counts.more;
+    if (!h->more && !atomic_load(&h->stop))
+        recount(h);
 }
 
 static void free_when_done(struct housekeeping *h)

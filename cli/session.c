@@ -24,6 +24,7 @@ struct session {
     struct vault *vault; /* NULL: a server runs */
     struct erasures *erasures;
     struct requests *requests;
+    struct ropa *ropa;
     struct rotation *rotation;
     struct access *access;
 };
@@ -73,6 +74,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->requests = requests_new(s->vault, s->erasures);
     requests_configure(s->requests, &s->settings.requests);
+    s->ropa = ropa_new();
+    ropa_set(s->ropa, s->settings.ropa);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     return e == ERR_OK ? finish_erasures(s, msg) : e;
@@ -108,6 +111,7 @@ void session_close(struct session **session)
     rotation_free(&s->rotation);
     requests_free(&s->requests);
     erasures_free(&s->erasures);
+    ropa_free(&s->ropa);
     vault_close(&s->vault);
     settings_done(&s->settings);
     free(s);
@@ -137,6 +141,7 @@ static enum err call_store(struct session *s, const struct json *request, struct
     struct admin admin = {.vault = s->vault,
                           .classes = &s->settings.classes,
                           .erasures = s->erasures,
+                          .ropa = s->ropa,
                           .access = s->access,
                           .requests = s->requests,
                           .keys = s->settings.keys,

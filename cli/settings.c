@@ -40,6 +40,7 @@ static const char *const root_keys[] = {
     "ledger_mirror",
     "holds",
     "controller",
+    "activities",
     "requests",
     "holidays",
     "registers",
@@ -129,6 +130,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     if (e == ERR_OK)
         e = controller_read(conf_get(root, "controller"), &s->controller, msg);
     if (e == ERR_OK)
+        e = ropa_read(conf_get(root, "activities"), &s->controller, &s->ropa, msg);
+    if (e == ERR_OK)
         e = request_settings_read(root, s->controller.country, &s->requests, msg);
     if (e == ERR_OK)
         e = conf_need(root, "classes", &classes, msg);
@@ -189,6 +192,7 @@ void settings_done(struct settings *s)
     proxy_settings_free(&s->proxy);
     admin_http_settings_done(&s->admin);
     controller_done(&s->controller);
+    json_free(&s->ropa);
     request_settings_done(&s->requests);
     classes_done(&s->classes);
     domains_done(&s->domains);

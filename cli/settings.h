@@ -12,6 +12,7 @@
 #include "proxy/proxy.h"
 #include "retention/breaker.h"
 #include "retention/controller.h"
+#include "retention/ropa.h"
 #include "retention/request_settings.h"
 #include "vault/classes.h"
 #include "vault/domains.h"
@@ -20,6 +21,7 @@ struct settings {
     struct conf *conf;
     struct controller controller;
     struct breaker breaker; /* `retention.breaker` */
+    struct json *ropa;      /* ropa_read() */
     struct classes classes;
     struct domains domains;
     char *store_dir;                  /* from `store: sqlite:PATH`, absolute */

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/period.h"
+#include "retention/proof.h"
 #include "retention/report_priv.h"
 #include "version.h"
 
@@ -26,6 +27,7 @@ struct report {
 static const struct report_kind *const kinds[] = {
     &report__retention, &report__requests,   &report__request_years, &report__holds,
     &report__purges,    &report__purge_days, &report__access,        &report__breach,
+    &report__changes,   &report__ropa,
 };
 
 const struct report_kind *report_kind_find(struct span name)
@@ -102,7 +104,7 @@ static void set_hex(struct json *map, const char *name, const uint8_t *bytes, si
     char hex[DIGEST_HEX_BYTES];
 
     REQUIRE(2 * len < sizeof(hex));
-    digest_write_hex(bytes, len, hex);
+    proof_hex(bytes, len, hex);
     json_set_str(map, name, hex);
 }
 
@@ -127,12 +129,8 @@ static const char *clock_word(struct vault *v)
     return words[vault_clock(v)];
 }
 
-static struct json *header_map(const struct report_kind *kind, const struct report_context *c)
+void report_set_origin(struct json *map, const struct report_context *c)
 {
-    struct json *map = json_new_map();
-
-    json_set_str(map, "report", kind->name);
-    json_set_str(map, "title", kind->title);
     report_set_instant(map, "as_of", c->now_s);
     json_set_str(map, "zone", "UTC");
     json_set(map, "period", period_map(c));
@@ -144,6 +142,15 @@ static struct json *header_map(const struct report_kind *kind, const struct repo
     set_hex(map, "store", vault_store_id(c->vault), VAULT_ID_BYTES);
     json_set(map, "ledger", ledger_map(c->vault));
     json_set_str(map, "clock", clock_word(c->vault));
+}
+
+static struct json *header_map(const struct report_kind *kind, const struct report_context *c)
+{
+    struct json *map = json_new_map();
+
+    json_set_str(map, "report", kind->name);
+    json_set_str(map, "title", kind->title);
+    report_set_origin(map, c);
     json_set_str(map, "classification", "internal: counts and random ids, no personal data");
     return map;
 }

@@ -43,6 +43,7 @@ struct report_column {
 };
 
 struct requests;
+struct ropa;
 
 /* What a report is made of, for the builder; borrowed. */
 struct report_context {
@@ -58,6 +59,7 @@ struct report_context {
     /* Of a breach: whose access was abused, and since when that is known; at is NULL, 0: not said. */
     struct span caller;
     int64_t aware_s;
+    struct ropa *ropa; /* NULL: nothing is said */
 };
 
 struct report;
@@ -73,6 +75,7 @@ struct report_kind {
      * error's own text. Worker thread; blocks. */
     enum err (*build)(const struct report_context *context, struct report *report,
                       struct errmsg *msg);
+    bool of_caller; /* speaks of one caller, whom the context must name */
 };
 
 /* NULL: there is none of that name. */
@@ -98,5 +101,8 @@ void report_set_instant(struct json *map, const char *name, int64_t at_s);
  * message. Else as the builder says. ret_tree: json_free(). Worker thread; blocks. */
 enum err report_make(const struct report_kind *kind, const struct report_context *context,
                      struct json **ret_tree, struct errmsg *msg) MUST_CHECK;
+/* What a report, or anything else that is shown of a store, begins with: as_of, zone, period, version, commit,
+ * configuration, store, ledger, clock. */
+void report_set_origin(struct json *map, const struct report_context *context);
 /* Must somebody act on what it shows? */
 bool report_needs_attention(const struct json *tree);

@@ -446,4 +446,5 @@ const struct report_kind report__breach = {
     .summary = breach_summary,
     .summary_count = COUNT_OF(breach_summary),
     .build = build_breach,
+    .of_caller = true,
 };

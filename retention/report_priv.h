@@ -12,3 +12,5 @@ extern const struct report_kind report__purges;
 extern const struct report_kind report__purge_days;
 extern const struct report_kind report__access; /* report_access.c, both */
 extern const struct report_kind report__breach;
+extern const struct report_kind report__changes;
+extern const struct report_kind report__ropa;

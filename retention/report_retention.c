@@ -7,9 +7,12 @@
 
 #include <string.h>
 
+#include "base/civil.h"
 #include "base/mem.h"
 #include "base/period.h"
 #include "vault/purges.h"
+#include "retention/recount.h"
+#include "vault/rules.h"
 #include "vault/watch.h"
 
 enum { DAY_S = 86400 };
@@ -17,12 +20,27 @@ enum { DAY_S = 86400 };
 static const struct report_column columns[] = {
     {"class", "Class", REPORT_TEXT, false},
     {"purposes", "Purposes", REPORT_LIST, true},
+    {"subject_category", "Whose", REPORT_TEXT, true},
+    {"special", "Special category", REPORT_TEXT, true},
     {"basis", "Legal basis", REPORT_TEXT, true},
+    {"law", "Law", REPORT_TEXT, true},
+    {"balancing", "Balancing test", REPORT_TEXT, true},
     {"start", "Starts", REPORT_TEXT, true},
     {"period", "Period", REPORT_TEXT, false},
+    {"round", "Rounded to the end of", REPORT_TEXT, true},
+    {"backstop", "Backstop", REPORT_TEXT, true},
+    {"minimum", "Minimum", REPORT_TEXT, true},
+    {"minimum_law", "Minimum by", REPORT_TEXT, true},
+    {"owner", "Owner", REPORT_TEXT, true},
+    {"review", "Next review", REPORT_DATE, true},
+    {"rule_version", "Version of the rule", REPORT_COUNT, true},
+    {"rule_since", "In force since", REPORT_INSTANT, true},
+    {"rule_pending", "Under an older rule", REPORT_COUNT, true},
     {"items", "Items", REPORT_COUNT, false},
     {"synthetic", "Honeytokens", REPORT_COUNT, true},
     {"subjects", "Subjects", REPORT_COUNT, true},
+    {"counted", "Counted", REPORT_COUNT, true},
+    {"recounted", "Recounted", REPORT_INSTANT, true},
     {"oldest", "Oldest", REPORT_DATE, false},
     {"due_7d", "Due 7 d", REPORT_COUNT, false},
     {"due_30d", "Due 30 d", REPORT_COUNT, true},
@@ -52,22 +70,74 @@ struct figures {
     struct vault_flow before; /* the period */
     struct vault_flow within;
     uint64_t synthetic;
+    int64_t recounted_ms; /* 0: never */
+    struct vault_recount recount;
 };
 
-static void set_rule(struct json *row, const struct class_def *def)
+static void set_text(struct json *row, const char *name, const char *text)
+{
+    json_set(row, name, text == NULL ? json_new_null() : json_new_text(span_str(text)));
+}
+
+static void set_period(struct json *row, const char *name, const struct period *period)
+{
+    char text[PERIOD_TEXT_MAX];
+
+    period_format(period, text);
+    set_text(row, name, period_is_none(period) ? NULL : text);
+}
+
+static void set_basis(struct json *row, const struct class_def *def)
 {
     struct json *purposes = json_new_list();
-    char period[PERIOD_TEXT_MAX], start[RULE_NAME_MAX + 8];
 
-    period_format(&def->rule.period, period);
-    rule_start_text(&def->rule, start);
     for (size_t i = 0; i < def->purpose_count; i++)
         json_add(purposes, json_new_text(span_str(def->purposes[i])));
     json_set_str(row, "class", def->name);
     json_set(row, "purposes", purposes);
-    json_set_str(row, "basis", def->basis);
+    set_text(row, "subject_category", def->subjects);
+    set_text(row, "special", def->special);
+    set_text(row, "basis", def->basis);
+    set_text(row, "law", def->law);
+    set_text(row, "balancing", def->balancing);
+}
+
+static void set_rule(struct json *row, const struct rule *rule, int64_t now_s)
+{
+    const int64_t review_day = rule_has_review(rule) ? civil_days(rule->review) : INT64_MAX;
+    char start[RULE_NAME_MAX + 8];
+
+    rule_start_text(rule, start);
     json_set_str(row, "start", start);
-    json_set_str(row, "period", period);
+    set_period(row, "period", &rule->period);
+    set_text(row, "round", rule->round == RULE_EXACT ? NULL : rule_round_name(rule->round));
+    set_period(row, "backstop", &rule->backstop);
+    set_period(row, "minimum", &rule->minimum);
+    set_text(row, "minimum_law", rule->minimum_law);
+    set_text(row, "owner", rule->owner);
+    json_set(row, "review", json_new_null());
+    if (review_day != INT64_MAX)
+        report_set_day(row, "review", review_day);
+    if (review_day < now_s / DAY_S)
+        report_attend(row, "review_overdue");
+}
+
+static enum err set_version(const struct report_context *c, struct json *row, uint16_t class_id)
+{
+    struct vault_rule_status status;
+    enum err e = vault_read_rule(c->reader, class_id, &status);
+
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    json_set(row, "rule_version", json_new_null());
+    json_set(row, "rule_since", json_new_null());
+    json_set(row, "rule_pending", json_new_null());
+    if (e == ERR_NOT_FOUND)
+        return ERR_OK;
+    json_set_int(row, "rule_version", status.version);
+    report_set_instant(row, "rule_since", status.since_s);
+    json_set_int(row, "rule_pending", (int64_t)status.pending);
+    return ERR_OK;
 }
 
 static void set_items(struct json *row, const struct figures *f)
@@ -75,6 +145,15 @@ static void set_items(struct json *row, const struct figures *f)
     json_set_int(row, "items", (int64_t)f->now.items);
     json_set_int(row, "synthetic", (int64_t)f->synthetic); /* of these: honeytokens' */
     json_set(row, "subjects", json_new_null());
+    json_set(row, "counted", json_new_null());
+    json_set(row, "recounted", json_new_null());
+    if (f->recounted_ms != 0) {
+        json_set_int(row, "subjects", (int64_t)f->recount.subjects);
+        json_set_int(row, "counted", (int64_t)f->recount.counted);
+        report_set_instant(row, "recounted", f->recounted_ms / 1000);
+    }
+    if (f->recount.differ > 0)
+        report_attend(row, "recount_differs");
     json_set(row, "oldest", json_new_null());
     if (f->now.oldest_created_s != 0)
         report_set_day(row, "oldest", f->now.oldest_created_s / DAY_S);
@@ -145,8 +224,17 @@ static enum err count_synthetic(const struct report_context *c, uint64_t *per_cl
     return ERR_OK;
 }
 
+static enum err read_recount(struct vault_records *records, const char *class_name,
+                             struct figures *f)
+{
+    enum err e = recount_last(records, class_name, &f->recounted_ms, &f->recount);
+
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 static enum err add_class(const struct report_context *c, struct report *report,
-                          const struct class_def *def, const uint64_t *synthetic)
+                          struct vault_records *records, const struct class_def *def,
+                          const uint64_t *synthetic)
 {
     const uint16_t id = vault_class_id(c->vault, def);
     struct figures f = {.synthetic = synthetic[id]};
@@ -159,26 +247,32 @@ static enum err add_class(const struct report_context *c, struct report *report,
     if (e == ERR_OK)
         e = vault_read_flow(c->reader, id, c->from_day, c->to_day, &f.within);
     if (e == ERR_OK)
+        e = read_recount(records, def->name, &f);
+    if (e == ERR_OK)
         e = report_row(report, &row);
     if (e != ERR_OK)
         return e;
-    set_rule(row, def);
+    set_basis(row, def);
+    set_rule(row, &def->rule, c->now_s);
+    e = set_version(c, row, id);
     set_items(row, &f);
     set_books(row, &f);
     set_tokens(row, def, &f.now);
     if (vault_purge_is_paused(c->vault, id))
         report_attend(row, "sweep_paused");
     return ERR_OK;
+    return e;
 }
 
-static enum err add_all(const struct report_context *c, struct report *report)
+static enum err add_all(const struct report_context *c, struct report *report,
+                        struct vault_records *records)
 {
     AUTO(mem_free) uint64_t *synthetic = mem_alloc((CLASSES_MAX + 1) * sizeof(*synthetic));
     uint64_t subjects = 0;
     enum err e = count_synthetic(c, synthetic);
 
     for (size_t i = 0; e == ERR_OK && i < c->classes->count; i++)
-        e = add_class(c, report, &c->classes->defs[i], synthetic);
+        e = add_class(c, report, records, &c->classes->defs[i], synthetic);
     if (e == ERR_OK)
         e = vault_read_subject_count(c->reader, &subjects);
     json_set_int(report_summary(report), "subjects", (int64_t)subjects);
@@ -188,11 +282,14 @@ static enum err add_all(const struct report_context *c, struct report *report)
 static enum err build(const struct report_context *c, struct report *report,
                       struct errmsg *msg UNUSED)
 {
-    enum err e = vault_read_begin(c->reader);
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    enum err e = vault_records_open(c->vault, &records);
 
+    if (e == ERR_OK)
+        e = vault_read_begin(c->reader);
     if (e != ERR_OK)
         return e;
-    e = add_all(c, report);
+    e = add_all(c, report, records);
     vault_read_end(c->reader);
     return e;
 }

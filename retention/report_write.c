@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports as text: which format, and how a cell reads in all of them.
- * Runs on: any thread. Holds: nothing. Not here: the formats (report_table.c, report_csv.c). */
+ * Runs on: any thread. Holds: nothing. Not here: the formats (report_table.c, report_csv.c,
+ * report_html.c). */
 #include "retention/report_write_priv.h"
 
 #include <inttypes.h>
@@ -11,10 +12,8 @@
 #include "base/mem.h"
 
 static const char *const format_names[] = {
-    [REPORT_TABLE] = "table",
-    [REPORT_JSON] = "json",
-    [REPORT_CSV] = "csv",
-    [REPORT_CSV_EXCEL] = "csv-excel",
+    [REPORT_TABLE] = "table",         [REPORT_JSON] = "json", [REPORT_CSV] = "csv",
+    [REPORT_CSV_EXCEL] = "csv-excel", [REPORT_HTML] = "html",
 };
 
 enum err report_format_of(struct span name, enum report_format *ret)
@@ -114,6 +113,8 @@ enum err report_write(const struct json *tree, const struct report_style *style,
     case REPORT_CSV:
     case REPORT_CSV_EXCEL:
         return report__write_csv(kind, tree, style, out);
+    case REPORT_HTML:
+        return report__write_html(kind, tree, out);
     default:
         return report__write_table(kind, tree, style, out);
     }

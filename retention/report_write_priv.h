@@ -26,3 +26,5 @@ enum err report__write_table(const struct report_kind *kind, const struct json *
                              const struct report_style *style, struct buf *out) MUST_CHECK;
 enum err report__write_csv(const struct report_kind *kind, const struct json *tree,
                            const struct report_style *style, struct buf *out) MUST_CHECK;
+enum err report__write_html(const struct report_kind *kind, const struct json *tree,
+                            struct buf *out) MUST_CHECK;

@@ -44,6 +44,8 @@ ADAPTERS = {
     "p11-kit/*": ["keys/pkcs11*"],
     "openssl/*": ["base/tls.c", "base/signature.c"],
     "jansson.h": ["base/json.c"],
+    "archive.h": ["retention/pack.c"],
+    "archive_entry.h": ["retention/pack.c"],
     "yaml.h": ["base/conf_yaml.c"],
     "utf8proc.h": ["base/unicode.c"],
     "liboath/*": ["admin/otp.c"],

@@ -289,6 +289,12 @@ enum err store_rows_due(struct store *s, const struct store_class *c, int64_t no
 /* Delete one row. */
 enum err store_row_delete(struct store *s, const struct store_class *c, uint64_t id,
                           struct store_gone *ret) MUST_CHECK;
+/* All rows of a class, and each slot that owns one, until `fn` gives back an error. */
+enum err store_rows_each(struct store *s, const struct store_class *c,
+                         enum err (*fn)(void *context, int64_t created_s, int64_t due_s),
+                         void *context) MUST_CHECK;
+enum err store_owners_each(struct store *s, const struct store_class *c,
+                           enum err (*fn)(void *context), void *context) MUST_CHECK;
 
 /* ---- counters ---- */
 

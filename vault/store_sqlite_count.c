@@ -124,3 +124,34 @@ enum err store_flow_sums(struct store *s, uint16_t class_id, int64_t from_day, i
     memcpy(ret, sums, sizeof(sums));
     return ERR_OK;
 }
+
+/* ---- what they count ---- */
+
+enum err store_rows_each(struct store *s, const struct store_class *c,
+                         enum err (*fn)(void *context, int64_t created_s, int64_t due_s),
+                         void *context)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_ROWS_ALL);
+    enum err e;
+
+    while ((e = store__row(s, stmt)) == ERR_OK) {
+        e = fn(context, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1));
+        if (e != ERR_OK)
+            return e;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err store_owners_each(struct store *s, const struct store_class *c,
+                           enum err (*fn)(void *context), void *context)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_OWNERS_ALL);
+    enum err e;
+
+    while ((e = store__row(s, stmt)) == ERR_OK) {
+        e = fn(context);
+        if (e != ERR_OK)
+            return e;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}

@@ -220,6 +220,9 @@
                          " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                      \
     X(COUNT, "SELECT count(*) FROM val_$ WHERE subj=?1 AND due>?2",                                \
              "SELECT count(*) FROM val_$ WHERE subj=?1 AND due>?2")                                \
+    X(ROWS_ALL, "SELECT created,due FROM val_$", "SELECT created,due FROM val_$")                  \
+    X(OWNERS_ALL, "SELECT DISTINCT subj FROM val_$ ORDER BY subj",                                 \
+                  "SELECT DISTINCT subj FROM val_$ ORDER BY subj")                                 \
     X(HAS, "SELECT EXISTS(SELECT 1 FROM val_$ WHERE subj=?1)",                                     \
            "SELECT EXISTS(SELECT 1 FROM val_$ WHERE subj=?1)")                                     \
     X(LAST, "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1",                                   \

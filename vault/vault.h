@@ -89,6 +89,18 @@ enum vault_clock_state {
 enum vault_clock_state vault_clock(struct vault *v);
 /* How many entries the ledger has, and its chain at the last of them. Any thread. */
 uint64_t vault_ledger_position(const struct vault *v, uint8_t ret_head[VAULT_HEAD_BYTES]);
+enum { VAULT_LEDGER_RECORD_BYTES = 128 };
+struct vault_ledger_entry {
+    uint64_t seq;
+    const char *kind; /* "erase", "closed", ...: a literal */
+    int64_t time_ms;
+    uint8_t record[VAULT_LEDGER_RECORD_BYTES]; /* as it stands in the file */
+};
+/* Every entry in order, the chain checked, until `fn` gives back an error. SEALED, CORRUPT, IO. Any thread;
+ * blocks. */
+enum err vault_ledger_each(const struct vault *v,
+                           enum err (*fn)(const struct vault_ledger_entry *entry, void *context),
+                           void *context) MUST_CHECK;
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
 const char *vault_medium_risk(const struct vault *v);
 

@@ -117,6 +117,7 @@ struct vault {
     atomic_uint commits;
     /* The log is to be emptied: readers keep no state of it from one transaction to the next. */
     atomic_bool keeps_nothing;
+    atomic_bool cut_wanted; /* the log could not be cut, since somebody keeps an old state */
     struct writer *writer;
     struct checkpointer *checkpointer;
     struct watch *watch; /* watch.c */

@@ -340,6 +340,7 @@ static enum err truncate_log(struct writer *w)
     atomic_store(&w->v->keeps_nothing, true);
     vault__readers_let_go(w->v);
     e = store_truncate(w->store);
+    atomic_store(&w->v->cut_wanted, e == ERR_BUSY);
     atomic_store(&w->v->keeps_nothing, checkpointer_is_wanted(store_wal_pages(w->store)));
     return e;
 }

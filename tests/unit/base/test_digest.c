@@ -33,14 +33,3 @@ Test(digest, does_not_care_how_the_text_comes)
     digest_end(&digest, pieces);
     cr_assert_arr_eq(whole, pieces, sizeof(whole));
 }
-
-Test(digest, writes_bytes_in_hexadecimal)
-{
-    static const uint8_t bytes[] = {0x00, 0x0f, 0xa5, 0xff};
-    char hex[9];
-
-    digest_write_hex(bytes, sizeof(bytes), hex);
-    cr_assert_str_eq(hex, "000fa5ff");
-    digest_write_hex(bytes, 0, hex);
-    cr_assert_str_eq(hex, "");
-}

@@ -355,6 +355,8 @@ Test(report, comes_in_all_formats_and_exits_3_when_something_is_overdue)
                          "as_of;class;",
                          15),
                  0);
+    cr_assert_eq(report(&h, (struct options){.format = "html"}), CLI_OK);
+    cr_assert_eq(strncmp(h.ran.out, "<!doctype html>", 15), 0);
     cr_assert_eq(report(&h, (struct options){.json = true}), CLI_OK);
     cr_assert_eq(json_parse(span_str(h.ran.out), &tree), ERR_OK);
     clock_test_set_ms(clock_now_ms() + 200 * INT64_C(86400000));

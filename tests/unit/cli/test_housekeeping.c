@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "retention/recount.h"
 #include "tests/support/vault_rig.h"
 
 /* A loop that is turned until something holds. */
@@ -95,6 +96,43 @@ Test(housekeeping, sweeps_at_once_and_again_by_the_clock)
     (void)rig_store(&b.rig, "brief", "ada", "tea");
     rig_clock(RIG_NOW_S + 4 * 3600);
     while (items(&b, "brief") > 0)
+        (void)uv_run(&b.loop, UV_RUN_ONCE);
+    bench_stop(&b);
+    rig_done(&b.rig);
+}
+
+static bool is_recounted(struct bench *b, int64_t *ret_at_ms)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    struct vault_recount found;
+    enum err e;
+
+    REQUIRE(vault_records_open(b->rig.vault, &records) == ERR_OK);
+    e = recount_last(records, "note", ret_at_ms, &found);
+    REQUIRE(e == ERR_OK || e == ERR_NOT_FOUND);
+    return e == ERR_OK;
+}
+
+Test(housekeeping, counts_all_rows_once_a_night)
+{
+    struct bench b;
+    int64_t first_ms = 0, at_ms = 0;
+
+    rig_init(&b.rig); /* at noon */
+    bench_start(&b, 5);
+    rig_clock(RIG_NOW_S + 13 * 3600);
+    for (int i = 0; i < 20; i++)
+        (void)uv_run(&b.loop, UV_RUN_ONCE);
+    cr_assert_not(is_recounted(&b, &at_ms), "at one o'clock");
+    rig_clock(RIG_NOW_S + 14 * 3600);
+    while (!is_recounted(&b, &first_ms))
+        (void)uv_run(&b.loop, UV_RUN_ONCE);
+    rig_clock(RIG_NOW_S + 30 * 3600);
+    for (int i = 0; i < 20; i++)
+        (void)uv_run(&b.loop, UV_RUN_ONCE);
+    cr_assert(is_recounted(&b, &at_ms) && at_ms == first_ms, "not again the same day");
+    rig_clock(RIG_NOW_S + 38 * 3600);
+    while (is_recounted(&b, &at_ms) && at_ms == first_ms)
         (void)uv_run(&b.loop, UV_RUN_ONCE);
     bench_stop(&b);
     rig_done(&b.rig);

@@ -337,3 +337,50 @@ Test(report_retention, balances_after_any_history_3)
 {
     run_history(777);
 }
+
+/* ---- the rule ---- */
+
+static const char *text_of(const struct json *tree, const char *class_name, const char *name)
+{
+    const char *text = json_str_of(json_get(row(tree, class_name), name));
+
+    return text == NULL ? "" : text;
+}
+
+static bool attends(const struct json *tree, const char *class_name, const char *reason)
+{
+    const struct json *list = json_get(row(tree, class_name), "attention");
+
+    for (size_t i = 0; i < json_count(list); i++)
+        if (strcmp(json_str_of(json_at(list, i)), reason) == 0)
+            return true;
+    return false;
+}
+
+Test(report_retention, says_what_a_class_rests_on_and_who_answers_for_it)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *tree = NULL;
+
+    rig_init_with(
+        &r, "invoice: {purposes: [tax], basis: \"6(1)(c)\", law: \"AO 147\", subjects: customers,\n"
+            "  retain: {period: P8Y, round: year_end, minimum: P6Y, minimum_law: \"AO 147(3)\",\n"
+            "           owner: finance, review: 2026-01-09}}\n"
+            "health: {purposes: [care], basis: \"6(1)(a)\", special: \"9(2)(h)\",\n"
+            "  retain: {period: P1Y, review: 2026-01-10}}\n");
+    tree = report(&r);
+    cr_assert_str_eq(text_of(tree, "invoice", "subject_category"), "customers");
+    cr_assert_str_eq(text_of(tree, "invoice", "law"), "AO 147");
+    cr_assert_str_eq(text_of(tree, "invoice", "period"), "P8Y");
+    cr_assert_str_eq(text_of(tree, "invoice", "round"), "year_end");
+    cr_assert_str_eq(text_of(tree, "invoice", "minimum"), "P6Y");
+    cr_assert_str_eq(text_of(tree, "invoice", "minimum_law"), "AO 147(3)");
+    cr_assert_str_eq(text_of(tree, "invoice", "owner"), "finance");
+    cr_assert_str_eq(text_of(tree, "invoice", "review"), "2026-01-09");
+    cr_assert_eq(json_kind(json_get(row(tree, "invoice"), "backstop")), JSON_NIL);
+    cr_assert(attends(tree, "invoice", "review_overdue"));
+    cr_assert_str_eq(text_of(tree, "health", "special"), "9(2)(h)");
+    cr_assert_str_eq(text_of(tree, "health", "start"), "created");
+    cr_assert_not(attends(tree, "health", "review_overdue"), "today it is due");
+    cr_assert(report_needs_attention(tree));
+}

@@ -1,76 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "retention/report_write.h"
+#include "retention/report_write_priv.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/digest.h"
 #include "base/secret.h"
 
+static const struct report_column columns[] = {
+    {"class", "Class", REPORT_TEXT, false},   {"purposes", "Purposes", REPORT_LIST, true},
+    {"basis", "Basis", REPORT_TEXT, true},    {"items", "Items", REPORT_COUNT, false},
+    {"share", "Share", REPORT_SHARE, false},  {"oldest", "Oldest", REPORT_DATE, false},
+    {"balanced", "Even", REPORT_FLAG, false},
+};
+static const struct report_column summary[] = {{"subjects", "Subjects", REPORT_COUNT, false}};
+static const struct report_kind kind = {.name = "some",
+                                        .title = "Some <kind>",
+                                        .columns = columns,
+                                        .column_count = COUNT_OF(columns),
+                                        .summary = summary,
+                                        .summary_count = COUNT_OF(summary)};
+
 #define HEAD                                                                                       \
-    "{\"report\":\"retention\",\"title\":\"Retention\",\"as_of\":\"2026-01-10T12:00:00Z\","        \
-    "\"zone\":\"UTC\",\"period\":{\"from\":null,\"to\":null},\"version\":\"1.2.3\","               \
-    "\"commit\":\"abc\",\"clock\":\"right\",\"summary\":{\"subjects\":2},\"rows\":["
-#define FIGURES                                                                                    \
-    "\"start\":\"created\",\"period\":\"P2Y\",\"items\":12,\"synthetic\":0,\"subjects\":null,"     \
-    "\"oldest\":\"2026-01-01\",\"due_7d\":1,\"due_30d\":2,\"due_90d\":3,\"overdue\":0,"            \
-    "\"opening\":-1,\"created\":14,\"purged_timer\":1,\"purged_erasure\":1,\"closing\":12,"        \
-    "\"created_ever\":14,\"purged_ever\":2,\"balanced\":true,\"attention\":[]}"
+    "{\"report\":\"some\",\"as_of\":\"2026-01-10T12:00:00Z\",\"zone\":\"UTC\",\"period\":"         \
+    "{\"from\":null,\"to\":null},\"version\":\"1.2.3\",\"commit\":\"abc\",\"clock\":\"right\","    \
+    "\"summary\":{\"subjects\":2},\"attention\":false,\"rows\":["
+#define REST                                                                                       \
+    ",\"items\":-12,\"share\":7,\"oldest\":\"2026-01-01\",\"balanced\":true,\"attention\":[]}"
+#define TWO_ROWS                                                                                   \
+    HEAD "{\"class\":\"e-mail\",\"purposes\":[\"account\",\"support\"],\"basis\":\"6(1)(b)\"" REST \
+         ",{\"class\":\"n\",\"purposes\":[\"s\xc3\xbc\xc3\x9f\"],\"basis\":null,\"items\":3,"      \
+         "\"balanced\":false,\"attention\":[\"overdue\",\"unbalanced\"]}]}"
 
 /* The rendering as a C string; one at a time. */
 static const char *render(const char *json, struct report_style style)
 {
     static struct buf out;
     struct json *tree = NULL;
+    enum err e;
 
     buf_done(&out);
     buf_init(&out, 1 << 16);
     REQUIRE(json_parse(span_str(json), &tree) == ERR_OK);
-    REQUIRE(report_write(tree, &style, &out) == ERR_OK);
-    REQUIRE(buf_append_byte(&out, 0) == ERR_OK);
+    e = style.format == REPORT_TABLE  ? report__write_table(&kind, tree, &style, &out)
+        : style.format == REPORT_HTML ? report__write_html(&kind, tree, &out)
+                                      : report__write_csv(&kind, tree, &style, &out);
+    REQUIRE(e == ERR_OK && buf_append_byte(&out, 0) == ERR_OK);
     json_free(&tree);
     return (const char *)out.bytes;
+}
+
+static const char *table(const char *json)
+{
+    return render(json, (struct report_style){.format = REPORT_TABLE});
+}
+
+static const char *html(const char *json)
+{
+    return render(json, (struct report_style){.format = REPORT_HTML});
+}
+
+static size_t count_of(const char *text, const char *word)
+{
+    size_t count = 0;
+
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += strlen(word))
+        count++;
+    return count;
 }
 
 TestSuite(report_write, .init = secret_start, .timeout = 20);
 
 Test(report_write, formats_have_names)
 {
+    static const char *const names[] = {"table", "json", "csv", "csv-excel", "html"};
     enum report_format format = REPORT_TABLE;
 
-    cr_assert_eq(report_format_of(SPAN_LIT("csv"), &format), ERR_OK);
-    cr_assert_eq(format, REPORT_CSV);
-    cr_assert_eq(report_format_of(SPAN_LIT("csv-excel"), &format), ERR_OK);
-    cr_assert_eq(format, REPORT_CSV_EXCEL);
-    cr_assert_eq(report_format_of(SPAN_LIT("json"), &format), ERR_OK);
-    cr_assert_eq(format, REPORT_JSON);
-    cr_assert_eq(report_format_of(SPAN_LIT("table"), &format), ERR_OK);
-    cr_assert_eq(format, REPORT_TABLE);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        cr_assert_eq(report_format_of(span_str(names[i]), &format), ERR_OK);
+        cr_assert_eq(format, i);
+    }
     cr_assert_eq(report_format_of(SPAN_LIT("xlsx"), &format), ERR_INVALID);
     cr_assert_eq(report_format_of(SPAN_LIT("CSV"), &format), ERR_INVALID);
 }
 
 /* ---- tables ---- */
 
-#define TWO_ROWS                                                                                   \
-    HEAD "{\"class\":\"e-mail\",\"purposes\":[\"account\",\"support\"],\"basis\":\"6(1)(b)"        \
-         "\"," FIGURES                                                                             \
-         ",{\"class\":\"n\",\"purposes\":[\"s\xc3\xbc\xc3\x9f\"],\"basis\":\"6(1)(f)\"," FIGURES   \
-         "]}"
-
 Test(report_write, table_lines_up_and_leaves_out_what_is_seldom_needed)
 {
-    cr_assert_str_eq(
-        render(TWO_ROWS, (struct report_style){.format = REPORT_TABLE}),
-        "Retention as of 2026-01-10T12:00:00Z (UTC), since ever, lethe 1.2.3 (abc)\n"
-        "Subjects: 2\n\n"
-        "Class   Period  Items  Oldest      Due 7 d  Overdue  Opening  + Created  - By timer  "
-        "- By request  = Closing  Balanced  Attention\n"
-        "e-mail  P2Y        12  2026-01-01        1        0       -1         14           1  "
-        "           1         12  yes       -\n"
-        "n       P2Y        12  2026-01-01        1        0       -1         14           1  "
-        "           1         12  yes       -\n");
+    cr_assert_str_eq(table(TWO_ROWS),
+                     "Some <kind> as of 2026-01-10T12:00:00Z (UTC), since ever, lethe 1.2.3 (abc)\n"
+                     "Subjects: 2\n\n"
+                     "Class   Items  Share  Oldest      Even  Attention\n"
+                     "e-mail    -12      7  2026-01-01  yes   -\n"
+                     "n           3      -  -           no    overdue, unbalanced\n");
 }
 
 Test(report_write, wide_table_has_all_columns_and_lines_up_whatever_the_labels_are)
@@ -78,43 +103,40 @@ Test(report_write, wide_table_has_all_columns_and_lines_up_whatever_the_labels_a
     const char *text =
         render(TWO_ROWS, (struct report_style){.format = REPORT_TABLE, .wide = true});
 
-    cr_assert_not_null(strstr(text, "\nClass   Purposes          Legal basis  Starts   Period"));
-    cr_assert_not_null(strstr(text, "\ne-mail  account, support  6(1)(b)      created  P2Y"));
-    cr_assert_not_null(
-        strstr(text, "\nn       s\xc3\xbc\xc3\x9f               6(1)(f)      created  P2Y"));
+    cr_assert_not_null(strstr(text, "\nClass   Purposes          Basis    Items"));
+    cr_assert_not_null(strstr(text, "\ne-mail  account, support  6(1)(b)    -12"));
+    cr_assert_not_null(strstr(text, "\nn       s\xc3\xbc\xc3\x9f               -            3"));
 }
 
 Test(report_write, table_goes_on_below_where_the_terminal_ends)
 {
-    cr_assert_str_eq(render(TWO_ROWS, (struct report_style){.format = REPORT_TABLE, .width = 60}),
-                     "Retention as of 2026-01-10T12:00:00Z (UTC), since ever, lethe 1.2.3 (abc)\n"
-                     "Subjects: 2\n\n"
-                     "Class   Period  Items  Oldest      Due 7 d  Overdue  Opening\n"
-                     "e-mail  P2Y        12  2026-01-01        1        0       -1\n"
-                     "n       P2Y        12  2026-01-01        1        0       -1\n"
-                     "\n"
-                     "Class   + Created  - By timer  - By request  = Closing\n"
-                     "e-mail         14           1             1         12\n"
-                     "n              14           1             1         12\n"
-                     "\n"
-                     "Class   Balanced  Attention\n"
-                     "e-mail  yes       -\n"
-                     "n       yes       -\n");
+    const char *text = render(TWO_ROWS, (struct report_style){.format = REPORT_TABLE, .width = 32});
+
+    cr_assert_not_null(strstr(text, "\n\nClass   Items  Share  Oldest\n"
+                                    "e-mail    -12      7  2026-01-01\n"
+                                    "n           3      -  -\n"
+                                    "\n"
+                                    "Class   Even\n"
+                                    "e-mail  yes\n"
+                                    "n       no\n"
+                                    "\n"
+                                    "Class   Attention\n"
+                                    "e-mail  -\n"
+                                    "n       overdue, unbalanced\n"));
 }
 
 Test(report_write, table_narrower_than_any_column_still_shows_each)
 {
     const char *text = render(TWO_ROWS, (struct report_style){.format = REPORT_TABLE, .width = 1});
 
-    cr_assert_not_null(strstr(text, "Class\ne-mail\nn\n\nClass   Period\ne-mail  P2Y\n"));
+    cr_assert_not_null(strstr(text, "Class\ne-mail\nn\n\nClass   Items\ne-mail    -12\n"));
     cr_assert_not_null(strstr(text, "Class   Attention\n"));
 }
 
 Test(report_write, table_lets_no_label_steer_the_terminal)
 {
-    const char *text = render(HEAD "{\"class\":\"a\\u001b[2Jb\\u007f\\u009bc\\nd\",\"purposes\":[],"
-                                   "\"basis\":\"\"," FIGURES "]}",
-                              (struct report_style){.format = REPORT_TABLE});
+    const char *text = table(HEAD "{\"class\":\"a\\u001b[2Jb\\u007f\\u009bc\\nd\",\"purposes\":[],"
+                                  "\"basis\":\"\"" REST "]}");
 
     cr_assert_not_null(strstr(text, "a?[2Jb???c?d"));
     cr_assert_null(strchr(text, '\x1b'));
@@ -122,78 +144,172 @@ Test(report_write, table_lets_no_label_steer_the_terminal)
 
 Test(report_write, table_of_nothing_says_so)
 {
-    cr_assert_not_null(strstr(render(HEAD "]}", (struct report_style){.format = REPORT_TABLE}),
-                              "Nothing to report.\n"));
+    cr_assert_not_null(strstr(table(HEAD "]}"), "Nothing to report.\n"));
 }
 
 Test(report_write, table_says_the_period_and_a_clock_that_is_not_believed)
 {
-    const char *text =
-        render("{\"report\":\"retention\",\"period\":{\"from\":\"2026-01-01\",\"to\":"
-               "\"2026-02-01\"},\"clock\":\"ahead\",\"rows\":[]}",
-               (struct report_style){.format = REPORT_TABLE});
+    static const struct {
+        const char *from, *to, *said;
+    } periods[] = {
+        {"null", "null", "since ever"},
+        {"\"2026-01-01\"", "null", "from 2026-01-01"},
+        {"null", "\"2026-02-01\"", "before 2026-02-01"},
+        {"\"2026-01-01\"", "\"2026-02-01\"", "from 2026-01-01, before 2026-02-01"},
+    };
 
-    cr_assert_not_null(strstr(text, ", from 2026-01-01, before 2026-02-01, "));
-    cr_assert_not_null(strstr(text, "clock is not believed: ahead\n"));
+    for (size_t i = 0; i < COUNT_OF(periods); i++) {
+        char json[256], said[96];
+        const char *text;
+
+        (void)snprintf(json, sizeof(json),
+                       "{\"period\":{\"from\":%s,\"to\":%s},\"clock\":\"ahead\",\"rows\":[]}",
+                       periods[i].from, periods[i].to);
+        (void)snprintf(said, sizeof(said), ", %s, ", periods[i].said);
+        text = table(json);
+        cr_assert_not_null(strstr(text, said), "%s", text);
+        cr_assert_not_null(strstr(text, "clock is not believed: ahead\n"));
+    }
 }
 
 /* ---- CSV ---- */
 
-static const char awkward[] =
-    HEAD "{\"class\":\"e,m\\\"ail\",\"purposes\":[\"account\",\"x\"],\"basis\":\"6(1)(b)\"," FIGURES
-         "]}";
+static const char awkward[] = HEAD
+    "{\"class\":\"e,m\\\"ail\",\"purposes\":[\"account\",\"x\"],\"basis\":\"6(1)(b)\"" REST "]}";
 
-Test(report_write, csv_is_rfc_4180_with_a_stable_header)
+Test(report_write, csv_is_rfc_4180_with_the_members_as_header)
 {
-    cr_assert_str_eq(render(awkward, (struct report_style){.format = REPORT_CSV}),
-                     "as_of,class,purposes,basis,start,period,items,synthetic,subjects,oldest,"
-                     "due_7d,due_30d,due_90d,overdue,opening,created,purged_timer,purged_erasure,"
-                     "closing,created_ever,purged_ever,balanced,tokens_capacity,tokens_used,"
-                     "shapes_used_up,attention\r\n"
-                     "2026-01-10T12:00:00Z,\"e,m\"\"ail\",\"account; x\",6(1)(b),created,P2Y,12,0,,"
-                     "2026-01-01,1,2,3,0,-1,14,1,1,12,14,2,yes,,,,\r\n");
+    cr_assert_str_eq(
+        render(awkward, (struct report_style){.format = REPORT_CSV}),
+        "as_of,class,purposes,basis,items,share,oldest,balanced,attention\r\n"
+        "2026-01-10T12:00:00Z,\"e,m\"\"ail\",\"account; x\",6(1)(b),-12,7,2026-01-01,yes,\r\n");
 }
 
 Test(report_write, csv_for_spreadsheets_has_a_byte_order_mark_and_semicolons)
 {
-    const char *text = render(awkward, (struct report_style){.format = REPORT_CSV_EXCEL});
-
-    cr_assert_eq(strncmp(text,
-                         "\xef\xbb\xbf"
-                         "as_of;class;purposes;",
-                         22),
-                 0);
-    cr_assert_not_null(
-        strstr(text, "\r\n2026-01-10T12:00:00Z;\"e,m\"\"ail\";\"account; x\";6(1)(b);"));
+    cr_assert_str_eq(
+        render(awkward, (struct report_style){.format = REPORT_CSV_EXCEL}),
+        "\xef\xbb\xbf"
+        "as_of;class;purposes;basis;items;share;oldest;balanced;attention\r\n"
+        "2026-01-10T12:00:00Z;\"e,m\"\"ail\";\"account; x\";6(1)(b);-12;7;2026-01-01;yes;\r\n");
 }
 
 Test(report_write, csv_lets_no_label_become_a_formula)
 {
     static const char *const starts[] = {"=", "+", "-", "@", "\\t", "\\r", "\\u0000"};
+    static const enum report_format formats[] = {REPORT_CSV, REPORT_CSV_EXCEL};
 
-    for (size_t i = 0; i < COUNT_OF(starts); i++) {
-        char json[1024];
+    for (size_t i = 0; i < COUNT_OF(starts) * COUNT_OF(formats); i++) {
         const char *text, *row;
+        char json[1024];
 
         (void)snprintf(json, sizeof(json),
-                       HEAD "{\"class\":\"%sHYPERLINK(1)\",\"purposes\":[],\"basis\":\"\"," FIGURES
+                       HEAD "{\"class\":\"%sHYPERLINK(1)\",\"purposes\":[],\"basis\":\"\"" REST
                             "]}",
-                       starts[i]);
-        text = render(json, (struct report_style){.format = REPORT_CSV});
+                       starts[i / COUNT_OF(formats)]);
+        text = render(json, (struct report_style){.format = formats[i % COUNT_OF(formats)]});
         row = strstr(text, "\r\n") + 2;
-        cr_assert_eq(strncmp(row, "2026-01-10T12:00:00Z,\"'", 23), 0, "%s: %s", starts[i], row);
+        cr_assert_eq(strncmp(row + 21, "\"'", 2), 0, "%s", row);
     }
+}
+
+Test(report_write, csv_lets_no_list_become_a_formula_and_leaves_numbers_alone)
+{
+    const char *text =
+        render(HEAD "{\"class\":\"a\",\"purposes\":[\"=1\"],\"basis\":\"\"" REST "]}",
+               (struct report_style){.format = REPORT_CSV});
+
+    cr_assert_not_null(strstr(text, ",a,\"'=1\",,-12,"), "%s", text);
+}
+
+/* ---- HTML ---- */
+
+Test(report_write, html_is_one_page_that_needs_nothing)
+{
+    const char *text = html(TWO_ROWS);
+
+    cr_assert_eq(strncmp(text, "<!doctype html>\n<html lang=\"en\">", 32), 0);
+    cr_assert_not_null(strstr(text, "default-src 'none'"));
+    cr_assert_not_null(strstr(text, "size:A4 landscape"));
+    cr_assert_not_null(strstr(text, "counter(page)"));
+    cr_assert_null(strstr(text, "<script"));
+    cr_assert_null(strstr(text, "http://"));
+    cr_assert_null(strstr(text, "https://"));
+    cr_assert_null(strstr(text, "url("));
+    cr_assert_eq(count_of(text, "<h1>"), 1);
+}
+
+Test(report_write, html_has_tables_with_captions_and_scopes)
+{
+    const char *text = html(TWO_ROWS);
+
+    cr_assert_eq(count_of(text, "<table>"), 2, "what is needed most, and the rest");
+    cr_assert_eq(count_of(text, "<caption>"), 2);
+    cr_assert_eq(count_of(text, "<th scope=\"row\">e-mail</th>"), 2);
+    cr_assert_eq(count_of(text, "<th scope=\"col\">Class</th>"), 2);
+    cr_assert_eq(count_of(text, "scope=\"col\""), COUNT_OF(columns) + 2);
+    cr_assert_eq(count_of(text, "<td class=\"n\">-12</td>"), 1);
+    cr_assert_not_null(strstr(text, "<td>account, support</td>"));
+    cr_assert_not_null(strstr(text, "<tr class=\"act\"><th scope=\"row\">n</th>"));
+    cr_assert_not_null(strstr(text, "<td>overdue, unbalanced</td>"), "said in words");
+    cr_assert_not_null(strstr(text, "<dt>Subjects</dt><dd>2</dd>"));
+}
+
+Test(report_write, html_lets_no_label_be_more_than_text)
+{
+    const char *text =
+        html(HEAD "{\"class\":\"<script>alert(1)</script>\",\"purposes\":"
+                  "[\"a&b\",\"\\\"><b '\",\"x\\u0000\\u001b\"],\"basis\":\"\"" REST "]}");
+
+    cr_assert_null(strstr(text, "<script"));
+    cr_assert_not_null(strstr(text, "&lt;script&gt;alert(1)&lt;/script&gt;"));
+    cr_assert_not_null(strstr(text, "a&amp;b, &quot;&gt;&lt;b &#39;, x\xef\xbf\xbd\xef\xbf\xbd"));
+    cr_assert_not_null(strstr(text, "<h1>Some &lt;kind&gt;</h1>"));
+}
+
+Test(report_write, html_names_the_json_by_its_hash)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(buf_done) struct buf json = {.max = 0};
+    char hash[DIGEST_HEX_BYTES];
+
+    buf_init(&json, 1 << 16);
+    cr_assert_eq(json_parse(SPAN_LIT(TWO_ROWS), &tree), ERR_OK);
+    cr_assert_eq(json_write_pretty(tree, &json), ERR_OK);
+    digest_hex(buf_span(&json), hash);
+    cr_assert_eq(count_of(html(TWO_ROWS), hash), 2, "in the foot, and on each page in print");
+}
+
+Test(report_write, html_of_nothing_says_so)
+{
+    const char *text = html(HEAD "]}");
+
+    cr_assert_not_null(strstr(text, "<p>Nothing to report.</p>"));
+    cr_assert_null(strstr(text, "<table"));
 }
 
 /* ---- all ---- */
 
-Test(report_write, json_is_the_tree_again)
-{
-    AUTO(json_free) struct json *tree = NULL;
-    const char *text = render(HEAD "]}", (struct report_style){.format = REPORT_JSON});
+#define OF_RETENTION                                                                               \
+    "{\"report\":\"retention\",\"as_of\":\"2026-01-10T12:00:00Z\",\"summary\":{\"subjects\":2},"   \
+    "\"rows\":[{\"class\":\"mail\",\"attention\":[]}]}"
 
-    cr_assert_eq(json_parse(span_str(text), &tree), ERR_OK);
-    cr_assert_eq(json_int_of(json_get(json_get(tree, "summary"), "subjects"), -1), 2);
+Test(report_write, takes_the_kind_from_the_tree)
+{
+    static const char *const beginnings[] = {"Retention as of ", "{", "as_of,class,",
+                                             "\xef\xbb\xbf"
+                                             "as_of;class;",
+                                             "<!doctype html>"};
+
+    for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
+        const struct report_style style = {.format = (enum report_format)i};
+        AUTO(json_free) struct json *tree = NULL;
+        AUTO(buf_done) struct buf out = {.max = 1 << 16};
+
+        cr_assert_eq(json_parse(SPAN_LIT(OF_RETENTION), &tree), ERR_OK);
+        cr_assert_eq(report_write(tree, &style, &out), ERR_OK);
+        cr_assert_eq(strncmp((char *)out.bytes, beginnings[i], strlen(beginnings[i])), 0);
+    }
 }
 
 Test(report_write, refuses_what_is_no_report_and_a_buffer_that_ends)
@@ -202,19 +318,18 @@ Test(report_write, refuses_what_is_no_report_and_a_buffer_that_ends)
                                        "{\"report\":\"nonsense\",\"rows\":[]}", "{\"rows\":[]}",
                                        "[]"};
 
-    for (int format = REPORT_TABLE; format <= REPORT_CSV_EXCEL; format++) {
+    for (int format = REPORT_TABLE; format <= REPORT_HTML; format++) {
         const struct report_style style = {.format = (enum report_format)format};
         AUTO(json_free) struct json *whole = NULL;
-        AUTO(buf_done) struct buf out;
+        AUTO(buf_done) struct buf out = {.max = 64};
 
-        buf_init(&out, 64);
         for (size_t i = 0; i < COUNT_OF(none); i++) {
             AUTO(json_free) struct json *tree = NULL;
 
             cr_assert_eq(json_parse(span_str(none[i]), &tree), ERR_OK);
             cr_assert_eq(report_write(tree, &style, &out), ERR_INVALID);
         }
-        cr_assert_eq(json_parse(SPAN_LIT(TWO_ROWS), &whole), ERR_OK);
+        cr_assert_eq(json_parse(SPAN_LIT(OF_RETENTION), &whole), ERR_OK);
         cr_assert_eq(report_write(whole, &style, &out), ERR_TOO_LARGE);
     }
 }

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "retention/recount.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "retention/erasure.h"
+#include "retention/report.h"
+#include "retention/sweeper.h"
+#include "tests/support/vault_rig.h"
+
+static void start(void)
+{
+    secret_start();
+    log_set_level(LOG_ERROR);
+}
+
+TestSuite(recount, .init = start, .timeout = 120);
+
+static struct vault_recount last(struct rig *r, const char *class_name)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    struct vault_recount found;
+    int64_t at_ms = 0;
+
+    cr_assert_eq(vault_records_open(r->vault, &records), ERR_OK);
+    cr_assert_eq(recount_last(records, class_name, &at_ms, &found), ERR_OK);
+    cr_assert_gt(at_ms, 0);
+    return found;
+}
+
+static struct recount_result run(struct rig *r)
+{
+    struct recount_result result;
+
+    cr_assert_eq(recount_run(r->vault, NULL, &result), ERR_OK);
+    cr_assert_eq(result.counted, r->classes.count);
+    cr_assert_eq(result.uncounted, 0);
+    return result;
+}
+
+/* Change the database behind the vault's back. */
+static void meddle(struct rig *r, const char *sql)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+
+    (void)snprintf(path, sizeof(path), "%s/store/vault.db", r->scratch.dir);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    (void)sqlite3_close(db);
+}
+
+Test(recount, agrees_with_what_was_stored_and_counts_people)
+{
+    AUTO(rig_done) struct rig r;
+    struct vault_recount found;
+
+    rig_init(&r);
+    cr_assert_eq(run(&r).differ, 0);
+    cr_assert_eq(last(&r, "note").counted, 0);
+    (void)rig_store(&r, "note", "ada", "one");
+    (void)rig_store(&r, "note", "ada", "two");
+    (void)rig_store(&r, "note", "bob", "three");
+    (void)rig_store(&r, "mail", "bob", "bob@example.org");
+    cr_assert_eq(run(&r).differ, 0);
+    found = last(&r, "note");
+    cr_assert(found.items == 3 && found.counted == 3 && found.subjects == 2 && found.differ == 0);
+    found = last(&r, "mail");
+    cr_assert(found.counted == 1 && found.subjects == 1);
+}
+
+/* Every counter against a full count, after anything that can happen to rows. */
+static void any_history(unsigned seed)
+{
+    static const char *const names[] = {"mail", "note", "brief"};
+    AUTO(rig_done) struct rig r;
+    struct erasures *erasures;
+    int64_t now_s = RIG_NOW_S;
+
+    rig_init(&r);
+    erasures = erasures_new(r.vault, NULL);
+    for (int step = 0; step < 200; step++) {
+        char subject[16], value[48];
+
+        (void)snprintf(subject, sizeof(subject), "p%d", rand_r(&seed) % 9);
+        (void)snprintf(value, sizeof(value), "v%d@example.org", rand_r(&seed) % 40);
+        switch (rand_r(&seed) % 12) {
+        case 0: {
+            const struct sweeper_options o = {
+                .vault = r.vault, .classes = &r.classes, .now_s = now_s};
+            struct sweeper_counts counts;
+
+            cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+            break;
+        }
+        case 1: {
+            struct receipt receipt;
+
+            (void)!erasure_run(erasures, VAULT_DOMAIN_DEFAULT, span_str(subject), NULL, &receipt);
+            break;
+        }
+        case 2:
+            now_s += rand_r(&seed) % (3 * RIG_DAY_S);
+            rig_clock(now_s);
+            break;
+        default:
+            (void)rig_store(&r, names[rand_r(&seed) % 3], subject, value);
+            break;
+        }
+        if (step % 20 == 19)
+            cr_assert_eq(run(&r).differ, 0, "after step %d", step);
+    }
+    erasures_free(&erasures);
+}
+
+Test(recount, agrees_after_any_history_1)
+{
+    any_history(1);
+}
+
+Test(recount, agrees_after_any_history_2)
+{
+    any_history(20261129);
+}
+
+static bool report_attends(struct rig *r, const char *reason)
+{
+    struct report_context context = {.vault = r->vault,
+                                     .classes = &r->classes,
+                                     .now_s = clock_now_s(),
+                                     .from_day = INT64_MIN,
+                                     .to_day = INT64_MAX};
+    AUTO(json_free) struct json *tree = NULL;
+    struct errmsg msg;
+    bool found = false;
+
+    cr_assert_eq(vault_reader_open(r->vault, &context.reader), ERR_OK);
+    cr_assert_eq(report_make(report_kind_find(SPAN_LIT("retention")), &context, &tree, &msg),
+                 ERR_OK);
+    vault_reader_close(&context.reader);
+    for (size_t i = 0; i < json_count(json_get(tree, "rows")); i++) {
+        const struct json *list = json_get(json_at(json_get(tree, "rows"), i), "attention");
+
+        for (size_t j = 0; j < json_count(list); j++)
+            found = found || strcmp(json_str_of(json_at(list, j)), reason) == 0;
+    }
+    return found;
+}
+
+Test(recount, that_differs_is_shown_until_it_agrees_and_repairs_nothing)
+{
+    AUTO(rig_done) struct rig r;
+    struct vault_recount found;
+
+    rig_init(&r);
+    log_set_level(LOG_ERROR + 1);
+    (void)rig_store(&r, "note", "ada", "one");
+    cr_assert_eq(run(&r).differ, 0);
+    cr_assert_not(report_attends(&r, "recount_differs"));
+    meddle(&r, "UPDATE agg SET n=n+2 WHERE n=1");
+    cr_assert_eq(run(&r).differ, 1);
+    found = last(&r, "note");
+    cr_assert(found.items == 3 && found.counted == 1 && found.differ == 1);
+    cr_assert(report_attends(&r, "recount_differs"));
+    cr_assert_eq(run(&r).differ, 1, "nothing was put right");
+    meddle(&r, "UPDATE agg SET n=n-2 WHERE n=3");
+    cr_assert_eq(run(&r).differ, 0);
+    cr_assert_not(report_attends(&r, "recount_differs"));
+}
+
+/* The sums may agree where the days do not. */
+Test(recount, sees_counters_of_the_wrong_day)
+{
+    AUTO(rig_done) struct rig r;
+
+    rig_init(&r);
+    (void)rig_store(&r, "note", "ada", "one");
+    meddle(&r, "UPDATE agg SET due_day=due_day+1");
+    cr_assert_eq(run(&r).differ, 1);
+    cr_assert_eq(last(&r, "note").differ, 2, "the day that lacks it, and the one that has it");
+    cr_assert_eq(last(&r, "note").items, last(&r, "note").counted);
+}
+
+Test(recount, ends_when_it_is_told_to)
+{
+    AUTO(rig_done) struct rig r;
+    const atomic_bool stop = true;
+    struct recount_result result;
+
+    rig_init(&r);
+    for (int i = 0; i < 5000; i++)
+        (void)rig_store(&r, "note", "ada", "the same person over and over");
+    cr_assert_eq(recount_run(r.vault, &stop, &result), ERR_CANCELED);
+}
+
+/* ---- beside traffic ---- */
+
+struct counter {
+    struct vault *vault;
+    atomic_bool stop;
+    uint64_t runs;
+};
+
+static void *count_on(void *context)
+{
+    struct counter *c = context;
+
+    while (!atomic_load(&c->stop)) {
+        struct recount_result result;
+        const enum err e = recount_run(c->vault, &c->stop, &result);
+
+        REQUIRE(e == ERR_OK || e == ERR_CANCELED);
+        REQUIRE(result.differ == 0);
+        c->runs += e == ERR_OK;
+    }
+    return NULL;
+}
+
+/* A state of the database that is kept would hold back the cutting of the log, and with it every erasure. */
+Test(recount, gives_way_to_erasures_and_agrees_while_rows_come_and_go)
+{
+    AUTO(rig_done) struct rig r;
+    struct counter c = {.stop = false};
+    struct erasures *erasures;
+    pthread_t thread;
+
+    rig_init(&r);
+    for (int i = 0; i < 3000; i++)
+        (void)rig_store(&r, "note", "ada", "the same person over and over");
+    c.vault = r.vault;
+    erasures = erasures_new(r.vault, NULL);
+    cr_assert_eq(pthread_create(&thread, NULL, count_on, &c), 0);
+    for (int i = 0; i < 30; i++) {
+        struct receipt receipt;
+
+        (void)rig_store(&r, "note", "bob", "here for a moment");
+        cr_assert_eq(erasure_run(erasures, VAULT_DOMAIN_DEFAULT, SPAN_LIT("bob"), NULL, &receipt),
+                     ERR_OK);
+        cr_assert_eq(receipt.state, RECEIPT_COMPLETED, "erasure %d", i);
+    }
+    atomic_store(&c.stop, true);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    erasures_free(&erasures);
+    cr_assert_gt(c.runs, 0);
+}
