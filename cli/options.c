@@ -19,7 +19,7 @@ static const struct known_option {
     size_t offset; /* of its member */
     uint64_t with; /* what a command must take */
 } known_options[OPTION_COUNT] = {
-#define OPTION(id, name, kind, member, with)                                                       \
+#define OPTION(id, name, kind, member, with, argument, text)                                       \
     [OPTION_INDEX_##id] = {name, kind, offsetof(struct options, member), OPTION_##with},
 #include "cli/options.def"
 #undef OPTION

@@ -17,7 +17,7 @@ struct option_list {
 };
 
 enum option_index {
-#define OPTION(id, name, kind, member, with) OPTION_INDEX_##id,
+#define OPTION(id, name, kind, member, with, argument, text) OPTION_INDEX_##id,
 #include "cli/options.def"
 #undef OPTION
     OPTION_COUNT
@@ -25,7 +25,8 @@ enum option_index {
 
 /* Which options a command takes; -h is always one. */
 enum option_bits {
-#define OPTION(id, name, kind, member, with) OPTION_##id = UINT64_C(1) << OPTION_INDEX_##id,
+#define OPTION(id, name, kind, member, with, argument, text)                                       \
+    OPTION_##id = UINT64_C(1) << OPTION_INDEX_##id,
 #include "cli/options.def"
 #undef OPTION
 };
@@ -37,7 +38,7 @@ enum option_bits {
 
 /* Texts are NULL, descriptors -1, flags false unless given; config is "lethe.yaml" then. */
 struct options {
-#define OPTION(id, name, kind, member, with) OPTION_KIND_##kind member;
+#define OPTION(id, name, kind, member, with, argument, text) OPTION_KIND_##kind member;
 #include "cli/options.def"
 #undef OPTION
     bool config_given;

@@ -15,36 +15,9 @@
 enum { SWEEP_DEFAULT_MS = 60000, SWEEP_MIN_MS = 1000, SWEEP_MAX_MS = 86400000 };
 
 static const char *const root_keys[] = {
-    "listen",
-    "threads",
-    "store",
-    "root_key",
-    "classes",
-    "upstreams",
-    "callers",
-    "routes",
-    "default",
-    "default_upstream",
-    "sweep_interval",
-    "retention",
-    "admin",
-    "access_log",
-    "trace",
-    "root_key_previous",
-    "key_rotation",
-    "domains",
-    "limits",
-    "trusted_proxies",
-    "forwarded_header",
-    "client_certificate_header",
-    "ledger_mirror",
-    "holds",
-    "controller",
-    "activities",
-    "requests",
-    "holidays",
-    "registers",
-    "audit",
+#define SETTING(name, text) name,
+#include "cli/settings.def"
+#undef SETTING
     NULL,
 };
 
