@@ -275,6 +275,7 @@ static enum err run_show(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    AUTO(json_free) struct json *map = NULL;
     uint64_t per_class[CLASSES_MAX + 1] = {0};
     struct vault_subject_info info;
     uint64_t slot;
@@ -287,13 +288,15 @@ static enum err run_show(struct admin *admin, const struct json *request,
     e = ops_find_person(admin, reader, request, &slot, msg);
     if (e == ERR_OK)
         e = no_such_subject(vault_read_subject_info(reader, slot, &info, per_class), msg);
+    if (e == ERR_OK) {
+        map = subject_map(admin, &info, per_class);
+        e = ops_bound_of(admin, reader, slot, map);
+    }
     if (e == ERR_OK)
-        *ret_response = subject_map(admin, &info, per_class);
-    if (e == ERR_OK)
-        e = ops_bound_of(admin, reader, slot, *ret_response);
+        e = ops_events_of(reader, slot, map);
     vault_read_end(reader);
-    if (e != ERR_OK)
-        json_free(ret_response);
+    if (e == ERR_OK)
+        *ret_response = TAKE(map);
     return e;
 }
 
@@ -592,6 +595,9 @@ static const struct operation {
     {"receipt.list", {"after", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", "class", "person", NULL}, run_show},
+    {"subject.event",
+     {"subject", "domain", "token", "class", "person", "event", "at", "correct", NULL},
+     ops_subject_event},
     {"honeytoken.create", {"class", "value", "subject", "domain", NULL}, ops_honeytoken_create},
     {"honeytoken.list", {NULL}, ops_honeytoken_list},
     {"incident.list", {"after", NULL}, ops_incident_list},

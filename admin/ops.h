@@ -62,6 +62,7 @@ enum ops_limits {
  *   hold.show       {number}                                      the hold
  *   hold.lift       {number, reason}                              {"erasures": that were carried out}
  *   subject.show    {subject, domain? | token, class? | person}   {"person", "subject", "domain", ...}
+ *   subject.event   {subject, domain? | token, class? | person, event, at?, correct?}  {"event", "at", ...}
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}

@@ -129,6 +129,11 @@ enum err ops_recount(struct admin *admin, const struct json *request, struct jso
 enum err ops_evidence(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg) MUST_CHECK;
 
+enum err ops_subject_event(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+/* Events that are known of a person, as the member "events" of `map`. Inside a read transaction. */
+enum err ops_events_of(struct vault_reader *reader, uint64_t slot, struct json *map) MUST_CHECK;
+
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 
 enum err ops_need_text(const struct json *request, const char *name, struct span *ret,

@@ -63,6 +63,25 @@ enum cli_exit cmd_subject_erase(const struct options *o)
     return state != NULL && strcmp(state, "completed") == 0 ? CLI_OK : CLI_FAILED;
 }
 
+enum cli_exit cmd_subject_event(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    enum cli_exit code;
+
+    json_set_str(request, "op", "subject.event");
+    if (set_text(request, "subject", o->arguments[0]) != CLI_OK ||
+        set_text(request, "event", o->arguments[1]) != CLI_OK ||
+        set_text(request, "domain", o->domain) != CLI_OK ||
+        set_text(request, "at", o->at) != CLI_OK)
+        return CLI_USAGE;
+    json_set_bool(request, "correct", o->correct);
+    code = cli_ask(o, request, &reply);
+    if (code != CLI_OK)
+        return code;
+    return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
 /* The only line of standard input, into wiped memory: a value on the command line could be seen by
  * others. */
 enum cli_exit cli_read_value(struct buf *value)
@@ -146,6 +165,21 @@ static enum err print_bound(const struct json *subject)
     return e;
 }
 
+static enum err print_events(const struct json *events)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < json_count(events) && e == ERR_OK; i++) {
+        const char *name = json_str_of(json_get(json_at(events, i), "event"));
+        const char *at = json_str_of(json_get(json_at(events, i), "at"));
+        char label[96];
+
+        (void)snprintf(label, sizeof(label), "event %s", name == NULL ? "?" : name);
+        e = print_line(label, at == NULL ? "" : at);
+    }
+    return e;
+}
+
 static enum err print_subject(const struct json *subject)
 {
     static const char *const texts[] = {"subject", "domain", "created"};
@@ -167,6 +201,8 @@ static enum err print_subject(const struct json *subject)
         (void)snprintf(label, sizeof(label), "values of %s", name == NULL ? "?" : name);
         e = print_count(label, json_int_of(json_get(item, "values"), 0));
     }
+    if (e == ERR_OK)
+        e = print_events(json_get(subject, "events"));
     return e == ERR_OK ? print_bound(subject) : e;
 }
 

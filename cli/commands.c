@@ -88,6 +88,19 @@ const struct command commands[] = {
      "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
      cmd_subject_show},
+    {"subject event", "[-c FILE] [--domain D] [--at DATE] [--correct] [--json] ID NAME",
+     "say that something happened that deletion rules start from",
+     "Values of classes that have `from: \"event:NAME\"` count from then on. DATE: a day "
+     "(2027-01-31, "
+     "from its\n"
+     "beginning) or an instant (2027-01-31T10:00:00Z); without it, now. A later event moves the "
+     "start\n"
+     "forward; an earlier one, or one that is dated back further than `events: {NAME: "
+     "{back_dating: ...}}`\n"
+     "allows, is refused, unless --correct says that what is known is wrong. Corrections are "
+     "counted.\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_AT | OPTION_CORRECT | OPTION_JSON, 2, 2,
+     cmd_subject_event},
     {"request add",
      "[-c FILE] [--subject ID [--domain D] | --token TOKEN [--class CLASS]] [--json] NAME=VALUE...",
      "enter a person's request in the register",

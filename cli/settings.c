@@ -110,7 +110,9 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
         e = conf_need(root, "classes", &classes, msg);
     if (e == ERR_OK)
         e = domains_read(conf_get(root, "domains"), &s->domains, msg);
-    return e == ERR_OK ? classes_read(classes, &s->classes, msg) : e;
+    if (e == ERR_OK)
+        e = classes_read(classes, &s->classes, msg);
+    return e == ERR_OK ? classes_read_events(conf_get(root, "events"), &s->classes, msg) : e;
 }
 
 static enum err load(const char *path, enum settings_scope scope, struct settings *s,

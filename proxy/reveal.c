@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "proxy/guard.h"
 #include "vault/notes.h"
+#include "vault/uses.h"
 #include "vault/watch.h"
 
 enum { MASK_STARS = 3 }; /* what a mask can be longer than its value */
@@ -213,10 +214,13 @@ static enum err show_token(struct reveal *r, const struct vault_scope *scope, co
         *ret = STAYS;
         return ERR_OK;
     case REVEAL_MASK:
+        vault_use(r->reader, &found);
         return show_token_mask(r, &found, ret);
     case REVEAL_VALUE:
         break;
     }
+    if (found.use_row != 0)
+        vault_use(r->reader, &found);
     r->counts->values++;
     *ret = (struct shown){.replaced = true, .kind = found.kind, .value = buf_span(&r->value)};
     return ERR_OK;

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "proxy/guard.h"
 #include "vault/notes.h"
+#include "vault/uses.h"
 
 enum { KEPT = UINT32_MAX, FOUND = UINT32_MAX - 1 };
 
@@ -257,7 +258,7 @@ static enum err settle(struct tokenize *t, size_t number, const struct hit *hit,
     if (is_token(t, hit, item->value))
         return keep_token(t, p, hit, item->value);
     if (class_of(t, hit)->deterministic && p->slot != 0)
-        e = vault_find(t->in.reader, t->in.domain, p->slot, item);
+        e = vault_find_use(t->in.reader, t->in.domain, p->slot, item);
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
     t->state[number] = e == ERR_OK ? FOUND : 0;

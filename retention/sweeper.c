@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "retention/runs.h"
+#include "retention/timers.h"
 
 enum {
     BATCH_ROWS = 500,     /* at most: the vault does less at a time while values are stored */
@@ -248,6 +249,9 @@ enum err sweeper_pass(const struct sweeper_options *o, struct sweeper_counts *co
                                  .more = true};
     if (o->runs != NULL)
         p.run = runs_begin(o->runs, o->now_s * 1000);
+    p.first = timers_finish(o->vault, o->stop); /* first: they may make rows due */
+    if (p.first != ERR_OK)
+        log_event(EV_PURGE_FAILED, F_LIT("step", "events"), F_LIT("error", err_name(p.first)));
     if (o->breaker != NULL)
         look_at_all(&p);
     purge_in_turns(&p);

@@ -272,6 +272,9 @@ void classes_done(struct classes *classes)
         free(def->subjects);
         free(def->description);
         rule_done(&def->rule);
+        for (size_t n = 0; n < def->event_caller_count; n++)
+            free(def->event_callers[n]);
+        free(def->event_callers);
         for (size_t p = 0; p < def->purpose_count; p++)
             free(def->purposes[p]);
     }

@@ -10,7 +10,12 @@
 #include "vault/format.h"
 #include "vault/rule.h"
 
-enum class_limits { CLASS_PURPOSES_MAX = 16, CLASS_NAME_MAX = 64, CLASSES_MAX = 512 };
+enum class_limits {
+    CLASS_PURPOSES_MAX = 16,
+    CLASS_EVENT_CALLERS_MAX = 32,
+    CLASS_NAME_MAX = 64,
+    CLASSES_MAX = 512
+};
 
 struct class_def {
     char *name; /* 1-64 of a-z 0-9 _ - */
@@ -28,6 +33,10 @@ struct class_def {
     char *purposes[CLASS_PURPOSES_MAX];
     size_t purpose_count;
     struct rule rule;
+    /* Of the event that the rule starts from: */
+    char **event_callers; /* who may send it, by name; operators may */
+    size_t event_caller_count;
+    struct period back_dating; /* how long ago it may have happened */
 };
 
 struct classes {
@@ -39,6 +48,10 @@ struct classes {
  * key is unknown, `identifies` is set on a class that is not deterministic, or `deterministic` on one of
  * a special category. */
 enum err classes_read(struct conf_node node, struct classes *ret, struct errmsg *msg) MUST_CHECK;
+/* Read `events:` into the classes that start from them; without the section (a node that is absent) only
+ * operators may send events. CONFIG also for an event that no class starts from. */
+enum err classes_read_events(struct conf_node node, struct classes *classes, struct errmsg *msg)
+    MUST_CHECK;
 void classes_done(struct classes *classes);
 /* NULL when there is none. */
 const struct class_def *classes_find(const struct classes *classes, struct span name);

@@ -50,12 +50,20 @@ enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from
     return ERR_OK;
 }
 
+static bool starts_from_event(const struct vault *v, uint16_t class_id)
+{
+    const struct class_def *def = v->defs[class_id];
+
+    return def != NULL && def->rule.start == RULE_EVENT;
+}
+
 enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                           struct vault_class_stats *ret)
 {
     struct sum sum = {.today = now_s / DAY_S, .oldest_day = -1};
     struct sequence_sum room;
     struct vault_flow ever;
+    int64_t waiting_day = 0;
     enum err e;
 
     REQUIRE(r->reading);
@@ -64,8 +72,11 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
     e = store_aggregate_each(r->store, class_id, add, &sum);
     if (e == ERR_OK)
         e = vault_read_flow(r, class_id, INT64_MIN, INT64_MAX, &ever);
+    if (e == ERR_OK && starts_from_event(r->v, class_id))
+        e = store_unstarted(r->store, class_id, &sum.stats.waiting, &waiting_day);
     if (e != ERR_OK)
         return e;
+    sum.stats.oldest_waiting_s = waiting_day * DAY_S;
     sum.stats.created = ever.created;
     sum.stats.purged_timer = ever.purged_timer;
     sum.stats.purged_erasure = ever.purged_erasure;

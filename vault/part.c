@@ -5,6 +5,7 @@
  * the names that lead there change in one transaction, so that whoever reads finds the value under the
  * one key or under the other; what was begun stands in the store until the erasure closes. Not here:
  * the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
+#include "vault/events_priv.h"
 #include "vault/part_priv.h"
 
 #include "vault/holds_priv.h"
@@ -319,6 +320,9 @@ static enum err settle_names_of(struct writer *w, struct move *m, const struct s
 static enum err settle_names(struct writer *w, struct move *m)
 {
     enum err e = store_names_move(w->store, m->part.slot, m->part.target);
+
+    if (e == ERR_OK)
+        e = store_events_move(w->store, m->part.slot, m->part.target);
 
     for (size_t pass = 0; pass < 2; pass++)
         for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {

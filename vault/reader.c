@@ -5,6 +5,7 @@
  * only if the row's key is there, its time is not over, and it opens bound to exactly this row. Not
  * here: who may see it (the caller decides before). */
 #include "vault/typed_priv.h"
+#include "vault/uses_priv.h"
 
 #include "base/clock.h"
 #include "base/secret.h"
@@ -58,6 +59,7 @@ void vault_reader_close(struct vault_reader **reader)
     keycache_free(&r->keys);
     names_free(&r->names);
     rowcache_free(&r->rows);
+    vault__uses_free(r);
     mem_free(&r->seen);
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
@@ -125,6 +127,8 @@ void vault_read_end(struct vault_reader *r)
     if (atomic_load(&r->v->keeps_nothing))
         let_go(r);
     (void)pthread_mutex_unlock(&r->lock);
+    if (r->uses != NULL)
+        vault__uses_post(r);
 }
 
 /* ---- tokens ---- */
@@ -396,6 +400,8 @@ enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope
             return e;
         }
     }
+    if (uses_is_due(f.c, &f.row, r->now_s))
+        value.use_row = f.row.id;
     e = open_row(&f, &value.kind, out);
     if (e == ERR_OK)
         *ret = value;
@@ -509,30 +515,51 @@ static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRY
     return e;
 }
 
-enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
-                    struct vault_item *item)
+static enum err find_item(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
+                          struct vault_item *item, struct found *f)
 {
-    struct found f = {.c = vault__class(r->v, item->class_id), .legal = false};
     struct token_ref ref = {.class_id = item->class_id};
     uint8_t fingerprint[CRYPTO_MAC_BYTES];
     const uint8_t *index_key = vault__domain_key(r->v, domain);
     enum err e;
 
     REQUIRE(r->reading);
-    if (index_key == NULL || f.c == NULL || !f.c->deterministic ||
+    *f = (struct found){.c = vault__class(r->v, item->class_id)};
+    if (index_key == NULL || f->c == NULL || !f->c->deterministic ||
         r->v->defs[item->class_id] == NULL)
         return ERR_NOT_FOUND;
     vault__fingerprint(index_key, domain, item->class_id, item->kind, item->value, fingerprint);
-    e = find_value(r, fingerprint, subject_slot, &f);
+    e = find_value(r, fingerprint, subject_slot, f);
     if (e != ERR_OK)
         return e;
-    if (format_is_typed(f.c->format))
-        return vault__typed_write(r->v, item, f.row.token_row);
-    ref.row = f.row.token_row;
-    memcpy(ref.salt, f.row.salt, TOKEN_SALT_BYTES);
-    token_write(&ref, f.c->format, r->v->defs[item->class_id]->email_domain, r->v->locator_key,
+    if (format_is_typed(f->c->format))
+        return vault__typed_write(r->v, item, f->row.token_row);
+    ref.row = f->row.token_row;
+    memcpy(ref.salt, f->row.salt, TOKEN_SALT_BYTES);
+    token_write(&ref, f->c->format, r->v->defs[item->class_id]->email_domain, r->v->locator_key,
                 &item->token);
     return ERR_OK;
+}
+
+enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
+                    struct vault_item *item)
+{
+    struct found f;
+
+    return find_item(r, domain, subject_slot, item, &f);
+}
+
+enum err vault_find_use(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
+                        struct vault_item *item)
+{
+    struct found f;
+    enum err e = find_item(r, domain, subject_slot, item, &f);
+
+    if (e == ERR_OK && uses_is_due(f.c, &f.row, r->now_s))
+        vault__use_note(
+            r, &(struct use){
+                   .class_id = f.c->id, .row = f.row.id, .slot = f.row.slot, .at_s = r->now_s});
+    return e;
 }
 
 enum err vault_decoy(struct vault_reader *r, struct vault_item *item)

@@ -180,6 +180,9 @@ static void publish_classes(const struct registry *r)
             memcpy(to->period, c->period, sizeof(to->period));
             to->ordered = c->ordered;
         }
+        if (r->defs[id] != NULL)
+            __atomic_store_n(&to->use_granularity_s, rule_granularity_s(&r->defs[id]->rule),
+                             __ATOMIC_RELAXED);
         v->closed[id] = r->defs[id] == NULL;
         if (r->defs[id] !=
             NULL) /* that of a class that left stays, for tokens that still go about */

@@ -5,6 +5,7 @@
  * Invariant: the sequence number that the database remembers covers erasures whose names are gone
  * and whose sweep is noted; it never passes one that is not. */
 #include "vault/part_priv.h"
+#include "vault/events_priv.h"
 #include "vault/vault_priv.h"
 
 #include "base/clock.h"
@@ -117,6 +118,8 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
             return ERR_OK; /* the slot is somebody else's here: nothing in it is meant */
         erasure.domain = subject.domain;
         e = store_names_delete(s, record->slot);
+        if (e == ERR_OK)
+            e = store_events_delete(s, record->slot);
         if (e == ERR_OK)
             e = store_kept_delete(s, record->slot);
         if (e == ERR_OK)

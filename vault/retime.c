@@ -9,8 +9,21 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "vault/events_priv.h"
 #include "vault/purges_priv.h"
 #include "vault/retime_priv.h"
+
+/* A value of a case that is closed already counts from its own creation. */
+static enum err find_event(struct writer *w, uint64_t slot, const char *name, int64_t created_s,
+                           int64_t *ret_start_s)
+{
+    int64_t at_s = 0;
+    enum err e = store_event_at(w->store, slot, name, &at_s, NULL);
+
+    if (e == ERR_OK)
+        *ret_start_s = at_s > created_s ? at_s : created_s;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
 
 enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_t created_s,
                       int64_t used_s, struct timer *ret)
@@ -19,9 +32,15 @@ enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_
     struct rule_times times = {.created_s = created_s, .used_s = created_s};
     struct timer timer = {.start_s = 0};
 
-    (void)slot;
     if (rule->start == RULE_LAST_USED && used_s != 0)
         timer.start_s = times.used_s = used_s;
+    if (rule->start == RULE_EVENT) {
+        enum err e = find_event(w, slot, rule->event, created_s, &timer.start_s);
+
+        if (e != ERR_OK)
+            return e;
+        times.event_s = timer.start_s;
+    }
     timer.due_s = rule_due(rule, &times);
     *ret = timer;
     return ERR_OK;
@@ -176,6 +195,38 @@ static enum err retime_part(struct writer *w, struct vault_retime *op, size_t mo
     return e;
 }
 
+enum err vault__retime_event(struct writer *w, uint64_t slot, const char *name, size_t most,
+                             struct vault_event *op)
+{
+    struct vault_retime retime = {.slot = slot};
+    enum err e = ERR_OK;
+
+    for (uint16_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+        const struct class_def *def = vault__class(w->v, id) == NULL ? NULL : w->v->defs[id];
+        size_t looked = retime.looked;
+
+        if (def == NULL || def->rule.start != RULE_EVENT || strcmp(def->rule.event, name) != 0)
+            continue;
+        retime.at = (struct vault_retime_at){.class_id = id};
+        retime.class_id = id;
+        retime.more = true;
+        while (e == ERR_OK && retime.more && retime.looked < most) {
+            e = retime_part(w, &retime, WRITER_PART_ROWS);
+            looked = retime.looked;
+        }
+        op->more = op->more || retime.more || looked >= most;
+    }
+    op->changed = retime.changed;
+    return e;
+}
+
+/* A whole look at a person is begun: which events it may settle at its end. */
+static enum err begin(struct writer *w, struct vault_retime *op)
+{
+    op->at.class_id = op->class_id == 0 ? 1 : op->class_id;
+    return op->class_id == 0 ? store_event_mark(w->store, op->slot, &op->at.event_mark) : ERR_OK;
+}
+
 enum err vault__retime(struct writer *w, struct vault_retime *op)
 {
     const size_t limit = op->limit < WRITER_DELETE_MAX ? op->limit : WRITER_DELETE_MAX;
@@ -190,7 +241,9 @@ enum err vault__retime(struct writer *w, struct vault_retime *op)
          op->rule != &((const struct class_def *)w->v->defs[op->class_id])->rule))
         return ERR_CONFLICT;
     if (op->at.class_id == 0)
-        op->at.class_id = op->class_id == 0 ? 1 : op->class_id;
+        e = begin(w, op);
+    if (e != ERR_OK)
+        return e;
     op->looked = 0;
     op->changed = 0;
     op->unreadable = 0;
@@ -203,6 +256,8 @@ enum err vault__retime(struct writer *w, struct vault_retime *op)
     /* A whole class is re-timed when an operator has confirmed what that destroys (purges.h). */
     if (e == ERR_OK && op->slot == 0 && op->changed > 0)
         e = store_foreseen_allow(w->store, op->class_id, op->changed);
+    if (e == ERR_OK && !op->more && op->at.event_mark > 0)
+        e = store_event_settle(w->store, op->slot, op->at.event_mark);
     if (e != ERR_OK)
         w->broken = e;
     FAULT_POINT("retime.batch");

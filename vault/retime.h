@@ -12,13 +12,15 @@
 struct vault_retime_at {
     uint16_t class_id;
     uint64_t row;
+    int64_t event_mark; /* events that had not reached all rows when it began (events.h) */
 };
 
 /* Seal rows again under the due time that their class's rule gives them now: those of one person, or of one
  * class, or of one person in one class. A batch looks at up to `limit` rows, at few only while values are being stored;
  * repeat with the same op while `more`. Rows that are right cost a look and no writing; a row whose time is
  * over is left to the sweeper, whatever the rule says now, and so is one of an erased person. Token,
- * value and creation stay. Counters move in the same commit. Done = durable, and no reader answers by the
+ * value and creation stay. When all classes of a person have been looked at, no event of theirs is
+ * pending any more. Counters move in the same commit. Done = durable, and no reader answers by the
  * old due time. Errors: NOT_FOUND (class), INVALID (neither person nor class; no limit), IO, NO_SPACE. */
 struct vault_retime {
     struct vault_op op;      /* kind VAULT_RETIME */

@@ -4,6 +4,7 @@
 
 #include "vault/writer_priv.h"
 
+struct vault_event;
 struct vault_retime;
 
 /* When a row is due, and the instant that was counted from (0: its creation). */
@@ -22,5 +23,10 @@ enum err vault__retime_row(struct writer *w, struct store_class *c, const struct
                            const struct timer *to, bool *ret_changed) MUST_CHECK;
 /* Inside a group's transaction. */
 enum err vault__retime(struct writer *w, struct vault_retime *op) MUST_CHECK;
+/* The first `most` rows of a person that start from an event. op: changed and more are set. */
+enum err vault__retime_event(struct writer *w, uint64_t slot, const char *name, size_t most,
+                             struct vault_event *op) MUST_CHECK;
+/* Keep an event, as vault/events.h says. Inside a group's transaction. */
+enum err vault__event(struct writer *w, struct vault_event *op) MUST_CHECK;
 /* After the commit: no reader may answer from what he remembers of rows that changed. */
 void vault__retimed_tell(struct writer *w);

@@ -73,6 +73,25 @@ bool rule_is_ordered(const struct rule *rule)
     return rule->start == RULE_CREATED;
 }
 
+/* Months as their mean length: this decides nothing but how often a use is written down. */
+static int64_t length_of(const struct period *p)
+{
+    return (int64_t)p->months * 2629746 + (int64_t)p->days * 86400 + (int64_t)p->seconds;
+}
+
+int64_t rule_granularity_s(const struct rule *rule)
+{
+    const int64_t tenth_s = length_of(&rule->period) / 10;
+    const int64_t wanted_s =
+        period_is_none(&rule->granularity) ? 86400 : length_of(&rule->granularity);
+
+    if (rule->start != RULE_LAST_USED)
+        return 0;
+    if (tenth_s < 1)
+        return 1;
+    return wanted_s < tenth_s ? wanted_s : tenth_s;
+}
+
 /* ---- as text ---- */
 
 static const char *const round_names[] = {"none", "day", "month", "year_end"};
@@ -105,12 +124,13 @@ static void add_timing(char *out, const char *what, const char *text)
 /* The first words are all there is for a plain rule: stores have them from before there were others. */
 void rule_timing(const struct rule *rule, char out[RULE_TIMING_MAX])
 {
-    char text[PERIOD_TEXT_MAX];
+    char text[PERIOD_TEXT_MAX], start[RULE_NAME_MAX + 8];
 
     (void)snprintf(out, RULE_TIMING_MAX, "P%ldMT%lldS", (long)rule->period.months,
                    (long long)rule->period.days * 86400 + (long long)rule->period.seconds);
+    rule_start_text(rule, start);
     if (rule->start != RULE_CREATED)
-        add_timing(out, "from", rule->start == RULE_EVENT ? "event" : "last_used");
+        add_timing(out, "from", start);
     if (!period_is_none(&rule->backstop)) {
         period_format(&rule->backstop, text);
         add_timing(out, "backstop", text);
@@ -248,20 +268,24 @@ static enum err check(struct conf_node retain, const struct rule *rule, struct e
     return check_minimum(retain, rule, msg);
 }
 
-/* Until the start events themselves are kept. */
-static enum err check_is_kept(struct conf_node retain, const struct rule *rule, struct errmsg *msg)
+static enum err check_granularity(struct conf_node retain, const struct rule *rule,
+                                  struct errmsg *msg)
 {
-    if (rule->start == RULE_CREATED)
+    const struct conf_node node = conf_get(retain, "granularity");
+
+    if (!conf_has(node))
         return ERR_OK;
-    return conf_fail(conf_get(retain, "from"), msg,
-                     "from \"%s\" is not available in this version: use \"created\"",
-                     rule->start == RULE_EVENT ? "event" : "last_used");
+    if (rule->start != RULE_LAST_USED)
+        return conf_fail(node, msg, "a granularity is for from \"last_used\"");
+    if (length_of(&rule->granularity) > length_of(&rule->period) / 10)
+        return conf_fail(node, msg, "the granularity must be a tenth of the period at most");
+    return ERR_OK;
 }
 
 static enum err read_parts(struct conf_node retain, struct rule *rule, struct errmsg *msg)
 {
-    static const char *const known[] = {"period", "from",  "backstop", "minimum", "minimum_law",
-                                        "round",  "owner", "review",   NULL};
+    static const char *const known[] = {"period", "from",  "backstop", "minimum",     "minimum_law",
+                                        "round",  "owner", "review",   "granularity", NULL};
     struct conf_node node;
     enum err e;
 
@@ -276,6 +300,8 @@ static enum err read_parts(struct conf_node retain, struct rule *rule, struct er
         e = read_start(retain, rule, msg);
     if (e == ERR_OK)
         e = read_period(conf_get(retain, "backstop"), &rule->backstop, msg);
+    if (e == ERR_OK)
+        e = read_period(conf_get(retain, "granularity"), &rule->granularity, msg);
     if (e == ERR_OK)
         e = read_period(conf_get(retain, "minimum"), &rule->minimum, msg);
     if (e == ERR_OK)
@@ -295,7 +321,7 @@ enum err rule_read(struct conf_node retain, struct rule *ret, struct errmsg *msg
     if (e == ERR_OK)
         e = check(retain, &rule, msg);
     if (e == ERR_OK)
-        e = check_is_kept(retain, &rule, msg);
+        e = check_granularity(retain, &rule, msg);
     if (e != ERR_OK)
         return e;
     *ret = rule;

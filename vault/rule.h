@@ -18,12 +18,13 @@ struct rule {
     enum rule_start start;
     char *event; /* RULE_EVENT: its name; otherwise NULL */
     struct period period;
-    struct period backstop; /* from created: when it goes even so; none: does not apply */
-    struct period minimum;  /* from created: what a law demands; none: nothing */
-    char *minimum_law;      /* NULL without a minimum */
-    enum rule_round round;  /* kept to the end of the last day, month or year */
-    char *owner;            /* who answers for it; NULL: not said */
-    struct civil review;    /* when it is to be looked at again; month 0: not said */
+    struct period backstop;    /* from created: when it goes even so; none: does not apply */
+    struct period minimum;     /* from created: what a law demands; none: nothing */
+    char *minimum_law;         /* NULL without a minimum */
+    struct period granularity; /* RULE_LAST_USED: steps in which the start moves; none: not said */
+    enum rule_round round;     /* kept to the end of the last day, month or year */
+    char *owner;               /* who answers for it; NULL: not said */
+    struct civil review;       /* when it is to be looked at again; month 0: not said */
 };
 
 /* What is known of one value, in seconds since 1970; 0: has not happened. */
@@ -41,6 +42,9 @@ int64_t rule_due(const struct rule *rule, const struct rule_times *times);
 void rule_timing(const struct rule *rule, char out[RULE_TIMING_MAX]);
 /* Do the values of such a class fall due in the order in which they were stored? */
 bool rule_is_ordered(const struct rule *rule);
+/* RULE_LAST_USED: uses move the start in steps of so much: a day unless said, and a tenth of the period at most. 0
+ * for other rules. */
+int64_t rule_granularity_s(const struct rule *rule);
 /* "created", "last_used", "event:NAME". */
 void rule_start_text(const struct rule *rule, char out[RULE_NAME_MAX + 8]);
 /* "none", "day", "month", "year_end". */

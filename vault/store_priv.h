@@ -92,6 +92,8 @@ struct store_class {
     enum token_format format;
     bool deterministic;
     bool ordered; /* row order is due order: no index on the due time */
+    /* Not in the store: a use that moves the start by so much is written down; 0: none is. */
+    int64_t use_granularity_s;
     char name[CLASS_NAME_MAX + 1];
     char period[RULE_TIMING_MAX];    /* what due times of new rows follow from: rule_timing() */
     char spec[FORMAT_SPEC_TEXT_MAX]; /* format and options; empty unless the format is typed */

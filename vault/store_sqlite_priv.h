@@ -48,6 +48,22 @@
                 " ON CONFLICT(class,day,reason) DO UPDATE SET n=n+excluded.n")                     \
     X(FLOW_SUMS, "SELECT reason,sum(n) FROM flow WHERE class=?1 AND day>=?2 AND day<?3"            \
                  " GROUP BY reason")                                                               \
+    X(EVENT_PUT, "INSERT INTO subject_event VALUES(?1,?2,?3,?4,?5,0) ON CONFLICT(slot,name)"       \
+                 " DO UPDATE SET at=excluded.at,recorded=excluded.recorded,"                       \
+                 "corrections=excluded.corrections")                                               \
+    X(EVENT_GET, "SELECT at,corrections FROM subject_event WHERE slot=?1 AND name=?2")             \
+    X(EVENT_NEXT, "SELECT name,at,recorded,corrections FROM subject_event WHERE slot=?1"           \
+                  " AND name>?2 ORDER BY name LIMIT 1")                                            \
+    X(EVENTS_MOVE, "INSERT OR REPLACE INTO subject_event SELECT ?2,name,at,recorded,corrections,"  \
+                   "pending FROM subject_event WHERE slot=?1")                                     \
+    X(EVENTS_DELETE, "DELETE FROM subject_event WHERE slot=?1")                                    \
+    X(EVENT_MARK, "SELECT ifnull(max(pending),0) FROM subject_event WHERE slot=?1")                \
+    X(EVENT_SET_PENDING, "UPDATE subject_event SET pending=1+(SELECT max(pending) FROM"            \
+                         " subject_event WHERE slot=?1) WHERE slot=?1 AND name=?2")                \
+    X(EVENT_SETTLE, "UPDATE subject_event SET pending=0 WHERE slot=?1 AND pending<=?2"             \
+                    " AND pending>0")                                                              \
+    X(EVENT_PENDING, "SELECT slot FROM subject_event WHERE pending>0 AND slot>?1 ORDER BY slot"    \
+                     " LIMIT 1")                                                                   \
     X(STARTED_ADD, "INSERT INTO started VALUES(?1,?2,?3)"                                          \
                    " ON CONFLICT(class,day) DO UPDATE SET n=n+excluded.n")                         \
     X(STARTED_TRIM, "DELETE FROM started WHERE class=?1 AND day=?2 AND n=0")                       \

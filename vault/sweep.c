@@ -5,6 +5,7 @@
  * deterministic class goes with its last row, a subject's names with its last value.
  * Not here: which rows to delete when (retention/). */
 #include "vault/part_priv.h"
+#include "vault/events_priv.h"
 #include "vault/writer_priv.h"
 
 #include <stdlib.h>
@@ -106,6 +107,8 @@ enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op)
            !writer_is_wanted(w, &op->op));
     if (e == ERR_OK)
         e = store_names_delete(w->store, op->slot);
+    if (e == ERR_OK)
+        e = store_events_delete(w->store, op->slot);
     if (e == ERR_OK && !op->more)
         e = store_subject_delete(w->store, op->slot);
     if (e != ERR_OK)
@@ -166,6 +169,8 @@ static enum err end_subject(struct writer *w, uint64_t slot)
         e = ERR_OK;
     if (e == ERR_OK)
         e = store_names_delete(w->store, slot);
+    if (e == ERR_OK)
+        e = store_events_delete(w->store, slot);
     if (e == ERR_OK)
         e = store_kept_delete(w->store, slot);
     if (e == ERR_OK)

@@ -9,6 +9,8 @@
  * stores the same value gets the same token and a row of his own; where every owner is erased or
  * expired, the fingerprint is given a new number and salt: a new token. */
 #include "vault/part_priv.h"
+#include "vault/retime_priv.h"
+#include "vault/uses_priv.h"
 #include "vault/tokenize_priv.h"
 
 #include "base/clock.h"
@@ -169,6 +171,26 @@ static int64_t due_of_new(struct writer *w, uint16_t class_id, int64_t now_s)
     return known->due_s;
 }
 
+/* When the request's values of a class fall due; one look at a person's events serves them all. */
+static enum err time_new(struct writer *w, struct request *r, uint16_t class_id)
+{
+    struct timer timer = {.start_s = 0};
+    enum err e = ERR_OK;
+
+    if (r->due_class == class_id)
+        return ERR_OK;
+    if (w->v->defs[class_id]->rule.start == RULE_EVENT)
+        e = vault__timer(w, class_id, r->slot, r->now_s, 0, &timer);
+    else
+        timer.due_s = due_of_new(w, class_id, r->now_s);
+    if (e != ERR_OK)
+        return e;
+    r->due_class = class_id;
+    r->due_s = timer.due_s;
+    r->start_s = timer.start_s;
+    return ERR_OK;
+}
+
 enum err vault__put_row(struct writer *w, struct request *r, const struct vault_item *item,
                         struct store_row *row)
 {
@@ -176,13 +198,13 @@ enum err vault__put_row(struct writer *w, struct request *r, const struct vault_
     struct crypto_row bound = {.domain = r->op->domain, .class_id = c->id};
     enum err e;
 
-    if (r->due_class != c->id) {
-        r->due_class = c->id;
-        r->due_s = due_of_new(w, c->id, r->now_s);
-    }
+    e = time_new(w, r, c->id);
+    if (e != ERR_OK)
+        return e;
     row->slot = r->slot;
     row->created_s = r->now_s;
     row->due_s = r->due_s;
+    row->start_s = r->start_s;
     memcpy(bound.subject, r->subject, VAULT_ID_BYTES);
     bound.row = row->id;
     bound.revision = row->revision;
@@ -201,6 +223,8 @@ enum err vault__put_row(struct writer *w, struct request *r, const struct vault_
         e = store_row_add(w->store, c, row);
     if (e == ERR_OK)
         tally_created(w->tally, c->id, row->created_s, row->due_s);
+    if (e == ERR_OK && row->start_s != 0)
+        tally_started(w->tally, c->id, row->created_s);
     return e;
 }
 
@@ -299,6 +323,8 @@ static enum err put_deterministic(struct writer *w, struct request *r, struct va
         if (e == ERR_OK)
             e = store_shared_add(w->store, c, row.token_row, row.salt, fingerprint);
     }
+    if (e == ERR_OK && own)
+        e = vault__use_shared(w, c, row.token_row, r->slot);
     if (e == ERR_OK && !own)
         e = writer_next_row(w, &row.id);
     if (e == ERR_OK && !own)

@@ -15,6 +15,7 @@ struct request {
     int64_t now_s;
     uint16_t due_class; /* whose values fall due at due_s */
     int64_t due_s;
+    int64_t start_s;   /* ... counted from then; 0: from now */
     size_t plan_count; /* typed items; their plans are the writer's */
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/secret.h"
 #include "vault/typed_priv.h"
+#include "vault/uses_priv.h"
 
 struct typed_plan {
     size_t item;
@@ -179,7 +180,7 @@ enum err vault__typed_put(struct writer *w, struct request *r, size_t number)
     enum err e = ERR_OK;
 
     if (p->done)
-        return ERR_OK;
+        return vault__use_shared(w, c, p->number, r->slot);
     memcpy(row.salt, p->salt, TOKEN_SALT_BYTES);
     if (c->deterministic) {
         if (p->dead != 0)

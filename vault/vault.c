@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "vault/audit_priv.h"
+#include "vault/events_priv.h"
 #include "vault/file_priv.h"
 #include "vault/holds_priv.h"
 #include "vault/mirror_priv.h"
@@ -263,6 +264,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: the tables of deletion rules cannot be made", path);
     if (e == ERR_OK && store_holds_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: the tables of holds cannot be made", path);
+    if (e == ERR_OK && store_events_prepare(s) != ERR_OK)
+        e = errmsg_set(msg, ERR_IO, "%s: events cannot be read", path);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);

@@ -173,6 +173,8 @@ enum vault_op_kind {
     VAULT_PART_FORGET,
     VAULT_RETIME, /* retime.h */
     VAULT_HOLDS,  /* holds.h */
+    VAULT_EVENT,  /* events.h */
+    VAULT_USE,    /* the readers' own (uses.h) */
     VAULT_CONFIGURE,
     VAULT_AUDIT_MARK /* the audit trail's own */
 };
@@ -460,6 +462,7 @@ struct vault_value {
     uint64_t slot; /* whose it is */
     int64_t created_s;
     int64_t due_s;
+    uint64_t use_row; /* not 0: its use is worth saying (uses.h) */
 };
 
 /* What a token stands for, appended to `out` (a secret buf). domain 0: of any domain, for operators;
@@ -514,6 +517,8 @@ struct vault_class_stats {
     uint64_t overdue;                  /* of these: due before now */
     uint64_t due_7d, due_30d, due_90d; /* due from now on, within */
     int64_t oldest_created_s;          /* 0 when there is none; to the day */
+    uint64_t waiting;                  /* of an event that has not come: only the backstop counts */
+    int64_t oldest_waiting_s;          /* ... the first of them was created; 0: none; to the day */
     uint64_t created;                  /* ever */
     uint64_t purged_timer;             /* ever */
     uint64_t purged_erasure;           /* ever */

@@ -127,7 +127,8 @@ struct vault {
     struct purposes *purposes; /* holds.c */
     struct purges *purges;
     struct vault_meters meters;
-    atomic_bool backing_up; /* one backup at a time */
+    atomic_uint uses_waiting; /* batches of uses in the writer's queue */
+    atomic_bool backing_up;   /* one backup at a time */
     atomic_bool backup_stop;
 };
 
@@ -146,6 +147,8 @@ struct vault_reader {
     struct rowcache *rows;
     uint16_t *seen;            /* marks of tokens that came lately */
     unsigned names_generation; /* the vault's when `names` was last known to be right */
+    struct uses *uses;         /* noted in this read transaction; NULL: none */
+    struct uses_lately *lately;
     struct vault_reader *next;
 };
 

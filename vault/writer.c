@@ -13,9 +13,11 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/secret.h"
+#include "vault/events.h"
 #include "vault/retime.h"
 #include "vault/retime_priv.h"
 #include "vault/holds_priv.h"
+#include "vault/uses_priv.h"
 
 enum {
     ROW_BLOCK = 65536,
@@ -101,7 +103,8 @@ bool writer_make_room(struct writer *w, enum err e)
 /* New values wait while the reserve is given away. */
 static bool wants_room(const struct vault_op *op)
 {
-    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_RECTIFY || op->kind == VAULT_RETIME;
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_RECTIFY || op->kind == VAULT_RETIME ||
+           op->kind == VAULT_EVENT || op->kind == VAULT_USE;
 }
 
 static bool any_destroys(const struct vault_op *op)
@@ -116,7 +119,13 @@ static bool any_destroys(const struct vault_op *op)
 static bool is_sweep(const struct vault_op *op)
 {
     return op->kind == VAULT_SWEEP_SUBJECT || op->kind == VAULT_PURGE_DUE ||
-           op->kind == VAULT_RETIME;
+           op->kind == VAULT_RETIME || op->kind == VAULT_EVENT;
+}
+
+/* What may share a commit with whatever is there. */
+static bool joins(const struct vault_op *op)
+{
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_USE;
 }
 
 static size_t rows_of(const struct vault_op *op)
@@ -135,6 +144,8 @@ static size_t rows_of(const struct vault_op *op)
         return ((const struct vault_purge_due *)op)->limit;
     case VAULT_RETIME:
         return ((const struct vault_retime *)op)->limit;
+    case VAULT_USE:
+        return ((const struct uses *)op)->count;
     default:
         return 0;
     }
@@ -146,7 +157,7 @@ static void prepare(struct writer *w, struct vault_op *op)
     op->result = ERR_OK;
     if (wants_room(op) && !reserve_is_held(w->v->reserve))
         op->result = ERR_NO_SPACE;
-    else if (op->kind != VAULT_TOKENIZE && w->untold_count > 0)
+    else if (!joins(op) && w->untold_count > 0)
         op->result = vault__erasures_tell(w);
 }
 
@@ -160,6 +171,10 @@ static enum err execute(struct writer *w, struct vault_op *op)
         return vault__sweep_subject(w, (struct vault_sweep_subject *)op);
     case VAULT_RETIME:
         return vault__retime(w, (struct vault_retime *)op);
+    case VAULT_EVENT:
+        return vault__event(w, (struct vault_event *)op);
+    case VAULT_USE:
+        return vault__uses(w, (const struct uses *)op);
     default:
         return vault__purge_due(w, (struct vault_purge_due *)op);
     }
@@ -190,8 +205,7 @@ static struct vault_op *take_requests(struct writer *w, size_t rows)
     struct vault_op **link = &first;
 
     (void)pthread_mutex_lock(&w->lock);
-    while (w->head != NULL && w->head->kind == VAULT_TOKENIZE &&
-           rows + rows_of(w->head) <= WRITER_GROUP_ROWS) {
+    while (w->head != NULL && joins(w->head) && rows + rows_of(w->head) <= WRITER_GROUP_ROWS) {
         *link = w->head;
         rows += rows_of(w->head);
         link = &w->head->next;
@@ -542,7 +556,7 @@ static struct vault_op *last_of_group(struct vault_op *first)
 {
     size_t rows = rows_of(first);
 
-    while (first->next != NULL && first->next->kind == VAULT_TOKENIZE &&
+    while (first->next != NULL && joins(first->next) &&
            rows + rows_of(first->next) <= WRITER_GROUP_ROWS) {
         first = first->next;
         rows += rows_of(first);
@@ -555,7 +569,7 @@ static void serve(struct writer *w, struct vault_op *list)
 {
     while (list != NULL) {
         struct vault_op *first = list;
-        const bool groups = is_sweep(first) || first->kind == VAULT_TOKENIZE;
+        const bool groups = is_sweep(first) || joins(first);
         struct vault_op *last = groups ? last_of_group(first) : first;
 
         list = last->next;

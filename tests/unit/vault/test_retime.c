@@ -421,7 +421,7 @@ Test(retime, a_commit_that_fails_changes_nothing)
     cr_assert_eq(vault_run(f.v, &op.op), ERR_IO);
     fault_test_set(NULL, NULL);
     cr_assert_eq(due_of("opaque", &token), before);
-    op.at = (struct vault_retime_at){0, 0};
+    op.at = (struct vault_retime_at){.row = 0};
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
     cr_assert_eq(op.changed, 1);
     cr_assert_eq(due_of("opaque", &token), T0_S + 10 * DAY_S);

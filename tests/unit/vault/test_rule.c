@@ -106,7 +106,8 @@ Test(rule, timing_names_all_that_moves_due_times)
     char text[RULE_TIMING_MAX];
 
     rule_timing(&event, text);
-    cr_assert_str_eq(text, "P0MT7776000S from event backstop P2Y minimum P30D round month");
+    cr_assert_str_eq(text,
+                     "P0MT7776000S from event:case_closed backstop P2Y minimum P30D round month");
     rule_start_text(&event, text);
     cr_assert_str_eq(text, "event:case_closed");
     cr_assert_not(rule_is_ordered(&event));
@@ -149,11 +150,10 @@ Test(rule, minimum_is_never_longer_than_what_may_end_first)
             "after the backstop does");
 }
 
-Test(rule, starts_that_nothing_records_yet_are_refused)
+Test(rule, a_granularity_is_a_tenth_of_the_period_at_most)
 {
-    refused("{period: P1Y, from: last_used}", "\"last_used\" is not available in this version");
-    refused("{period: P1Y, from: \"event:x\", backstop: P2Y}",
-            "\"event\" is not available in this version");
+    refused("{period: P30D, from: last_used, granularity: P4D}", "a tenth of the period at most");
+    refused("{period: P30D, granularity: P1D}", "is for from \"last_used\"");
 }
 
 /* ---- due times ---- */
