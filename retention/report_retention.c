@@ -12,6 +12,8 @@
 #include "base/period.h"
 #include "vault/purges.h"
 #include "retention/recount.h"
+#include "retention/runs.h"
+#include "vault/holds.h"
 #include "vault/rules.h"
 #include "vault/watch.h"
 
@@ -46,6 +48,9 @@ static const struct report_column columns[] = {
     {"due_30d", "Due 30 d", REPORT_COUNT, true},
     {"due_90d", "Due 90 d", REPORT_COUNT, true},
     {"overdue", "Overdue", REPORT_COUNT, false},
+    {"on_hold", "On hold", REPORT_COUNT, false},
+    {"held_due", "Held past their time", REPORT_COUNT, true},
+    {"restricted", "Restricted subjects", REPORT_COUNT, true},
     {"opening", "Opening", REPORT_COUNT, false},
     {"created", "+ Created", REPORT_COUNT, false},
     {"purged_timer", "- By timer", REPORT_COUNT, false},
@@ -61,6 +66,8 @@ static const struct report_column columns[] = {
 
 static const struct report_column summary[] = {
     {"subjects", "Subjects", REPORT_COUNT, false},
+    {"last_run", "Last sweep", REPORT_INSTANT, false},
+    {"last_run_end", "It ended", REPORT_TEXT, false},
 };
 
 /* ---- one class ---- */
@@ -72,6 +79,7 @@ struct figures {
     uint64_t synthetic;
     int64_t recounted_ms; /* 0: never */
     struct vault_recount recount;
+    struct vault_class_holds holds;
 };
 
 static void set_text(struct json *row, const char *name, const char *text)
@@ -142,6 +150,10 @@ static enum err set_version(const struct report_context *c, struct json *row, ui
 
 static void set_items(struct json *row, const struct figures *f)
 {
+    /* what a hold keeps is where it should be */
+    const uint64_t overdue =
+        f->now.overdue > f->holds.held_due ? f->now.overdue - f->holds.held_due : 0;
+
     json_set_int(row, "items", (int64_t)f->now.items);
     json_set_int(row, "synthetic", (int64_t)f->synthetic); /* of these: honeytokens' */
     json_set(row, "subjects", json_new_null());
@@ -160,8 +172,11 @@ static void set_items(struct json *row, const struct figures *f)
     json_set_int(row, "due_7d", (int64_t)f->now.due_7d);
     json_set_int(row, "due_30d", (int64_t)f->now.due_30d);
     json_set_int(row, "due_90d", (int64_t)f->now.due_90d);
-    json_set_int(row, "overdue", (int64_t)f->now.overdue);
-    if (f->now.overdue > 0)
+    json_set_int(row, "overdue", (int64_t)overdue);
+    json_set_int(row, "on_hold", (int64_t)f->holds.held);
+    json_set_int(row, "held_due", (int64_t)f->holds.held_due);
+    json_set_int(row, "restricted", (int64_t)f->holds.restricted);
+    if (overdue > 0)
         report_attend(row, "overdue");
 }
 
@@ -247,6 +262,8 @@ static enum err add_class(const struct report_context *c, struct report *report,
     if (e == ERR_OK)
         e = vault_read_flow(c->reader, id, c->from_day, c->to_day, &f.within);
     if (e == ERR_OK)
+        e = vault_read_class_holds(c->reader, id, c->now_s, &f.holds);
+    if (e == ERR_OK)
         e = read_recount(records, def->name, &f);
     if (e == ERR_OK)
         e = report_row(report, &row);
@@ -279,12 +296,26 @@ static enum err add_all(const struct report_context *c, struct report *report,
     return e;
 }
 
+static enum err set_last_run(const struct report_context *c, struct report *report)
+{
+    AUTO(json_free) struct json *run = NULL;
+    const enum err e = runs_last(c->vault, &run);
+
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    set_text(report_summary(report), "last_run", json_str_of(json_get(run, "ended")));
+    set_text(report_summary(report), "last_run_end", json_str_of(json_get(run, "end")));
+    return ERR_OK;
+}
+
 static enum err build(const struct report_context *c, struct report *report,
                       struct errmsg *msg UNUSED)
 {
     AUTO(vault_records_close) struct vault_records *records = NULL;
     enum err e = vault_records_open(c->vault, &records);
 
+    if (e == ERR_OK)
+        e = set_last_run(c, report);
     if (e == ERR_OK)
         e = vault_read_begin(c->reader);
     if (e != ERR_OK)

@@ -9,6 +9,7 @@
 #include "retention/erasure.h"
 #include "retention/sweeper.h"
 #include "tests/support/vault_rig.h"
+#include "vault/holds.h"
 
 /* Over the days [from, to). */
 static struct json *report_over(struct rig *r, int64_t from_day, int64_t to_day)
@@ -383,4 +384,34 @@ Test(report_retention, says_what_a_class_rests_on_and_who_answers_for_it)
     cr_assert_str_eq(text_of(tree, "health", "start"), "created");
     cr_assert_not(attends(tree, "health", "review_overdue"), "today it is due");
     cr_assert(report_needs_attention(tree));
+}
+
+/* ---- holds ---- */
+
+Test(report_retention, calls_nothing_overdue_that_a_hold_keeps)
+{
+    AUTO(rig_done) struct rig r;
+    struct json *tree;
+    struct vault_hold hold = {.code = "17(3)(e)",
+                              .ground = "a lawsuit",
+                              .owner = "legal",
+                              .set_by = "test",
+                              .review_s = RIG_NOW_S + 300 * (int64_t)RIG_DAY_S};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
+
+    rig_init(&r);
+    (void)rig_store(&r, "note", "ada", "one");
+    (void)rig_store(&r, "note", "ada", "two");
+    hold.class_id = rig_class(&r, "note");
+    tree = report(&r);
+    cr_assert_eq(figure(tree, "note", "on_hold"), 0);
+    json_free(&tree);
+    cr_assert_eq(vault_run(r.vault, &op.op), ERR_OK);
+    rig_clock(RIG_NOW_S + 12 * (int64_t)RIG_DAY_S);
+    tree = report(&r);
+    cr_assert_eq(figure(tree, "note", "on_hold"), 2);
+    cr_assert_eq(figure(tree, "note", "held_due"), 2);
+    cr_assert_eq(figure(tree, "note", "overdue"), 0);
+    cr_assert_not(report_needs_attention(tree));
+    json_free(&tree);
 }
