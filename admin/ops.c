@@ -100,8 +100,8 @@ static enum err read_ground(const struct json *request, struct span *ret, struct
                       "the ground must be a letter from a to f, as in Art. 17(1)(b)");
 }
 
-static enum err read_words(const struct admin *admin, const struct json *request,
-                           struct receipt_words *ret, struct errmsg *msg)
+enum err ops_read_words(const struct admin *admin, const struct json *request,
+                        struct receipt_words *ret, struct errmsg *msg)
 {
     const struct span subject = json_text_of(json_get(request, "subject"));
     enum err e = ops_read_word(request, "reason", subject, &ret->reason, msg);
@@ -111,6 +111,8 @@ static enum err read_words(const struct admin *admin, const struct json *request
     if (e == ERR_OK)
         e = read_ground(request, &ret->ground, msg);
     ret->executed_by = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by);
+    if (admin->approved_by != NULL)
+        ret->approved_by = span_str(admin->approved_by);
     return e;
 }
 
@@ -219,27 +221,6 @@ enum err ops_find_person_now(struct admin *admin, const struct json *request, ui
     e = ops_find_person(admin, reader, request, ret_slot, msg);
     vault_read_end(reader);
     return e;
-}
-
-static enum err run_erase(struct admin *admin, const struct json *request,
-                          struct json **ret_response, struct errmsg *msg)
-{
-    struct receipt_words words = {.ground = SPAN_NONE};
-    struct receipt receipt;
-    uint64_t slot;
-    enum err e = read_words(admin, request, &words, msg);
-
-    if (e == ERR_OK)
-        e = ops_find_person_now(admin, request, &slot, msg);
-    if (e != ERR_OK)
-        return e;
-    /* Slots are never given out again: whoever is erased meanwhile is not found, nobody else is. */
-    e = erasure_run_slot(admin->erasures, slot, &words, &receipt);
-    if (e == ERR_HELD)
-        return ops_held_erasure(admin, &receipt, ret_response);
-    if (e != ERR_OK)
-        return no_such_subject(e, msg);
-    return receipt_json(&receipt, admin->vault, &words, ret_response);
 }
 
 static struct json *subject_map(const struct admin *admin, const struct vault_subject_info *info,
@@ -398,7 +379,7 @@ static enum err run_rectify(struct admin *admin, const struct json *request,
 
 /* ---- receipts ---- */
 
-static enum err read_kept(struct admin *admin, const uint8_t number[VAULT_ID_BYTES],
+enum err ops_read_receipt(struct admin *admin, const uint8_t number[VAULT_ID_BYTES],
                           struct json **ret_tree)
 {
     AUTO(buf_done) struct buf text = {.max = 0};
@@ -422,7 +403,7 @@ static enum err run_receipt_show(struct admin *admin, const struct json *request
         return e;
     if (!proof_unhex(text, number, sizeof(number)))
         return errmsg_set(msg, ERR_INVALID, "a receipt's number is 32 hexadecimal digits");
-    e = read_kept(admin, number, ret_response);
+    e = ops_read_receipt(admin, number, ret_response);
     return e == ERR_NOT_FOUND
                ? errmsg_set(msg, e,
                             "no receipt of this number is kept here; an erasure that is still open "
@@ -589,8 +570,12 @@ static const struct operation {
     {"reveal", {"tokens", "domain", "class", "purpose", "hold", NULL}, ops_reveal},
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
-     {"subject", "domain", "token", "class", "person", "ground", "reason", "reference", NULL},
-     run_erase},
+     {"subject", "domain", "token", "class", "person", "ground", "reason", "reference", "except",
+      "dry_run", "key", NULL},
+     ops_subject_erase},
+    {"subject.erase_many",
+     {"subjects", "domain", "ground", "reason", "reference", NULL},
+     ops_subject_erase_many},
     {"receipt.show", {"number", NULL}, run_receipt_show},
     {"receipt.list", {"after", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},

@@ -42,6 +42,7 @@ struct admin {
 };
 
 enum ops_limits {
+    OPS_ERASE_MAX = 256,           /* subjects erased by one request */
     OPS_VALUES_MAX = 1000,         /* values or tokens in one request */
     OPS_REVEAL_BYTES_MAX = 1 << 20 /* values given back at once; one is always given */
 };
@@ -52,7 +53,9 @@ enum ops_limits {
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
  *   reveal          {tokens[], hold?, domain?, class?, purpose?}         {"values": [...]}
  *   rectify         {token, class?, value, subject?, domain?}     {"class"}
- *   subject.erase   {subject, domain? | token, class? | person, reason?, reference?}  the receipt, signed
+ *   subject.erase   {subject, domain? | token, class? | person, ground?, reason?, reference?, except?, dry_run?, key?}
+ *                   the receipt, signed; with dry_run {"goes", "stays", ...}. except: [{class, code, law, until}]
+ *   subject.erase_many {subjects[], domain?, ground?, reason?, reference?}  {"erasures": [receipt or {"error", "message"}]}
  *                   or, while a legal hold binds the person: {"state": "held", "number", "subject", "asked", "holds"}
  *   subject.restrict {subject, domain? | token, class?, ground: a-d, review?}  {"number"}
  *   subject.unrestrict {... , notice_sent: a day}                 {}

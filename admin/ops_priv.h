@@ -56,6 +56,25 @@ enum err ops_proposal_reject(struct admin *admin, const struct json *request,
 enum err ops_check(const struct json *request, struct errmsg *msg) MUST_CHECK;
 /* Does an operation take a member? */
 bool ops_takes(struct span operation, const char *member);
+enum err ops_subject_erase(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+
+enum err ops_subject_erase_many(struct admin *admin, const struct json *request,
+                                struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+
+/* ---- shared by operations on persons and their receipts (ops.c) ---- */
+
+/* Does a text that will be kept name the person? */
+bool ops_mentions(struct span text, struct span name);
+/* What the operator says of an erasure; borrowed. */
+enum err ops_read_words(const struct admin *admin, const struct json *request,
+                        struct receipt_words *ret, struct errmsg *msg) MUST_CHECK;
+/* Who is meant, by "subject" and "domain" or by "token" and "class", as of now. */
+enum err ops_find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,
+                             struct errmsg *msg) MUST_CHECK;
+/* A receipt that was kept. NOT_FOUND. */
+enum err ops_read_receipt(struct admin *admin, const uint8_t number[VAULT_ID_BYTES],
+                          struct json **ret_tree) MUST_CHECK;
 
 enum err ops_request_add(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;

@@ -36,6 +36,10 @@ const struct errmsg *cli_message(struct errmsg *msg, const char *format, ...)
 /* Print "lethe: MESSAGE" and where help is; gives back CLI_USAGE. */
 enum cli_exit cli_usage(const char *message);
 
+/* A member of a request from an option; NULL: none. A text that is no UTF-8 is a usage error. */
+enum cli_exit cli_set_text(struct json *request, const char *name, const char *text);
+/* A request about one person, by the command's argument or by --token, with what the options say of it. */
+enum cli_exit cli_person(const struct options *o, const char *operation, struct json *request);
 /* The one line of standard input, which is a value: anything else is a usage error. */
 enum cli_exit cli_read_value(struct buf *value);
 

@@ -18,11 +18,24 @@
 #include "cli/settings.h"
 #include "keys/keys.h"
 #include "retention/proof.h"
+#include "retention/receipt_text.h"
 #include "retention/verdict.h"
 
 enum { OUTPUT_MAX = 1 << 20, PEM_MAX = 4096 };
 
 /* ---- what the store keeps ---- */
+
+static enum cli_exit print_for_subject(const struct json *receipt)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init(&text, OUTPUT_MAX);
+    e = receipt_text(receipt, &text);
+    if (e == ERR_OK)
+        e = output_write(buf_span(&text));
+    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+}
 
 enum cli_exit cmd_receipt(const struct options *o)
 {
@@ -31,6 +44,8 @@ enum cli_exit cmd_receipt(const struct options *o)
     struct json *number = json_new_text(span_str(o->arguments[0]));
     enum cli_exit code;
 
+    if (o->for_whom != NULL && strcmp(o->for_whom, "subject") != 0)
+        return cli_usage("--for takes \"subject\"");
     if (number == NULL)
         return cli_usage("a receipt's number is 32 hexadecimal digits");
     json_set_str(request, "op", "receipt.show");
@@ -38,6 +53,8 @@ enum cli_exit cmd_receipt(const struct options *o)
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
+    if (o->for_whom != NULL)
+        return print_for_subject(reply.result);
     return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 

@@ -13,8 +13,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 
-/* The request's members from the command line; CLI_OK or the exit code of a refusal. */
-static enum cli_exit set_text(struct json *request, const char *name, const char *text)
+enum cli_exit cli_set_text(struct json *request, const char *name, const char *text)
 {
     struct json *value;
 
@@ -27,40 +26,22 @@ static enum cli_exit set_text(struct json *request, const char *name, const char
     return CLI_OK;
 }
 
-/* One person, by identifier or by token. */
-static enum cli_exit ask(const struct options *o, const char *operation, struct reply *reply)
+enum cli_exit cli_person(const struct options *o, const char *operation, struct json *request)
 {
-    AUTO(json_free) struct json *request = json_new_map();
     const char *subject = o->argument_count == 0 ? NULL : o->arguments[0];
 
     if ((subject == NULL) == (o->token == NULL))
         return cli_usage("name the person, either by ID or with --token");
     json_set_str(request, "op", operation);
-    if (set_text(request, "subject", subject) != CLI_OK ||
-        set_text(request, "domain", o->domain) != CLI_OK ||
-        set_text(request, "token", o->token) != CLI_OK ||
-        set_text(request, "class", o->class_name) != CLI_OK ||
-        set_text(request, "ground", o->ground) != CLI_OK ||
-        set_text(request, "reason", o->reason) != CLI_OK ||
-        set_text(request, "reference", o->reference) != CLI_OK)
+    if (cli_set_text(request, "subject", subject) != CLI_OK ||
+        cli_set_text(request, "domain", o->domain) != CLI_OK ||
+        cli_set_text(request, "token", o->token) != CLI_OK ||
+        cli_set_text(request, "class", o->class_name) != CLI_OK ||
+        cli_set_text(request, "ground", o->ground) != CLI_OK ||
+        cli_set_text(request, "reason", o->reason) != CLI_OK ||
+        cli_set_text(request, "reference", o->reference) != CLI_OK)
         return CLI_USAGE;
-    return cli_ask(o, request, reply);
-}
-
-enum cli_exit cmd_subject_erase(const struct options *o)
-{
-    AUTO(reply_done) struct reply reply = {NULL, NULL};
-    enum cli_exit code = ask(o, "subject.erase", &reply);
-    const char *state;
-
-    if (code != CLI_OK)
-        return code;
-    if (output_json(reply.result) != ERR_OK)
-        return CLI_FAILED;
-    state = json_str_of(json_get(reply.result, "state"));
-    if (state != NULL && strcmp(state, "held") == 0)
-        return CLI_ATTENTION;
-    return state != NULL && strcmp(state, "completed") == 0 ? CLI_OK : CLI_FAILED;
+    return CLI_OK;
 }
 
 enum cli_exit cmd_subject_event(const struct options *o)
@@ -70,10 +51,10 @@ enum cli_exit cmd_subject_event(const struct options *o)
     enum cli_exit code;
 
     json_set_str(request, "op", "subject.event");
-    if (set_text(request, "subject", o->arguments[0]) != CLI_OK ||
-        set_text(request, "event", o->arguments[1]) != CLI_OK ||
-        set_text(request, "domain", o->domain) != CLI_OK ||
-        set_text(request, "at", o->at) != CLI_OK)
+    if (cli_set_text(request, "subject", o->arguments[0]) != CLI_OK ||
+        cli_set_text(request, "event", o->arguments[1]) != CLI_OK ||
+        cli_set_text(request, "domain", o->domain) != CLI_OK ||
+        cli_set_text(request, "at", o->at) != CLI_OK)
         return CLI_USAGE;
     json_set_bool(request, "correct", o->correct);
     code = cli_ask(o, request, &reply);
@@ -124,10 +105,10 @@ enum cli_exit cmd_subject_rectify(const struct options *o)
         return cli_usage("the value must be UTF-8");
     json_set_str(request, "op", "rectify");
     json_set(request, "value", text);
-    if (set_text(request, "token", o->arguments[0]) != CLI_OK ||
-        set_text(request, "subject", o->subject) != CLI_OK ||
-        set_text(request, "class", o->class_name) != CLI_OK ||
-        set_text(request, "domain", o->domain) != CLI_OK)
+    if (cli_set_text(request, "token", o->arguments[0]) != CLI_OK ||
+        cli_set_text(request, "subject", o->subject) != CLI_OK ||
+        cli_set_text(request, "class", o->class_name) != CLI_OK ||
+        cli_set_text(request, "domain", o->domain) != CLI_OK)
         return CLI_USAGE;
     return cli_ask(o, request, &reply);
 }
@@ -208,10 +189,13 @@ static enum err print_subject(const struct json *subject)
 
 enum cli_exit cmd_subject_show(const struct options *o)
 {
+    AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
-    enum cli_exit code = ask(o, "subject.show", &reply);
+    enum cli_exit code = cli_person(o, "subject.show", request);
     enum err e;
 
+    if (code == CLI_OK)
+        code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
     e = o->json ? output_json(reply.result) : print_subject(reply.result);

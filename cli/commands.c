@@ -62,7 +62,8 @@ const struct command commands[] = {
      OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_HOLD | OPTION_JSON, 0, 1, cmd_reveal},
     {"subject erase",
      "[-c FILE] [--domain D] [--ground a-f] [--reason TEXT] [--reference TEXT]\n"
-     "         ID | --token TOKEN [--class CLASS]",
+     "         [--except CLASS:CODE:LAW:DATE]... [--dry-run [--json]] [--idempotency-key KEY]\n"
+     "         ID | --token TOKEN [--class CLASS] | --batch",
      "destroy a person's key and values; prints the receipt",
      "Without --domain the person is erased in the domain \"default\" only: in every other one "
      "the\n"
@@ -71,10 +72,23 @@ const struct command commands[] = {
      "A person who shares none of his identifiers is found by a token of his.\n"
      "Ground (the letter in Art. 17(1) of the GDPR), reason and reference (of the request, in\n"
      "your own register) are printed on the receipt, which is kept; they must not name the\n"
-     "person. Exit code 1 when the erasure could not be completed and verified: the receipt\n"
+     "person.\n"
+     "--except keeps a class under Art. 17(3) up to the end of a day: the code is a letter from a "
+     "to\n"
+     "e, as in \"invoice:b:HGB 257:2034-12-31\". What a statutory minimum demands is kept by "
+     "itself.\n"
+     "--dry-run says what would go and what would stay, and changes nothing.\n"
+     "--idempotency-key: asked for again under the same key, the erasure is not carried out "
+     "again;\n"
+     "its receipt is printed, and what came later is not touched.\n"
+     "--batch: one identifier a line on standard input; one receipt a line comes out. Up to 256 "
+     "are\n"
+     "verified together, in one reading of the store.\n"
+     "Exit code 1 when the erasure could not be completed and verified: the receipt\n"
      "says what remains, and the server tries again.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_GROUND | OPTION_REASON |
-         OPTION_REFERENCE | OPTION_JSON,
+         OPTION_REFERENCE | OPTION_EXCEPT | OPTION_DRY_RUN | OPTION_IDEMPOTENCY_KEY | OPTION_BATCH |
+         OPTION_JSON,
      0, 1, cmd_subject_erase},
     {"subject rectify", "[-c FILE] [--subject ID] [--domain D] [--class CLASS] TOKEN",
      "put the value on standard input behind a token, and destroy the old one",
@@ -252,9 +266,12 @@ const struct command commands[] = {
     {"receipt list", "[-c FILE] [--json]", "erasures in the order of the ledger, open ones too",
      "Each line: ledger entry, number of the receipt, begin, state.\n", OPTION_CONFIG | OPTION_JSON,
      0, 0, cmd_receipt_list},
-    {"receipt", "[-c FILE] NUMBER", "print the receipt of a completed erasure again",
-     "Receipts are kept with the store, also those of erasures that were finished after a crash.\n",
-     OPTION_CONFIG, 1, 1, cmd_receipt},
+    {"receipt", "[-c FILE] [--for subject] NUMBER",
+     "print the receipt of a completed erasure again",
+     "Receipts are kept with the store, also those of erasures that were finished after a crash.\n"
+     "--for subject: as a text for the person, without your own words and without names of "
+     "staff.\n",
+     OPTION_CONFIG | OPTION_FOR, 1, 1, cmd_receipt},
     {"verify-receipt", "[--key receipt.pub] FILE", "check a receipt with nothing but a public key",
      "FILE may be - for standard input. Needs no store and no configuration. Without --key the "
      "signature\n"

@@ -136,6 +136,16 @@ static void recount(struct housekeeping *h)
         e == ERR_OK && result.uncounted == 0 ? next_night(now_s) : now_s + RECOUNT_AGAIN_S;
 }
 
+/* What was kept under an exception goes when that ends. */
+static void end_exceptions(struct housekeeping *h)
+{
+    size_t count = 0;
+    const enum err e = erasure_end_exceptions(h->options.erasures, &count);
+
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_ERASURE_FAILED, F_LIT("step", "exception"), F_LIT("error", err_name(e)));
+}
+
 /* Each change once. */
 static void tell_clock(struct housekeeping *h)
 {
@@ -200,6 +210,7 @@ static void on_work(uv_work_t *work)
     resume_rules(h);
     resume_erasures(h);
     run_proposals(h);
+    end_exceptions(h);
     forget_requests(h);
     run_waiting(h);
     h->more = false;

@@ -18,6 +18,9 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "retention/checks.h"
+#include "retention/note.h"
+#include "retention/partial.h"
 #include "retention/proof.h"
 #include "vault/audit.h"
 #include "vault/holds.h"
@@ -38,8 +41,10 @@ struct erasures {
     struct period key_rotation; /* zero: no rule */
     bool configured;
     uint8_t configuration[CONF_DIGEST_BYTES]; /* under the lock */
+    pthread_mutex_t part;  /* held while what is kept is moved, until the erasure has begun */
     pthread_mutex_t begin; /* held while an erasure enters the ledger and the list below */
-    pthread_mutex_t lock;  /* guards the rest */
+    struct checks *checks;
+    pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t stopped;
     bool stopping;
     struct working *working;
@@ -51,9 +56,10 @@ struct erasures *erasures_new(struct vault *vault, const struct period *key_rota
     pthread_condattr_t monotonic;
 
     e->vault = vault;
+    e->checks = checks_new();
     if (key_rotation != NULL)
         e->key_rotation = *key_rotation;
-    REQUIRE(pthread_mutex_init(&e->begin, NULL) == 0);
+    REQUIRE(pthread_mutex_init(&e->part, NULL) == 0 && pthread_mutex_init(&e->begin, NULL) == 0);
     REQUIRE(pthread_mutex_init(&e->lock, NULL) == 0);
     REQUIRE(pthread_condattr_init(&monotonic) == 0);
     REQUIRE(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
@@ -89,10 +95,17 @@ void erasures_free(struct erasures **erasures)
     if (e == NULL)
         return;
     REQUIRE(e->working == NULL);
+    checks_free(&e->checks);
     (void)pthread_cond_destroy(&e->stopped);
     (void)pthread_mutex_destroy(&e->lock);
     (void)pthread_mutex_destroy(&e->begin);
+    (void)pthread_mutex_destroy(&e->part);
     free(e);
+}
+
+struct vault *erasures_vault(struct erasures *e)
+{
+    return e->vault;
 }
 
 void erasures_stop(struct erasures *e)
@@ -209,30 +222,6 @@ static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, s
     return counted;
 }
 
-static enum err truncate_log(struct erasures *e, struct receipt *r)
-{
-    struct vault_truncate op = {.op = {.kind = VAULT_TRUNCATE}};
-    enum err result = erasures_run_op(e, &op.op);
-
-    r->truncated = result == ERR_OK;
-    return result;
-}
-
-static enum err verify(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
-{
-    enum err result;
-
-    if (is_stopping(e))
-        return ERR_CANCELED;
-    result = vault_erasure_verify(e->vault, erasure, &r->verification);
-    if (result != ERR_OK)
-        return result;
-    if (FAULT_FAILS("erase.verify"))
-        r->verification.slot_zero = false;
-    r->looked = true;
-    return receipt_is_verified(&r->verification) ? ERR_OK : ERR_CORRUPT;
-}
-
 /* The trail names the erasure by the ledger's number for it, and nobody. */
 static void note_completed(const struct erasures *e, const struct vault_erasure *erasure)
 {
@@ -271,33 +260,6 @@ static enum err close_entry(struct erasures *e, const struct vault_erasure *eras
     return result;
 }
 
-static enum err finish_steps(struct erasures *e, const struct vault_erasure *erasure,
-                             const struct receipt_words *words, struct receipt *r)
-{
-    enum err result;
-
-    r->failed_step = "sweep";
-    result = sweep(e, erasure, r);
-    if (result != ERR_OK)
-        return result;
-    FAULT_POINT("erase.swept");
-    r->failed_step = "truncate";
-    result = truncate_log(e, r);
-    if (result != ERR_OK)
-        return result;
-    r->failed_step = "verify";
-    result = verify(e, erasure, r);
-    if (result != ERR_OK)
-        return result;
-    FAULT_POINT("erase.verified");
-    r->failed_step = "close";
-    result = close_entry(e, erasure, words, r);
-    if (result != ERR_OK)
-        return result;
-    r->failed_step = NULL;
-    return ERR_OK;
-}
-
 /* Until when a copy of the wrapped key, in a backup say, can be opened: by the rule the root key of
  * this epoch ends then. */
 static void set_end(struct erasures *e, struct receipt *r)
@@ -315,10 +277,19 @@ static void set_end(struct erasures *e, struct receipt *r)
     r->end = r->unrecoverable_ms > r->acknowledged_ms ? RECEIPT_END_DATED : RECEIPT_END_OVERDUE;
 }
 
-/* Everything after the acknowledgement; whatever happens ends in the receipt and in the log. */
-static void finish(struct erasures *e, const struct vault_erasure *erasure,
-                   const struct receipt_words *words, struct receipt *r)
+/* An erasure that was acknowledged, and what comes of the rest of it. */
+struct job {
+    struct vault_erasure *erasure;
+    const struct receipt_words *words;
+    struct receipt *receipt;
+    struct working entry;
+    enum err result;
+};
+
+static enum err sweep_job(struct erasures *e, struct job *job)
 {
+    const struct vault_erasure *erasure = job->erasure;
+    struct receipt *r = job->receipt;
     enum err result;
 
     memcpy(r->number, erasure->id, VAULT_ID_BYTES);
@@ -331,51 +302,89 @@ static void finish(struct erasures *e, const struct vault_erasure *erasure,
     r->acknowledged_ms = erasure->acknowledged_ms;
     set_end(e, r);
     r->configured = erasures_configuration(e, r->configuration);
-    result = finish_steps(e, erasure, words, r);
-    if (result == ERR_OK) {
+    r->failed_step = "kept";
+    result = partial_kept(e->vault, erasure->kept_slot, r);
+    if (result != ERR_OK)
+        return result;
+    r->failed_step = "sweep";
+    result = sweep(e, erasure, r);
+    FAULT_POINT("erase.swept");
+    return result;
+}
+
+static enum err take_check(const struct check *check, struct receipt *r)
+{
+    r->failed_step = "truncate";
+    r->truncated = check->truncated == ERR_OK;
+    if (!r->truncated)
+        return check->truncated;
+    r->failed_step = "verify";
+    if (check->result != ERR_OK)
+        return check->result;
+    r->verification = check->found;
+    if (FAULT_FAILS("erase.verify"))
+        r->verification.slot_zero = false;
+    r->looked = true;
+    return receipt_is_verified(&r->verification) ? ERR_OK : ERR_CORRUPT;
+}
+
+/* All that were swept, in one look. */
+static void check_jobs(struct erasures *e, struct job *jobs, size_t count)
+{
+    struct check *checks = mem_alloc((count + 1) * sizeof(*checks));
+    size_t waiting = 0, at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i].result == ERR_OK && is_stopping(e))
+            jobs[i].result = ERR_CANCELED;
+        if (jobs[i].result == ERR_OK)
+            checks[waiting++] = (struct check){.erasure = jobs[i].erasure};
+    }
+    checks_run(e->checks, e, e->vault, checks, waiting);
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i].result == ERR_OK)
+            jobs[i].result = take_check(&checks[at++], jobs[i].receipt);
+    free(checks);
+}
+
+static void close_job(struct erasures *e, struct job *job)
+{
+    struct receipt *r = job->receipt;
+
+    if (job->result == ERR_OK) {
+        FAULT_POINT("erase.verified");
+        r->failed_step = "close";
+        job->result = close_entry(e, job->erasure, job->words, r);
+    }
+    if (job->result == ERR_OK) {
+        r->failed_step = NULL;
         log_event(EV_ERASURE_DONE, F_ID("erasure", r->number, VAULT_ID_BYTES),
                   F_NUM("rows", r->rows));
         return;
     }
-    r->failure = result;
-    r->state = result == ERR_CANCELED ? RECEIPT_UNFINISHED : RECEIPT_FAILED;
+    r->failure = job->result;
+    r->state = job->result == ERR_CANCELED ? RECEIPT_UNFINISHED : RECEIPT_FAILED;
     if (r->state == RECEIPT_FAILED)
         log_event(EV_ERASURE_FAILED, F_ID("erasure", r->number, VAULT_ID_BYTES),
-                  F_LIT("step", r->failed_step), F_LIT("error", err_name(result)));
+                  F_LIT("step", r->failed_step), F_LIT("error", err_name(job->result)));
 }
 
-/* ---- the operator's words, kept with the open erasure ---- */
-
-static const char *const word_names[] = {"reason", "reference", "executed_by", "ground"};
-
-static enum err write_note(const struct receipt_words *words, struct buf *out)
+/* Everything after the acknowledgement; whatever happens ends in the receipts and in the log. */
+static void finish_all(struct erasures *e, struct job *jobs, size_t count)
 {
-    AUTO(json_free) struct json *map = json_new_map();
-    const struct span texts[] = {words->reason, words->reference, words->executed_by,
-                                 words->ground};
-
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        struct json *text = texts[i].len == 0 ? json_new_null() : json_new_text(texts[i]);
-
-        if (text == NULL)
-            return ERR_INVALID;
-        json_set(map, word_names[i], text);
-    }
-    return json_write(map, out);
+    for (size_t i = 0; i < count; i++)
+        jobs[i].result = sweep_job(e, &jobs[i]);
+    check_jobs(e, jobs, count);
+    for (size_t i = 0; i < count; i++)
+        close_job(e, &jobs[i]);
 }
 
-/* The words of a note, borrowed from ret_tree; none of one that cannot be read. */
-static struct receipt_words read_note(const struct vault_erasure *erasure, struct json **ret_tree)
+static void finish(struct erasures *e, struct vault_erasure *erasure,
+                   const struct receipt_words *words, struct receipt *r)
 {
-    if (erasure->note_len == 0 ||
-        json_parse(span_of(erasure->note, erasure->note_len), ret_tree) != ERR_OK)
-        return (struct receipt_words){.reason = SPAN_NONE};
-    return (struct receipt_words){
-        .reason = json_text_of(json_get(*ret_tree, word_names[0])),
-        .reference = json_text_of(json_get(*ret_tree, word_names[1])),
-        .executed_by = json_text_of(json_get(*ret_tree, word_names[2])),
-        .ground = json_text_of(json_get(*ret_tree, word_names[3])),
-    };
+    struct job job = {.erasure = erasure, .words = words, .receipt = r};
+
+    finish_all(e, &job, 1);
 }
 
 /* ---- runs ---- */
@@ -389,8 +398,59 @@ static void tell_waiting(const struct vault_erasure *erasure, struct receipt *re
     log_event(EV_ERASURE_HELD, F_ID("erasure", erasure->id, VAULT_ID_BYTES));
 }
 
-/* `op` says who; the rest of it is filled in here. */
-static enum err run(struct erasures *e, struct vault_erase op, const struct receipt_words *words,
+/* Steps 1 and 2, and onto the list; `entry` is the caller's until delist(). */
+static enum err begin(struct erasures *e, struct vault_erase *op, struct working *entry)
+{
+    enum err result;
+
+    op->op.kind = VAULT_ERASE;
+    (void)pthread_mutex_lock(&e->begin);
+    result = erasures_run_op(e, &op->op);
+    if (result == ERR_OK)
+        enlist(e, entry, op->erasure->id);
+    (void)pthread_mutex_unlock(&e->begin);
+    if (result == ERR_OK)
+        log_event(EV_ERASURE_BEGUN, F_ID("erasure", op->erasure->id, VAULT_ID_BYTES),
+                  F_NUM("ledger_seq", op->erasure->ledger_seq));
+    return result;
+}
+
+/* All that comes up to the acknowledgement. Where something stays, it is moved first, and nobody else goes
+ * on with that move meanwhile. */
+static enum err begin_request(struct erasures *e, const struct erasure_request *request,
+                              struct vault_erase *op, struct working *entry)
+{
+    struct partial *partial = mem_alloc(sizeof(*partial));
+    enum err result = partial_look(e->vault, request, partial);
+    bool moves = result == ERR_OK && partial->moves;
+
+    /* A value that a law keeps may have come since: then it is looked again. */
+    if (result == ERR_OK && !moves) {
+        result = begin(e, op, entry);
+        if (result != ERR_CONFLICT) {
+            free(partial);
+            return result;
+        }
+        result = partial_look(e->vault, request, partial);
+        moves = result == ERR_OK && partial->moves;
+    }
+
+    if (moves) {
+        (void)pthread_mutex_lock(&e->part);
+        result = partial_move(e, partial, request->newer_than_s, op->note);
+        FAULT_POINT("erase.parted");
+    }
+    if (result == ERR_OK || (moves && result == ERR_HELD)) /* nothing was moved, and it waits */
+        result = begin(e, op, entry);
+    if (moves)
+        (void)pthread_mutex_unlock(&e->part);
+    free(partial);
+    return result;
+}
+
+/* `op` says who; the rest of it is filled in here. request: NULL for the whole of a person. */
+static enum err run(struct erasures *e, struct vault_erase op,
+                    const struct erasure_request *request, const struct receipt_words *words,
                     struct receipt *ret)
 {
     static const struct receipt_words none;
@@ -402,24 +462,17 @@ static enum err run(struct erasures *e, struct vault_erase op, const struct rece
 
     if (words == NULL)
         words = &none;
-    op.op.kind = VAULT_ERASE;
     op.erasure = &erasure;
     buf_init(&note, VAULT_NOTE_MAX);
-    result = write_note(words, &note);
+    result = note_write(words, request, &note);
     if (result != ERR_OK)
         return result;
     op.note = buf_span(&note);
-    (void)pthread_mutex_lock(&e->begin);
-    result = erasures_run_op(e, &op.op);
-    if (result == ERR_OK)
-        enlist(e, &entry, erasure.id);
-    (void)pthread_mutex_unlock(&e->begin);
+    result = request == NULL ? begin(e, &op, &entry) : begin_request(e, request, &op, &entry);
     if (result == ERR_HELD)
         tell_waiting(&erasure, ret);
     if (result != ERR_OK)
         return result;
-    log_event(EV_ERASURE_BEGUN, F_ID("erasure", erasure.id, VAULT_ID_BYTES),
-              F_NUM("ledger_seq", erasure.ledger_seq));
     finish(e, &erasure, words, &receipt);
     delist(e, &entry);
     vault_erasure_done(&erasure);
@@ -430,13 +483,78 @@ static enum err run(struct erasures *e, struct vault_erase op, const struct rece
 enum err erasure_run(struct erasures *e, uint16_t domain, struct span name,
                      const struct receipt_words *words, struct receipt *ret)
 {
-    return run(e, (struct vault_erase){.domain = domain, .name = name}, words, ret);
+    return run(e, (struct vault_erase){.domain = domain, .name = name}, NULL, words, ret);
+}
+
+/* The last instant of a second. */
+static int64_t cutoff_ms(int64_t newer_than_s)
+{
+    return newer_than_s == INT64_MAX ? 0 : newer_than_s * 1000 + 999;
+}
+
+enum err erasure_run_request(struct erasures *e, const struct erasure_request *request,
+                             struct receipt *ret)
+{
+    const struct vault_erase op = {.slot = request->slot,
+                                   .cutoff_ms = cutoff_ms(request->newer_than_s),
+                                   .number = request->number};
+
+    return run(e, op, request, request->words, ret);
 }
 
 enum err erasure_run_slot(struct erasures *e, uint64_t slot, const struct receipt_words *words,
                           struct receipt *ret)
 {
-    return run(e, (struct vault_erase){.slot = slot}, words, ret);
+    const struct erasure_request request = {
+        .slot = slot, .words = words, .newer_than_s = INT64_MAX};
+
+    return erasure_run_request(e, &request, ret);
+}
+
+/* Up to the acknowledgement; the request's words are on the job then. */
+static enum err begin_job(struct erasures *e, const struct erasure_request *request,
+                          struct job *job)
+{
+    AUTO(buf_done) struct buf note = {.max = 0};
+    struct vault_erase op = {.slot = request->slot,
+                             .cutoff_ms = cutoff_ms(request->newer_than_s),
+                             .number = request->number,
+                             .erasure = job->erasure};
+    enum err result;
+
+    buf_init(&note, VAULT_NOTE_MAX);
+    result = note_write(job->words, request, &note);
+    op.note = buf_span(&note);
+    return result == ERR_OK ? begin_request(e, request, &op, &job->entry) : result;
+}
+
+void erasure_run_many(struct erasures *e, const struct erasure_request *requests, size_t count,
+                      enum err *results, struct receipt *receipts)
+{
+    static const struct receipt_words none;
+    AUTO(mem_free) struct vault_erasure *erasures = mem_alloc((count + 1) * sizeof(*erasures));
+    AUTO(mem_free) struct job *jobs = mem_alloc((count + 1) * sizeof(*jobs));
+    size_t begun = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct job *job = &jobs[begun];
+
+        receipts[i] = (struct receipt){.state = RECEIPT_FAILED};
+        *job = (struct job){
+            .erasure = &erasures[begun],
+            .words = requests[i].words == NULL ? &none : requests[i].words,
+            .receipt = &receipts[i],
+        };
+        results[i] = begin_job(e, &requests[i], job);
+        if (results[i] == ERR_HELD)
+            tell_waiting(job->erasure, &receipts[i]);
+        begun += results[i] == ERR_OK;
+    }
+    finish_all(e, jobs, begun);
+    for (size_t i = 0; i < begun; i++) {
+        delist(e, &jobs[i].entry);
+        vault_erasure_done(jobs[i].erasure);
+    }
 }
 
 /* ---- erasures that waited for a hold ---- */
@@ -462,13 +580,21 @@ static enum err look_at_waiting(struct erasures *e, uint64_t after, struct vault
 static enum err fire(struct erasures *e, const struct vault_waiting *waiting,
                      struct erasure_resumed *resumed)
 {
-    const struct vault_erasure noted = {.note = waiting->note, .note_len = waiting->note_len};
+    const struct span noted = span_of(waiting->note, waiting->note_len);
     struct vault_holds drop = {
         .op = {.kind = VAULT_HOLDS}, .act = VAULT_WAITING_DROP, .slot = waiting->slot};
     AUTO(json_free) struct json *note = NULL;
-    const struct receipt_words words = read_note(&noted, &note);
+    const struct receipt_words words = note_words(noted, &note);
+    struct erasure_request request = {
+        .slot = waiting->slot, .words = &words, .newer_than_s = INT64_MAX};
+    struct vault_exception *kept = mem_alloc(VAULT_EXCEPTIONS_MAX * sizeof(*kept));
     struct receipt receipt;
-    enum err result = run(e, (struct vault_erase){.slot = waiting->slot}, &words, &receipt);
+    enum err result;
+
+    request.exceptions = kept;
+    request.exception_count = note_kept(note, kept);
+    result = erasure_run_request(e, &request, &receipt);
+    free(kept);
 
     resumed->found++;
     if (result == ERR_OK)
@@ -539,6 +665,77 @@ static enum err take_open(struct erasures *e, struct vault_erasure **ret_list, s
     return ERR_OK;
 }
 
+/* Has the erasure of this slot been acknowledged, so that the ledger has it open? */
+static bool is_acknowledged(struct erasures *e, uint64_t slot)
+{
+    AUTO(mem_free) struct vault_erasure *list = NULL;
+    size_t count = 0;
+    bool found = false;
+
+    if (vault_erasures_open(e->vault, &list, &count) != ERR_OK)
+        return true; /* not known: nothing is forgotten then */
+    for (size_t i = 0; i < count; i++) {
+        found = found || list[i].slot == slot;
+        vault_erasure_done(&list[i]);
+    }
+    return found;
+}
+
+/* A move that a crash came upon: to its end, and then the erasure that it was made for. */
+static enum err resume_part(struct erasures *e, const struct vault_part_open *open,
+                            struct erasure_resumed *resumed)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    const struct span note = span_of(open->note, open->note_len);
+    const struct receipt_words words = note_words(note, &tree);
+    struct vault_erasure erasure = {.slot = open->slot};
+    struct vault_erase op = {
+        .slot = open->slot, .cutoff_ms = cutoff_ms(open->newer_than_s), .erasure = &erasure};
+    struct vault_part_forget forget = {.op = {.kind = VAULT_PART_FORGET}, .slot = open->slot};
+    struct receipt receipt = {.state = RECEIPT_FAILED};
+    struct partial *partial = mem_alloc(sizeof(*partial));
+    struct working entry;
+    enum err result;
+
+    op.note = note;
+    partial->slot = open->slot;
+    result = partial_move(e, partial, open->newer_than_s, SPAN_NONE);
+    free(partial);
+    if (result == ERR_OK)
+        result = begin(e, &op, &entry);
+    if (result == ERR_HELD)
+        return ERR_OK;           /* it waits, and is carried out when the hold ends */
+    if (result == ERR_NOT_FOUND) /* acknowledged, or its person is gone */
+        return is_acknowledged(e, open->slot) ? ERR_OK : erasures_run_op(e, &forget.op);
+    if (result != ERR_OK)
+        return result;
+    resumed->found++;
+    finish(e, &erasure, &words, &receipt);
+    resumed->completed += receipt.state == RECEIPT_COMPLETED;
+    delist(e, &entry);
+    vault_erasure_done(&erasure);
+    return ERR_OK;
+}
+
+static enum err resume_parts(struct erasures *e, struct erasure_resumed *resumed)
+{
+    struct vault_part_open open = {.slot = 0};
+    enum err result;
+
+    (void)pthread_mutex_lock(&e->part);
+    result = vault_part_next(e->vault, 0, &open);
+    while (result == ERR_OK && !is_stopping(e)) {
+        const uint64_t slot = open.slot;
+
+        result = resume_part(e, &open, resumed);
+        vault_part_open_done(&open);
+        if (result == ERR_OK)
+            result = vault_part_next(e->vault, slot, &open);
+    }
+    (void)pthread_mutex_unlock(&e->part);
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
 enum err erasure_resume_all(struct erasures *e, struct erasure_resumed *ret)
 {
     AUTO(mem_free) struct vault_erasure *list = NULL;
@@ -547,12 +744,15 @@ enum err erasure_resume_all(struct erasures *e, struct erasure_resumed *ret)
     size_t count = 0;
     enum err result;
 
-    result = take_open(e, &list, &count, &entries);
+    result = resume_parts(e, &resumed);
+    if (result == ERR_OK)
+        result = take_open(e, &list, &count, &entries);
     if (result != ERR_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
         AUTO(json_free) struct json *note = NULL;
-        const struct receipt_words words = read_note(&list[i], &note);
+        const struct receipt_words words =
+            note_words(span_of(list[i].note, list[i].note_len), &note);
         struct receipt receipt = {.state = RECEIPT_FAILED};
 
         resumed.found++;

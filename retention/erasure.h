@@ -12,6 +12,7 @@
 #include "base/period.h"
 #include "base/span.h"
 #include "retention/receipt.h"
+#include "vault/part.h"
 #include "vault/vault.h"
 
 struct erasure_resumed;
@@ -20,6 +21,8 @@ struct erasures; /* who works on what, so that no erasure is carried out twice a
 /* The vault must outlive it. key_rotation: how long a root key is in use by rule, for what receipts say
  * of copies; NULL when there is no rule. Caller frees with erasures_free() when no run is inside. */
 struct erasures *erasures_new(struct vault *vault, const struct period *key_rotation);
+/* The vault it works on. */
+struct vault *erasures_vault(struct erasures *erasures);
 void erasures_free(struct erasures **erasures);
 /* Which configuration is in force from now on; receipts say it. Any thread; does not block. */
 void erasures_set_configuration(struct erasures *erasures, const uint8_t digest[CONF_DIGEST_BYTES]);
@@ -47,6 +50,31 @@ enum err erasure_run_slot(struct erasures *erasures, uint64_t slot,
  * What fails is logged and waits on. Worker thread or command line; blocks long. Called when a hold is
  * lifted, when a store is opened, and by the server's housekeeping. IO: they cannot be read. */
 enum err erasure_run_waiting(struct erasures *erasures, struct erasure_resumed *ret) MUST_CHECK;
+/* An erasure that may leave something behind. */
+struct erasure_request {
+    uint64_t slot;                            /* whose */
+    const struct receipt_words *words;        /* NULL: none */
+    const struct vault_exception *exceptions; /* what the operator keeps, Art. 17(3) */
+    size_t exception_count;
+    int64_t newer_than_s;  /* values stored later are not meant; INT64_MAX: all are */
+    const uint8_t *number; /* which it is to have (repeat.h); NULL: any */
+};
+
+/* As erasure_run_slot(). What an exception keeps, those too that an earlier erasure has left, is moved to a
+ * key of its own first, and remembered; the receipt lists it. Also: CONFLICT (nothing would go:
+ * every value is kept; nothing was done). */
+enum err erasure_run_request(struct erasures *erasures, const struct erasure_request *request,
+                             struct receipt *ret) MUST_CHECK;
+
+/* Many at once: each is acknowledged as it comes, and one look at the files serves all. results, receipts:
+ * `count` each; a receipt counts where the result is OK. As above otherwise. */
+void erasure_run_many(struct erasures *erasures, const struct erasure_request *requests,
+                      size_t count, enum err *results, struct receipt *receipts);
+
+/* Erase what is kept under exceptions that have ended by now, each by an erasure of its own with its
+ * receipt; what came after the erasure that left it stays. What fails is logged and tried the next time.
+ * *ret_count: erasures that were completed. Errors: IO, CANCELED. Worker thread; blocks long. */
+enum err erasure_end_exceptions(struct erasures *erasures, size_t *ret_count) MUST_CHECK;
 
 /* Run an operation of the vault, again while it is BUSY (its queue is full, or a reader holds an old
  * snapshot): for about 1.3 s. CANCELED when erasures_stop() was called. Blocks. */

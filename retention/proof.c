@@ -189,6 +189,7 @@ struct shape {
     bool or_null;
 };
 
+/* Those of format 3, and what came with format 4. */
 static const struct shape receipt_shape[] = {
     {"format", JSON_TEXT, false},
     {"number", JSON_TEXT, false},
@@ -215,6 +216,11 @@ static const struct shape receipt_shape[] = {
     {"signature", JSON_MAP, false},
 };
 
+static const struct shape shape_since_4[] = {
+    {"approved_by", JSON_TEXT, true},
+    {"remains", JSON_TEXT, false},
+};
+
 static const struct shape signature_shape[] = {
     {"algorithm", JSON_TEXT, false},
     {"key_id", JSON_TEXT, false},
@@ -222,12 +228,10 @@ static const struct shape signature_shape[] = {
     {"value", JSON_TEXT, false},
 };
 
-/* Exactly these members, each of its type. */
-static enum err check_shape(const struct json *map, const char *what, const struct shape *shape,
-                            size_t count, struct errmsg *msg)
+/* These members, each of its type. */
+static enum err check_members(const struct json *map, const char *what, const struct shape *shape,
+                              size_t count, struct errmsg *msg)
 {
-    if (json_kind(map) != JSON_MAP)
-        return errmsg_set(msg, ERR_INVALID, "%s is no JSON object", what);
     for (size_t i = 0; i < count; i++) {
         const enum json_type type = json_kind(json_get(map, shape[i].name));
 
@@ -235,24 +239,45 @@ static enum err check_shape(const struct json *map, const char *what, const stru
             return errmsg_set(msg, ERR_INVALID, "%s: the member \"%s\" is %s", what, shape[i].name,
                               type == JSON_ABSENT ? "missing" : "of another type");
     }
+    return ERR_OK;
+}
+
+static enum err check_count(const struct json *map, const char *what, size_t count,
+                            struct errmsg *msg)
+{
     if (json_count(map) != count)
         return errmsg_set(msg, ERR_INVALID, "%s has members that a receipt does not have", what);
     return ERR_OK;
 }
 
+static enum err check_receipt(const struct json *tree, bool is_old, struct errmsg *msg)
+{
+    const size_t more = is_old ? 0 : COUNT_OF(shape_since_4);
+    enum err e = check_members(tree, "the receipt", receipt_shape, COUNT_OF(receipt_shape), msg);
+
+    if (e == ERR_OK)
+        e = check_members(tree, "the receipt", shape_since_4, more, msg);
+    return e == ERR_OK ? check_count(tree, "the receipt", COUNT_OF(receipt_shape) + more, msg) : e;
+}
+
 static enum err check_document(const struct json *tree, struct errmsg *msg)
 {
-    const struct json *format = json_get(tree, "format");
+    const struct json *format = json_get(tree, "format"), *signature = json_get(tree, "signature");
+    const bool is_old = span_equal(json_text_of(format), span_str(RECEIPT_FORMAT_3));
     enum err e;
 
-    if (json_kind(format) == JSON_TEXT &&
+    if (json_kind(tree) != JSON_MAP)
+        return errmsg_set(msg, ERR_INVALID, "the receipt is no JSON object");
+    if (json_kind(format) == JSON_TEXT && !is_old &&
         !span_equal(json_text_of(format), span_str(RECEIPT_FORMAT)))
         return errmsg_set(msg, ERR_UNSUPPORTED,
                           "the document is not of the format " RECEIPT_FORMAT
-                          ": use the version of Lethe that wrote it");
-    e = check_shape(tree, "the receipt", receipt_shape, COUNT_OF(receipt_shape), msg);
-    return e == ERR_OK ? check_shape(json_get(tree, "signature"), "the signature", signature_shape,
-                                     COUNT_OF(signature_shape), msg)
+                          " or " RECEIPT_FORMAT_3 ": use the version of Lethe that wrote it");
+    e = check_receipt(tree, is_old, msg);
+    if (e == ERR_OK)
+        e = check_members(signature, "the signature", signature_shape, COUNT_OF(signature_shape),
+                          msg);
+    return e == ERR_OK ? check_count(signature, "the signature", COUNT_OF(signature_shape), msg)
                        : e;
 }
 

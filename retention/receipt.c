@@ -6,7 +6,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/calendar.h"
 #include "base/mem.h"
 #include "base/period.h"
 #include "retention/proof.h"
@@ -214,6 +216,58 @@ static void set_product(struct json *map, const struct receipt *r)
     json_set(map, "product", product);
 }
 
+/* "2034-12-31": the last day on which an exception holds. */
+static void set_last_day(struct json *map, const char *name, int64_t until_s)
+{
+    char text[CIVIL_TEXT_MAX];
+
+    civil_format(calendar_date(until_s - 1), text);
+    json_set_str(map, name, text);
+}
+
+static struct json *kept_list(const struct receipt *r, const struct vault *vault)
+{
+    struct json *list = json_new_list();
+
+    for (size_t i = 0; i < r->kept_count; i++) {
+        const struct vault_exception *x = &r->kept[i];
+        const struct class_def *def = vault_class_def(vault, x->class_id);
+        struct json *entry = json_new_map();
+
+        json_set_str(entry, "class", def == NULL ? "?" : def->name);
+        receipt_set_exception(entry, x);
+        json_set_int(entry, "values", (int64_t)x->values);
+        json_add(list, entry);
+    }
+    return list;
+}
+
+void receipt_set_exception(struct json *map, const struct vault_exception *exception)
+{
+    char code[] = "17(3)(?)";
+    struct json *law = json_new_text(span_str(exception->law));
+
+    *strchr(code, '?') = exception->code;
+    json_set_str(map, "code", code);
+    json_set(map, "law", law == NULL ? json_new_null() : law);
+    set_last_day(map, "review", exception->until_s);
+}
+
+static const char *remains(const struct receipt *r)
+{
+    if (r->state != RECEIPT_COMPLETED)
+        return "The erasure is not finished: what remains is said by the receipt of its "
+               "completion.";
+    if (r->kept_count == 0)
+        return "Of the values in scope none remains in this vault. Tokens that recipients hold "
+               "remain to be erased there.";
+    return "The values listed under not_erased remain in this vault, sealed under a key of their "
+           "own, "
+           "and are erased when their exception ends. Tokens that recipients hold remain to be "
+           "erased "
+           "there.";
+}
+
 /* ---- together ---- */
 
 static enum err fill(struct json *map, const struct receipt *r, const struct vault *vault,
@@ -233,10 +287,13 @@ static enum err fill(struct json *map, const struct receipt *r, const struct vau
         e = set_words(map, "reason", words->reason);
     if (e == ERR_OK)
         e = set_words(map, "executed_by", words->executed_by);
+    if (e == ERR_OK)
+        e = set_words(map, "approved_by", words->approved_by);
     receipt_set_id(map, "subject", r->subject);
     json_set(map, "domain", domain_name(vault, r->domain));
     json_set(map, "scope", scope_map(r, vault));
-    json_set(map, "not_erased", json_new_list());
+    json_set(map, "not_erased", kept_list(r, vault));
+    json_set_str(map, "remains", remains(r));
     json_set(map, "method", method_map(r));
     receipt_set_instant(map, "effective_at", r->acknowledged_ms);
     set_instant_or_null(map, "completed_at", r->state == RECEIPT_COMPLETED, r->completed_ms);

@@ -13,9 +13,11 @@
 #include "base/json.h"
 #include "base/span.h"
 #include "vault/classes.h"
+#include "vault/part.h"
 #include "vault/vault.h"
 
-#define RECEIPT_FORMAT "lethe-erasure-receipt-3"
+#define RECEIPT_FORMAT   "lethe-erasure-receipt-4"
+#define RECEIPT_FORMAT_3 "lethe-erasure-receipt-3" /* read, not written */
 
 /* COMPLETED: swept, verified, and nothing but the closing of the ledger entry was left to do. FAILED:
  * acknowledged, but a later step or the verification failed; the ledger entry stays open and the work
@@ -46,10 +48,12 @@ struct receipt {
     int64_t completed_ms;
     enum receipt_end end;
     int64_t unrecoverable_ms;
-    uint64_t rows;                       /* destroyed, in all classes */
-    uint64_t per_class[CLASSES_MAX + 1]; /* of these, by class id */
-    bool truncated;                      /* the write-ahead log was emptied */
-    bool looked;                         /* verification ran; the next member is filled */
+    uint64_t rows;                                     /* destroyed, in all classes */
+    uint64_t per_class[CLASSES_MAX + 1];               /* of these, by class id */
+    struct vault_exception kept[VAULT_EXCEPTIONS_MAX]; /* what was not destroyed, by class */
+    size_t kept_count;
+    bool truncated; /* the write-ahead log was emptied */
+    bool looked;    /* verification ran; the next member is filled */
     struct vault_verification verification;
     bool configured;                          /* the next member is filled */
     uint8_t configuration[CONF_DIGEST_BYTES]; /* in force when the erasure was finished */
@@ -62,6 +66,7 @@ struct receipt_words {
     struct span reason;
     struct span reference;   /* of the request, in the operator's own register */
     struct span executed_by; /* who carried it out */
+    struct span approved_by; /* somebody else, who approved it */
 };
 
 /* The ground for an erasure, Art. 17(1): from "b" or "17(1)(b)" the latter, a literal. False when it is
@@ -78,6 +83,8 @@ bool receipt_is_verified(const struct vault_verification *v);
 enum err receipt_json(const struct receipt *receipt, const struct vault *vault,
                       const struct receipt_words *words, struct json **ret_tree) MUST_CHECK;
 
+/* The members "code", "law" and "review" (the last day on which it holds) of an exception. */
+void receipt_set_exception(struct json *map, const struct vault_exception *exception);
 /* A random id in hexadecimal, an instant as "2026-11-23T15:45:37.250Z", as receipts spell them. */
 void receipt_set_id(struct json *map, const char *name, const uint8_t id[VAULT_ID_BYTES]);
 void receipt_set_instant(struct json *map, const char *name, int64_t at_ms);

@@ -21,6 +21,7 @@ _Static_assert(CRYPTO_KEY_BYTES == crypto_sign_SEEDBYTES, "seed size");
 _Static_assert(CRYPTO_SECRET_KEY_BYTES == crypto_sign_SECRETKEYBYTES, "signing key size");
 _Static_assert(VAULT_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "public key size");
 _Static_assert(VAULT_SIGNATURE_BYTES == crypto_sign_BYTES, "signature size");
+_Static_assert((int)VAULT_MAC_BYTES == (int)CRYPTO_MAC_BYTES, "hash size");
 _Static_assert(TOKEN_LOCATOR_KEY_BYTES == crypto_shorthash_KEYBYTES, "locator key size");
 
 /* Associated data, format version 1; numbers are little-endian.
@@ -267,6 +268,18 @@ void vault__audit_tag(const uint8_t key[CRYPTO_KEY_BYTES], uint8_t out[CRYPTO_MA
 
     (void)crypto_generichash_blake2b(out, CRYPTO_MAC_BYTES, (const uint8_t *)purpose,
                                      sizeof(purpose), key, CRYPTO_KEY_BYTES);
+}
+
+/* Head: u8 length of the key | the key, zeroes up to 64. */
+void vault__repeat_mac(const uint8_t locator_key[CRYPTO_KEY_BYTES], struct span key,
+                       struct span request, uint8_t out[CRYPTO_MAC_BYTES])
+{
+    uint8_t head[1 + VAULT_REPEAT_KEY_MAX] = {0};
+
+    REQUIRE(key.len > 0 && key.len <= VAULT_REPEAT_KEY_MAX);
+    head[0] = (uint8_t)key.len;
+    memcpy(head + 1, key.at, key.len);
+    blind(locator_key, "lethe-v1 repeat", head, sizeof(head), request, out);
 }
 
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,

@@ -91,6 +91,9 @@ void vault__sequence_mac(const uint8_t class_key[CRYPTO_KEY_BYTES],
                          uint8_t out[CRYPTO_MAC_BYTES]);
 /* A subject's tag in the audit trail, made from its key: whoever has the key finds its records. */
 void vault__audit_tag(const uint8_t key[CRYPTO_KEY_BYTES], uint8_t out[CRYPTO_MAC_BYTES]);
+/* Of a key of at most VAULT_REPEAT_KEY_MAX bytes under which something is asked for, and of what is. */
+void vault__repeat_mac(const uint8_t locator_key[CRYPTO_KEY_BYTES], struct span key,
+                       struct span request, uint8_t out[CRYPTO_MAC_BYTES]);
 /* Keyed BLAKE2b-256: the ledger's chain and header checks. */
 void vault__keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], const void *bytes, size_t len,
                        uint8_t out[CRYPTO_HASH_BYTES]);

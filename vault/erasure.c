@@ -63,9 +63,11 @@ static enum err find(struct writer *w, const struct vault_erase *op, struct ledg
         .kind = LEDGER_ERASE,
         .time_ms = vault__now_ms(w->v),
         .slot = slot,
-        .cutoff_ms = vault__now_ms(w->v),
+        .cutoff_ms = op->cutoff_ms != 0 ? op->cutoff_ms : vault__now_ms(w->v),
     };
     secret_random(ret->erasure, sizeof(ret->erasure));
+    if (op->number != NULL)
+        memcpy(ret->erasure, op->number, sizeof(ret->erasure));
     memcpy(ret->subject, subject.id, VAULT_ID_BYTES);
     *ret_domain = subject.domain;
     return ERR_OK;
@@ -221,7 +223,7 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     uint64_t kept_slot;
     uint16_t domain = 0;
     int64_t asked_ms = vault__now_ms(w->v);
-    bool bound = false;
+    bool bound = false, must_stay = false;
     enum err e;
 
     store_read_begin(w->store);
@@ -234,6 +236,10 @@ void vault__erase(struct writer *w, struct vault_erase *op)
         e = vault__is_bound(w->v, w->store, record->slot, &bound);
     if (e == ERR_OK)
         e = vault__waiting_id(w->store, record, &asked_ms);
+    if (e == ERR_OK && !bound)
+        e = vault__part_must_stay(w, record->slot, &must_stay);
+    if (e == ERR_OK && must_stay)
+        e = ERR_CONFLICT;
     if (e != ERR_OK) {
         store_read_end(w->store);
         store_rollback(w->store);

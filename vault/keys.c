@@ -98,6 +98,20 @@ bool vault_is_sealed(const struct vault *v)
     return atomic_load(&v->sealed);
 }
 
+enum err vault_repeat_mac(const struct vault *v, struct span key, struct span request,
+                          uint8_t ret[VAULT_MAC_BYTES])
+{
+    enum err e = ERR_OK;
+
+    (void)pthread_rwlock_rdlock(vault__keys_lock(v));
+    if (atomic_load(&v->sealed))
+        e = ERR_SEALED;
+    else
+        vault__repeat_mac(v->locator_key, key, request, ret);
+    (void)pthread_rwlock_unlock(vault__keys_lock(v));
+    return e;
+}
+
 enum err vault_sign(const struct vault *v, struct span message, uint8_t ret[VAULT_SIGNATURE_BYTES])
 {
     enum err e = ERR_OK;

@@ -6,11 +6,12 @@
  * one key or under the other; what was begun stands in the store until the erasure closes. Not here:
  * the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
 #include "vault/events_priv.h"
+#include "vault/holds_priv.h"
 #include "vault/part_priv.h"
 
-#include "vault/holds_priv.h"
 #include "vault/writer_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -21,6 +22,7 @@
 enum fate { GOES, STAYS, NEWER };
 
 struct judge {
+    const struct vault *v;
     const struct vault_exception *exceptions;
     size_t count;
     int64_t newer_than_s;
@@ -35,17 +37,38 @@ static const struct vault_exception *exception_of(const struct judge *j, uint16_
     return NULL;
 }
 
+/* Until when a law demands this value; 0: none does. */
+static int64_t minimum_end(const struct vault *v, uint16_t class_id, int64_t created_s)
+{
+    const struct class_def *def = v->defs[class_id];
+
+    return def == NULL ? 0 : rule_minimum_end(&def->rule, created_s);
+}
+
+static bool has_minimum(const struct vault *v, uint16_t class_id)
+{
+    return minimum_end(v, class_id, 0) != 0;
+}
+
+/* Until when it is kept by an exception or a law; 0: by none. */
+static int64_t kept_until(const struct judge *j, uint16_t class_id, int64_t created_s)
+{
+    const struct vault_exception *exception = exception_of(j, class_id);
+    const int64_t minimum_s = minimum_end(j->v, class_id, created_s);
+    const int64_t until_s = exception == NULL || exception->by_rule ? 0 : exception->until_s;
+
+    return until_s > minimum_s ? until_s : minimum_s;
+}
+
 /* A value whose time is over is kept by nothing: an exception is from the duty to erase on request, not
  * from the class's rule. */
 static enum fate fate_of(const struct judge *j, uint16_t class_id, const struct store_row *row)
 {
-    const struct vault_exception *exception = exception_of(j, class_id);
-
     if (row->created_s > j->newer_than_s)
         return NEWER;
-    if (row->due_s <= j->now_s || exception == NULL)
+    if (row->due_s <= j->now_s)
         return GOES;
-    return exception->until_s > j->now_s ? STAYS : GOES;
+    return kept_until(j, class_id, row->created_s) > j->now_s ? STAYS : GOES;
 }
 
 /* ---- looking ---- */
@@ -77,7 +100,8 @@ static enum err gather(struct store *s, uint64_t slot, const struct vault_part_a
             return ERR_TOO_LARGE;
     e = store_kept_next(s, slot, 0, &kept);
     while (e == ERR_OK && kept.slot == slot) {
-        if (kept.exception.until_s > now_s && !put_exception(part, &kept.exception))
+        if (kept.exception.until_s > now_s && !kept.exception.by_rule &&
+            !put_exception(part, &kept.exception))
             return ERR_TOO_LARGE;
         e = store_kept_next(s, slot, kept.exception.class_id, &kept);
     }
@@ -90,52 +114,92 @@ static enum err gather(struct store *s, uint64_t slot, const struct vault_part_a
 static bool is_settled(const struct judge *j, const struct vault_part *part, uint16_t class_id)
 {
     return part->goes[class_id] > 0 &&
-           (part->stays > 0 || (exception_of(j, class_id) == NULL && j->newer_than_s == INT64_MAX));
+           (part->stays > 0 || (exception_of(j, class_id) == NULL && !has_minimum(j->v, class_id) &&
+                                j->newer_than_s == INT64_MAX));
 }
 
-static enum err look_at_class(struct vault_reader *r, uint64_t slot, const struct store_class *c,
-                              const struct judge *j, bool exact, struct vault_part *part)
+static struct vault_exception by_rule(const struct vault *v, uint16_t class_id)
+{
+    struct vault_exception x = {.class_id = class_id, .code = 'b', .by_rule = true};
+    const struct class_def *def = v->defs[class_id];
+
+    (void)snprintf(x.law, sizeof(x.law), "%s", def->rule.minimum_law);
+    return x;
+}
+
+/* One more value that stays, under the exception that is there or the class's minimum. */
+static enum err count_kept(struct judge *j, const struct store_class *c,
+                           const struct store_row *row, struct vault_part *part)
+{
+    const struct vault_exception *found = exception_of(j, c->id);
+    const int64_t until_s = kept_until(j, c->id, row->created_s);
+    struct vault_exception *x;
+
+    if (found == NULL && part->kept_count == VAULT_EXCEPTIONS_MAX)
+        return ERR_TOO_LARGE;
+    if (found == NULL) {
+        part->kept[part->kept_count] = by_rule(j->v, c->id);
+        j->count = ++part->kept_count;
+    }
+    x = &part->kept[found == NULL ? part->kept_count - 1 : (size_t)(found - j->exceptions)];
+    x->values++;
+    if (until_s > x->until_s)
+        x->until_s = until_s;
+    part->stays++;
+    return ERR_OK;
+}
+
+static enum err look_at_class(struct store *s, uint64_t slot, const struct store_class *c,
+                              struct judge *j, bool exact, struct vault_part *part)
 {
     struct store_row row;
-    enum err e = store_rows_of(r->store, c, slot);
+    enum err e = store_rows_of(s, c, slot);
 
     while (e == ERR_OK && (exact || !is_settled(j, part, c->id))) {
-        const struct vault_exception *exception = exception_of(j, c->id);
         enum fate fate;
 
-        e = store_next(r->store, &row);
+        e = store_next(s, &row);
         if (e != ERR_OK)
             break;
         fate = fate_of(j, c->id, &row);
         part->goes[c->id] += fate == GOES;
         part->gone += fate == GOES;
         part->newer += fate == NEWER;
-        part->stays += fate == STAYS;
         if (fate == STAYS)
-            part->kept[exception - j->exceptions].values++;
+            e = count_kept(j, c, &row, part);
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err vault_part_look(struct vault_reader *r, uint64_t slot, const struct vault_part_ask *ask,
+static enum err open_reader(struct vault *v, struct store **ret)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+
+    return store_open(path, STORE_READER, slab_store_id(v->slab), ret, NULL);
+}
+
+enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part_ask *ask,
                          struct vault_part *ret)
 {
-    struct judge j = {.newer_than_s = ask->newer_than_s, .now_s = r->now_s};
-    const struct keycache_entry *entry;
-    enum err e;
+    AUTO(store_close) struct store *s = NULL;
+    struct judge j = {.v = v, .newer_than_s = ask->newer_than_s, .now_s = vault__now_s(v)};
+    struct store_subject subject;
+    enum err e = open_reader(v, &s);
 
-    REQUIRE(r->reading);
     memset(ret, 0, sizeof(*ret));
-    e = subject_key(r->v->slab, r->keys, slot, &entry);
+    if (e != ERR_OK)
+        return e;
+    store_read_begin(s);
+    e = store_subject_get(s, slot, &subject);
     if (e == ERR_OK)
-        e = gather(r->store, slot, ask, j.now_s, ret);
+        e = gather(s, slot, ask, j.now_s, ret);
     j.exceptions = ret->kept;
     j.count = ret->kept_count;
     for (uint16_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
-        const struct store_class *c = vault__class(r->v, id);
+        const struct store_class *c = vault__class(v, id);
 
         if (c != NULL)
-            e = look_at_class(r, slot, c, &j, ask->exact, ret);
+            e = look_at_class(s, slot, c, &j, ask->exact, ret);
     }
     return e;
 }
@@ -156,6 +220,47 @@ uint64_t vault__part_follow(struct writer *w, uint64_t slot)
     if (w->parting == 0 || store_part_at(w->store, slot, &part) != ERR_OK)
         return slot;
     return part.target;
+}
+
+/* What does not open is lost already: no law keeps it. */
+static bool opens(struct writer *w, const struct store_class *c, const struct store_row *row)
+{
+    struct crypto_row bound = {.class_id = c->id,
+                               .row = row->id,
+                               .revision = row->revision,
+                               .due_s = row->due_s,
+                               .created_s = row->created_s};
+    const struct keycache_entry *entry;
+    enum value_kind kind;
+
+    if (subject_key(w->v->slab, w->keys, row->slot, &entry) != ERR_OK)
+        return false;
+    bound.domain = (uint16_t)entry->domain;
+    memcpy(bound.subject, entry->subject, VAULT_ID_BYTES);
+    memcpy(bound.salt, row->salt, TOKEN_SALT_BYTES);
+    return vault__open(entry->key, &bound, row->sealed, &kind, NULL) == ERR_OK;
+}
+
+enum err vault__part_must_stay(struct writer *w, uint64_t slot, bool *ret)
+{
+    const struct judge j = {.v = w->v, .newer_than_s = INT64_MAX, .now_s = vault__now_s(w->v)};
+    enum err e = ERR_OK;
+
+    *ret = false;
+    for (uint16_t id = 1; e == ERR_OK && !*ret && id <= CLASSES_MAX; id++) {
+        const struct store_class *c = vault__class(w->v, id);
+        struct store_row row;
+
+        if (c == NULL || !has_minimum(w->v, id))
+            continue;
+        e = store_rows_of(w->store, c, slot);
+        while (e == ERR_OK && !*ret) {
+            e = store_next(w->store, &row);
+            *ret = e == ERR_OK && fate_of(&j, id, &row) == STAYS && opens(w, c, &row);
+        }
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    return e;
 }
 
 /* ---- moving ---- */
@@ -226,21 +331,30 @@ static enum err add_target(struct writer *w, const struct move *m)
     return e == ERR_OK ? store_meta_add(w->store, STORE_META_SUBJECTS, 1) : e;
 }
 
+/* A minimum holds for each value by itself: when it ends is said as they are moved. */
+static enum err add_exception(struct writer *w, const struct move *m,
+                              const struct vault_exception *exception)
+{
+    struct vault_kept kept = {
+        .slot = m->part.target,
+        .exception = *exception,
+        .next_s = exception->until_s,
+        .cutoff_s = m->part.begun_s < m->part.newer_than_s ? m->part.begun_s : m->part.newer_than_s,
+    };
+
+    if (exception->by_rule) {
+        kept.exception.until_s = 0;
+        kept.next_s = INT64_MAX;
+    }
+    return store_kept_put(w->store, &kept);
+}
+
 static enum err add_exceptions(struct writer *w, const struct move *m)
 {
     enum err e = ERR_OK;
 
-    for (size_t i = 0; e == ERR_OK && i < m->judge.count; i++) {
-        const struct vault_kept kept = {
-            .slot = m->part.target,
-            .exception = m->exceptions[i],
-            .next_s = m->exceptions[i].until_s,
-            .cutoff_s =
-                m->part.begun_s < m->part.newer_than_s ? m->part.begun_s : m->part.newer_than_s,
-        };
-
-        e = store_kept_put(w->store, &kept);
-    }
+    for (size_t i = 0; e == ERR_OK && i < m->judge.count; i++)
+        e = add_exception(w, m, &m->exceptions[i]);
     return e;
 }
 
@@ -360,11 +474,31 @@ static enum err move_row(struct writer *w, struct move *m, const struct store_cl
     return e;
 }
 
+static enum err add_kept(struct writer *w, struct move *m, const struct store_kept_more *more)
+{
+    enum err e = ERR_OK;
+
+    if (more->values == 0)
+        return ERR_OK;
+    if (exception_of(&m->judge, more->class_id) == NULL && m->judge.count < VAULT_EXCEPTIONS_MAX) {
+        m->exceptions[m->judge.count] = by_rule(w->v, more->class_id); /* it came meanwhile */
+        e = add_exception(w, m, &m->exceptions[m->judge.count++]);
+    }
+    return e == ERR_OK ? store_kept_add(w->store, more) : e;
+}
+
+static void count_more(struct store_kept_more *more, int64_t until_s)
+{
+    more->values++;
+    more->next_s = until_s < more->next_s ? until_s : more->next_s;
+    more->until_s = until_s > more->until_s ? until_s : more->until_s;
+}
+
 static enum err move_class(struct writer *w, struct move *m, const struct store_class *c)
 {
+    struct store_kept_more more = {.slot = m->part.target, .class_id = c->id, .next_s = INT64_MAX};
     struct vault_part_move *op = m->op;
     struct store_row row;
-    uint64_t kept = 0;
     enum err e = ERR_OK;
 
     while (m->moved < op->limit) {
@@ -380,12 +514,13 @@ static enum err move_class(struct writer *w, struct move *m, const struct store_
             e = move_row(w, m, c, &row);
         if (e != ERR_OK)
             break;
-        kept += fate == STAYS && m->moved > before;
+        if (fate == STAYS && m->moved > before)
+            count_more(&more, kept_until(&m->judge, c->id, row.created_s));
     }
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
     op->more = e == ERR_OK;
-    return kept == 0 ? ERR_OK : store_kept_add(w->store, m->part.target, c->id, kept);
+    return add_kept(w, m, &more);
 }
 
 static enum err move_rows(struct writer *w, struct move *m)
@@ -494,6 +629,7 @@ static enum err move_in_store(struct writer *w, struct move *m)
 {
     enum err e;
 
+    m->judge.v = w->v;
     m->judge.exceptions = m->exceptions;
     m->judge.newer_than_s = m->part.newer_than_s;
     m->judge.now_s = m->part.begun_s;
@@ -570,13 +706,14 @@ enum err vault__part_move(struct writer *w, struct vault_part_move *op)
 
 enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op)
 {
-    struct store_part part;
+    struct store_part part = {.ended = true};
     enum err e = store_begin(w->store);
 
-    if (e == ERR_OK)
+    if (e == ERR_OK && op->class_id == 0)
         e = store_part_get(w->store, op->slot, &part);
     if (e == ERR_OK)
-        e = store_part_delete(w->store, op->slot);
+        e = op->class_id == 0 ? store_part_delete(w->store, op->slot)
+                              : store_kept_forget(w->store, op->slot, op->class_id);
     if (e == ERR_OK)
         e = store_commit(w->store);
     if (e == ERR_OK)
@@ -588,13 +725,6 @@ enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op
 
 /* ---- lists ---- */
 
-static enum err open_reader(struct vault *v, struct store **ret)
-{
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
-
-    return store_open(path, STORE_READER, slab_store_id(v->slab), ret, NULL);
-}
-
 enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open *ret)
 {
     AUTO(store_close) struct store *s = NULL;
@@ -603,9 +733,26 @@ enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open
 
     if (e == ERR_OK)
         e = store_part_next(s, after, &part);
-    if (e == ERR_OK)
-        *ret = (struct vault_part_open){part.slot, part.target, part.ended};
-    return e;
+    if (e != ERR_OK)
+        return e;
+    *ret = (struct vault_part_open){
+        .slot = part.slot,
+        .target = part.target,
+        .ended = part.ended,
+        .newer_than_s = part.newer_than_s,
+        .note_len = part.note.len,
+    };
+    if (part.note.len > 0) {
+        ret->note = mem_alloc(part.note.len);
+        memcpy(ret->note, part.note.at, part.note.len);
+    }
+    return ERR_OK;
+}
+
+void vault_part_open_done(struct vault_part_open *open)
+{
+    mem_free(&open->note);
+    open->note_len = 0;
 }
 
 enum err vault_kept_next(struct vault *v, uint64_t slot, uint16_t class_id, struct vault_kept *ret)

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "vault/vault.h"
 
-enum { VAULT_LAW_MAX = 120, VAULT_EXCEPTIONS_MAX = 64 };
+enum { VAULT_LAW_MAX = 256, VAULT_EXCEPTIONS_MAX = 64 };
 
 /* Why values of a class are kept, Art. 17(3). */
 struct vault_exception {
@@ -22,7 +22,9 @@ struct vault_exception {
     char code;                   /* 'a' to 'e' */
     char law[VAULT_LAW_MAX + 1]; /* the provision, as the operator writes it */
     int64_t until_s;             /* from then on it does not keep them any more */
-    uint64_t values;             /* kept under it */
+    bool by_rule;    /* by the statutory minimum of the class's rule, value by value: until_s is
+                                  * when the last of them is not kept any more */
+    uint64_t values; /* kept under it */
 };
 
 /* What an erasure is to keep. */
@@ -44,10 +46,10 @@ struct vault_part {
 };
 
 /* Look at a person by key slot: which values go, which stay, under which exceptions: those given and
- * those that an earlier erasure has left; of two for a class the one that holds longer. A reader's
- * thread, inside a read transaction; when `exact`, time grows with the person. NOT_FOUND: erased.
- * TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes. */
-enum err vault_part_look(struct vault_reader *r, uint64_t slot, const struct vault_part_ask *ask,
+ * those that an earlier erasure has left, of two for a class the one that holds longer; and the statutory
+ * minimum of each class, which nothing shortens. NOT_FOUND: nobody. TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes. Any thread but the writer's;
+ * blocks shortly, when `exact` as long as the person is large. */
+enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part_ask *ask,
                          struct vault_part *ret) MUST_CHECK;
 
 /* Move up to `limit` of the values that stay, and in the first step the names, each step one
@@ -76,13 +78,20 @@ struct vault_part_open {
     uint64_t slot;
     uint64_t target;
     bool ended; /* nothing is left to move */
+    int64_t newer_than_s;
+    uint8_t *note;
+    size_t note_len;
 };
+/* vault_part_open_done() frees what came back. */
 enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open *ret) MUST_CHECK;
+void vault_part_open_done(struct vault_part_open *open);
 
-/* Forget a move whose person is gone, as when an older database was put back. */
+/* Forget a move whose person is gone, as when an older database was put back; or an exception that keeps
+ * nothing any more. NOT_FOUND, IO, NO_SPACE. */
 struct vault_part_forget {
     struct vault_op op; /* kind VAULT_PART_FORGET */
     uint64_t slot;
+    uint16_t class_id; /* the exception's; 0: the move */
 };
 
 /* An exception that holds, and whose. */

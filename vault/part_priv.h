@@ -34,12 +34,20 @@ enum err store_part_delete(struct store *s, uint64_t slot) MUST_CHECK;
 enum err store_parts_open(struct store *s, uint64_t *ret) MUST_CHECK;
 
 enum err store_kept_put(struct store *s, const struct vault_kept *kept) MUST_CHECK;
-/* `n` more values are kept. */
-enum err store_kept_add(struct store *s, uint64_t slot, uint16_t class_id, uint64_t n) MUST_CHECK;
+/* More values are kept, the first of them until next_s, the last until until_s. */
+struct store_kept_more {
+    uint64_t slot;
+    uint16_t class_id;
+    uint64_t values;
+    int64_t next_s;
+    int64_t until_s;
+};
+enum err store_kept_add(struct store *s, const struct store_kept_more *more) MUST_CHECK;
 /* The first past a slot and class; NOT_FOUND past the last. The subject is not filled in. */
 enum err store_kept_next(struct store *s, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
     MUST_CHECK;
 enum err store_kept_delete(struct store *s, uint64_t slot) MUST_CHECK;
+enum err store_kept_forget(struct store *s, uint64_t slot, uint16_t class_id) MUST_CHECK;
 /* Forget those that keep nothing. */
 enum err store_kept_trim(struct store *s, uint64_t slot) MUST_CHECK;
 
@@ -49,5 +57,7 @@ enum err vault__part_move(struct writer *w, struct vault_part_move *op) MUST_CHE
 enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op) MUST_CHECK;
 /* Is this slot being left, or moved to, so that it may not end now? */
 bool vault__part_is_open(struct writer *w, uint64_t slot);
+/* Does a statutory minimum keep a value that this person has? */
+enum err vault__part_must_stay(struct writer *w, uint64_t slot, bool *ret) MUST_CHECK;
 /* Where values of this slot belong: while it is being left, where the person goes. */
 uint64_t vault__part_follow(struct writer *w, uint64_t slot);

@@ -23,6 +23,7 @@ enum vault_record_kind {
     VAULT_RECORD_EVIDENCE,    /* evidence packs */
     VAULT_RECORD_RECOUNT,     /* counters against a full count */
     VAULT_RECORD_PROPOSAL,    /* of an operator, for somebody else to approve */
+    VAULT_RECORD_ERASURE,     /* erasures that were asked for under a key */
     VAULT_RECORD_KINDS        /* one past the last */
 };
 

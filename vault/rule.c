@@ -14,9 +14,9 @@
 
 /* ---- due times ---- */
 
-static int64_t end_of_period(const struct rule *rule, int64_t start_s)
+static int64_t end_after(const struct rule *rule, const struct period *period, int64_t start_s)
 {
-    const int64_t end_s = calendar_add(start_s, &rule->period);
+    const int64_t end_s = calendar_add(start_s, period);
 
     switch (rule->round) {
     case RULE_EXACT:
@@ -29,6 +29,11 @@ static int64_t end_of_period(const struct rule *rule, int64_t start_s)
         break;
     }
     return calendar_end_of(end_s, CALENDAR_YEAR);
+}
+
+static int64_t end_of_period(const struct rule *rule, int64_t start_s)
+{
+    return end_after(rule, &rule->period, start_s);
 }
 
 static int64_t latest(const struct rule *rule, int64_t created_s)
@@ -66,6 +71,11 @@ int64_t rule_due(const struct rule *rule, const struct rule_times *times)
         return due_s;
     first_s = calendar_add(times->created_s, &rule->minimum);
     return due_s < first_s ? first_s : due_s;
+}
+
+int64_t rule_minimum_end(const struct rule *rule, int64_t created_s)
+{
+    return period_is_none(&rule->minimum) ? 0 : end_after(rule, &rule->minimum, created_s);
 }
 
 bool rule_is_ordered(const struct rule *rule)

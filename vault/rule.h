@@ -38,6 +38,8 @@ struct rule_times {
  * backstop. Never before the minimum; while the start has not come, or moves, never after the backstop. Any
  * thread; does not block. */
 int64_t rule_due(const struct rule *rule, const struct rule_times *times);
+/* When the law stops demanding that a value be kept, rounded as the rule rounds; 0: it never did. */
+int64_t rule_minimum_end(const struct rule *rule, int64_t created_s);
 /* What due times follow from, as text: equal texts, equal due times. out holds RULE_TIMING_MAX bytes. */
 void rule_timing(const struct rule *rule, char out[RULE_TIMING_MAX]);
 /* Do the values of such a class fall due in the order in which they were stored? */

@@ -32,3 +32,9 @@ enum err search_folder(struct search *s, const char *dir, bool (*skip)(const cha
     MUST_CHECK;
 /* The same of a store's folder, and of its audit trail's. */
 enum err search_store(struct search *s, const char *dir, bool (*skip)(const char *name)) MUST_CHECK;
+/* The same for many at once, each with what came out for itself, in one reading. */
+enum err search_file_for(struct search *list, size_t count, int fd, const char *name) MUST_CHECK;
+enum err search_folder_for(struct search *list, size_t count, const char *dir,
+                           bool (*skip)(const char *name)) MUST_CHECK;
+enum err search_store_for(struct search *list, size_t count, const char *dir,
+                          bool (*skip)(const char *name)) MUST_CHECK;

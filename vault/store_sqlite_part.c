@@ -13,7 +13,8 @@ static const char tables_sql[] =
     " begun INTEGER NOT NULL, newer INTEGER NOT NULL, ended INTEGER NOT NULL, note BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS kept(slot INTEGER NOT NULL, class INTEGER NOT NULL,"
     " code TEXT NOT NULL, law TEXT NOT NULL, until INTEGER NOT NULL, next INTEGER NOT NULL,"
-    " cutoff INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(slot, class)) WITHOUT ROWID;";
+    " cutoff INTEGER NOT NULL, rule INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(slot, "
+    "class)) WITHOUT ROWID;";
 
 enum err store_part_prepare(struct store *s)
 {
@@ -117,23 +118,26 @@ enum err store_kept_put(struct store *s, const struct vault_kept *kept)
         bind_int(stmt, 5, kept->exception.until_s);
         bind_int(stmt, 6, kept->next_s);
         bind_int(stmt, 7, kept->cutoff_s);
+        bind_int(stmt, 8, kept->exception.by_rule);
     }
     return store__run(s, stmt);
 }
 
-enum err store_kept_add(struct store *s, uint64_t slot, uint16_t class_id, uint64_t n)
+enum err store_kept_add(struct store *s, const struct store_kept_more *more)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_KEPT_ADD);
 
     if (stmt != NULL) {
-        bind_int(stmt, 1, (int64_t)slot);
-        bind_int(stmt, 2, class_id);
-        bind_int(stmt, 3, (int64_t)n);
+        bind_int(stmt, 1, (int64_t)more->slot);
+        bind_int(stmt, 2, more->class_id);
+        bind_int(stmt, 3, (int64_t)more->values);
+        bind_int(stmt, 4, more->next_s);
+        bind_int(stmt, 5, more->until_s);
     }
     return store__run(s, stmt);
 }
 
-/* Columns: slot, class, code, law, until, next, cutoff, n. */
+/* Columns: slot, class, code, law, until, next, cutoff, rule, n. */
 static bool read_kept(sqlite3_stmt *stmt, struct vault_kept *ret)
 {
     const int64_t class_id = sqlite3_column_int64(stmt, 1);
@@ -151,7 +155,8 @@ static bool read_kept(sqlite3_stmt *stmt, struct vault_kept *ret)
     ret->exception.until_s = sqlite3_column_int64(stmt, 4);
     ret->next_s = sqlite3_column_int64(stmt, 5);
     ret->cutoff_s = sqlite3_column_int64(stmt, 6);
-    ret->exception.values = column_u64(stmt, 7);
+    ret->exception.by_rule = sqlite3_column_int64(stmt, 7) != 0;
+    ret->exception.values = column_u64(stmt, 8);
     return true;
 }
 
@@ -177,6 +182,17 @@ enum err store_kept_next(struct store *s, uint64_t slot, uint16_t class_id, stru
 enum err store_kept_delete(struct store *s, uint64_t slot)
 {
     return run_slot(s, STORE_KEPT_DELETE, slot);
+}
+
+enum err store_kept_forget(struct store *s, uint64_t slot, uint16_t class_id)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_KEPT_FORGET);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)slot);
+        bind_int(stmt, 2, class_id);
+    }
+    return store__run(s, stmt);
 }
 
 enum err store_kept_trim(struct store *s, uint64_t slot)

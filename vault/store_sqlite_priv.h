@@ -103,11 +103,13 @@
     X(PART_END, "UPDATE part SET ended=1 WHERE slot=?1")                                           \
     X(PART_DELETE, "DELETE FROM part WHERE slot=?1")                                               \
     X(PART_COUNT, "SELECT count(*) FROM part WHERE ended=0")                                       \
-    X(KEPT_PUT, "INSERT OR REPLACE INTO kept VALUES(?1,?2,?3,?4,?5,?6,?7,0)")                      \
-    X(KEPT_ADD, "UPDATE kept SET n=n+?3 WHERE slot=?1 AND class=?2")                               \
-    X(KEPT_NEXT, "SELECT slot,class,code,law,until,next,cutoff,n FROM kept"                        \
+    X(KEPT_PUT, "INSERT OR REPLACE INTO kept VALUES(?1,?2,?3,?4,?5,?6,?7,?8,0)")                   \
+    X(KEPT_ADD, "UPDATE kept SET n=n+?3,next=min(next,?4),until=max(until,?5)"                     \
+                " WHERE slot=?1 AND class=?2")                                                     \
+    X(KEPT_NEXT, "SELECT slot,class,code,law,until,next,cutoff,rule,n FROM kept"                   \
                  " WHERE (slot,class)>(?1,?2) ORDER BY slot,class LIMIT 1")                        \
     X(KEPT_DELETE, "DELETE FROM kept WHERE slot=?1")                                               \
+    X(KEPT_FORGET, "DELETE FROM kept WHERE slot=?1 AND class=?2")                                  \
     X(KEPT_TRIM, "DELETE FROM kept WHERE slot=?1 AND n=0")                                         \
     X(NAMES_MOVE, "UPDATE subject_name SET slot=?2 WHERE slot=?1")                                 \
     X(HOLD_ADD, "INSERT INTO hold(id,slot,subject,class,code,ground,owner,set_at,set_by,review,"   \

@@ -229,7 +229,8 @@ struct vault_tokenize {
  * nobody is there (also when erased before). BUSY while what is to be kept is being moved (part.h). HELD: a legal hold binds the subject. Nothing was destroyed;
  * that the erasure waits, with its note, is durable, the subject is restricted, and *erasure says its id,
  * the subject, and as cutoff_ms when it was asked for first. Asked again once no hold binds, it is carried
- * out under that id. */
+ * out under that id. 
+ * CONFLICT while a statutory minimum keeps some value that was not moved. */
 struct vault_erase {
     struct vault_op op; /* kind VAULT_ERASE */
     uint16_t domain;
@@ -239,6 +240,8 @@ struct vault_erase {
      * a crash comes between; at most VAULT_NOTE_MAX bytes, borrowed until done. Holds no personal
      * data. */
     struct span note;
+    int64_t cutoff_ms;     /* values stored up to then are meant; 0: up to now */
+    const uint8_t *number; /* the id it is to have, drawn at random; NULL: the vault draws it */
     struct vault_erasure *erasure; /* out; caller owns */
 };
 
@@ -416,6 +419,20 @@ struct vault_verification {
  * entry. */
 enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasure,
                               struct vault_verification *ret) MUST_CHECK;
+/* The same for many, who are looked for in one reading of the files. What came of each stands with it. */
+struct vault_verify {
+    const struct vault_erasure *erasure;
+    enum err result;
+    struct vault_verification found; /* result OK */
+};
+void vault_erasures_verify(struct vault *v, struct vault_verify *list, size_t count);
+
+/* A hash, keyed by the store, of the key that a request is given so as to be known again (64 bytes at most),
+ * and of what it asks for: nobody without the store's keys can try either. SEALED. Any thread; does not
+ * block. */
+enum { VAULT_MAC_BYTES = 16, VAULT_REPEAT_KEY_MAX = 64 };
+enum err vault_repeat_mac(const struct vault *v, struct span key, struct span request,
+                          uint8_t ret[VAULT_MAC_BYTES]) MUST_CHECK;
 
 /* ---- receipts that were kept ---- */
 

@@ -62,13 +62,10 @@ static bool no_reader_has(struct vault *v, uint64_t slot)
     return none;
 }
 
-/* The slot itself first, that of what was kept, then the store's own keys, then subjects' keys spread over the slab. Under
- * keys_lock, not sealed. */
-static bool no_key_opens(const struct vault *v, const struct vault_erasure *erasure)
+/* The slot itself first, that of what was kept, then the store's own keys. Under keys_lock, not sealed. */
+static bool no_near_key_opens(const struct vault *v, const struct vault_erasure *erasure)
 {
     const struct vault_sample *sample = erasure->sample;
-    const uint64_t used = slab_slots_used(v->slab);
-    const uint64_t step = used / KEYS_TRIED_MAX + 1;
     bool none = slot_opens_none(v, sample, erasure->slot) &&
                 (erasure->kept_slot == 0 || slot_opens_none(v, sample, erasure->kept_slot)) &&
                 !slab_wrapping_keys_any(v->slab, opens_some, sample) &&
@@ -76,23 +73,54 @@ static bool no_key_opens(const struct vault *v, const struct vault_erasure *eras
 
     for (const struct domain_key *d = atomic_load(&v->domains); none && d != NULL; d = d->next)
         none = opens_none(sample, d->key);
-    for (uint64_t slot = 0; none && slot < used; slot += step)
-        none = slot_opens_none(v, sample, slot);
     return none;
 }
 
-static enum err unreadable(struct vault *v, const struct vault_erasure *erasure, bool *ret)
+/* Subjects' keys spread over the slab, each unwrapped once for everybody. As above. */
+static void try_far_keys(const struct vault *v, struct vault_verify *list, size_t count)
 {
-    const bool no_reader = no_reader_has(v, erasure->slot);
-    enum err e = ERR_OK;
+    const uint64_t used = slab_slots_used(v->slab);
+    const uint64_t step = used / KEYS_TRIED_MAX + 1;
 
+    for (uint64_t slot = 0; slot < used; slot += step) {
+        struct slab_key key;
+        const bool is_key = slab_read(v->slab, slot, &key) == ERR_OK;
+
+        for (size_t i = 0; is_key && i < count; i++)
+            if (list[i].result == ERR_OK && list[i].erasure->has_sample &&
+                !opens_none(list[i].erasure->sample, key.key))
+                list[i].found.samples_unreadable = false;
+        secret_wipe(&key, sizeof(key));
+    }
+}
+
+static void try_keys(struct vault *v, struct vault_verify *list, size_t count)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        list[i].found.samples_unreadable =
+            list[i].found.slot_zero && no_reader_has(v, list[i].erasure->slot);
+        any = any || (list[i].result == ERR_OK && list[i].erasure->has_sample);
+    }
+    if (!any)
+        return;
     (void)pthread_rwlock_rdlock(&v->keys_lock);
-    if (atomic_load(&v->sealed))
-        e = ERR_SEALED; /* without keys nothing would open: that proves nothing */
-    else
-        *ret = no_reader && no_key_opens(v, erasure);
+    for (size_t i = 0; i < count; i++) {
+        struct vault_verify *one = &list[i];
+
+        if (one->result != ERR_OK || !one->erasure->has_sample)
+            continue;
+        one->found.samples_tried = one->erasure->sample->count;
+        if (atomic_load(&v->sealed))
+            one->result = ERR_SEALED; /* without keys nothing would open: that proves nothing */
+        else
+            one->found.samples_unreadable =
+                no_reader_has(v, one->erasure->slot) && no_near_key_opens(v, one->erasure);
+    }
+    if (!atomic_load(&v->sealed))
+        try_far_keys(v, list, count);
     (void)pthread_rwlock_unlock(&v->keys_lock);
-    return e;
 }
 
 /* ---- what do the files say? ---- */
@@ -103,23 +131,32 @@ static bool is_db_file(const char *name)
            strcmp(name, VAULT_DB "-shm") == 0;
 }
 
-/* The wrapped key, if it is known, and key slots that name the subject, in every file. */
-static enum err search_files(const struct vault *v, const struct vault_erasure *erasure,
-                             struct vault_verification *found)
+/* The wrapped keys, as far as they are known, and key slots that name the subjects, in every file; one
+ * reading for everybody. */
+static enum err search_files(const struct vault *v, struct vault_verify *list, size_t count)
 {
-    struct search s = {.subject = erasure->subject};
-    enum err e = ERR_OK;
+    AUTO(mem_free) struct search *all = mem_try_alloc(count, sizeof(*all));
+    enum err e = all == NULL ? ERR_NO_SPACE : ERR_OK;
 
-    if (erasure->has_sample && !slab_is_zero(erasure->sample->slot, SLAB_SLOT_BYTES))
-        s.wrapped = erasure->sample->slot + SAMPLE_WRAPPED_AT;
-    found->key_known = s.wrapped != NULL;
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        const struct vault_erasure *erasure = list[i].erasure;
+
+        all[i] = (struct search){.subject = erasure->subject};
+        if (erasure->has_sample && !slab_is_zero(erasure->sample->slot, SLAB_SLOT_BYTES))
+            all[i].wrapped = erasure->sample->slot + SAMPLE_WRAPPED_AT;
+        list[i].found.key_known = all[i].wrapped != NULL;
+    }
     for (size_t i = 0; e == ERR_OK && i < VAULT_DB_FILES; i++)
-        e = search_file(&s, v->db_fds[i], VAULT_DB);
+        e = search_file_for(all, count, v->db_fds[i], VAULT_DB);
     if (e == ERR_OK)
-        e = search_store(&s, v->dir, is_db_file);
-    found->bytes_searched = s.bytes;
-    found->keys_left = s.slots;
-    found->key_absent = !s.wrapped_found && s.slots == 0 && found->slot_zero;
+        e = search_store_for(all, count, v->dir, is_db_file);
+    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+        struct vault_verification *found = &list[i].found;
+
+        found->bytes_searched = all[i].bytes;
+        found->keys_left = all[i].slots;
+        found->key_absent = !all[i].wrapped_found && all[i].slots == 0 && found->slot_zero;
+    }
     return e;
 }
 
@@ -189,44 +226,66 @@ static enum err look_at_slot(const struct vault *v, const struct vault_erasure *
     return ERR_OK;
 }
 
-static enum err count_left(const struct vault *v, uint64_t slot, struct vault_verification *found)
+static enum err count_left(const struct vault *v, struct store *s, struct vault_verify *one)
 {
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
-    AUTO(store_close) struct store *s = NULL;
-    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+    const uint64_t slot = one->erasure->slot;
+    enum err e = ERR_OK;
 
     for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
         uint64_t n = 0;
 
         if (vault__class(v, id) != NULL)
             e = store_rows_count(s, &v->table[id], slot, INT64_MIN, &n);
-        found->rows_left += n;
+        one->found.rows_left += n;
     }
-    return e == ERR_OK ? store_names_count(s, slot, &found->names_left) : e;
+    return e == ERR_OK ? store_names_count(s, slot, &one->found.names_left) : e;
 }
 
 /* ---- together ---- */
 
+/* What is looked at for each by itself. */
+static void look_at_each(const struct vault *v, struct vault_verify *list, size_t count)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    const enum err opened = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    for (size_t i = 0; i < count; i++) {
+        struct vault_verify *one = &list[i];
+
+        one->found = (struct vault_verification){.log_clean = true};
+        one->result = look_at_slot(v, one->erasure, &one->found.slot_zero);
+        if (one->result == ERR_OK)
+            one->result = opened;
+        if (one->result == ERR_OK)
+            one->result = count_left(v, s, one);
+    }
+}
+
+void vault_erasures_verify(struct vault *v, struct vault_verify *list, size_t count)
+{
+    enum err e;
+
+    if (count == 0)
+        return;
+    look_at_each(v, list, count);
+    e = search_files(v, list, count);
+    for (size_t i = 0; e != ERR_OK && i < count; i++)
+        if (list[i].result == ERR_OK)
+            list[i].result = e;
+    try_keys(v, list, count);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].result == ERR_OK && list[i].erasure->has_sample)
+            list[i].result = search_log(v, list[i].erasure->sample, &list[i].found.log_clean);
+}
+
 enum err vault_erasure_verify(struct vault *v, const struct vault_erasure *erasure,
                               struct vault_verification *ret)
 {
-    struct vault_verification found = {.log_clean = true};
-    enum err e = look_at_slot(v, erasure, &found.slot_zero);
+    struct vault_verify one = {.erasure = erasure};
 
-    if (e == ERR_OK)
-        e = count_left(v, erasure->slot, &found);
-    if (e == ERR_OK)
-        e = search_files(v, erasure, &found);
-    if (e != ERR_OK)
-        return e;
-    found.samples_unreadable = found.slot_zero && no_reader_has(v, erasure->slot);
-    if (erasure->has_sample) {
-        found.samples_tried = erasure->sample->count;
-        e = unreadable(v, erasure, &found.samples_unreadable);
-        if (e == ERR_OK)
-            e = search_log(v, erasure->sample, &found.log_clean);
-    }
-    if (e == ERR_OK)
-        *ret = found;
-    return e;
+    vault_erasures_verify(v, &one, 1);
+    if (one.result == ERR_OK)
+        *ret = one.found;
+    return one.result;
 }

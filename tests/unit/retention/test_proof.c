@@ -147,7 +147,7 @@ static const struct {
     {"\"not_erased\": []", "\"not_erased\": {}", "not_erased\" is of another type", ERR_INVALID},
     {"\"not_erased\": [],", "", "not_erased\" is missing", ERR_INVALID},
     {"\"number\": \"", "\"number\": \"00", "signature is wrong", ERR_DENIED},
-    {"erasure-receipt-3", "erasure-receipt-2", "format", ERR_UNSUPPORTED},
+    {"erasure-receipt-4", "erasure-receipt-2", "format", ERR_UNSUPPORTED},
     {"\"algorithm\": \"Ed25519\"", "\"algorithm\": \"none\"", "malformed", ERR_INVALID},
     {"\"key_id\": \"", "\"key_id\": \"0", "malformed", ERR_INVALID},
     {"\"algorithm\"", "\"other\": null, \"algorithm\"", "members", ERR_INVALID},
@@ -169,6 +169,28 @@ Test(proof, of_an_altered_document_is_refused_with_a_reason)
                      altered[i].to, msg.text);
         cr_assert_not_null(strstr(msg.text, altered[i].says), "%s: %s", altered[i].to, msg.text);
     }
+}
+
+Test(proof, of_the_format_before_is_checked_still)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(buf_done) struct buf text = {.max = 0};
+    AUTO(json_free) struct json *tree = NULL;
+    struct receipt_facts facts;
+    struct receipt receipt;
+    struct errmsg msg = {""};
+
+    make(&r, &text, &receipt);
+    cr_assert_eq(json_parse(buf_span(&text), &tree), ERR_OK);
+    json_set_str(tree, "format", RECEIPT_FORMAT_3);
+    json_remove(tree, "remains");
+    json_remove(tree, "approved_by");
+    json_remove(tree, "signature");
+    cr_assert_eq(proof_sign(tree, r.vault), ERR_OK);
+    buf_reset(&text);
+    cr_assert_eq(json_write(tree, &text), ERR_OK);
+    cr_assert_eq(check(buf_span(&text), NULL, &facts, &msg), ERR_OK, "%s", msg.text);
+    cr_assert(facts.passed);
 }
 
 Test(proof, of_something_else_is_refused)

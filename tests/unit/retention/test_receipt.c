@@ -70,7 +70,7 @@ Test(receipt, says_what_was_destroyed_how_and_when)
     rig_init(&r);
     receipt = sample(&r);
     tree = render(&r, &receipt, "17(1)(b)");
-    cr_assert_str_eq(text_at(tree, "format"), "lethe-erasure-receipt-3");
+    cr_assert_str_eq(text_at(tree, "format"), "lethe-erasure-receipt-4");
     cr_assert_str_eq(text_at(tree, "number"), "0aff0000000000000000000000000000");
     cr_assert_str_eq(text_at(tree, "subject"), "5b000000000000000000000000000000");
     cr_assert_str_eq(text_at(tree, "state"), "completed");

@@ -97,3 +97,49 @@ Test(search, what_cannot_be_read_is_a_failure)
 
     cr_assert_eq(search_folder(&s, scratch_path(&scratch, "nowhere"), NULL), ERR_IO);
 }
+
+enum { CROWD = 300 };
+
+Test(search, for_many_finds_exactly_those_who_are_there)
+{
+    static const size_t places[] = {0, 1, 70, (1 << 20) - 20, (1 << 20) - 1, 1 << 20, 3000000};
+    static uint8_t keys[CROWD][CRYPTO_WRAPPED_BYTES], ids[CROWD][16];
+    struct search all[CROWD];
+
+    secret_random(keys, sizeof(keys));
+    secret_random(ids, sizeof(ids));
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        write_file("file", places[i], keys[i * 40] + 16, 16); /* the second third */
+        for (size_t k = 0; k < CROWD; k++)
+            all[k] = (struct search){.wrapped = keys[k], .subject = ids[k]};
+        cr_assert_eq(search_folder_for(all, CROWD, scratch.dir, NULL), ERR_OK);
+        for (size_t k = 0; k < CROWD; k++) {
+            cr_assert_eq(all[k].wrapped_found, k == i * 40, "%zu at %zu", k, places[i]);
+            cr_assert_eq(all[k].slots, 0);
+            cr_assert_eq(all[k].bytes, places[i] + 16);
+        }
+    }
+}
+
+Test(search, for_many_finds_slots_as_it_does_for_one)
+{
+    static const size_t places[] = {0, 5, (1 << 20) - 64, (1 << 20) - 127, 2500000};
+    static uint8_t ids[CROWD][16];
+    struct search all[CROWD];
+
+    secret_random(ids, sizeof(ids));
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        struct search one = {.subject = ids[11]};
+        uint8_t slot[SLAB_SLOT_BYTES] = {1, SLAB_SUBJECT, 0, 0, 1};
+
+        memcpy(slot + 16, ids[11], 16);
+        write_file("file", places[i], slot, sizeof(slot));
+        for (size_t k = 0; k < CROWD; k++)
+            all[k] = (struct search){.subject = ids[k]};
+        cr_assert_eq(search_folder_for(all, CROWD, scratch.dir, NULL), ERR_OK);
+        cr_assert_eq(search_folder(&one, scratch.dir, NULL), ERR_OK);
+        cr_assert_eq(one.slots, 1, "at %zu", places[i]);
+        for (size_t k = 0; k < CROWD; k++)
+            cr_assert_eq(all[k].slots, k == 11, "%zu at %zu", k, places[i]);
+    }
+}

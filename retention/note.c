@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The note of an erasure: what the operator says of it and what is to be kept, as JSON.
+ * Runs on: any thread. Holds: nothing. Not here: where it is kept (vault/). */
+#include "retention/note.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+static const char *const word_names[] = {"reason", "reference", "executed_by", "ground",
+                                         "approved_by"};
+
+/* What is to be kept goes along, for an erasure that has to wait for a hold. */
+static struct json *kept_list(const struct erasure_request *request)
+{
+    struct json *list = json_new_list();
+
+    for (size_t i = 0; request != NULL && i < request->exception_count; i++) {
+        const struct vault_exception *x = &request->exceptions[i];
+        struct json *entry = json_new_map(), *law = json_new_text(span_str(x->law));
+
+        json_set_int(entry, "class", x->class_id);
+        json_set_int(entry, "code", x->code);
+        json_set(entry, "law", law == NULL ? json_new_null() : law);
+        json_set_int(entry, "until", x->until_s);
+        json_add(list, entry);
+    }
+    return list;
+}
+
+/* Back into `ret`, which has VAULT_EXCEPTIONS_MAX; how many there are. */
+size_t note_kept(const struct json *note, struct vault_exception *ret)
+{
+    const struct json *list = json_get(note, "except");
+    size_t count = 0;
+
+    for (size_t i = 0; i < json_count(list) && count < VAULT_EXCEPTIONS_MAX; i++) {
+        const struct json *entry = json_at(list, i);
+        const struct span law = json_text_of(json_get(entry, "law"));
+        struct vault_exception *x = &ret[count++];
+
+        *x = (struct vault_exception){
+            .class_id = (uint16_t)json_int_of(json_get(entry, "class"), 0),
+            .code = (char)json_int_of(json_get(entry, "code"), 'b'),
+            .until_s = json_int_of(json_get(entry, "until"), 0),
+        };
+        if (law.len <= VAULT_LAW_MAX && law.len > 0)
+            memcpy(x->law, law.at, law.len);
+    }
+    return count;
+}
+
+enum err note_write(const struct receipt_words *words, const struct erasure_request *request,
+                    struct buf *out)
+{
+    AUTO(json_free) struct json *map = json_new_map();
+    const struct span texts[] = {words->reason, words->reference, words->executed_by, words->ground,
+                                 words->approved_by};
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct json *text = texts[i].len == 0 ? json_new_null() : json_new_text(texts[i]);
+
+        if (text == NULL)
+            return ERR_INVALID;
+        json_set(map, word_names[i], text);
+    }
+    json_set(map, "except", kept_list(request));
+    return json_write(map, out);
+}
+
+/* The words of a note, borrowed from ret_tree; none of one that cannot be read. */
+struct receipt_words note_words(struct span note, struct json **ret_tree)
+{
+    if (note.len == 0 || json_parse(note, ret_tree) != ERR_OK)
+        return (struct receipt_words){.reason = SPAN_NONE};
+    return (struct receipt_words){
+        .reason = json_text_of(json_get(*ret_tree, word_names[0])),
+        .reference = json_text_of(json_get(*ret_tree, word_names[1])),
+        .executed_by = json_text_of(json_get(*ret_tree, word_names[2])),
+        .ground = json_text_of(json_get(*ret_tree, word_names[3])),
+        .approved_by = json_text_of(json_get(*ret_tree, word_names[4])),
+    };
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an erasure carries along while it is open: the operator's words, for its receipt, and what is to be
+ * kept, for when it has to wait. No personal data. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/span.h"
+#include "retention/erasure.h"
+
+/* Append the note; request: NULL when nothing is to be kept. INVALID (words that are no UTF-8), TOO_LARGE. */
+enum err note_write(const struct receipt_words *words, const struct erasure_request *request,
+                    struct buf *out) MUST_CHECK;
+/* The words of a note, borrowed from *ret_tree (json_free()); none of one that cannot be read. */
+struct receipt_words note_words(struct span note, struct json **ret_tree);
+/* What is to be kept, into `ret`, which has VAULT_EXCEPTIONS_MAX; how many there are. */
+size_t note_kept(const struct json *note, struct vault_exception *ret);

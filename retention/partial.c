@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Erasures that leave something behind.
+ * Runs on: worker threads and the command line; blocks. Holds: nothing. Invariant: what stays is decided by
+ * the vault, row by row; here it is only asked whether anything does. Not here: the erasure itself
+ * (erasure.c), how rows are moved (vault/part.c). */
+#include "retention/partial.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+enum { STEP_ROWS = 1000 }; /* one transaction: some 20 ms of the writer's time */
+
+enum err partial_look(struct vault *vault, const struct erasure_request *request,
+                      struct partial *ret)
+{
+    const struct vault_part_ask ask = {
+        .exceptions = request->exceptions,
+        .count = request->exception_count,
+        .newer_than_s = request->newer_than_s,
+    };
+    enum err e;
+
+    ret->slot = request->slot;
+    e = vault_part_look(vault, request->slot, &ask, &ret->found);
+    if (e != ERR_OK)
+        return e;
+    ret->moves = ret->found.stays > 0 || ret->found.newer > 0;
+    return ret->moves && ret->found.gone == 0 ? ERR_CONFLICT : ERR_OK;
+}
+
+enum err partial_move(struct erasures *erasures, const struct partial *partial,
+                      int64_t newer_than_s, struct span note)
+{
+    struct vault_part_move op = {
+        .op = {.kind = VAULT_PART_MOVE},
+        .slot = partial->slot,
+        .exceptions = partial->found.kept,
+        .exception_count = partial->found.kept_count,
+        .newer_than_s = newer_than_s,
+        .note = note,
+        .limit = STEP_ROWS,
+    };
+    enum err e = ERR_OK;
+
+    do
+        e = erasures_run_op(erasures, &op.op);
+    while (e == ERR_OK && op.more);
+    return e;
+}
+
+enum err partial_kept(struct vault *vault, uint64_t target, struct receipt *receipt)
+{
+    struct vault_kept kept = {.slot = target};
+    enum err e = target == 0 ? ERR_NOT_FOUND : vault_kept_next(vault, target, 0, &kept);
+
+    receipt->kept_count = 0;
+    while (e == ERR_OK && kept.slot == target && receipt->kept_count < VAULT_EXCEPTIONS_MAX) {
+        receipt->kept[receipt->kept_count++] = kept.exception;
+        e = vault_kept_next(vault, target, kept.exception.class_id, &kept);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* ---- exceptions that have ended ---- */
+
+static enum err end_exception(struct erasures *e, const struct vault_kept *kept, bool *ret_done)
+{
+    static const struct receipt_words words = {
+        .reason = {"an exception under which values were kept has ended", 51},
+        .executed_by = {"lethe", 5},
+    };
+    const struct erasure_request request = {
+        .slot = kept->slot, .words = &words, .newer_than_s = kept->cutoff_s};
+    struct vault_part_forget forget = {.op = {.kind = VAULT_PART_FORGET},
+                                       .slot = kept->slot,
+                                       .class_id = kept->exception.class_id};
+    struct receipt receipt;
+    enum err result = erasure_run_request(e, &request, &receipt);
+
+    *ret_done = result == ERR_OK && receipt.state == RECEIPT_COMPLETED;
+    /* What it kept went by its class's rule; all that is there stays for another reason. */
+    return result == ERR_CONFLICT ? erasures_run_op(e, &forget.op) : result;
+}
+
+enum err erasure_end_exceptions(struct erasures *e, size_t *ret_count)
+{
+    struct vault_kept kept = {.slot = 0};
+    size_t count = 0;
+    enum err result = vault_kept_next(erasures_vault(e), 0, 0, &kept);
+
+    while (result == ERR_OK) {
+        bool done = false;
+
+        if (kept.next_s <= vault_now_s(erasures_vault(e))) {
+            result = end_exception(e, &kept, &done);
+            if (result == ERR_CANCELED)
+                return result;
+            if (result != ERR_OK)
+                log_event(EV_ERASURE_FAILED, F_LIT("step", "exception"),
+                          F_LIT("error", err_name(result)));
+            count += done;
+        }
+        result = vault_kept_next(erasures_vault(e), kept.slot, kept.exception.class_id, &kept);
+    }
+    *ret_count = count;
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
