@@ -30,7 +30,7 @@ enum cli_exit help_overview(void)
     for (size_t i = 0; i < command_count && code == CLI_OK; i++) {
         char line[ONE_LINE];
 
-        (void)snprintf(line, sizeof(line), "  %-17s %s\n", commands[i].name, commands[i].summary);
+        (void)snprintf(line, sizeof(line), "  %-18s  %s\n", commands[i].name, commands[i].summary);
         code = print(line);
     }
     return code == CLI_OK
@@ -41,9 +41,24 @@ enum cli_exit help_overview(void)
                : code;
 }
 
+size_t help_notes(const struct command *c, const char *ret[HELP_NOTES_MAX])
+{
+    size_t count = 0;
+
+    if ((c->options & OPTION_CONFIG) == 0)
+        return 0;
+    ret[count++] = PASSPHRASE_NOTE;
+    if (c->run != cmd_check && c->run != cmd_serve && c->run != cmd_init && c->run != cmd_restore &&
+        c->run != cmd_ledger_verify && c->run != cmd_ledger_mirror)
+        ret[count++] = STORE_NOTE;
+    return count;
+}
+
 enum cli_exit help_command(const struct command *c)
 {
     char line[ONE_LINE];
+    const char *notes[HELP_NOTES_MAX];
+    size_t count = help_notes(c, notes);
     enum cli_exit code;
 
     (void)snprintf(line, sizeof(line), "usage: lethe %s %s\n%s.\n", c->name, c->arguments,
@@ -51,12 +66,8 @@ enum cli_exit help_command(const struct command *c)
     code = print(line);
     if (code == CLI_OK && c->help != NULL)
         code = print(c->help);
-    if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0)
-        code = print(PASSPHRASE_NOTE);
-    if (code == CLI_OK && (c->options & OPTION_CONFIG) != 0 && c->run != cmd_check &&
-        c->run != cmd_serve && c->run != cmd_init && c->run != cmd_restore &&
-        c->run != cmd_ledger_verify && c->run != cmd_ledger_mirror)
-        code = print(STORE_NOTE);
+    for (size_t i = 0; i < count && code == CLI_OK; i++)
+        code = print(notes[i]);
     return code;
 }
 

@@ -436,6 +436,11 @@ const struct command commands[] = {
      "find "
      "it.\n",
      OPTION_CONFIG, 0, 0, cmd_key_public},
+    {"manual", "DIR", "write the manual pages and the completion for bash to a folder",
+     "Makes DIR/man1, DIR/man5 and DIR/completions, as an installation has them. Read a page with\n"
+     "`man -l DIR/man1/lethe.1`; `source DIR/completions/lethe` completes commands in this "
+     "shell.\n",
+     0, 1, 1, cmd_manual},
     {"version", "", "print the version", NULL, 0, 0, 0, cmd_version},
     {"help", "[COMMAND]", "what there is, or more about one command", NULL, 0, 0, 2, cmd_help},
 };

@@ -34,6 +34,19 @@ const struct command *command_find(int argc, char *const argv[], int *ret_words)
     return NULL;
 }
 
+struct span command_group(const struct command *c)
+{
+    return span_of(c->name, strcspn(c->name, " "));
+}
+
+bool command_begins_group(const struct command *c)
+{
+    for (const struct command *before = commands; before < c; before++)
+        if (span_equal(command_group(before), command_group(c)))
+            return false;
+    return true;
+}
+
 enum cli_exit command_unknown(const char *first)
 {
     size_t len = strlen(first);

@@ -25,6 +25,13 @@ static const struct known_option {
 #undef OPTION
 };
 
+const struct option_text option_texts[OPTION_COUNT] = {
+#define OPTION(id, name, kind, member, with, argument, text)                                       \
+    [OPTION_INDEX_##id] = {name, argument, text, OPTION_##with},
+#include "cli/options.def"
+#undef OPTION
+};
+
 /* What getopt gives back for a long option is its index, past every letter. */
 enum { INDEX_BASE = 256 };
 
@@ -90,20 +97,28 @@ static enum err refuse(char *argv[], int got, struct errmsg *msg)
     return errmsg_set(msg, ERR_INVALID, "unknown option %.*s", len, typed);
 }
 
+char option_letter(enum option_index option)
+{
+    switch (option) {
+    case OPTION_INDEX_CONFIG:
+        return 'c';
+    case OPTION_INDEX_HELP:
+        return 'h';
+    case OPTION_INDEX_REQUEST:
+        return 'H';
+    case OPTION_INDEX_OUTPUT:
+        return 'o';
+    default:
+        return '\0';
+    }
+}
+
 static int index_of(int got)
 {
-    switch (got) {
-    case 'c':
-        return OPTION_INDEX_CONFIG;
-    case 'h':
-        return OPTION_INDEX_HELP;
-    case 'H':
-        return OPTION_INDEX_REQUEST;
-    case 'o':
-        return OPTION_INDEX_OUTPUT;
-    default:
-        return got - INDEX_BASE;
-    }
+    for (int i = 0; i < OPTION_COUNT && got < INDEX_BASE; i++)
+        if (option_letter((enum option_index)i) == got)
+            return i;
+    return got - INDEX_BASE;
 }
 
 enum err options_parse(int argc, char *argv[], uint64_t allowed, struct options *ret,

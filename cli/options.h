@@ -51,3 +51,14 @@ struct options {
  * are borrowed from argv. One thread. */
 enum err options_parse(int argc, char *argv[], uint64_t allowed, struct options *ret,
                        struct errmsg *msg) MUST_CHECK;
+
+/* What the manual and completion say of an option; options.def. */
+struct option_text {
+    const char *name;
+    const char *argument; /* "" when it takes none */
+    const char *text;
+    uint64_t with; /* a command that takes this bit takes the option */
+};
+extern const struct option_text option_texts[OPTION_COUNT];
+/* Its letter; 0 when it has none. */
+char option_letter(enum option_index option);
