@@ -232,7 +232,7 @@ static void add_right(struct letter *l, const struct json *entry)
 
 static void add_kept(struct letter *l)
 {
-    const struct json *kept = json_get(json_get(l->view, "scope"), "kept");
+    const struct json *kept = request__kept(l->view);
 
     for (size_t i = 0; i < json_count(kept); i++) {
         const struct json *entry = json_at(kept, i);

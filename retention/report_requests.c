@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/civil.h"
 #include "retention/report_priv.h"
-#include "retention/requests.h"
+#include "retention/requests_priv.h"
 
 /* Where a column's text stands in what requests_show() gives. */
 struct source {
@@ -190,7 +190,7 @@ static enum err add_row(struct report *report, const struct json *view)
     copy_list(row, "certificates", json_get(view, "rights"), "receipt");
     copy_list(row, "approvers", json_get(view, "approvals"), "by");
     copy_list(row, "scope", json_get(scope, "classes"), NULL);
-    copy_list(row, "kept", json_get(scope, "kept"), "class");
+    copy_list(row, "kept", request__kept(view), "class");
     if (is_word(view, "standing", "past due"))
         report_attend(row, "past_due");
     if (is_word(view, "state", "failed"))

@@ -118,25 +118,72 @@ struct deed {
     const char *reference; /* of what was done elsewhere; NULL */
     bool has_receipt;
     char receipt[2 * VAULT_ID_BYTES + 1];
-    const char *backups_until; /* "": not known */
-    const char *failure;       /* NULL: it is done */
+    struct json *document; /* the receipt, if the erasure is completed; owned */
+    const char *failure;   /* NULL: it is done */
 };
+
+static void deed_done(struct deed *deed)
+{
+    json_free(&deed->document);
+}
+
+/* The date of an instant. */
+static void set_day(struct json *map, const char *name, const struct json *instant)
+{
+    const struct span text = json_text_of(instant);
+    struct json *day = text.len >= 10 ? json_new_text(span_of(text.at, 10)) : NULL;
+
+    json_set(map, name, day == NULL ? json_new_null() : day);
+}
+
+static struct json *copy_of(const struct json *text)
+{
+    struct json *copy = json_kind(text) == JSON_TEXT ? json_new_text(json_text_of(text)) : NULL;
+
+    return copy == NULL ? json_new_null() : copy;
+}
+
+/* What the receipt says was not erased, as the scope spells it. */
+static struct json *kept_of(const struct json *receipt)
+{
+    const struct json *left = json_get(receipt, "not_erased");
+    struct json *list = json_new_list();
+
+    for (size_t i = 0; i < json_count(left); i++) {
+        const struct json *entry = json_at(left, i);
+        struct json *map = json_new_map();
+
+        json_set(map, "class", copy_of(json_get(entry, "class")));
+        json_set(map, "exception", copy_of(json_get(entry, "code")));
+        json_set(map, "law", copy_of(json_get(entry, "law")));
+        json_set(map, "until", copy_of(json_get(entry, "review")));
+        json_add(list, map);
+    }
+    return list;
+}
+
+static void note_receipt(struct json *body, struct json *right, const struct deed *deed)
+{
+    json_set_str(right, "receipt", deed->receipt);
+    if (deed->document == NULL)
+        return;
+    json_set(right, "kept", kept_of(deed->document));
+    set_day(body, "backups_until", json_get(deed->document, "unrecoverable_not_later_than"));
+}
 
 static void note_deed(struct request_case *c, const struct deed *deed)
 {
     struct json *right = request__right(c->body, deed->right);
 
     if (deed->has_receipt)
-        json_set_str(right, "receipt", deed->receipt);
-    if (deed->backups_until != NULL)
-        request__set_text(c->body, "backups_until", deed->backups_until);
+        note_receipt(c->body, right, deed);
     request__set_text(c->body, "failure", deed->failure);
     json_remove(c->body, "waiting");
     if (deed->failure != NULL) {
         REQUIRE(request_next_state(REQUEST_EXECUTING, REQUEST_FAIL, &c->next));
         return;
     }
-    json_set_str(right, "outcome", "granted");
+    json_set_str(right, "outcome", json_count(json_get(right, "kept")) > 0 ? "partly" : "granted");
     request__set_text(right, "reference", deed->reference);
     request__set_date(right, "done", c->today);
     if (request__pending(c->body) > 0)
@@ -177,19 +224,6 @@ static void set_receipt(struct deed *deed, const uint8_t number[VAULT_ID_BYTES])
     proof_hex(number, VAULT_ID_BYTES, deed->receipt);
 }
 
-/* The date of a receipt's instant. */
-static const char *set_backups(const struct json *receipt, char out[CIVIL_TEXT_MAX])
-{
-    const struct span text = json_text_of(json_get(receipt, "unrecoverable_not_later_than"));
-
-    out[0] = '\0';
-    if (text.len >= 10) {
-        memcpy(out, text.at, 10);
-        out[10] = '\0';
-    }
-    return out;
-}
-
 static enum err read_receipt(struct requests *r, const uint8_t number[VAULT_ID_BYTES],
                              struct json **ret)
 {
@@ -213,7 +247,7 @@ static enum err still_open(struct errmsg *msg)
 /* The erasure was begun before, and the program ended before the request heard of it: look for its receipt
  * by the key slot. NOT_FOUND: there was none; the person's last values had ended by themselves. */
 static enum err find_receipt(struct requests *r, uint64_t slot, struct deed *deed,
-                             char backups[CIVIL_TEXT_MAX], struct errmsg *msg)
+                             struct errmsg *msg)
 {
     struct vault_receipt_entry entry = {.ledger_seq = 0};
     bool any_open = false;
@@ -230,7 +264,7 @@ static enum err find_receipt(struct requests *r, uint64_t slot, struct deed *dee
             return e;
         if (json_int_of(json_get(json_get(tree, "method"), "slot"), 0) == (int64_t)slot) {
             set_receipt(deed, entry.erasure);
-            deed->backups_until = set_backups(tree, backups);
+            deed->document = TAKE(tree);
             return ERR_OK;
         }
     }
@@ -241,64 +275,92 @@ static enum err find_receipt(struct requests *r, uint64_t slot, struct deed *dee
 
 /* A receipt whose number is known from before. */
 static enum err finish_known(struct requests *r, const struct json *right, struct deed *deed,
-                             char backups[CIVIL_TEXT_MAX], struct errmsg *msg)
+                             struct errmsg *msg)
 {
-    AUTO(json_free) struct json *tree = NULL;
     uint8_t number[VAULT_ID_BYTES];
     enum err e;
 
     if (!proof_unhex(json_text_of(json_get(right, "receipt")), number, sizeof(number)))
         return ERR_CORRUPT;
-    e = read_receipt(r, number, &tree);
+    e = read_receipt(r, number, &deed->document);
     if (e == ERR_NOT_FOUND)
         return still_open(msg);
-    if (e != ERR_OK)
-        return e;
-    set_receipt(deed, number);
-    deed->backups_until = set_backups(tree, backups);
+    if (e == ERR_OK)
+        set_receipt(deed, number);
+    return e;
+}
+
+/* The scope's exceptions as the vault wants them. */
+static enum err read_exceptions(const struct request_case *c, struct vault_exception *ret,
+                                size_t *ret_count, struct errmsg *msg)
+{
+    const struct json *kept = json_get(json_get(c->body, "scope"), "kept");
+
+    for (size_t i = 0; i < json_count(kept); i++) {
+        const struct json *entry = json_at(kept, i);
+        const struct span law = json_text_of(json_get(entry, "law"));
+        const struct class_def *def =
+            classes_find(vault_classes(c->r->vault), json_text_of(json_get(entry, "class")));
+        struct vault_exception x = {.values = 0};
+        struct civil until;
+
+        if (def == NULL)
+            return errmsg_set(
+                msg, ERR_CONFLICT,
+                "a class that is to be kept has left the configuration: say the scope "
+                "of a new request");
+        if (!request__get_date(entry, "until", &until) || law.len > VAULT_LAW_MAX)
+            return ERR_CORRUPT;
+        x.class_id = vault_class_id(c->r->vault, def);
+        x.code = json_text_of(json_get(entry, "exception")).at[strlen("17(3)(")];
+        if (law.len > 0)
+            memcpy(x.law, law.at, law.len);
+        x.until_s = calendar_start(civil_of(civil_days(until) + 1)); /* the day itself, too */
+        ret[i] = x;
+    }
+    *ret_count = json_count(kept);
     return ERR_OK;
 }
 
-static enum err erase_now(const struct request_case *c, struct deed *deed,
-                          char backups[CIVIL_TEXT_MAX], struct errmsg *msg)
+static enum err take_receipt(struct requests *r, const struct receipt *receipt, struct deed *deed)
+{
+    set_receipt(deed, receipt->number);
+    if (receipt->state == RECEIPT_COMPLETED)
+        return read_receipt(r, receipt->number, &deed->document);
+    deed->failure = receipt->state == RECEIPT_FAILED ? receipt->failed_step : "stopped";
+    return ERR_OK;
+}
+
+static enum err erase_now(const struct request_case *c, struct deed *deed, struct errmsg *msg)
 {
     const struct json *right = request__right(c->body, REQUEST_ERASURE);
+    AUTO(mem_free)
+    struct vault_exception *exceptions = mem_alloc(REQUEST_KEPT_MAX * sizeof(*exceptions));
+    AUTO(mem_free) struct receipt *receipt = mem_alloc(sizeof(*receipt));
     char reference[48];
     struct receipt_words words = {.ground = json_text_of(json_get(right, "ground")),
                                   .executed_by = span_str(c->ask->who)};
-    struct receipt receipt;
-    enum err e;
+    struct erasure_request request = {.slot = c->record.slot,
+                                      .words = &words,
+                                      .exceptions = exceptions,
+                                      .newer_than_s = INT64_MAX};
+    enum err e = read_exceptions(c, exceptions, &request.exception_count, msg);
 
+    if (e != ERR_OK)
+        return e;
     (void)snprintf(reference, sizeof(reference), "request %" PRIu64, c->record.number);
     words.reference = span_str(reference);
-    e = erasure_run_slot(c->r->erasures, c->record.slot, &words, &receipt);
+    e = erasure_run_request(c->r->erasures, &request, receipt);
     if (e == ERR_NOT_FOUND) {
-        e = find_receipt(c->r, c->record.slot, deed, backups, msg);
+        e = find_receipt(c->r, c->record.slot, deed, msg);
         if (e == ERR_NOT_FOUND)
             deed->reference = "nothing was left: the values had ended by themselves";
         return e == ERR_NOT_FOUND ? ERR_OK : e;
     }
-    if (e != ERR_OK)
-        return e;
-    set_receipt(deed, receipt.number);
-    backups[0] = '\0';
-    if (receipt.end == RECEIPT_END_DATED)
-        civil_format(civil_of(receipt.unrecoverable_ms / 86400000), backups);
-    deed->backups_until = backups;
-    if (receipt.state != RECEIPT_COMPLETED)
-        deed->failure = receipt.state == RECEIPT_FAILED ? receipt.failed_step : "stopped";
-    return ERR_OK;
+    return e == ERR_OK ? take_receipt(c->r, receipt, deed) : e;
 }
 
 /* ---- a run ---- */
-
-static bool is_partial(const struct json *body)
-{
-    const struct json *scope = json_get(body, "scope");
-
-    return json_kind(json_get(scope, "classes")) == JSON_LIST ||
-           json_count(json_get(scope, "kept")) > 0;
-}
 
 /* Rights that the program cannot carry out itself come first: once a person is erased nothing can be
  * shown to him any more. */
@@ -325,10 +387,10 @@ static enum err begin(struct request_case *c, struct errmsg *msg)
     const bool first = json_get(c->body, "executing") == NULL;
     enum err e = ERR_OK;
 
-    if (is_partial(c->body))
+    if (json_kind(json_get(json_get(c->body, "scope"), "classes")) == JSON_LIST)
         return errmsg_set(msg, ERR_UNIMPLEMENTED,
-                          "this version erases a person as a whole only: the scope names classes "
-                          "that go or stay");
+                          "an erasure is of everything but what an exception keeps: this version "
+                          "cannot erase single classes");
     if (first)
         e = take_turn(c, msg);
     if (e != ERR_OK)
@@ -348,8 +410,7 @@ static enum err note_waiting(struct request_case *c, struct errmsg *msg)
 static enum err erase(struct request_case *c, struct errmsg *msg)
 {
     const struct json *right = request__right(c->body, REQUEST_ERASURE);
-    struct deed deed = {.right = REQUEST_ERASURE};
-    char backups[CIVIL_TEXT_MAX] = "";
+    AUTO(deed_done) struct deed deed = {.right = REQUEST_ERASURE};
     enum err e = check_others(c, msg);
 
     if (e == ERR_OK)
@@ -358,15 +419,17 @@ static enum err erase(struct request_case *c, struct errmsg *msg)
         return e;
     FAULT_POINT("request.executing");
     if (json_text_of(json_get(right, "receipt")).len > 0)
-        e = finish_known(c->r, right, &deed, backups, msg);
+        e = finish_known(c->r, right, &deed, msg);
     else
-        e = erase_now(c, &deed, backups, msg);
+        e = erase_now(c, &deed, msg);
     if (e == ERR_BUSY)
         return e; /* it stays at EXECUTING */
     if (e == ERR_HELD)
         return note_waiting(c, msg);
     FAULT_POINT("request.erased");
-    if (e != ERR_OK)
+    if (e == ERR_CONFLICT) /* it can be refused then */
+        deed.failure = "every value is kept under an exception";
+    else if (e != ERR_OK)
         deed.failure = err_name(e);
     return write_deed(c->r, c->record.number, c->ask, &deed, msg);
 }

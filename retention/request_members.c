@@ -161,6 +161,13 @@ static size_t count_outcomes(const struct json *body, const char *outcome)
     return count;
 }
 
+const struct json *request__kept(const struct json *body)
+{
+    const struct json *kept = json_get(request__right(body, REQUEST_ERASURE), "kept");
+
+    return kept != NULL ? kept : json_get(json_get(body, "scope"), "kept");
+}
+
 size_t request__pending(const struct json *body)
 {
     return count_outcomes(body, "pending");

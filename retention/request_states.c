@@ -66,7 +66,7 @@ static const struct request_rule rules[REQUEST_ACTION_COUNT] = {
                       .to = REQUEST_FAILED,
                       .internal = true},
     [REQUEST_REFUSE] = {.word = "refuse",
-                        .from = UNDECIDED,
+                        .from = UNDECIDED | IN(FAILED),
                         .to = REQUEST_REFUSED,
                         .needs = {"reason"},
                         .may = {"right", "law", "by", "reasoning"}},

@@ -9,6 +9,7 @@
 #include "retention/receipt.h"
 #include "retention/requests_priv.h"
 #include "vault/classes.h"
+#include "vault/part.h"
 
 /* ---- who it is ---- */
 
@@ -207,8 +208,8 @@ static enum err take_kept(const struct request_case *c, const struct json *scope
         return errmsg_set(msg, ERR_INVALID, "a class is kept that is not in the scope");
     if (reason->needs_law && (json_text_of(law).len == 0))
         return errmsg_set(msg, ERR_INVALID, "%s needs the law that asks for it", reason->code);
-    if (json_text_of(law).len > REQUEST_TEXT_MAX)
-        return errmsg_set(msg, ERR_TOO_LARGE, "\"law\" is longer than %d bytes", REQUEST_TEXT_MAX);
+    if (json_text_of(law).len > VAULT_LAW_MAX)
+        return errmsg_set(msg, ERR_TOO_LARGE, "\"law\" is longer than %d bytes", VAULT_LAW_MAX);
     e = check_until(c, entry, msg);
     if (e != ERR_OK)
         return e;
@@ -396,11 +397,21 @@ static enum err check_unknown(struct request_case *c, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* What failed after the key was destroyed is finished, not refused. */
+static bool is_begun(const struct json *body)
+{
+    const struct json *right = request__right(body, REQUEST_ERASURE);
+
+    return json_text_of(json_get(right, "receipt")).len > 0;
+}
+
 static enum err check_reason(struct request_case *c, const struct refusal *refusal,
                              struct errmsg *msg)
 {
     struct civil asked;
 
+    if (c->record.state == REQUEST_FAILED && is_begun(c->body))
+        return errmsg_set(msg, ERR_CONFLICT, "the person's key is destroyed: execute it again");
     if (strcmp(refusal->reason->code, REQUEST_REASON_NOT_IDENTIFIABLE) == 0)
         return check_unknown(c, msg);
     if (strcmp(refusal->reason->code, "identity_not_proven") == 0 &&

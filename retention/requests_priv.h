@@ -7,7 +7,7 @@
  *   body    {"regime": {"name", "version"}, "zone", "holidays", "received", "received_date", "channel",
  *            "external", "agent", "owner", "subject", "domain",
  *            "rights": [{"right", "outcome", "ground", "reason", "law", "by", "reasoning", "reference",
- *                        "done", "receipt"}],
+ *                        "done", "receipt", "kept"}],
  *            "lookups": [{"by", "domain", "found", "date"}],
  *            "identity": {"doubt", "asked", "channel", "pauses", "method", "confirmed"},
  *            "paused_days", "dates": {"confirm", "raw", "legal", "due", "first", "target"},
@@ -101,6 +101,8 @@ bool request__get_date(const struct json *map, const char *name, struct civil *r
 struct json *request__right(const struct json *body,
                             enum request_right right); /* NULL: not asked */
 bool request__is_pending(const struct json *right);
+/* What is kept under Art. 17(3): as the receipt says, before as the scope does. A list; NULL: nothing. */
+const struct json *request__kept(const struct json *body);
 /* How many rights are still undecided or not carried out. */
 size_t request__pending(const struct json *body);
 /* "granted", "partly", "refused", ...: of all rights together. */

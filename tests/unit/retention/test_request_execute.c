@@ -146,6 +146,59 @@ Test(request_execute, of_a_part_is_not_done_as_a_whole)
     cr_expect_eq(rig_reveal(&r.rig, &ada, value), ERR_RESTRICTED, "it is there");
 }
 
+/* Art. 17(3): what the scope keeps stays, and the request says so. */
+Test(request_execute, keeps_what_an_exception_names)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    struct token_text note, brief;
+    uint64_t number;
+    char value[256];
+
+    request_rig_init(&r);
+    note = rig_store(&r.rig, "note", "ada", "likes tea");
+    brief = rig_store(&r.rig, "brief", "ada", "is in the lobby");
+    number = request_rig_erasure(&r, "ada");
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE,
+                                 "{\"keep\": [{\"class\": \"note\", \"exception\": \"b\", "
+                                 "\"law\": \"AO 147\", \"until\": \"2026-01-15\"}]}"),
+                 ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
+    EXPECT(number, "state", "partly_granted");
+    EXPECT(number, "decision", "partly");
+    EXPECT(number, "rights.0.outcome", "partly");
+    EXPECT(number, "rights.0.kept.0.class", "note");
+    EXPECT(number, "rights.0.kept.0.exception", "17(3)(b)");
+    EXPECT(number, "rights.0.kept.0.law", "AO 147");
+    EXPECT(number, "rights.0.kept.0.until", "2026-01-15");
+    cr_expect_eq(rig_reveal(&r.rig, &brief, value), ERR_NOT_FOUND);
+    cr_expect_neq(rig_reveal(&r.rig, &note, value), ERR_NOT_FOUND, "it is there");
+}
+
+Test(request_execute, of_somebody_whose_every_value_is_kept_fails_and_can_be_refused)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    struct token_text note;
+    uint64_t number;
+    char value[256];
+
+    request_rig_init(&r);
+    note = rig_store(&r.rig, "note", "ada", "likes tea");
+    number = request_rig_erasure(&r, "ada");
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE,
+                                 "{\"keep\": [{\"class\": \"note\", \"exception\": \"e\", "
+                                 "\"until\": \"2026-01-15\"}]}"),
+                 ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
+    EXPECT(number, "state", "failed");
+    EXPECT(number, "failure", "every value is kept under an exception");
+    cr_expect_eq(rig_reveal(&r.rig, &note, value), ERR_RESTRICTED, "it is there");
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_REFUSE, "{\"reason\": \"17(3)(e)\"}"), ERR_OK,
+                 "%s", r.msg.text);
+    EXPECT(number, "state", "refused");
+}
+
 Test(request_execute, that_refused_a_right_before_is_a_part)
 {
     AUTO(request_rig_done) struct request_rig r;
@@ -230,6 +283,8 @@ Test(request_execute, that_fails_stands_as_failed_and_can_be_done_again)
     EXPECT(number, "failure", "verify");
     (void)snprintf(receipt, sizeof(receipt), "%s", request_rig_get(&r, number, "rights.0.receipt"));
     cr_expect_eq(strlen(receipt), 32);
+    cr_expect_eq(request_rig_act(&r, number, REQUEST_REFUSE, "{\"reason\": \"17(3)(e)\"}"),
+                 ERR_CONFLICT, "the key is gone");
     cr_expect_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_BUSY,
                  "the ledger's entry is still open");
     cr_assert_eq(erasure_resume_all(r.erasures, &resumed), ERR_OK);

@@ -31,7 +31,7 @@ static const struct {
     {REQUEST_SUCCEED_PARTLY, " executing>partly_granted "},
     {REQUEST_FAIL, " executing>failed "},
     {REQUEST_REFUSE, " received>refused id_requested>refused verified>refused scoped>refused "
-                     "extended>refused "},
+                     "extended>refused failed>refused "},
     {REQUEST_GIVE_UP, " received>not_identifiable id_requested>not_identifiable "},
     {REQUEST_WITHDRAW, " received>withdrawn id_requested>withdrawn verified>withdrawn "
                        "scoped>withdrawn extended>withdrawn approved>withdrawn "},
