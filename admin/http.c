@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "admin/api.h"
+#include "admin/links.h"
 #include "base/assert.h"
 #include "base/conf_key.h"
 #include "base/http_server.h"
@@ -24,6 +25,7 @@ enum { WORKERS = 4 };
 struct admin_http {
     struct admin_http_parts parts;
     struct http_server *server;
+    struct links *links; /* NULL: none are served */
     atomic_bool draining;
     pthread_mutex_t lock; /* of what follows */
     bool has_key;
@@ -177,12 +179,13 @@ static bool is_key(struct admin_http *http, struct span authorization)
     return ok;
 }
 
-/* The API's operations block; what a balancer or scraper asks does not wait for them. */
+/* The API's operations and links block; what a balancer or scraper asks does not wait for them. */
 static bool is_slow(const struct http_request *request, void *context)
 {
     const struct admin_http *http = context;
 
-    return http->parts.api != NULL && api_has(request->path);
+    return (http->parts.api != NULL && api_has(request->path)) ||
+           (http->links != NULL && links_has(request->path));
 }
 
 static void on_request(const struct http_request *request, struct http_answer *answer,
@@ -191,6 +194,10 @@ static void on_request(const struct http_request *request, struct http_answer *a
     struct admin_http *http = context;
     const struct page *page = NULL;
 
+    if (http->links != NULL && links_has(request->path)) {
+        links_serve(http->links, request, answer);
+        return;
+    }
     if (is_slow(request, http)) {
         api_serve(http->parts.api, request, answer);
         return;
@@ -227,6 +234,7 @@ static void use_key(struct admin_http *http, const struct admin_http_settings *s
 
 static void free_http(struct admin_http *http)
 {
+    links_free(&http->links);
     (void)pthread_mutex_destroy(&http->lock);
     free(http);
 }
@@ -247,6 +255,8 @@ enum err admin_http_start(const struct admin_http_parts *parts, struct admin_htt
 
     http->parts = *parts;
     http->parts.settings = NULL;
+    if (parts->api != NULL && parts->api->admin->exports != NULL)
+        http->links = links_new(parts->api->admin->exports);
     REQUIRE(pthread_mutex_init(&http->lock, NULL) == 0);
     use_key(http, s);
     e = http_server_start(&options, &http->server, msg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operators' listener: the admin API (admin/api.h), /metrics, /healthz, /readyz. */
+/* The operators' listener: the admin API (admin/api.h), one-time links of persons (admin/links.h), /metrics,
+ * /healthz, /readyz. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ struct admin_http;
 struct admin_http_parts {
     const struct admin_http_settings *settings; /* borrowed until the start has come back */
     struct vault *vault;
-    const struct api *api; /* borrowed; NULL: no API is served */
+    const struct api *api; /* borrowed; NULL: no API is served, and no link */
     /* Writes all metrics. The listener's thread; may block shortly. */
     void (*collect)(struct metrics *m, void *context);
     void *context;

@@ -19,6 +19,7 @@ struct access_who;
 struct proposals;
 struct notes;
 struct ropa;
+struct exports;
 
 /* What the operations work on; borrowed, must outlive every run. */
 struct admin {
@@ -27,6 +28,7 @@ struct admin {
     struct erasures *erasures;
     struct requests *requests; /* for request.* and its report only */
     struct ropa *ropa;         /* NULL: records of processing say what the classes say */
+    struct exports *exports;   /* for subject.export only */
     struct access *access;
     struct proposals *proposals;
     const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
@@ -66,6 +68,8 @@ enum ops_limits {
  *   hold.lift       {number, reason}                              {"erasures": that were carried out}
  *   subject.show    {subject, domain? | token, class? | person}   {"person", "subject", "domain", ...}
  *   subject.event   {subject, domain? | token, class? | person, event, at?, correct?}  {"event", "at", ...}
+ *   subject.export  {..., format?: json, html, csv, lang?: en, de, portable?}  {"number", "document" or "text"}
+ *                   {..., link: true, expires?: a period, lang?, portable?}     {"number", "path", "expires"}
  *   receipt.show    {number}                                      a receipt that was kept
  *   receipt.list    {after?}                                      {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}

@@ -31,6 +31,8 @@ enum err ops_incident_list(struct admin *admin, const struct json *request,
 enum err ops_caller_restore(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 
+enum err ops_subject_export(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_report(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg) MUST_CHECK;
 enum err ops_access_create(struct admin *admin, const struct json *request,

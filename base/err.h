@@ -16,6 +16,7 @@
     X(NOT_FOUND,     404, "not found")                                  \
     X(METHOD,        405, "the method is not allowed here")             \
     X(CONFLICT,      409, "in conflict with another operation")         \
+    X(GONE,          410, "it is not there any more")                   \
     X(TOO_LARGE,     413, "too large")                                  \
     X(UNSUPPORTED,   415, "the content cannot be read here")            \
     X(UNPROCESSABLE, 422, "the content does not fit its declaration")   \

@@ -61,6 +61,7 @@ enum cli_exit cmd_clock_status(const struct options *options);
 enum cli_exit cmd_clock_accept(const struct options *options);
 enum cli_exit cmd_subject_event(const struct options *options);
 enum cli_exit cmd_subject_show(const struct options *options);
+enum cli_exit cmd_subject_export(const struct options *options);
 enum cli_exit cmd_subject_restrict(const struct options *options);
 enum cli_exit cmd_subject_unrestrict(const struct options *options);
 enum cli_exit cmd_subject_object(const struct options *options);

@@ -22,6 +22,7 @@
 #include "cli/reload.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
+#include "retention/exports.h"
 #include "vault/backup.h"
 #include "vault/vault.h"
 #include "version.h"
@@ -37,6 +38,7 @@ struct server {
     struct erasures *erasures;
     struct requests *requests;
     struct ropa *ropa;
+    struct exports *exports;
     struct rotation *rotation;
     struct access *access;
     struct admin admin;
@@ -116,6 +118,7 @@ static void on_reloaded(const struct settings *in_force, void *context)
     requests_configure(s->requests, &in_force->requests);
     erasures_set_configuration(s->erasures, conf_digest(in_force->conf));
     ropa_set(s->ropa, in_force->ropa);
+    exports_configure(s->exports, &in_force->controller, &in_force->requests.keep);
 }
 
 static enum err run_reload(void *context, struct errmsg *msg)
@@ -165,6 +168,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     requests_configure(s->requests, &s->settings.requests);
     s->ropa = ropa_new();
     ropa_set(s->ropa, s->settings.ropa);
+    s->exports = exports_new(s->vault);
+    exports_configure(s->exports, &s->settings.controller, &s->settings.requests.keep);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     if (e != ERR_OK)
@@ -176,6 +181,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .access = s->access,
                               .proposals = proposals_new(),
                               .requests = s->requests,
+                              .exports = s->exports,
                               .keys = s->settings.keys,
                               .rotation = s->rotation};
     audit_settings_use(&s->settings, s->vault);
@@ -310,6 +316,7 @@ enum cli_exit cmd_serve(const struct options *o)
     proposals_free(&s.admin.proposals);
     access_close(&s.access);
     rotation_free(&s.rotation);
+    exports_free(&s.exports);
     requests_free(&s.requests);
     erasures_free(&s.erasures);
     if (s.vault != NULL)

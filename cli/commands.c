@@ -102,6 +102,18 @@ const struct command commands[] = {
      "Without --domain the identifier is looked for in \"default\" only.\n",
      OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_JSON, 0, 1,
      cmd_subject_show},
+    {"subject export",
+     "[-c FILE] [--domain D] [--format json|html|csv] [--portable] [--lang en|de] [-o FILE]\n"
+     "         [--link [--expires PERIOD]] ID | --token TOKEN [--class CLASS]",
+     "all that is kept of a person, for that person (Art. 15 and 20)",
+     "With the purposes, periods, sources and recipients of the data, and every look at it. With\n"
+     "--portable what rests on consent or a contract, and no more. That there was an export is\n"
+     "recorded, not what it held. FILE is made, for its owner alone; one that is there stays as\n"
+     "it is. --link prints a path below the admin listener's address instead: whoever has it\n"
+     "gets the export as a page, once, until PERIOD is over (PT72H; at most P30D).\n",
+     OPTION_CONFIG | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS | OPTION_FORMAT | OPTION_PORTABLE |
+         OPTION_LANG | OPTION_OUTPUT | OPTION_LINK | OPTION_EXPIRES,
+     0, 1, cmd_subject_export},
     {"subject event", "[-c FILE] [--domain D] [--at DATE] [--correct] [--json] ID NAME",
      "say that something happened that deletion rules start from",
      "Values of classes that have `from: \"event:NAME\"` count from then on. DATE: a day "

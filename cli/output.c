@@ -31,7 +31,8 @@ enum err output_write(struct span bytes)
     return write_all(STDOUT_FILENO, bytes);
 }
 
-enum err output_file(const char *path, struct span bytes)
+/* A file beside `path`, whole and on the medium; its name is the caller's to free. */
+static enum err write_part(const char *path, struct span bytes, char **ret_part)
 {
     const size_t size = strlen(path) + sizeof(".XXXXXX");
     AUTO(mem_free) char *part = mem_alloc(size);
@@ -47,7 +48,21 @@ enum err output_file(const char *path, struct span bytes)
         e = ERR_IO;
     if (close(fd) != 0)
         e = ERR_IO;
-    if (e == ERR_OK && rename(part, path) == 0)
+    if (e != ERR_OK)
+        (void)unlink(part);
+    else
+        *ret_part = TAKE(part);
+    return e;
+}
+
+enum err output_file(const char *path, struct span bytes)
+{
+    AUTO(mem_free) char *part = NULL;
+    enum err e = write_part(path, bytes, &part);
+
+    if (e != ERR_OK)
+        return e;
+    if (rename(part, path) == 0)
         return ERR_OK;
     (void)unlink(part);
     return ERR_IO;
@@ -63,6 +78,19 @@ enum err output_json_line(const struct json *tree)
     if (e == ERR_OK)
         e = buf_append_byte(&text, '\n');
     return e == ERR_OK ? output_write(buf_span(&text)) : e;
+}
+
+enum err output_new_file(const char *path, struct span bytes)
+{
+    AUTO(mem_free) char *part = NULL;
+    enum err e = write_part(path, bytes, &part);
+
+    if (e != ERR_OK)
+        return e;
+    if (link(part, path) != 0) /* unlike rename(), it replaces nothing */
+        e = errno == EEXIST ? ERR_CONFLICT : ERR_IO;
+    (void)unlink(part);
+    return e;
 }
 
 enum err output_json(const struct json *tree)

@@ -15,3 +15,5 @@ enum err output_json(const struct json *tree) MUST_CHECK;
 enum err output_json_line(const struct json *tree) MUST_CHECK;
 /* Put a file in place, whole or not at all, mode 0600; one that stands there is replaced. IO. */
 enum err output_file(const char *path, struct span bytes) MUST_CHECK;
+/* The same, but one that stands there stays as it is: CONFLICT. */
+enum err output_new_file(const char *path, struct span bytes) MUST_CHECK;

@@ -15,6 +15,7 @@
 #include "admin/socket.h"
 #include "base/mem.h"
 #include "cli/settings.h"
+#include "retention/exports.h"
 
 /* An erasure may read the whole store to verify itself. */
 static const int64_t ANSWER_MS = 3600000;
@@ -25,6 +26,7 @@ struct session {
     struct erasures *erasures;
     struct requests *requests;
     struct ropa *ropa;
+    struct exports *exports;
     struct rotation *rotation;
     struct access *access;
 };
@@ -76,6 +78,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     requests_configure(s->requests, &s->settings.requests);
     s->ropa = ropa_new();
     ropa_set(s->ropa, s->settings.ropa);
+    s->exports = exports_new(s->vault);
+    exports_configure(s->exports, &s->settings.controller, &s->settings.requests.keep);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     return e == ERR_OK ? finish_erasures(s, msg) : e;
@@ -109,6 +113,7 @@ void session_close(struct session **session)
         return;
     access_close(&s->access);
     rotation_free(&s->rotation);
+    exports_free(&s->exports);
     requests_free(&s->requests);
     erasures_free(&s->erasures);
     ropa_free(&s->ropa);
@@ -144,6 +149,7 @@ static enum err call_store(struct session *s, const struct json *request, struct
                           .ropa = s->ropa,
                           .access = s->access,
                           .requests = s->requests,
+                          .exports = s->exports,
                           .keys = s->settings.keys,
                           .rotation = s->rotation};
     enum err e = ops_run(&admin, request, &reply->tree, msg);
