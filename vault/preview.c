@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vault/holds_priv.h"
+#include "vault/retime_priv.h"
 #include "vault/rules_priv.h"
 #include "vault/vault_priv.h"
 
@@ -97,9 +98,7 @@ struct counting {
 static enum err count_row(struct vault_preview *p, const struct store_timer *row,
                           struct counting *c)
 {
-    const struct rule_times times = {
-        .created_s = row->created_s, .used_s = row->start_s, .event_s = row->start_s};
-    int64_t due_s;
+    struct timer to;
     enum err e;
 
     if (c->now_s >= row->due_s)
@@ -107,18 +106,20 @@ static enum err count_row(struct vault_preview *p, const struct store_timer *row
     e = look_at_key(p, row->slot);
     if (e != ERR_OK || !p->has_key)
         return e;
-    due_s = rule_due(c->rule, &times);
+    e = vault__rule_timer(p->store, c->rule, row->slot, row->created_s, row->start_s, &to);
+    if (e != ERR_OK)
+        return e;
     c->count.values++;
-    c->count.earlier += due_s < row->due_s;
-    c->count.later += due_s > row->due_s;
-    if (due_s > c->now_s)
+    c->count.earlier += to.due_s < row->due_s;
+    c->count.later += to.due_s > row->due_s;
+    if (to.due_s > c->now_s)
         return ERR_OK;
     if ((vault__marks_on(p->v, row->slot, c->class_id) & (MARK_HELD | MARK_KEPT)) != 0) {
         c->count.held++;
         return ERR_OK;
     }
     c->count.at_once++;
-    c->count.at_past_s += due_s <= c->past_s;
+    c->count.at_past_s += to.due_s <= c->past_s;
     return ERR_OK;
 }
 

@@ -14,28 +14,27 @@
 #include "vault/retime_priv.h"
 
 /* A value of a case that is closed already counts from its own creation. */
-static enum err find_event(struct writer *w, uint64_t slot, const char *name, int64_t created_s,
+static enum err find_event(struct store *s, uint64_t slot, const char *name, int64_t created_s,
                            int64_t *ret_start_s)
 {
     int64_t at_s = 0;
-    enum err e = store_event_at(w->store, slot, name, &at_s, NULL);
+    enum err e = store_event_at(s, slot, name, &at_s, NULL);
 
     if (e == ERR_OK)
         *ret_start_s = at_s > created_s ? at_s : created_s;
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_t created_s,
-                      int64_t used_s, struct timer *ret)
+enum err vault__rule_timer(struct store *s, const struct rule *rule, uint64_t slot,
+                           int64_t created_s, int64_t used_s, struct timer *ret)
 {
-    const struct rule *rule = &w->v->defs[class_id]->rule;
     struct rule_times times = {.created_s = created_s, .used_s = created_s};
     struct timer timer = {.start_s = 0};
 
     if (rule->start == RULE_LAST_USED && used_s != 0)
         timer.start_s = times.used_s = used_s;
     if (rule->start == RULE_EVENT) {
-        enum err e = find_event(w, slot, rule->event, created_s, &timer.start_s);
+        enum err e = find_event(s, slot, rule->event, created_s, &timer.start_s);
 
         if (e != ERR_OK)
             return e;
@@ -44,6 +43,12 @@ enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_
     timer.due_s = rule_due(rule, &times);
     *ret = timer;
     return ERR_OK;
+}
+
+enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_t created_s,
+                      int64_t used_s, struct timer *ret)
+{
+    return vault__rule_timer(w->store, &w->v->defs[class_id]->rule, slot, created_s, used_s, ret);
 }
 
 /* ---- one row ---- */

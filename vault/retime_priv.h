@@ -13,7 +13,11 @@ struct timer {
     int64_t due_s;
 };
 
-/* What a class's rule makes of a row. used_s: when its value was used last; 0: not known to have been. */
+/* What a rule makes of a row, by the events that a connection's transaction sees. used_s: when its value was
+ * used last; 0: not known to have been. */
+enum err vault__rule_timer(struct store *s, const struct rule *rule, uint64_t slot,
+                           int64_t created_s, int64_t used_s, struct timer *ret) MUST_CHECK;
+/* What the rule of its class makes of it. */
 enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_t created_s,
                       int64_t used_s, struct timer *ret) MUST_CHECK;
 /* Seal a row again under another timer, inside the caller's transaction. OK also when it is right.

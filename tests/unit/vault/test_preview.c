@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "tests/support/vault_fixture.h"
 #include "vault/backup.h"
+#include "vault/events.h"
 #include "vault/holds.h"
 #include "vault/retime.h"
 
@@ -217,6 +218,121 @@ Test(preview, equals_what_re_timing_does)
     cr_assert_eq(changed, count.earlier + count.later);
     cr_assert_eq(fixture_purge(&f, f.note, 100, &deleted), ERR_OK);
     cr_assert_eq(deleted, count.at_once);
+}
+
+/* ---- rules that start from something else than storing ---- */
+
+/* The class has this rule from now on, its values follow, and a sweep takes what is due then: as was counted. */
+static struct vault_preview_count applied(struct rule rule)
+{
+    const struct vault_preview_count count = count_by(&rule, now_s);
+    struct vault_retime op = {
+        .op = {.kind = VAULT_RETIME}, .class_id = f.note, .limit = 100, .more = true};
+    size_t changed = 0, deleted = 0;
+
+    f.defs[0].rule = rule;
+    while (op.more) {
+        cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+        changed += op.changed;
+    }
+    cr_assert_eq(changed, count.earlier + count.later);
+    cr_assert_eq(fixture_purge(&f, f.note, 100, &deleted), ERR_OK);
+    cr_assert_eq(deleted, count.at_once);
+    return count;
+}
+
+/* The fixture frees no rule. */
+static void forget_rule(void)
+{
+    f.defs[0].rule = (struct rule){.period = {.days = 90}};
+}
+
+static void send(const char *subject, char *name)
+{
+    struct vault_event op = {.op = {.kind = VAULT_EVENT}, .name = name};
+    const struct rule rule = f.defs[0].rule;
+
+    cr_assert_eq(fixture_subject(&f, subject, &op.slot), ERR_OK);
+    f.defs[0].rule.start = RULE_EVENT;
+    f.defs[0].rule.event = name; /* so that it is known; values follow in the test */
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert_eq(op.fate, VAULT_EVENT_KEPT);
+    f.defs[0].rule = rule;
+}
+
+Test(preview, counts_from_an_event_when_its_period_changes)
+{
+    struct rule rule = {.start = RULE_EVENT,
+                        .event = (char[]){"closed"},
+                        .period = {.days = 30},
+                        .backstop = {.months = 24}};
+    struct vault_preview_count c;
+
+    store_notes("anna", 3);
+    store_notes("bert", 2);
+    c = applied(rule);
+    cr_assert_eq(c.later, 5); /* no event has come: the backstop */
+    at(20 * DAY_S);
+    send("anna", rule.event);
+    c = applied(rule);
+    cr_assert_eq(c.earlier + c.later, 0); /* it came with the event */
+    store_notes("anna", 1);               /* of a case that is closed: from its own creation */
+    at(40 * DAY_S);
+    rule.period.days = 20;
+    c = count_by(&rule, now_s - 1);
+    cr_assert(c.at_once == 4 && c.at_past_s == 0);
+    c = applied(rule);
+    cr_assert(c.values == 6 && c.earlier == 4 && c.later == 0 && c.at_once == 4);
+    forget_rule();
+}
+
+Test(preview, counts_from_the_event_that_a_changed_rule_names)
+{
+    struct rule rule = {.start = RULE_EVENT,
+                        .event = (char[]){"closed"},
+                        .period = {.days = 30},
+                        .backstop = {.months = 24}};
+    struct vault_preview_count c;
+
+    store_notes("anna", 3);
+    store_notes("bert", 2);
+    store_notes("carla", 1);
+    at(5 * DAY_S);
+    send("bert", (char[]){"moved"});
+    at(10 * DAY_S);
+    send("anna", rule.event);
+    (void)applied(rule);
+    at(35 * DAY_S);
+    rule.event = (char[]){"moved"};
+    c = applied(rule);
+    cr_assert(c.values == 6 && c.later == 3 && c.earlier == 2 && c.at_once == 2);
+    forget_rule();
+}
+
+Test(preview, counts_from_what_a_changed_rule_starts_with)
+{
+    const struct rule created = {.period = {.days = 30}};
+    const struct rule event = {.start = RULE_EVENT,
+                               .event = (char[]){"closed"},
+                               .period = {.days = 5},
+                               .backstop = {.months = 24}};
+    const struct rule used = {
+        .start = RULE_LAST_USED, .period = {.days = 30}, .backstop = {.months = 24}};
+    struct vault_preview_count c;
+
+    store_notes("anna", 3);
+    store_notes("bert", 2);
+    at(10 * DAY_S);
+    send("anna", event.event);
+    c = applied(created);
+    cr_assert(c.earlier == 5 && c.at_once == 0);
+    at(20 * DAY_S);
+    c = applied(event); /* an event that came before the rule counts as well */
+    cr_assert(c.later == 2 && c.earlier == 3 && c.at_once == 3);
+    at(30 * DAY_S);
+    c = applied(used); /* what was never used counts from its creation */
+    cr_assert(c.values == 2 && c.earlier == 2 && c.at_once == 2);
+    forget_rule();
 }
 
 /* By another rule than was meant nothing is re-timed. */
