@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTPS requests to a key server: the one adapter around libcurl. What passes through it is key
- * material and access tokens, so it is strict: TLS 1.2 or later with chain and host name verified,
- * no redirect, no proxy, no cookie, nothing from the environment or the user's home, time limits,
- * and a cap on the answer. Everything libcurl allocates is wiped when it is freed. */
+/* Requests to a key server of the Vault family, over base/webclient.h: its header lines and its caps. What
+ * passes through is key material and access tokens. */
 #pragma once
 
 #include <stdint.h>
@@ -12,7 +10,7 @@
 #include "base/span.h"
 
 enum {
-    KEYS_HTTP_ANSWER_MAX = 64 << 10, /* body; and as much again of head */
+    KEYS_HTTP_ANSWER_MAX = 64 << 10, /* body */
     KEYS_HTTP_TOKEN_MAX = 4096
 };
 

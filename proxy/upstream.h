@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "proxy/address.h"
-#include "proxy/endpoint.h"
+#include "base/endpoint.h"
 #include "proxy/upstream_state.h"
 
 struct ssl_ctx_st;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proxy/endpoint.h"
+#include "base/endpoint.h"
 
 enum { UPSTREAM_ADDRESSES_MAX = 64 };
 

@@ -40,7 +40,7 @@ ADAPTERS = {
     "zlib.h": ["vault/token.c", "proxy/coding.c"],
     "brotli/*": ["proxy/coding.c"],
     "sodium.h": ["vault/crypto.c", "base/secret.c", "base/digest.c", "keys/crypto.c"],
-    "curl/*": ["keys/http_curl.c"],
+    "curl/*": ["base/webclient.c"],
     "p11-kit/*": ["keys/pkcs11*"],
     "openssl/*": ["base/tls.c", "base/signature.c"],
     "jansson.h": ["base/json.c"],

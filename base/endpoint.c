@@ -2,7 +2,7 @@
 /* Socket addresses, and the special-purpose registries of RFC 6890.
  * Runs on: any thread. Holds: constants only. Invariant: what is of no known family is not public.
  * Not here: names (upstream_resolve.c). */
-#include "proxy/endpoint.h"
+#include "base/endpoint.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

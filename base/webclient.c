@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTPS to a key server on libcurl.
+/* HTTPS on libcurl.
  * Runs on: any thread; blocks. Holds: nothing between two calls. Invariant: no byte that libcurl
- * allocated is given back to the heap unwiped. Not here: what is asked (keys/transit.c). */
-#include "keys/http_priv.h"
+ * allocated is given back to the heap unwiped. Not here: what is asked (keys/http.c,
+ * retention/notice_send.c). */
+#include "base/webclient.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -10,14 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/endpoint.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/tls.h"
 
-enum { URL_MAX = 1024, HEADER_MAX = KEYS_HTTP_TOKEN_MAX + 64 };
+enum { URL_MAX = 2048 };
 
 /* ---- libcurl's memory ---- */
 
@@ -98,9 +101,11 @@ static void start(void)
 struct call {
     CURL *easy;
     struct curl_slist *headers;
+    const struct web_server *server;
     struct buf *answer;
     size_t head_bytes;
     bool too_large;
+    bool not_public;
 };
 
 static void end_call(struct call *c)
@@ -114,7 +119,7 @@ static size_t on_head(char *bytes UNUSED, size_t size, size_t count, void *conte
     struct call *c = context;
 
     c->head_bytes += size * count;
-    if (c->head_bytes > KEYS_HTTP_ANSWER_MAX) {
+    if (c->head_bytes > WEB_HEAD_MAX) {
         c->too_large = true;
         return 0;
     }
@@ -135,15 +140,36 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 /* libcurl copies an option's text and fails for want of memory only. */
 #define SET(easy, option, value) REQUIRE(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
-static void add_header(struct call *c, const char *name, const char *value)
+static void add_header(struct call *c, const char *line)
 {
-    AUTO(secret_free) uint8_t *line = secret_alloc(HEADER_MAX);
-    struct curl_slist *longer;
+    struct curl_slist *longer = curl_slist_append(c->headers, line);
 
-    REQUIRE(snprintf((char *)line, HEADER_MAX, "%s: %s", name, value) < HEADER_MAX);
-    longer = curl_slist_append(c->headers, (const char *)line);
     REQUIRE(longer != NULL);
     c->headers = longer;
+}
+
+/* The last moment before a connection: this is the address that it goes to. */
+static curl_socket_t on_socket(void *context, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
+{
+    struct call *c = context;
+    struct upstream_address a = {.len = to->addrlen};
+
+    if (to->addrlen > sizeof(a.address))
+        return CURL_SOCKET_BAD;
+    memcpy(&a.address, &to->addr, to->addrlen);
+    if (c->server->public_only && !endpoint_is_public(&a)) {
+        c->not_public = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static int on_progress(void *context, curl_off_t total UNUSED, curl_off_t now UNUSED,
+                       curl_off_t up_total UNUSED, curl_off_t up_now UNUSED)
+{
+    const struct call *c = context;
+
+    return c->server->stop != NULL && atomic_load(c->server->stop);
 }
 
 static CURLcode on_tls_context(CURL *easy UNUSED, void *ctx, void *context UNUSED)
@@ -151,7 +177,7 @@ static CURLcode on_tls_context(CURL *easy UNUSED, void *ctx, void *context UNUSE
     return tls_guard(ctx) ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
 }
 
-static void set_security(CURL *easy, const struct keys_http *http)
+static void set_security(CURL *easy, const struct web_server *server)
 {
     SET(easy, CURLOPT_PROTOCOLS_STR, "https");
     SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -161,34 +187,36 @@ static void set_security(CURL *easy, const struct keys_http *http)
     SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
     SET(easy, CURLOPT_PROXY, ""); /* also none that the environment names */
     SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    if (http->ca != NULL) {
-        SET(easy, CURLOPT_CAINFO, http->ca);
+    if (server->ca != NULL) {
+        SET(easy, CURLOPT_CAINFO, server->ca);
         SET(easy, CURLOPT_CAPATH, NULL); /* Debian's default would trust the system's as well */
     }
 }
 
-static void set_request(struct call *c, const struct keys_http *http,
-                        const struct keys_http_request *request)
+static void set_request(struct call *c, const struct web_server *server,
+                        const struct web_request *request)
 {
     char url[URL_MAX];
 
-    REQUIRE(snprintf(url, sizeof(url), "%s%s", http->address, request->path) < (int)sizeof(url));
+    REQUIRE(snprintf(url, sizeof(url), "%s%s", server->address, request->path) < (int)sizeof(url));
     SET(c->easy, CURLOPT_URL, url);
     SET(c->easy, CURLOPT_NOSIGNAL, 1L);
-    SET(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_ms);
-    SET(c->easy, CURLOPT_TIMEOUT_MS, (long)http->total_ms);
+    SET(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)server->connect_ms);
+    SET(c->easy, CURLOPT_TIMEOUT_MS, (long)server->total_ms);
     SET(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(c->easy, CURLOPT_HEADERFUNCTION, on_head);
     SET(c->easy, CURLOPT_HEADERDATA, c);
     SET(c->easy, CURLOPT_WRITEFUNCTION, on_body);
     SET(c->easy, CURLOPT_WRITEDATA, c);
-    add_header(c, "X-Vault-Request", "true"); /* the server's own guard against forged requests */
-    if (request->space != NULL)
-        add_header(c, "X-Vault-Namespace", request->space);
-    if (request->token != NULL)
-        add_header(c, "X-Vault-Token", (const char *)request->token);
+    SET(c->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(c->easy, CURLOPT_OPENSOCKETDATA, c);
+    SET(c->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(c->easy, CURLOPT_XFERINFODATA, c);
+    SET(c->easy, CURLOPT_NOPROGRESS, 0L);
+    for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
+        add_header(c, *line);
     if (request->body != NULL) {
-        add_header(c, "Content-Type", "application/json");
+        add_header(c, "Content-Type: application/json");
         SET(c->easy, CURLOPT_POST, 1L);
         SET(c->easy, CURLOPT_POSTFIELDSIZE, (long)request->body->len);
         SET(c->easy, CURLOPT_POSTFIELDS,
@@ -198,20 +226,25 @@ static void set_request(struct call *c, const struct keys_http *http,
 }
 
 /* libcurl's code, translated once. */
-static enum err fail(const struct call *c, const struct keys_http *http, CURLcode code,
+static enum err fail(const struct call *c, const struct web_server *server, CURLcode code,
                      struct errmsg *msg)
 {
     const char *what;
 
     if (c->too_large)
-        return errmsg_set(msg, ERR_UPSTREAM, "%s: the answer is larger than %d bytes",
-                          http->address, KEYS_HTTP_ANSWER_MAX);
+        return errmsg_set(msg, ERR_UPSTREAM, "%s: the answer is larger than %zu bytes",
+                          server->address, c->answer->max);
+    if (c->not_public)
+        return errmsg_set(msg, ERR_DENIED, "%s: the host has an address that is not public",
+                          server->address);
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
-        return errmsg_set(msg, ERR_TIMEOUT, "%s: no answer in time", http->address);
+        return errmsg_set(msg, ERR_TIMEOUT, "%s: no answer in time", server->address);
+    case CURLE_ABORTED_BY_CALLBACK:
+        return errmsg_set(msg, ERR_CANCELED, "%s: stopped", server->address);
     case CURLE_SSL_CACERT_BADFILE:
         return errmsg_set(msg, ERR_CONFIG, "%s: no certificates in PEM form can be read from it",
-                          http->ca != NULL ? http->ca : "the system's CA certificates");
+                          server->ca != NULL ? server->ca : "the system's CA certificates");
     case CURLE_COULDNT_RESOLVE_HOST:
         what = "the host's name cannot be resolved";
         break;
@@ -232,30 +265,30 @@ static enum err fail(const struct call *c, const struct keys_http *http, CURLcod
     default:
         what = "the request failed";
     }
-    return errmsg_set(msg, ERR_UPSTREAM, "%s: %s", http->address, what);
+    return errmsg_set(msg, ERR_UPSTREAM, "%s: %s", server->address, what);
 }
 
-enum err keys__http_ask(const struct keys_http *http, const struct keys_http_request *request,
-                        struct buf *answer, int *ret_status, struct errmsg *msg)
+enum err web_ask(const struct web_server *server, const struct web_request *request,
+                 struct buf *answer, int *ret_status, struct errmsg *msg)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    AUTO(end_call) struct call c = {.answer = answer};
+    AUTO(end_call) struct call c = {.server = server, .answer = answer};
     CURLcode code;
     long status = 0;
 
-    REQUIRE(answer->secret && answer->max <= KEYS_HTTP_ANSWER_MAX);
+    REQUIRE(answer->secret);
     REQUIRE(pthread_once(&once, start) == 0);
     buf_reset(answer);
-    if (http->ca != NULL && access(http->ca, R_OK) != 0)
-        return errmsg_set(msg, ERR_CONFIG, "%s: cannot be read", http->ca);
+    if (server->ca != NULL && access(server->ca, R_OK) != 0)
+        return errmsg_set(msg, ERR_CONFIG, "%s: cannot be read", server->ca);
     c.easy = curl_easy_init();
     REQUIRE(c.easy != NULL);
-    set_security(c.easy, http);
-    set_request(&c, http, request);
+    set_security(c.easy, server);
+    set_request(&c, server, request);
     code = curl_easy_perform(c.easy);
     if (code != CURLE_OK) {
         buf_reset(answer);
-        return fail(&c, http, code, msg);
+        return fail(&c, server, code, msg);
     }
     REQUIRE(curl_easy_getinfo(c.easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
     *ret_status = (int)status;

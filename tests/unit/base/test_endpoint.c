@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "proxy/endpoint.h"
+#include "base/endpoint.h"
 
 TestSuite(endpoint, .timeout = 30);
 

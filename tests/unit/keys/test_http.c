@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keys/http_curl.c: whom it trusts, what it takes, and what it leaves in memory. */
+/* keys/http.c over base/webclient.c: whom it trusts, what it takes, and what it leaves in memory. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <malloc.h>
