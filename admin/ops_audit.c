@@ -39,6 +39,8 @@ static const struct audited {
     {"hold.list", AUDIT_READ, true, false},
     {"hold.show", AUDIT_READ, true, false},
     {"hold.", AUDIT_HOLD, false, false},
+    {"notice.list", AUDIT_READ, true, false},
+    {"notice.", AUDIT_REQUEST, false, false},
     {"request.list", AUDIT_READ, true, false},
     {"request.show", AUDIT_READ, true, false},
     {"request.letter", AUDIT_READ, true, false},

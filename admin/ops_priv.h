@@ -78,6 +78,12 @@ enum err ops_find_person_now(struct admin *admin, const struct json *request, ui
 enum err ops_read_receipt(struct admin *admin, const uint8_t number[VAULT_ID_BYTES],
                           struct json **ret_tree) MUST_CHECK;
 
+enum err ops_notice_list(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_notice_done(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_notice_retry(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_request_add(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_request_act(struct admin *admin, const struct json *request,

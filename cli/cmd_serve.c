@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/courier.h"
 #include "cli/housekeeping.h"
 #include "cli/keywatch.h"
 #include "cli/monitor.h"
@@ -23,6 +24,7 @@
 #include "cli/settings.h"
 #include "proxy/proxy.h"
 #include "retention/exports.h"
+#include "retention/notices.h"
 #include "vault/backup.h"
 #include "vault/vault.h"
 #include "version.h"
@@ -36,6 +38,7 @@ struct server {
     uv_signal_t signals[3];
     struct vault *vault;
     struct erasures *erasures;
+    struct notices *notices;
     struct requests *requests;
     struct ropa *ropa;
     struct exports *exports;
@@ -47,6 +50,7 @@ struct server {
     struct control *control;
     struct housekeeping *housekeeping;
     struct keywatch *keywatch;
+    struct courier *courier;
     struct reload *reload;
     struct monitor *monitor;
     bool stopping;
@@ -85,6 +89,7 @@ static void begin_stop(struct server *s)
     control_stop(&s->control, on_part_stopped, NULL);
     housekeeping_stop(&s->housekeeping, on_part_stopped, NULL);
     keywatch_stop(&s->keywatch, on_part_stopped, NULL);
+    courier_stop(&s->courier, on_part_stopped, NULL);
     monitor_drain(s->monitor);
     if (s->proxy != NULL)
         drain(s);
@@ -116,6 +121,7 @@ static void on_reloaded(const struct settings *in_force, void *context)
     proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
     requests_configure(s->requests, &in_force->requests);
+    notices_configure(s->notices, &in_force->recipients);
     erasures_set_configuration(s->erasures, conf_digest(in_force->conf));
     ropa_set(s->ropa, in_force->ropa);
     exports_configure(s->exports, &in_force->controller, &in_force->requests.keep);
@@ -164,6 +170,9 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
         return e;
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
+    s->notices = notices_new(s->vault);
+    notices_configure(s->notices, &s->settings.recipients);
+    erasures_set_notices(s->erasures, s->notices);
     s->requests = requests_new(s->vault, s->erasures);
     requests_configure(s->requests, &s->settings.requests);
     s->ropa = ropa_new();
@@ -171,6 +180,9 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     s->exports = exports_new(s->vault);
     exports_configure(s->exports, &s->settings.controller, &s->settings.requests.keep);
     s->rotation = rotation_new(s->vault, s->settings.keys);
+    e = notices_resume(s->notices);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "the notices to recipients cannot be read: %s", err_text(e));
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     if (e != ERR_OK)
         return e;
@@ -241,6 +253,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         s->housekeeping = housekeeping_start(&housekeeping);
         (void)rotation_start(s->rotation, ROTATION_RESUME);
         s->keywatch = keywatch_start(&s->loop, watch_new(s->vault, s->settings.keys, s->rotation));
+        s->courier = courier_start(&s->loop, s->notices);
     }
     return e;
 }
@@ -319,6 +332,7 @@ enum cli_exit cmd_serve(const struct options *o)
     exports_free(&s.exports);
     requests_free(&s.requests);
     erasures_free(&s.erasures);
+    notices_free(&s.notices);
     if (s.vault != NULL)
         audit_record_stop(s.vault);
     ropa_free(&s.ropa);

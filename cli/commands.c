@@ -218,6 +218,19 @@ const struct command commands[] = {
      "end a hold; erasures that waited for it are carried out",
      "What is due by then is destroyed by the next sweep. The hold stays in the register.\n",
      OPTION_CONFIG | OPTION_REASON | OPTION_JSON, 1, 1, cmd_hold_lift},
+    {"notice list", "[-c FILE] [--json]",
+     "notices to recipients that are not told yet; exit 3 when one failed or is overdue",
+     "Each line: number, state, recipient, event, tokens, when, tries, last error. `lethe report "
+     "notices` has those "
+     "that arrived, too.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_notice_list},
+    {"notice done", "[-c FILE] --how TEXT [--impossible] NUMBER",
+     "a recipient was told by hand, or cannot be",
+     "With --impossible the text says why telling is impossible or takes disproportionate effort "
+     "(Art. 19).\n",
+     OPTION_CONFIG | OPTION_HOW | OPTION_IMPOSSIBLE, 1, 1, cmd_notice_done},
+    {"notice retry", "[-c FILE] NUMBER", "send a notice again at once", NULL, OPTION_CONFIG, 1, 1,
+     cmd_notice_retry},
     {"honeytoken create", "[-c FILE] --class CLASS [--subject ID] [--domain D] [--json]",
      "make up a person whose value nobody has a reason to see; prints the token",
      "The value is the line on standard input; it must be nobody's, and look like everybody's. Put "

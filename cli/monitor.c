@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "retention/notices.h"
 #include "version.h"
 
 struct monitor {
+    struct vault *vault;
     struct requests *requests;
     struct proxy *proxy;
     struct vault_reader *reader; /* listener's thread */
@@ -44,6 +46,20 @@ static void write_requests(struct requests *requests, struct metrics *m)
     metrics_count(m, labels, figures.past);
 }
 
+static void write_notices(struct vault *vault, struct metrics *m)
+{
+    uint64_t counts[NOTICE_STATE_COUNT];
+    struct metric_label labels[] = {{"state", SPAN_NONE}, {NULL, SPAN_NONE}};
+
+    if (notices_count_states(vault, counts) != ERR_OK)
+        return;
+    metrics_family(m, "lethe_notices", "gauge", "Notices to recipients.");
+    for (unsigned i = 0; i < NOTICE_STATE_COUNT; i++) {
+        labels[0].value = span_str(notice_state_word((enum notice_state)i));
+        metrics_count(m, labels, counts[i]);
+    }
+}
+
 /* Listener's thread. */
 static void collect(struct metrics *m, void *context)
 {
@@ -53,6 +69,7 @@ static void collect(struct metrics *m, void *context)
     proxy_metrics(monitor->proxy, m);
     vault_metrics(monitor->reader, m);
     write_requests(monitor->requests, m);
+    write_notices(monitor->vault, m);
     metrics_process(m);
 }
 
@@ -69,6 +86,7 @@ enum err monitor_start(const struct settings *settings, const struct api *api, s
     m = mem_alloc(sizeof(*m));
     m->requests = api->admin->requests;
     m->proxy = proxy;
+    m->vault = api->admin->vault;
     parts.context = m;
     e = vault_reader_open(api->admin->vault, &m->reader);
     if (e != ERR_OK)

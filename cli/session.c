@@ -14,6 +14,7 @@
 #include "admin/ops.h"
 #include "admin/socket.h"
 #include "base/mem.h"
+#include "retention/notices.h"
 #include "cli/settings.h"
 #include "retention/exports.h"
 
@@ -24,6 +25,7 @@ struct session {
     struct settings settings;
     struct vault *vault; /* NULL: a server runs */
     struct erasures *erasures;
+    struct notices *notices;
     struct requests *requests;
     struct ropa *ropa;
     struct exports *exports;
@@ -74,6 +76,9 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     audit_settings_use(&s->settings, s->vault);
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
+    s->notices = notices_new(s->vault);
+    notices_configure(s->notices, &s->settings.recipients);
+    erasures_set_notices(s->erasures, s->notices);
     s->requests = requests_new(s->vault, s->erasures);
     requests_configure(s->requests, &s->settings.requests);
     s->ropa = ropa_new();
@@ -116,6 +121,7 @@ void session_close(struct session **session)
     exports_free(&s->exports);
     requests_free(&s->requests);
     erasures_free(&s->erasures);
+    notices_free(&s->notices);
     ropa_free(&s->ropa);
     vault_close(&s->vault);
     settings_done(&s->settings);

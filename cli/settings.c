@@ -107,6 +107,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     if (e == ERR_OK)
         e = request_settings_read(root, s->controller.country, &s->requests, msg);
     if (e == ERR_OK)
+        e = recipients_read(root, &s->recipients, msg);
+    if (e == ERR_OK)
         e = conf_need(root, "classes", &classes, msg);
     if (e == ERR_OK)
         e = domains_read(conf_get(root, "domains"), &s->domains, msg);
@@ -169,6 +171,7 @@ void settings_done(struct settings *s)
     controller_done(&s->controller);
     json_free(&s->ropa);
     request_settings_done(&s->requests);
+    recipients_done(&s->recipients);
     classes_done(&s->classes);
     domains_done(&s->domains);
     conf_free(&s->conf);

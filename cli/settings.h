@@ -12,6 +12,7 @@
 #include "proxy/proxy.h"
 #include "retention/breaker.h"
 #include "retention/controller.h"
+#include "retention/recipients.h"
 #include "retention/ropa.h"
 #include "retention/request_settings.h"
 #include "vault/classes.h"
@@ -30,6 +31,7 @@ struct settings {
     int64_t sweep_ms;                 /* `sweep_interval` */
     struct audit_settings audit;      /* `audit` */
     struct request_settings requests; /* `requests`, `holidays`, `registers` */
+    struct recipients recipients;     /* `recipients` */
     struct proxy_settings *proxy;     /* SETTINGS_ALL only, as is the next */
     struct admin_http_settings admin;
 };

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "retention/checks.h"
 #include "retention/note.h"
+#include "retention/notices.h"
 #include "retention/partial.h"
 #include "retention/proof.h"
 #include "vault/audit.h"
@@ -38,6 +39,7 @@ struct working {
 
 struct erasures {
     struct vault *vault;
+    struct notices *notices;
     struct period key_rotation; /* zero: no rule */
     bool configured;
     uint8_t configuration[CONF_DIGEST_BYTES]; /* under the lock */
@@ -86,6 +88,16 @@ bool erasures_configuration(struct erasures *e, uint8_t ret[CONF_DIGEST_BYTES])
         memcpy(ret, e->configuration, CONF_DIGEST_BYTES);
     (void)pthread_mutex_unlock(&e->lock);
     return configured;
+}
+
+void erasures_set_notices(struct erasures *e, struct notices *notices)
+{
+    e->notices = notices;
+}
+
+struct notices *erasures_notices(const struct erasures *e)
+{
+    return e->notices;
 }
 
 void erasures_free(struct erasures **erasures)
@@ -157,6 +169,8 @@ enum err erasures_run_op(struct erasures *e, struct vault_op *op)
             pause_ms *= 2;
         }
         result = vault_run(e->vault, op);
+        if (result == ERR_OK && op->kind == VAULT_HOLDS && e->notices != NULL)
+            notices_look_again(e->notices);
         if (result != ERR_BUSY)
             return result;
     }
@@ -306,6 +320,11 @@ static enum err sweep_job(struct erasures *e, struct job *job)
     result = partial_kept(e->vault, erasure->kept_slot, r);
     if (result != ERR_OK)
         return result;
+    r->failed_step = "notify";
+    result = e->notices == NULL ? ERR_OK : notices_erased(e->notices, erasure);
+    if (result != ERR_OK)
+        return result;
+    FAULT_POINT("erase.noticed");
     r->failed_step = "sweep";
     result = sweep(e, erasure, r);
     FAULT_POINT("erase.swept");
@@ -401,8 +420,10 @@ static void tell_waiting(const struct vault_erasure *erasure, struct receipt *re
 /* Steps 1 and 2, and onto the list; `entry` is the caller's until delist(). */
 static enum err begin(struct erasures *e, struct vault_erase *op, struct working *entry)
 {
-    enum err result;
+    enum err result = e->notices == NULL ? ERR_OK : notices_plan_erasure(e->notices, op);
 
+    if (result != ERR_OK)
+        return result;
     op->op.kind = VAULT_ERASE;
     (void)pthread_mutex_lock(&e->begin);
     result = erasures_run_op(e, &op->op);

@@ -16,6 +16,7 @@
 #include "vault/vault.h"
 
 struct erasure_resumed;
+struct notices;
 struct erasures; /* who works on what, so that no erasure is carried out twice at once */
 
 /* The vault must outlive it. key_rotation: how long a root key is in use by rule, for what receipts say
@@ -28,6 +29,9 @@ void erasures_free(struct erasures **erasures);
 void erasures_set_configuration(struct erasures *erasures, const uint8_t digest[CONF_DIGEST_BYTES]);
 /* False: none was set. Any thread; does not block. */
 bool erasures_configuration(struct erasures *erasures, uint8_t ret[CONF_DIGEST_BYTES]) MUST_CHECK;
+/* Who tells recipients, from before the first run on; NULL, as at first: nobody. Borrowed. */
+void erasures_set_notices(struct erasures *erasures, struct notices *notices);
+struct notices *erasures_notices(const struct erasures *erasures);
 /* Ask every run to end after the step it is in; later ones end at once with CANCELED. Any thread;
  * does not block. Called by the server when it stops. */
 void erasures_stop(struct erasures *erasures);

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "retention/receipt.h"
+#include "retention/notices.h"
 #include "retention/requests_priv.h"
 #include "vault/classes.h"
 #include "vault/part.h"
@@ -537,8 +538,17 @@ static enum err complain(struct request_case *c, struct errmsg *msg)
 static enum err close_request(struct request_case *c, struct errmsg *msg)
 {
     const struct json *recipients = json_get(c->body, "recipients");
+    struct notice_figures notices = {.all = 0};
     const char *reason;
     enum err e = request__text(c, "reason", &reason, msg);
+
+    if (e == ERR_OK && reason[0] == '\0' && c->record.slot != 0)
+        e = notices_count(c->r->vault, c->record.slot, &notices);
+    if (e == ERR_OK && notices.open > 0)
+        e = errmsg_set(
+            msg, ERR_CONFLICT,
+            "recipients of this person's data do not know yet (lethe notice list): tell them, or "
+            "give the reason why it is impossible or takes disproportionate effort");
 
     if (e == ERR_OK && reason[0] == '\0' &&
         json_int_of(json_get(recipients, "acknowledged"), 0) <

@@ -348,7 +348,7 @@ def test_the_erased_persons_wrapped_key_is_in_no_file_of_the_store(env):
 # The timer's first pass, right after the start, takes one batch for each of the three classes.
 FIRST_SWEEP = "sweep.batch:4"
 # Fault points that other things than an erasure pass.
-OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "reserve.", "sequence.", "backup.", "restore.", "mirror.", "slab.added",
+OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "reserve.", "sequence.", "backup.", "restore.", "mirror.", "notices.", "slab.added",
           "records.", "request.", "hold.", "wait.", "audit.", "part.",
           "retime.", "event.", "use.")
 

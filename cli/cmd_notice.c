@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lethe notice list, done, retry.
+ * Runs on: the main thread. Holds: nothing. Not here: what it means (admin/ops_notices.c). */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+
+static const char *text_of(const struct json *map, const char *name)
+{
+    const char *text = json_str_of(json_get(map, name));
+
+    return text == NULL ? "-" : text;
+}
+
+static int64_t number_of(const struct json *map, const char *name)
+{
+    return json_int_of(json_get(map, name), 0);
+}
+
+static enum err print_notice(const struct json *notice)
+{
+    char line[1024];
+
+    (void)snprintf(
+        line, sizeof(line),
+        "%5" PRId64 "  %-15s  %-20s  %-12s  %5" PRId64 " tokens  %s  %" PRId64 " tries  %s\n",
+        number_of(notice, "number"), text_of(notice, "state"), text_of(notice, "recipient"),
+        text_of(notice, "event"), number_of(notice, "count"), text_of(notice, "at"),
+        number_of(notice, "tries"), text_of(notice, "error"));
+    return output_write(span_str(line));
+}
+
+enum cli_exit cmd_notice_list(const struct options *o)
+{
+    bool more = true, attention = false;
+    int64_t after = 0;
+
+    while (more) {
+        AUTO(json_free) struct json *request = json_new_map();
+        AUTO(reply_done) struct reply reply = {NULL, NULL};
+        const struct json *list;
+        enum cli_exit code;
+
+        json_set_str(request, "op", "notice.list");
+        json_set_str(request, "state", "open");
+        json_set_int(request, "after", after);
+        code = cli_ask(o, request, &reply);
+        if (code != CLI_OK)
+            return code;
+        list = json_get(reply.result, "notices");
+        for (size_t i = 0; i < json_count(list); i++) {
+            const struct json *notice = json_at(list, i);
+
+            if ((o->json ? output_json(notice) : print_notice(notice)) != ERR_OK)
+                return CLI_FAILED;
+            after = number_of(notice, "number");
+        }
+        attention = attention || json_bool_of(json_get(reply.result, "attention"), false);
+        more = json_count(list) > 0 && json_bool_of(json_get(reply.result, "more"), false);
+    }
+    return attention ? CLI_ATTENTION : CLI_OK;
+}
+
+static enum cli_exit set_number(struct json *request, const char *text)
+{
+    char *end = NULL;
+    long long number;
+
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+        return cli_usage("a notice has a number, as `lethe notice list` prints it");
+    json_set_int(request, "number", number);
+    return CLI_OK;
+}
+
+enum cli_exit cmd_notice_done(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    struct json *how = o->how == NULL ? NULL : json_new_text(span_str(o->how));
+    enum cli_exit code;
+
+    if (o->how == NULL)
+        return cli_usage("--how is missing");
+    if (how == NULL)
+        return cli_usage("arguments must be UTF-8");
+    json_set_str(request, "op", "notice.done");
+    json_set(request, "how", how);
+    json_set_bool(request, "impossible", o->impossible);
+    code = set_number(request, o->arguments[0]);
+    return code == CLI_OK ? cli_ask(o, request, &reply) : code;
+}
+
+enum cli_exit cmd_notice_retry(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    enum cli_exit code = set_number(request, o->arguments[0]);
+
+    json_set_str(request, "op", "notice.retry");
+    return code == CLI_OK ? cli_ask(o, request, &reply) : code;
+}
