@@ -275,8 +275,8 @@ enum err pack_read(const char *path,
     int got = ARCHIVE_OK;
 
     while (e == ERR_OK && (got = archive_read_next_header(r.archive, &entry)) == ARCHIVE_OK) {
-        const char *name;
-        size_t len;
+        const char *name = NULL;
+        size_t len = 0;
 
         e = read_member(&r, entry, &name, &len, msg);
         if (e == ERR_OK)
