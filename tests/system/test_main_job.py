@@ -153,8 +153,8 @@ def test_search_for_an_unknown_value_matches_nothing_and_stores_nothing(env):
     equal((response.status, response.json()), (200, []), "search for nobody")
     check_hidden(app, "nobody@example.org", "nobody%40")
     after = lethe.cli("report", "retention", "--format", "json").stdout
-    equal([c["created"] for c in json.loads(after)["classes"]],
-          [c["created"] for c in json.loads(before)["classes"]], "rows made by a search")
+    equal([c["created"] for c in json.loads(after)["rows"]],
+          [c["created"] for c in json.loads(before)["rows"]], "rows made by a search")
 
 
 def test_equal_values_get_equal_tokens_only_where_declared(env):
