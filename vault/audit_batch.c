@@ -228,6 +228,8 @@ static void advance(struct audit *a, const struct buf *batch, const struct batch
     a->figures.heads += head != NULL;
     a->figures.last_seq = a->end.seq;
     a->figures.unsigned_records = a->end.unsigned_records;
+    a->figures.segment = a->end.number;
+    a->figures.head_ms = a->end.has_head ? a->end.head.time_ms : 0;
     (void)pthread_mutex_unlock(&a->lock);
 }
 

@@ -4,6 +4,7 @@
  * Not here: how they are kept (tally.c), how they are written (base/metrics.h). */
 #include "base/metrics.h"
 
+#include "vault/audit.h"
 #include "vault/holds.h"
 #include "vault/purges_priv.h"
 #include "vault/watch.h"
@@ -145,6 +146,28 @@ static void write_writer(struct vault *v, struct metrics *m)
                 (double)counter_read(&v->meters.log_pages));
 }
 
+static void write_audit(struct vault *v, struct metrics *m)
+{
+    struct audit_figures f;
+
+    audit_figures(vault_audit(v), &f);
+    metrics_one(m, "lethe_audit_records_total", "counter", "Records of the audit trail written.",
+                (double)f.records);
+    metrics_one(m, "lethe_audit_failures_total", "counter",
+                "Records of the audit trail that could not be written.", (double)f.failures);
+    metrics_one(m, "lethe_audit_heads_total", "counter", "Heads of the audit trail signed.",
+                (double)f.heads);
+    metrics_one(m, "lethe_audit_heads_lost_total", "counter",
+                "... of these: that could not be sent elsewhere.", (double)f.heads_lost);
+    metrics_one(m, "lethe_audit_unsigned_records", "gauge", "Records since the last signed head.",
+                (double)f.unsigned_records);
+    metrics_one(m, "lethe_audit_segment", "gauge",
+                "Number of the segment of the audit trail that is written; 0: none yet.",
+                (double)f.segment);
+    metrics_one(m, "lethe_audit_head_time_seconds", "gauge",
+                "When the last head was signed; 0: none yet.", (double)f.head_ms / 1000);
+}
+
 void vault_metrics(struct vault_reader *r, struct metrics *m)
 {
     struct figures *f = mem_alloc(sizeof(*f));
@@ -163,6 +186,7 @@ void vault_metrics(struct vault_reader *r, struct metrics *m)
     write_writer(v, m);
     write_keys(v, m);
     write_purges(v, m);
+    write_audit(v, m);
     if (read_figures(r, f) == ERR_OK)
         write_figures(f, m);
     free(f);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/metrics.h"
 #include "base/secret.h"
 
 TestSuite(audit, .init = secret_start);
@@ -304,6 +305,40 @@ Test(audit, takes_records_of_several_threads_in_batches)
     fixture_close(&f);
     cr_assert_eq(read_all(NULL).count, THREADS * EACH);
     assert_whole();
+    fixture_end(&f);
+}
+
+static double shown(const char *text, const char *name)
+{
+    char line[128];
+    const char *at;
+
+    (void)snprintf(line, sizeof(line), "\n%s ", name);
+    at = strstr(text, line);
+    return at == NULL ? -1 : strtod(at + strlen(line), NULL);
+}
+
+Test(audit, is_counted_among_the_figures)
+{
+    const struct audit_record record = audit_rig_record("somebody");
+    AUTO(buf_done) struct buf text = {.max = 1 << 20};
+    struct vault_reader *reader = NULL;
+    struct metrics m;
+
+    fixture_start(&f);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(audit_write(vault_audit(f.v), &record), ERR_OK);
+    cr_assert_eq(vault_reader_open(f.v, &reader), ERR_OK);
+    metrics_begin(&m, &text);
+    vault_metrics(reader, &m);
+    cr_assert_eq(metrics_end(&m), ERR_OK);
+    cr_assert_eq(buf_append_byte(&text, '\0'), ERR_OK);
+    cr_assert_eq(shown((char *)text.bytes, "lethe_audit_records_total"), 3);
+    cr_assert_eq(shown((char *)text.bytes, "lethe_audit_failures_total"), 0);
+    cr_assert_eq(shown((char *)text.bytes, "lethe_audit_segment"), 1);
+    cr_assert_eq(shown((char *)text.bytes, "lethe_audit_unsigned_records"), 3);
+    cr_assert_eq(shown((char *)text.bytes, "lethe_audit_head_time_seconds"), 0, "none is signed");
+    vault_reader_close(&reader);
     fixture_end(&f);
 }
 
