@@ -54,6 +54,8 @@ static const struct audited {
     {"retention.versions", AUDIT_READ, true, false},
     {"retention.simulate", AUDIT_READ, true, false},
     {"retention.preview", AUDIT_READ, true, false},
+    {"retention.resume", AUDIT_PURGE, false, false},
+    {"retention.recount", AUDIT_READ, true, false},
     {"retention.", AUDIT_RULE, false, false},
     {"receipt.", AUDIT_READ, true, false},
     {"honeytoken.list", AUDIT_READ, true, false},
@@ -141,7 +143,7 @@ static bool is_number(struct span text)
  * succeeded. */
 static struct span object_of(const struct json *request, const struct json *response)
 {
-    static const char *const named[] = {"caller", "report"};
+    static const char *const named[] = {"caller", "report", "class"};
     struct span text = json_text_of(json_get(response, "number"));
 
     if (is_number(text))

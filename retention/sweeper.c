@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "retention/runs.h"
 #include "retention/timers.h"
+#include "vault/audit.h"
 
 enum {
     BATCH_ROWS = 500,     /* at most: the vault does less at a time while values are stored */
@@ -61,6 +62,19 @@ static void fail(struct pass *p, struct turn *t, const char *step, enum err e)
 
 /* ---- before anything is destroyed ---- */
 
+/* Who reads the trail sees why nothing of the class was destroyed since. */
+static void record_pause(const struct pass *p, const struct turn *t)
+{
+    const struct audit_record record = {.action = AUDIT_PURGE,
+                                        .outcome = AUDIT_REFUSED,
+                                        .role = AUDIT_SYSTEM,
+                                        .who = SPAN_LIT("sweeper"),
+                                        .operation = SPAN_LIT("retention.pause"),
+                                        .object = span_str(t->def->name)};
+
+    audit_note(vault_audit(p->o->vault), &record);
+}
+
 /* A class that could not be paused is left alone in this pass all the same. */
 static void pause_class(struct pass *p, struct turn *t, enum vault_purge_why why,
                         const struct vault_purge_outlook *outlook)
@@ -75,6 +89,7 @@ static void pause_class(struct pass *p, struct turn *t, enum vault_purge_why why
 
     log_event(EV_PURGE_PAUSED, F_TEXT("class", span_str(t->def->name)), F_NUM("due", outlook->due),
               F_NUM("forecast", outlook->forecast));
+    record_pause(p, t);
     p->counts->paused++;
     p->counts->tripped++;
     t->more = false;

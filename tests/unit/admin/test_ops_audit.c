@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "tests/support/vault_rig.h"
 #include "vault/audit_read.h"
+#include "vault/purges.h"
 
 TestSuite(ops_audit, .init = secret_start);
 
@@ -118,6 +119,24 @@ Test(ops_audit, what_shows_something_is_recorded_once)
     assert_record(seen, 0, "reveal", "done");
     cr_assert_eq(
         json_int_of(json_get(json_at(json_get(record_at(seen, 0), "classes"), 0), "values"), 0), 1);
+    desk_done(&d);
+}
+
+Test(ops_audit, who_lets_the_sweeper_go_on_is_recorded_with_the_class)
+{
+    AUTO(json_free) struct json *none = NULL, *seen = NULL;
+    struct vault_purge_pause pause = {.why = VAULT_PURGE_UNFORESEEN};
+    struct vault_purge_note op = {.op = {.kind = VAULT_PURGE_NOTE}, .pause = &pause};
+    struct desk d;
+
+    desk_init(&d);
+    pause.class_id = rig_class(&d.rig, "note");
+    cr_assert_eq(vault_run(d.rig.vault, &op.op), ERR_OK);
+    none = answer(&d, "{\"op\":\"retention.resume\",\"class\":\"note\"}");
+    seen = trail(&d);
+    assert_record(seen, 0, "purge", "begun");
+    assert_record(seen, 1, "purge", "done");
+    cr_assert_str_eq(word(record_at(seen, 1), "object"), "note");
     desk_done(&d);
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "tests/support/vault_rig.h"
+#include "vault/audit_read.h"
 #include "vault/purges.h"
 
 enum { HOUR_S = 3600 };
@@ -252,6 +253,50 @@ Test(sweeper, e49_pauses_a_class_of_which_far_more_is_due_than_was_foreseen)
     cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
     cr_assert_eq(counts.purged, 700);
     cr_assert_eq(counts.paused, 0);
+}
+
+/* ---- what the audit trail says ---- */
+
+struct seen {
+    size_t pauses;
+    char object[64];
+};
+
+static enum err on_record(const struct audit_record *r, void *context)
+{
+    struct seen *seen = context;
+
+    if (span_equal(r->operation, SPAN_LIT("retention.pause")) && r->outcome == AUDIT_REFUSED)
+        seen->pauses++;
+    (void)snprintf(seen->object, sizeof(seen->object), "%.*s", (int)r->object.len, r->object.at);
+    return ERR_OK;
+}
+
+Test(sweeper, a_pause_is_recorded_in_the_audit_trail_once)
+{
+    static const struct audit_record last = {
+        .action = AUDIT_STOP, .outcome = AUDIT_DONE, .role = AUDIT_SYSTEM, .who = SPAN_LIT("test")};
+    const struct audit_filter purges = {.action = AUDIT_PURGE};
+    AUTO(rig_done) struct rig r;
+    struct seen seen = {.pauses = 0};
+    struct sweeper_options o;
+    struct sweeper_counts counts;
+
+    rig_init(&r);
+    rig_store_many(&r, "note", "ada", 700);
+    o = guarded(&r);
+    cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    rig_clock(RIG_NOW_S + 20 * (int64_t)RIG_DAY_S);
+    foresee_nothing(&r, "note");
+    for (int pass = 0; pass < 2; pass++) {
+        o = guarded(&r);
+        cr_assert_eq(sweeper_pass(&o, &counts), ERR_OK);
+    }
+    /* records are in order: when this one is durable, those before it are */
+    cr_assert_eq(audit_write(vault_audit(r.vault), &last), ERR_OK);
+    cr_assert_eq(audit_each(vault_dir(r.vault), &purges, on_record, &seen), ERR_OK);
+    cr_assert_eq(seen.pauses, 1);
+    cr_assert_str_eq(seen.object, "note");
 }
 
 Test(sweeper, values_of_a_paused_class_stay_unreadable)
