@@ -9,15 +9,19 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "retention/audit_json.h"
 #include "retention/evidence_priv.h"
 #include "retention/pack.h"
 #include "retention/proof.h"
 #include "retention/report_write.h"
+#include "vault/audit_read.h"
 #include "vault/records.h"
 #include "vault/rules.h"
 #include "version.h"
 
 static const int64_t DAY_MS = 86400000;
+
+enum { TRAIL_PART_BYTES = 8 << 20 /* a file of the audit trail's records is about so long */ };
 
 static const char readme[] =
     "Evidence of what a store of Lethe kept, destroyed and was told to do, over a period.\n"
@@ -28,11 +32,15 @@ static const char readme[] =
     "force\n"
     "ledger.jsonl     the ledger's entries of the period; `record` is the entry as it stands in "
     "the file\n"
+    "audit/           the audit trail's records of the period: who did what, when, with what "
+    "outcome\n"
     "receipt.pub      the public key of the store\n"
     "manifest.json    the name, size and SHA-256 of every file above\n"
     "manifest.sig     Ed25519 over \"lethe-v1 evidence\", a zero byte, and manifest.json\n"
     "\n"
-    "It holds counts, times, random ids and labels of the configuration; no personal data.\n"
+    "It holds counts, times, random ids, labels of the configuration and, in audit/, what callers "
+    "and\n"
+    "operators are called; no data of the people whose values the store keeps.\n"
     "\n"
     "Check it with    lethe verify-evidence --key receipt.pub FILE.tar\n"
     "with a receipt.pub that you did not take from here. By hand:\n"
@@ -46,6 +54,7 @@ struct making {
     struct pack *pack;
     struct json *files; /* for the manifest */
     struct buf text;    /* of the member at hand */
+    unsigned trail_parts;
     struct errmsg *msg;
 };
 
@@ -194,6 +203,38 @@ static enum err add_ledger(struct making *m)
     return e == ERR_OK ? add(m, "ledger.jsonl") : e;
 }
 
+static enum err add_trail_part(struct making *m)
+{
+    char name[PACK_NAME_MAX + 1];
+
+    (void)snprintf(name, sizeof(name), "audit/%06u.jsonl", ++m->trail_parts);
+    return add(m, name);
+}
+
+static enum err on_trail(const struct audit_record *found, void *context)
+{
+    struct audit_record r = *found;
+    struct making *m = context;
+    AUTO(json_free) struct json *map = NULL;
+    enum err e;
+
+    if (!is_within(m, r.time_ms))
+        return ERR_OK;
+    r.address = SPAN_NONE; /* where from is for who looks into an incident, not for everybody */
+    map = audit_json(m->context->vault, &r);
+    e = append_line(m, map);
+    return e == ERR_OK && m->text.len >= TRAIL_PART_BYTES ? add_trail_part(m) : e;
+}
+
+/* At least one file, even if it is empty: that nothing was done is said, too. */
+static enum err add_trail(struct making *m)
+{
+    static const struct audit_filter all;
+    enum err e = audit_each(vault_dir(m->context->vault), &all, on_trail, m);
+
+    return e == ERR_OK && (m->text.len > 0 || m->trail_parts == 0) ? add_trail_part(m) : e;
+}
+
 static enum err add_key(struct making *m)
 {
     uint8_t key[VAULT_PUBLIC_BYTES];
@@ -265,7 +306,7 @@ enum err evidence_make(const struct report_context *context, const char *path, s
                        struct errmsg *msg)
 {
     static enum err (*const parts[])(struct making *) = {
-        add_readme, add_ledger, add_policies, add_key, add_receipts, add_reports,
+        add_readme, add_ledger, add_trail, add_policies, add_key, add_receipts, add_reports,
     };
     AUTO(making_done) struct making m = {.context = context, .msg = msg};
     struct evidence made = {.number = 0};

@@ -21,8 +21,8 @@ struct evidence {
 };
 
 /* Make a pack of the context's period at `path`, where nothing must stand yet: every report in JSON, CSV
- * and HTML, the receipts of erasures begun in the period, the ledger's entries, all versions of deletion rules,
- * the public key, a manifest with the SHA-256 of each, and its signature. That it was made is recorded in the
+ * and HTML, the receipts of erasures begun in the period, the ledger's entries, the audit trail's
+ * records, all versions of deletion rules, the public key, a manifest with the SHA-256 of each, and its signature. That it was made is recorded in the
  * store before it is there. Errors with a message; nothing is left at `path` then. Worker thread; blocks. */
 enum err evidence_make(const struct report_context *context, const char *path, struct evidence *ret,
                        struct errmsg *msg) MUST_CHECK;

@@ -3,6 +3,7 @@
  *
  *   README.txt               what this is, and how it is checked by hand
  *   ledger.jsonl             the ledger's entries of the period, each with its 128 bytes in hexadecimal
+ *   audit/NNNNNN.jsonl       the audit trail's records of the period, about 8 MiB in a file (retention/audit_json.h)
  *   policies.jsonl           every version of every class's deletion rule
  *   receipt.pub              the store's public key (PEM)
  *   receipts/NUMBER.json     receipts of erasures begun in the period

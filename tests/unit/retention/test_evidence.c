@@ -10,6 +10,7 @@
 #include "retention/pack.h"
 #include "retention/requests.h"
 #include "tests/support/vault_rig.h"
+#include "vault/audit.h"
 #include "vault/records.h"
 
 enum { BLOCK = 512, PACK_BYTES_MAX = 4 << 20 };
@@ -169,6 +170,52 @@ Test(evidence, holds_what_it_says_and_is_whole)
     cr_assert_str_eq(facts.sha256, b.made.sha256);
     cr_assert_eq(facts.files, b.made.files);
     cr_assert_eq(strlen(facts.key_id), 16);
+}
+
+/* ---- the audit trail ---- */
+
+static enum err take_trail(const char *name, struct span bytes, void *context,
+                           struct errmsg *msg UNUSED)
+{
+    return strncmp(name, "audit/", 6) == 0 ? buf_append_span(context, bytes) : ERR_OK;
+}
+
+/* Its lines as the pack of these days has them. */
+static void trail_of(struct bench *b, const char *file, int64_t from_day, int64_t to_day,
+                     struct buf *ret)
+{
+    const char *path = scratch_path(&b->s, file);
+    struct evidence made;
+
+    cr_assert_eq(make_over(&b->r, path, from_day, to_day, &made, &b->msg), ERR_OK);
+    cr_assert_eq(verify(b, path), ERR_OK, "%s", b->msg.text);
+    cr_assert_eq(pack_read(path, take_trail, ret, &b->msg), ERR_OK);
+    cr_assert_eq(buf_append_byte(ret, '\0'), ERR_OK);
+}
+
+Test(evidence, has_the_audit_trail_of_the_period_without_addresses)
+{
+    static const struct audit_record record = {.action = AUDIT_REPORT,
+                                               .outcome = AUDIT_DONE,
+                                               .role = AUDIT_OPERATOR,
+                                               .who = SPAN_LIT("uid 1000"),
+                                               .address = SPAN_LIT("192.0.2.7"),
+                                               .operation = SPAN_LIT("report")};
+    AUTO(bench_done) struct bench b;
+    AUTO(buf_done) struct buf before = {.max = 1 << 20}, within = {.max = 1 << 20};
+    const int64_t today = RIG_NOW_S / RIG_DAY_S;
+    struct copying c;
+
+    bench_init(&b);
+    list(b.path, &c);
+    cr_assert_not_null(strstr(c.names, "audit/000001.jsonl\n"), "also when nothing was done");
+    cr_assert_eq(audit_write(vault_audit(b.r.vault), &record), ERR_OK);
+    trail_of(&b, "before.tar", today - 7, today, &before);
+    cr_assert_str_eq((char *)before.bytes, "");
+    trail_of(&b, "with.tar", today, today + 1, &within);
+    cr_assert_not_null(strstr((char *)within.bytes, "\"action\":\"report\""));
+    cr_assert_not_null(strstr((char *)within.bytes, "\"who\":\"uid 1000\""));
+    cr_assert_null(strstr((char *)within.bytes, "192.0.2.7"));
 }
 
 Test(evidence, of_a_period_has_the_receipts_of_that_period_only)
