@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
@@ -307,6 +308,22 @@ enum err tls_client_identify(SSL_CTX *ctx, const char *certificate_path, const c
                              struct errmsg *msg)
 {
     return identify(ctx, certificate_path, key_path, msg);
+}
+
+enum err tls_certificate_end(const char *path, int64_t *ret_s, struct errmsg *msg)
+{
+    BIO *file = BIO_new_file(path, "r");
+    X509 *certificate = file == NULL ? NULL : PEM_read_bio_X509(file, NULL, no_passphrase, NULL);
+    struct tm end;
+    enum err e = ERR_OK;
+
+    if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1)
+        e = fail_file(msg, path, "no certificate in PEM form can be read from it");
+    else
+        *ret_s = timegm(&end);
+    X509_free(certificate);
+    (void)BIO_free(file);
+    return e;
 }
 
 bool tls_guard(SSL_CTX *ctx)

@@ -50,6 +50,9 @@ enum err tls_client_identify(struct ssl_ctx_st *ctx, const char *certificate_pat
  * file that the environment names gets the connection's secrets. Chain and name stay that library's
  * duty. False when OpenSSL refuses. */
 bool tls_guard(struct ssl_ctx_st *ctx) MUST_CHECK;
+/* The second up to which the certificate in a PEM file is good, the first one if there are several. CONFIG with
+ * a message that names the file. Blocks. */
+enum err tls_certificate_end(const char *path, int64_t *ret_s, struct errmsg *msg) MUST_CHECK;
 void tls_free(struct ssl_ctx_st **ctx);
 /* One more owner, who calls tls_free(), too. NULL is fine. */
 struct ssl_ctx_st *tls_share(struct ssl_ctx_st *ctx);

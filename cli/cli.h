@@ -44,6 +44,7 @@ enum cli_exit cli_person(const struct options *o, const char *operation, struct 
 enum cli_exit cli_read_value(struct buf *value);
 
 enum cli_exit cmd_help(const struct options *options);
+enum cli_exit cmd_doctor(const struct options *options);
 enum cli_exit cmd_manual(const struct options *options);
 enum cli_exit cmd_version(const struct options *options);
 enum cli_exit cmd_init(const struct options *options);

@@ -461,6 +461,11 @@ const struct command commands[] = {
      "find "
      "it.\n",
      OPTION_CONFIG, 0, 0, cmd_key_public},
+    {"doctor", "[-c FILE] [--json]", "is this installation well? permissions, limits, keys, clocks",
+     "Each line: ok, warning or problem, what was looked at, what was found; below it what to do. "
+     "Changes\n"
+     "nothing. Exit code 0: all is well; 3: warnings; 1: problems.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_doctor},
     {"manual", "DIR", "write the manual pages and the completion for bash to a folder",
      "Makes DIR/man1, DIR/man5 and DIR/completions, as an installation has them. Read a page with\n"
      "`man -l DIR/man1/lethe.1`; `source DIR/completions/lethe` completes commands in this "

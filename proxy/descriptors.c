@@ -8,9 +8,9 @@
 
 enum { FOR_THE_REST = 256 /* the store, listening sockets, event loops, the control socket */ };
 
-static rlim_t needed(const struct proxy_settings *settings)
+uint64_t proxy_settings_descriptors(const struct proxy_settings *settings)
 {
-    size_t n = FOR_THE_REST + (size_t)settings->limits.connections;
+    uint64_t n = FOR_THE_REST + (uint64_t)settings->limits.connections;
 
     for (size_t i = 0; i < settings->upstream_count; i++)
         n += settings->threads * settings->upstreams[i].config.connections_max;
@@ -19,7 +19,7 @@ static rlim_t needed(const struct proxy_settings *settings)
 
 void descriptors_raise(const struct proxy_settings *settings)
 {
-    rlim_t wanted = needed(settings);
+    rlim_t wanted = proxy_settings_descriptors(settings);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)

@@ -22,6 +22,8 @@ enum err proxy_settings_read(struct conf_node root, const struct classes *classe
                              const struct domains *domains, struct proxy_settings **ret_settings,
                              struct errmsg *msg) MUST_CHECK;
 void proxy_settings_free(struct proxy_settings **settings);
+/* How many file descriptors a process may need that serves by these. */
+uint64_t proxy_settings_descriptors(const struct proxy_settings *settings);
 
 /* Bind the listeners and start the loop threads. Vault and settings must outlive the proxy, or the
  * settings until they were given back (proxy_on_released()). IO with a message that names the address when one cannot be bound; nothing runs then. */

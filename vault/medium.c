@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -58,19 +59,33 @@ static bool journals_data(dev_t device)
     return got > 0 && vault__medium_journals_data(text, major(device), minor(device));
 }
 
-void vault__medium_risk(const char *dir, char *out, size_t size)
+void vault_look_at_medium(const char *dir, char ret_risk[VAULT_RISK_MAX])
 {
     struct statfs fs;
     struct stat st;
 
-    out[0] = '\0';
+    ret_risk[0] = '\0';
     if (statfs(dir, &fs) != 0 || stat(dir, &st) != 0) {
-        (void)snprintf(out, size, "the file system cannot be asked what it is");
+        (void)snprintf(ret_risk, VAULT_RISK_MAX, "the file system cannot be asked what it is");
         return;
     }
     for (size_t i = 0; i < COUNT_OF(keepers); i++)
         if ((uint32_t)fs.f_type == keepers[i].magic)
-            (void)snprintf(out, size, "%s", keepers[i].name);
-    if (out[0] == '\0' && journals_data(st.st_dev))
-        (void)snprintf(out, size, "ext4 with data=journal copies everything into its journal");
+            (void)snprintf(ret_risk, VAULT_RISK_MAX, "%s", keepers[i].name);
+    if (ret_risk[0] == '\0' && journals_data(st.st_dev))
+        (void)snprintf(ret_risk, VAULT_RISK_MAX,
+                       "ext4 with data=journal copies everything into its journal");
+}
+
+enum err vault_look_at_room(const char *dir, uint64_t *ret_free, bool *ret_reserve)
+{
+    AUTO(mem_free) char *reserve = vault__path(dir, VAULT_RESERVE);
+    struct statvfs room;
+    struct stat st;
+
+    if (statvfs(dir, &room) != 0)
+        return ERR_IO;
+    *ret_free = (uint64_t)room.f_bavail * room.f_frsize;
+    *ret_reserve = stat(reserve, &st) == 0 && st.st_size > 0;
+    return ERR_OK;
 }

@@ -337,7 +337,7 @@ enum err vault__open_locked(const struct vault_options *options, int lock_fd,
         store_close(&s);
         return e;
     }
-    vault__medium_risk(v->dir, v->risk, sizeof(v->risk));
+    vault_look_at_medium(v->dir, v->risk);
     e = checkpointer_start(v, &v->checkpointer);
     if (e == ERR_OK)
         e = writer_start(v, TAKE(s), &v->writer);

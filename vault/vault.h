@@ -104,6 +104,14 @@ enum err vault_ledger_each(const struct vault *v,
 /* Why the medium may keep old copies of keys (copy-on-write, data=journal); NULL when it is sound. */
 const char *vault_medium_risk(const struct vault *v);
 
+/* ---- a store that need not be open ---- */
+
+enum { VAULT_RISK_MAX = 160 };
+/* The same as text; empty when it is sound. */
+void vault_look_at_medium(const char *dir, char ret_risk[VAULT_RISK_MAX]);
+/* Bytes that are free on the store's medium, and whether room is still reserved there for erasures. IO. */
+enum err vault_look_at_room(const char *dir, uint64_t *ret_free, bool *ret_reserve) MUST_CHECK;
+
 /* ---- the store's own keys ---- */
 
 struct vault_key_status {

@@ -98,7 +98,7 @@ struct vault {
     uint8_t public_key[VAULT_PUBLIC_BYTES];
     uint32_t ledger_epoch;           /* the last that the ledger says has begun; 0: none */
     _Atomic(int64_t) epoch_began_ms; /* by the ledger */
-    char risk[160];
+    char risk[VAULT_RISK_MAX];
     /* The store's classes at their ids. Entries are added by the writer, their id last; read the id
      * through vault__class() on other threads. */
     struct store_class table[CLASSES_MAX + 1];
@@ -268,8 +268,6 @@ bool checkpointer_is_behind(int pages);
 
 /* ---- medium.c ---- */
 
-/* Why the medium of `dir` may keep old copies of overwritten bytes; empty when it is sound. */
-void vault__medium_risk(const char *dir, char *out, size_t size);
 /* Is the file system of device major:minor mounted with data=journal? `mountinfo`: text as
  * /proc/self/mountinfo has it. */
 bool vault__medium_journals_data(const char *mountinfo, unsigned major, unsigned minor);

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -417,4 +418,29 @@ Test(tls, client_shows_a_certificate_only_with_its_key)
         cr_expect_eq(ERR_peek_error(), 0);
     }
     cr_expect_eq(tls_client_identify(client, "server.crt", "server.key", &msg), ERR_OK);
+}
+
+Test(tls, tells_when_a_certificate_ends)
+{
+    const int64_t now_s = (int64_t)time(NULL);
+    int64_t end_s = -1;
+
+    cr_assert_eq(tls_certificate_end("server.crt", &end_s, &msg), ERR_OK);
+    cr_assert(llabs(end_s - (now_s + YEAR_S - 86400)) < 60);
+    cr_assert_eq(tls_certificate_end("late.crt", &end_s, &msg), ERR_OK);
+    cr_assert(end_s < now_s);
+}
+
+Test(tls, tells_of_no_end_where_there_is_no_certificate)
+{
+    int64_t end_s = -1;
+
+    write_text("bad.pem", "no certificate");
+    cr_assert_eq(tls_certificate_end("bad.pem", &end_s, &msg), ERR_CONFIG);
+    cr_assert_not_null(strstr(msg.text, "bad.pem: no certificate"));
+    cr_assert_eq(tls_certificate_end("server.key", &end_s, &msg), ERR_CONFIG);
+    cr_assert_eq(tls_certificate_end("none.crt", &end_s, &msg), ERR_CONFIG);
+    cr_assert_not_null(strstr(msg.text, "No such file"));
+    cr_assert_eq(end_s, -1);
+    cr_assert_eq(ERR_peek_error(), 0);
 }

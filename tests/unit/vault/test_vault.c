@@ -14,6 +14,7 @@
 #include "tests/support/vault_fixture.h"
 #include "vault/erasure_priv.h"
 #include "vault/slab_format_priv.h"
+#include "tests/support/scratch.h"
 
 static struct vault_fixture f;
 
@@ -666,10 +667,25 @@ Test(vault, a_journal_that_copies_data_is_noticed)
 
 Test(vault, a_medium_that_cannot_be_asked_is_a_risk)
 {
-    char risk[160];
+    char risk[VAULT_RISK_MAX];
 
-    vault__medium_risk("/nonexistent", risk, sizeof(risk));
+    vault_look_at_medium("/nonexistent", risk);
     cr_assert_not_null(strstr(risk, "cannot be asked"));
-    vault__medium_risk("/proc", risk, sizeof(risk));
+    vault_look_at_medium("/proc", risk);
     cr_assert_str_empty(risk);
+}
+
+Test(vault, tells_whether_its_reserve_stands)
+{
+    struct scratch scratch = scratch_new();
+    uint64_t free_bytes = 0;
+    bool has_reserve = true;
+
+    cr_assert_eq(vault_look_at_room(scratch.dir, &free_bytes, &has_reserve), ERR_OK);
+    cr_assert(free_bytes > 0 && !has_reserve);
+    scratch_write(scratch_path(&scratch, "reserve"), 0, "0", 1);
+    cr_assert_eq(vault_look_at_room(scratch.dir, &free_bytes, &has_reserve), ERR_OK);
+    cr_assert(has_reserve);
+    cr_assert_eq(vault_look_at_room("/nonexistent", &free_bytes, &has_reserve), ERR_IO);
+    scratch_remove(&scratch);
 }
