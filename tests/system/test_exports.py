@@ -8,6 +8,7 @@ import json
 import os
 import re
 import stat
+import threading
 import time
 
 from harness import Conn, Lethe, check, equal
@@ -161,6 +162,19 @@ def test_d17_a_link_gives_the_document_once(env):
         full = os.path.join(lethe.store, name)
         if os.path.isfile(full):
             check(token.encode() not in open(full, "rb").read(), f"only a hash is kept, not in {name}")
+
+
+def test_d17_of_many_who_press_the_button_one_gets_the_document(env):
+    app, lethe = started(env)
+    for _ in range(5):
+        path, statuses = make_link(lethe), []
+        threads = [threading.Thread(target=lambda: statuses.append(visit(lethe, path, "POST").status))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        equal(sorted(statuses), [200] + [410] * 7, "answers")
 
 
 def test_d17_a_link_ends_with_its_time_or_the_person(env):
