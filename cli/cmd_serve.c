@@ -124,7 +124,8 @@ static void on_reloaded(const struct settings *in_force, void *context)
     notices_configure(s->notices, &in_force->recipients);
     erasures_set_configuration(s->erasures, conf_digest(in_force->conf));
     ropa_set(s->ropa, in_force->ropa);
-    exports_configure(s->exports, &in_force->controller, &in_force->requests.keep);
+    exports_configure(s->exports, &in_force->controller, &in_force->recipients,
+                      &in_force->requests.keep);
 }
 
 static enum err run_reload(void *context, struct errmsg *msg)
@@ -178,7 +179,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     s->ropa = ropa_new();
     ropa_set(s->ropa, s->settings.ropa);
     s->exports = exports_new(s->vault);
-    exports_configure(s->exports, &s->settings.controller, &s->settings.requests.keep);
+    exports_configure(s->exports, &s->settings.controller, &s->settings.recipients,
+                      &s->settings.requests.keep);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = notices_resume(s->notices);
     if (e != ERR_OK)

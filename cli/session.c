@@ -84,7 +84,8 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     s->ropa = ropa_new();
     ropa_set(s->ropa, s->settings.ropa);
     s->exports = exports_new(s->vault);
-    exports_configure(s->exports, &s->settings.controller, &s->settings.requests.keep);
+    exports_configure(s->exports, &s->settings.controller, &s->settings.recipients,
+                      &s->settings.requests.keep);
     s->rotation = rotation_new(s->vault, s->settings.keys);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     return e == ERR_OK ? finish_erasures(s, msg) : e;

@@ -43,6 +43,7 @@ bool export_format_of(struct span word, enum export_format *ret)
 struct making {
     struct vault *vault;
     struct vault_reader *reader;
+    const struct export_facts *facts;
     const struct export_ask *ask;
     const struct classes *classes;
     struct json *tree;
@@ -79,8 +80,9 @@ static void set_instant(struct json *map, const char *name, int64_t at_s)
 
 /* ---- who tells, and what for ---- */
 
-static void set_head(struct making *m, const struct controller *controller)
+static void set_head(struct making *m)
 {
+    const struct controller *controller = &m->facts->controller;
     const bool portable = m->ask->portable;
     struct json *who = json_new_map();
 
@@ -126,6 +128,18 @@ static bool is_wanted(const struct making *m, const struct class_def *def)
            strcmp(def->basis, "6(1)(b)") == 0;
 }
 
+/* Whom its values may have reached behind the applications; who was shown them here is in the log. */
+static struct json *recipients_of(const struct making *m, const struct class_def *def)
+{
+    const struct recipients *all = &m->facts->recipients;
+    struct json *list = json_new_list();
+
+    for (size_t i = 0; i < all->count; i++)
+        if (recipient_gets(&all->list[i], def->name))
+            json_add(list, json_new_text(span_str(all->list[i].name)));
+    return list;
+}
+
 static void add_category(struct making *m, const struct class_def *def, size_t count)
 {
     struct json *map = json_new_map(), *purposes = json_new_list();
@@ -136,6 +150,8 @@ static void add_category(struct making *m, const struct class_def *def, size_t c
     for (size_t i = 0; i < def->purpose_count; i++)
         json_add(purposes, json_new_text(span_str(def->purposes[i])));
     json_set(map, "purposes", purposes);
+    if (!m->ask->portable)
+        json_set(map, "recipients", recipients_of(m, def));
     json_set_str(map, "basis", def->basis);
     json_set_str(map, "basis_text", export__basis(def->basis, m->ask->lang));
     set_words(map, "law", def->law);
@@ -499,11 +515,11 @@ static enum err set_digest(struct making *m)
     return ERR_OK;
 }
 
-static enum err make(struct making *m, const struct controller *controller)
+static enum err make(struct making *m)
 {
     enum err e;
 
-    set_head(m, controller);
+    set_head(m);
     e = add_person(m);
     if (e == ERR_OK)
         e = add_values(m);
@@ -521,19 +537,23 @@ static enum err make(struct making *m, const struct controller *controller)
     return e == ERR_OK ? set_digest(m) : e;
 }
 
-enum err export_make(struct vault *vault, const struct controller *controller,
+enum err export_make(struct vault *vault, const struct export_facts *facts,
                      const struct export_ask *ask, struct json **ret_tree, struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     AUTO(json_free) struct json *tree = json_new_map();
-    struct making m = {
-        .vault = vault, .ask = ask, .classes = vault_classes(vault), .tree = tree, .msg = msg};
+    struct making m = {.vault = vault,
+                       .facts = facts,
+                       .ask = ask,
+                       .classes = vault_classes(vault),
+                       .tree = tree,
+                       .msg = msg};
     enum err e = vault_reader_open(vault, &reader);
 
     if (e != ERR_OK)
         return e;
     m.reader = reader;
-    e = make(&m, controller);
+    e = make(&m);
     if (e == ERR_NOT_FOUND)
         return errmsg_set(msg, e, "there is no such person (any more)");
     if (e == ERR_OK)

@@ -17,6 +17,7 @@
 #include "base/span.h"
 #include "retention/controller.h"
 #include "retention/letter.h"
+#include "retention/recipients.h"
 #include "vault/vault.h"
 
 enum { EXPORT_VALUES_MAX = 50000, EXPORT_TEXT_MAX = 48 << 20 };
@@ -33,10 +34,16 @@ struct export_ask {
     enum letter_lang lang; /* of titles and texts; members and dates are the same in each */
 };
 
-/* Make the document. controller: whose members may be NULL. Errors: NOT_FOUND (no such person, any more),
+/* What the configuration says, for all persons. */
+struct export_facts {
+    struct controller controller; /* members may be NULL */
+    struct recipients recipients; /* who gets what from the applications behind this program */
+};
+
+/* Make the document. Errors: NOT_FOUND (no such person, any more),
  * TOO_LARGE (with a message), SEALED, CORRUPT, IO. ret_tree: json_free(). Worker thread; reads the whole audit
  * trail; inside no read transaction. */
-enum err export_make(struct vault *vault, const struct controller *controller,
+enum err export_make(struct vault *vault, const struct export_facts *facts,
                      const struct export_ask *ask, struct json **ret_tree, struct errmsg *msg)
     MUST_CHECK;
 

@@ -183,11 +183,10 @@ static void put_masked(struct page *p, const struct json *row)
         put_word(p, WORD_MASKED);
 }
 
-static const struct cell category_cells[] = {{WORD_CLASS, NULL, put_category},
-                                             {WORD_PURPOSES, "purposes", NULL},
-                                             {WORD_BASIS, NULL, put_basis},
-                                             {WORD_RETENTION, "retention", NULL},
-                                             {WORD_COUNT, "values", NULL}};
+static const struct cell category_cells[] = {
+    {WORD_CLASS, NULL, put_category}, {WORD_PURPOSES, "purposes", NULL},
+    {WORD_BASIS, NULL, put_basis},    {WORD_RETENTION, "retention", NULL},
+    {WORD_COUNT, "values", NULL},     {WORD_REACHES, "recipients", NULL}};
 static const struct cell value_cells[] = {
     {WORD_CLASS, "class", NULL},     {WORD_VALUE, "value", NULL}, {WORD_TOKEN, "token", NULL},
     {WORD_CREATED, "created", NULL}, {WORD_DUE, "due", NULL},     {WORD_NOTE, NULL, put_note}};
@@ -332,15 +331,17 @@ static void put_trail(struct page *p, const struct json *tree)
 enum err export__write_html(const struct json *tree, struct buf *out)
 {
     struct page p = {.out = out, .lang = LETTER_EN, .e = ERR_OK};
+    const bool is_whole = json_get(tree, "consultations") != NULL;
 
     (void)letter_lang_of(json_text_of(json_get(tree, "lang")), &p.lang);
     put_head(&p, tree);
     put_controller(&p, json_get(tree, "controller"));
     put_heading(&p, WORD_CATEGORIES);
-    put_table(&p, json_get(tree, "categories"), category_cells, COUNT_OF(category_cells));
+    put_table(&p, json_get(tree, "categories"), category_cells,
+              COUNT_OF(category_cells) - (is_whole ? 0 : 1)); /* no recipients */
     put_heading(&p, WORD_VALUES);
     put_table(&p, json_get(tree, "values"), value_cells, COUNT_OF(value_cells));
-    if (json_get(tree, "consultations") != NULL) {
+    if (is_whole) {
         put_trail(&p, tree);
         put_state(&p, json_get(tree, "state"));
         put_rights(&p, tree);

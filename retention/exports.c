@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exports that are given out, and links to them.
- * Runs on: worker threads and the command line; blocks. Holds: who the controller is, now and before.
+ * Runs on: worker threads and the command line; blocks. Holds: what the configuration says of controller and
+ * recipients, now and before.
  * Invariant: record and audit trail know of an export before anybody has it; a link goes from open to used in
  * one compare-and-set, so that one of many gets the document. Not here: what is in it (export.c).
  *
@@ -32,7 +33,7 @@ enum export_state { STATE_MADE = 1, STATE_LINK, STATE_USED };
 
 /* One that was replaced stays until the end: somebody may be reading it. */
 struct settings {
-    struct controller controller;
+    struct export_facts facts;
     struct period keep;
     struct settings *older;
 };
@@ -62,7 +63,8 @@ void exports_free(struct exports **exportsp)
         struct settings *first = x->settings;
 
         x->settings = first->older;
-        controller_done(&first->controller);
+        controller_done(&first->facts.controller);
+        recipients_done(&first->facts.recipients);
         free(first);
     }
     (void)pthread_mutex_destroy(&x->lock);
@@ -75,17 +77,19 @@ static char *copy(const char *text)
 }
 
 void exports_configure(struct exports *x, const struct controller *controller,
-                       const struct period *keep)
+                       const struct recipients *recipients, const struct period *keep)
 {
     struct settings *first = mem_alloc(sizeof(*first));
 
     first->keep = *keep;
-    first->controller = (struct controller){.name = copy(controller->name),
-                                            .contact = copy(controller->contact),
-                                            .representative = copy(controller->representative),
-                                            .dpo = copy(controller->dpo),
-                                            .country = copy(controller->country),
-                                            .timezone = copy(controller->timezone)};
+    recipients_copy(recipients, &first->facts.recipients);
+    first->facts.controller =
+        (struct controller){.name = copy(controller->name),
+                            .contact = copy(controller->contact),
+                            .representative = copy(controller->representative),
+                            .dpo = copy(controller->dpo),
+                            .country = copy(controller->country),
+                            .timezone = copy(controller->timezone)};
     (void)pthread_mutex_lock(&x->lock);
     first->older = x->settings;
     x->settings = first;
@@ -226,7 +230,7 @@ enum err exports_make(struct exports *x, const struct export_order *order, struc
     struct vault_record record = {
         .kind = VAULT_RECORD_EXPORT, .slot = order->ask.slot, .state = STATE_MADE};
     struct telling telling = {.address = SPAN_NONE};
-    enum err e = export_make(x->vault, &in_force(x)->controller, &order->ask, &tree, msg);
+    enum err e = export_make(x->vault, &in_force(x)->facts, &order->ask, &tree, msg);
 
     if (e != ERR_OK)
         return e;
@@ -380,7 +384,7 @@ enum err exports_take(struct exports *x, struct span token, struct span address,
     buf_init_secret(&text, EXPORT_TEXT_MAX);
     if (e != ERR_OK)
         return e;
-    e = export_make(x->vault, &in_force(x)->controller, &f.order.ask, &tree, NULL);
+    e = export_make(x->vault, &in_force(x)->facts, &f.order.ask, &tree, NULL);
     if (e == ERR_NOT_FOUND)
         return ERR_GONE;
     if (e == ERR_OK)

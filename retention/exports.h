@@ -14,10 +14,10 @@ enum { EXPORTS_TOKEN_CHARS = 64, EXPORTS_LINK_DAYS_MAX = 30 };
 /* The vault must outlive it. */
 struct exports *exports_new(struct vault *vault);
 void exports_free(struct exports **exports);
-/* What is in force from now on, copied: who tells, and how long it is known that there was an export. Before
+/* What is in force from now on, copied: who tells, who gets data, and how long it is known that there was an export. Before
  * anything below. Any thread. */
 void exports_configure(struct exports *exports, const struct controller *controller,
-                       const struct period *keep);
+                       const struct recipients *recipients, const struct period *keep);
 
 struct export_order {
     struct export_ask ask;

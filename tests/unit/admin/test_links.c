@@ -11,6 +11,7 @@
 #include "tests/support/vault_rig.h"
 
 static const struct controller nobody = {.name = NULL};
+static const struct recipients partners = {.list = NULL};
 static const struct period three_years = {.months = 36};
 
 struct bench {
@@ -31,7 +32,7 @@ static void bench_start(struct bench *b)
     log_set_level(LOG_ERROR + 1);
     rig_init(&b->rig);
     b->exports = exports_new(b->rig.vault);
-    exports_configure(b->exports, &nobody, &three_years);
+    exports_configure(b->exports, &nobody, &partners, &three_years);
     b->links = links_new(b->exports);
     b->admin = (struct admin){.vault = b->rig.vault,
                               .classes = &b->rig.classes,

@@ -11,6 +11,11 @@
 #include "vault/records.h"
 
 static const struct controller shop = {.name = "Shop <&>", .contact = "privacy@example.org"};
+static char printer_name[] = "printer", crm_name[] = "crm", note_name[] = "note";
+static char *printer_classes[] = {note_name};
+static struct recipient partner_list[] = {
+    {.name = printer_name, .classes = printer_classes, .class_count = 1}, {.name = crm_name}};
+static const struct recipients partners = {.list = partner_list, .count = 2};
 static const struct period three_years = {.months = 36};
 
 struct bench {
@@ -40,7 +45,7 @@ static void bench_start(struct bench *b)
     *b = (struct bench){.msg = {""}};
     rig_init(&b->rig);
     b->exports = exports_new(b->rig.vault);
-    exports_configure(b->exports, &shop, &three_years);
+    exports_configure(b->exports, &shop, &partners, &three_years);
     (void)rig_store(&b->rig, "mail", "anna", "anna@example.org");
     (void)rig_store(&b->rig, "note", "anna", "=1+1 </script> \"x\"");
     (void)rig_store(&b->rig, "brief", "anna", "short");
@@ -115,6 +120,10 @@ Test(exports, tell_of_each_value_why_and_until_when)
     cr_expect_str_eq(json_str_of(json_get(category, "basis_text")), "contract");
     cr_expect_str_eq(json_str_of(json_get(category, "retention")),
                      "2 years from when it was stored");
+    cr_expect_eq(json_count(json_get(category, "recipients")), 1);
+    cr_expect_str_eq(json_str_of(json_at(json_get(category, "recipients"), 0)), "crm");
+    category = json_at(json_get(tree, "categories"), 1);
+    cr_expect_eq(json_count(json_get(category, "recipients")), 2);
     cr_expect_str_eq(json_str_of(json_get(json_get(tree, "controller"), "name")), "Shop <&>");
     cr_expect_eq(json_count(json_get(tree, "rights")), 6);
     cr_expect_str_eq(json_str_of(json_get(tree, "as_of")), "2026-01-10T12:00:00Z");
