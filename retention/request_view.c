@@ -2,6 +2,7 @@
 /* A request as it is shown: what its record says, and how it stands today.
  * Runs on: any thread. Holds: nothing. */
 #include "base/assert.h"
+#include "retention/notices.h"
 #include "retention/receipt.h"
 #include "retention/requests_priv.h"
 
@@ -42,6 +43,24 @@ static void set_standing(struct json *view, const struct request_case *c,
     json_set_int(view, "days_left", civil_days(clock->due) - civil_days(c->today));
 }
 
+/* How many of the person's recipients are told, from the notices themselves; what an operator said of it stands only
+ * where there are none. */
+static void set_recipients(struct json *view, const struct request_case *c)
+{
+    static const uint64_t executed = REQUEST_IN(VERIFIED_DONE) | REQUEST_IN(PARTLY_GRANTED) |
+                                     REQUEST_IN(NOTIFYING) | REQUEST_IN(ANSWERED);
+    struct notice_figures notices = {.all = 0};
+    struct json *map;
+
+    if (c->record.slot == 0 || (executed >> c->record.state & 1) == 0 ||
+        notices_count(c->r->vault, c->record.slot, &notices) != ERR_OK || notices.all == 0)
+        return;
+    map = json_new_map();
+    json_set_int(map, "to_notify", (int64_t)notices.all);
+    json_set_int(map, "acknowledged", (int64_t)(notices.all - notices.open));
+    json_set(view, "recipients", map);
+}
+
 struct json *request__view(struct request_case *c)
 {
     const char *decision = request__decision(c->body);
@@ -56,5 +75,6 @@ struct json *request__view(struct request_case *c)
     request__set_text(view, "decision", decision);
     set_dates(view, &clock);
     set_standing(view, c, &clock);
+    set_recipients(view, c);
     return view;
 }

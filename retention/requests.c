@@ -4,6 +4,7 @@
  * those of before. Invariant: a change is made on the version that was read, or not at all; every change
  * is in the request's history. Not here: entering (request_enter.c), what an action does
  * (request_steps.c), erasures (request_execute.c), dates (request_clock.c). */
+#include "retention/notices.h"
 #include "retention/requests.h"
 
 #include <stdlib.h>
@@ -375,12 +376,20 @@ enum err requests_forget(struct requests *r, size_t *ret_count)
                                      .forget = VAULT_RECORD_REQUEST,
                                      .forget_states = REQUEST_IN(CLOSED),
                                      .forget_limit = FORGET_LIMIT};
+    struct vault_records_write notices = {.op = {.kind = VAULT_RECORDS},
+                                          .forget = VAULT_RECORD_NOTICE,
+                                          .forget_states =
+                                              ~(NOTICE_OPEN_STATES | NOTICE_IN(PLANNED)),
+                                          .forget_limit = FORGET_LIMIT};
     enum err e;
 
     request__begin(r, NULL, &c);
     op.forget_before_ms = ended_before_ms(&c);
+    notices.forget_before_ms = op.forget_before_ms;
     e = erasures_run_op(r->erasures, &op.op);
     if (e == ERR_OK)
-        *ret_count = op.forgotten;
+        e = erasures_run_op(r->erasures, &notices.op);
+    if (e == ERR_OK)
+        *ret_count = op.forgotten + notices.forgotten;
     return e;
 }

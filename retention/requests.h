@@ -69,7 +69,7 @@ struct request_figures {
 };
 
 enum err requests_figures(struct requests *requests, struct request_figures *ret) MUST_CHECK;
-/* Forget closed requests whose time in the register is over, a bounded number. */
+/* Forget closed requests whose time in the register is over, and notices that ended as long ago, a bounded number. */
 enum err requests_forget(struct requests *requests, size_t *ret_count) MUST_CHECK;
 
 /* The text of a letter to the person, as the request stands: template and language as letter_find() knows

@@ -258,3 +258,26 @@ def test_a_wrong_section_is_refused_with_its_place(env):
         equal(result.returncode, 78, f"{settings}")
         check(re.search(r"test\.yaml:\d+:\d+: ", result.stderr) and words in result.stderr,
               result.stderr)
+
+
+def test_a_request_is_not_closed_while_somebody_does_not_know(env):
+    lethe = Lethe(env)
+    lethe.config["recipients"] = {"printer": {}}
+    lethe.save()
+    stored = lethe.cli("tokenize", "--class", "note", "--subject", "4711", data="likes tea\n")
+    equal((stored.returncode, stored.stderr), (0, ""), "tokenize")
+    for words in (("add", "--subject", "4711", "rights=erasure", "channel=email"),
+                  ("verify-identity", "1", "method=letter"), ("scope", "1"),
+                  ("approve", "1", "by=M. Roe"), ("execute", "1")):
+        result = lethe.cli("request", *words)
+        equal((result.returncode, result.stderr), (0, ""), f"{words}")
+    report = json.loads(lethe.cli("report", "requests", "--format", "json").stdout)
+    equal([(r["to_notify"], r["notified"]) for r in report["rows"]], [(1, 0)], "the register")
+    letter = json.loads(lethe.cli("request", "letter", "--json", "1").stdout)["template"]
+    result = lethe.cli("request", "answer", "1", "channel=letter", f"template={letter}")
+    equal((result.returncode, result.stderr), (0, ""), "answer")
+    refused = lethe.cli("request", "close", "1")
+    check(refused.returncode == 1 and "do not know yet" in refused.stderr, refused.stderr)
+    equal(lethe.cli("notice", "done", "1", "--how", "by phone").returncode, 0, "done")
+    result = lethe.cli("request", "close", "1")
+    equal((result.returncode, result.stderr), (0, ""), "closed")
