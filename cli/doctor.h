@@ -55,7 +55,7 @@ void doctor_certificates(struct doctor *d, struct conf_node root, int64_t now_s)
 struct doctor_process {
     bool is_server;
     uid_t uid;
-    struct rlimit memlock, files;
+    struct rlimit core, memlock, files;
 };
 /* The server at the other end of this connection; fd -1: this process. IO: it cannot be asked. */
 enum err doctor_process_read(int fd, struct doctor_process *ret) MUST_CHECK;

@@ -187,7 +187,8 @@ enum err doctor_process_read(int fd, struct doctor_process *ret)
             return ERR_IO;
         p.uid = peer.uid;
     }
-    if (prlimit(peer.pid, RLIMIT_MEMLOCK, NULL, &p.memlock) != 0 ||
+    if (prlimit(peer.pid, RLIMIT_CORE, NULL, &p.core) != 0 ||
+        prlimit(peer.pid, RLIMIT_MEMLOCK, NULL, &p.memlock) != 0 ||
         prlimit(peer.pid, RLIMIT_NOFILE, NULL, &p.files) != 0)
         return ERR_IO;
     *ret = p;
@@ -203,6 +204,12 @@ void doctor_process(struct doctor *d, const struct doctor_process *p, uint64_t f
                    "root (%s)", whose);
     else
         doctor_say(d, DOCTOR_OK, "user", NULL, "number %u (%s)", (unsigned)p->uid, whose);
+    if (p->core.rlim_max != 0)
+        doctor_say(d, DOCTOR_PROBLEM, "core files",
+                   "restart it; nothing but Lethe itself changes this",
+                   "may be written (%s): what is in memory would be on the disk", whose);
+    else
+        doctor_say(d, DOCTOR_OK, "core files", NULL, "none are written");
     /* root locks what it likes */
     if (p->uid != 0 && p->memlock.rlim_cur < MEMLOCK_MIN)
         doctor_say(d, DOCTOR_WARNING, "locked memory", "raise it (systemd: LimitMEMLOCK=)",

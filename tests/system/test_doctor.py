@@ -43,7 +43,7 @@ def test_doctor_beside_a_server_and_without_one(env):
     lethe.start()
     expect(lethe, "server", "ok", "is running")
     for name in ("configuration", "store", "store files", "disk", "clock", "retention", "requests",
-                 "holds", "root key age", "access token", "admin listener"):
+                 "holds", "core files", "root key age", "access token", "admin listener"):
         expect(lethe, name, "ok")
     text = lethe.cli("doctor")
     check(re.search(r"^ok       configuration  .*test\.yaml$", text.stdout, re.M), text.stdout)
@@ -81,7 +81,7 @@ def test_doctor_sees_a_wrong_configuration(env):
 def test_doctor_sees_certificates_that_end(env):
     lethe = Lethe(env)
     lethe.add_tls()
-    expect(lethe, "certificate", "warning", r"tls\.crt ends in 1 days")
+    expect(lethe, "certificate", "warning", r"tls\.crt ends in [12] days")
     expect(lethe, "certificate", "problem", r"tls\.crt ended on", days=3)
     certificate, key = env.certificate("tls", "DNS:localhost", days=90)
     expect(lethe, "certificate", "ok", "is good until")

@@ -9,7 +9,7 @@
 
 TestSuite(doctor_host, .timeout = 20);
 
-static const struct rlimit PLENTY = {1 << 30, 1 << 30};
+static const struct rlimit PLENTY = {1 << 30, 1 << 30}, NONE = {0, 0};
 
 static void swaps(struct doctor *d, const char *text)
 {
@@ -65,31 +65,43 @@ Test(doctor_host, tells_how_much_room_there_is)
 
 Test(doctor_host, tells_what_a_process_may_do)
 {
-    struct doctor_process p = {true, 1000, PLENTY, PLENTY};
+    struct doctor_process p = {true, 1000, NONE, PLENTY, PLENTY};
     struct doctor d;
 
     doctor_init(&d);
     doctor_process(&d, &p, 0);
-    expect_found(&d, 2, DOCTOR_OK, "locked memory", "enough");
+    expect_found(&d, 3, DOCTOR_OK, "locked memory", "enough");
     p.memlock.rlim_cur = 65536;
     doctor_process(&d, &p, 0);
-    expect_found(&d, 2, DOCTOR_WARNING, "locked memory", "65536 bytes (the server)");
+    expect_found(&d, 3, DOCTOR_WARNING, "locked memory", "65536 bytes (the server)");
     p.uid = 0;
     doctor_process(&d, &p, 0);
     cr_assert_eq(d.worst, DOCTOR_WARNING); /* root, who locks all the same */
-    expect_found(&d, 2, DOCTOR_OK, "locked memory", "enough");
+    expect_found(&d, 3, DOCTOR_OK, "locked memory", "enough");
+}
+
+Test(doctor_host, tells_of_core_files_that_could_be_written)
+{
+    struct doctor_process p = {true, 1000, {0, 4096}, PLENTY, PLENTY};
+    struct doctor d;
+
+    doctor_init(&d);
+    doctor_process(&d, &p, 0);
+    cr_assert_eq(d.worst, DOCTOR_PROBLEM);
+    cr_assert_str_eq(d.first->next->check, "core files");
+    doctor_done(&d);
 }
 
 Test(doctor_host, holds_open_files_against_what_may_be_needed)
 {
-    struct doctor_process p = {false, 1000, PLENTY, {1024, 4096}};
+    struct doctor_process p = {false, 1000, NONE, PLENTY, {1024, 4096}};
     struct doctor d;
 
     doctor_init(&d);
     doctor_process(&d, &p, 4096);
-    expect_found(&d, 3, DOCTOR_OK, "open files", "4096");
+    expect_found(&d, 4, DOCTOR_OK, "open files", "4096");
     doctor_process(&d, &p, 4097);
-    expect_found(&d, 3, DOCTOR_WARNING, "open files", "at most 4096 (this process");
+    expect_found(&d, 4, DOCTOR_WARNING, "open files", "at most 4096 (this process");
 }
 
 Test(doctor_host, reads_the_process_at_the_other_end)
