@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "retention/backups.h"
 #include "retention/proof.h"
 #include "retention/rectification.h"
 #include "vault/backup.h"
@@ -501,6 +502,10 @@ static enum err run_backup(struct admin *admin, const struct json *request,
         e = vault_backup(admin->vault, data, keys, &backup, msg);
     if (e != ERR_OK)
         return e;
+    e = backups_note(admin->vault, &backup);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "the backup is whole, but the store cannot remember it (%s)",
+                          err_text(e));
     log_event(EV_BACKUP_DONE, F_ID("backup", backup.id, VAULT_ID_BYTES),
               F_NUM("bytes", backup.data_bytes + backup.keys_bytes));
     map = json_new_map();

@@ -11,9 +11,11 @@
 #include "base/mem.h"
 #include "base/period.h"
 #include "vault/purges.h"
+#include "retention/backups.h"
 #include "retention/recount.h"
 #include "retention/runs.h"
 #include "vault/holds.h"
+#include "vault/part.h"
 #include "vault/rules.h"
 #include "vault/watch.h"
 
@@ -44,6 +46,8 @@ static const struct report_column columns[] = {
     {"counted", "Counted", REPORT_COUNT, true},
     {"recounted", "Recounted", REPORT_INSTANT, true},
     {"oldest", "Oldest", REPORT_DATE, false},
+    {"not_started", "Timer not started", REPORT_COUNT, true},
+    {"not_started_oldest", "Oldest not started", REPORT_DATE, true},
     {"due_7d", "Due 7 d", REPORT_COUNT, false},
     {"due_30d", "Due 30 d", REPORT_COUNT, true},
     {"due_90d", "Due 90 d", REPORT_COUNT, true},
@@ -51,6 +55,9 @@ static const struct report_column columns[] = {
     {"on_hold", "On hold", REPORT_COUNT, false},
     {"held_due", "Held past their time", REPORT_COUNT, true},
     {"restricted", "Restricted subjects", REPORT_COUNT, true},
+    {"excepted", "Kept by exceptions", REPORT_COUNT, true},
+    {"excepted_people", "People in exceptions", REPORT_COUNT, true},
+    {"excepted_review", "Exceptions end first", REPORT_DATE, true},
     {"opening", "Opening", REPORT_COUNT, false},
     {"created", "+ Created", REPORT_COUNT, false},
     {"purged_timer", "- By timer", REPORT_COUNT, false},
@@ -68,6 +75,7 @@ static const struct report_column summary[] = {
     {"subjects", "Subjects", REPORT_COUNT, false},
     {"last_run", "Last sweep", REPORT_INSTANT, false},
     {"last_run_end", "It ended", REPORT_TEXT, false},
+    {"last_backup", "Last backup", REPORT_INSTANT, false},
 };
 
 /* ---- one class ---- */
@@ -80,6 +88,7 @@ struct figures {
     int64_t recounted_ms; /* 0: never */
     struct vault_recount recount;
     struct vault_class_holds holds;
+    struct vault_kept_sum kept;
 };
 
 static void set_text(struct json *row, const char *name, const char *text)
@@ -169,6 +178,10 @@ static void set_items(struct json *row, const struct figures *f)
     json_set(row, "oldest", json_new_null());
     if (f->now.oldest_created_s != 0)
         report_set_day(row, "oldest", f->now.oldest_created_s / DAY_S);
+    json_set_int(row, "not_started", (int64_t)f->now.waiting);
+    json_set(row, "not_started_oldest", json_new_null());
+    if (f->now.oldest_waiting_s != 0)
+        report_set_day(row, "not_started_oldest", f->now.oldest_waiting_s / DAY_S);
     json_set_int(row, "due_7d", (int64_t)f->now.due_7d);
     json_set_int(row, "due_30d", (int64_t)f->now.due_30d);
     json_set_int(row, "due_90d", (int64_t)f->now.due_90d);
@@ -178,6 +191,16 @@ static void set_items(struct json *row, const struct figures *f)
     json_set_int(row, "restricted", (int64_t)f->holds.restricted);
     if (overdue > 0)
         report_attend(row, "overdue");
+}
+
+/* What Art. 17(3) keeps of people who were erased otherwise. */
+static void set_exceptions(struct json *row, const struct vault_kept_sum *kept)
+{
+    json_set_int(row, "excepted", (int64_t)kept->values);
+    json_set_int(row, "excepted_people", (int64_t)kept->people);
+    json_set(row, "excepted_review", json_new_null());
+    if (kept->next_s != 0)
+        report_set_day(row, "excepted_review", kept->next_s / DAY_S);
 }
 
 static int64_t net(const struct vault_flow *flow)
@@ -264,6 +287,8 @@ static enum err add_class(const struct report_context *c, struct report *report,
     if (e == ERR_OK)
         e = vault_read_class_holds(c->reader, id, c->now_s, &f.holds);
     if (e == ERR_OK)
+        e = vault_read_kept(c->reader, id, &f.kept);
+    if (e == ERR_OK)
         e = read_recount(records, def->name, &f);
     if (e == ERR_OK)
         e = report_row(report, &row);
@@ -272,13 +297,15 @@ static enum err add_class(const struct report_context *c, struct report *report,
     set_basis(row, def);
     set_rule(row, &def->rule, c->now_s);
     e = set_version(c, row, id);
+    if (e != ERR_OK)
+        return e;
     set_items(row, &f);
+    set_exceptions(row, &f.kept);
     set_books(row, &f);
     set_tokens(row, def, &f.now);
     if (vault_purge_is_paused(c->vault, id))
         report_attend(row, "sweep_paused");
     return ERR_OK;
-    return e;
 }
 
 static enum err add_all(const struct report_context *c, struct report *report,
@@ -308,6 +335,17 @@ static enum err set_last_run(const struct report_context *c, struct report *repo
     return ERR_OK;
 }
 
+static enum err set_last_backup(struct report *report, struct vault_records *records)
+{
+    char time[BACKUPS_TIME_MAX];
+    const enum err e = backups_last(records, time);
+
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    set_text(report_summary(report), "last_backup", e == ERR_OK ? time : NULL);
+    return ERR_OK;
+}
+
 static enum err build(const struct report_context *c, struct report *report,
                       struct errmsg *msg UNUSED)
 {
@@ -316,6 +354,8 @@ static enum err build(const struct report_context *c, struct report *report,
 
     if (e == ERR_OK)
         e = set_last_run(c, report);
+    if (e == ERR_OK)
+        e = set_last_backup(report, records);
     if (e == ERR_OK)
         e = vault_read_begin(c->reader);
     if (e != ERR_OK)

@@ -772,3 +772,9 @@ enum err vault_kept_next(struct vault *v, uint64_t slot, uint16_t class_id, stru
     *ret = kept;
     return ERR_OK;
 }
+
+enum err vault_read_kept(struct vault_reader *r, uint16_t class_id, struct vault_kept_sum *ret)
+{
+    REQUIRE(r->reading);
+    return store_kept_sum(r->store, class_id, ret);
+}

@@ -105,3 +105,12 @@ struct vault_kept {
 /* The first past a slot and class, in this order; NOT_FOUND past the last. Blocks shortly. */
 enum err vault_kept_next(struct vault *v, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
     MUST_CHECK;
+
+/* All that exceptions keep of a class. Between begin and end of a reader's transaction. */
+struct vault_kept_sum {
+    uint64_t people;
+    uint64_t values;
+    int64_t next_s; /* when some value is kept no more; 0: nothing is kept */
+};
+enum err vault_read_kept(struct vault_reader *r, uint16_t class_id, struct vault_kept_sum *ret)
+    MUST_CHECK;

@@ -46,6 +46,7 @@ enum err store_kept_add(struct store *s, const struct store_kept_more *more) MUS
 /* The first past a slot and class; NOT_FOUND past the last. The subject is not filled in. */
 enum err store_kept_next(struct store *s, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
     MUST_CHECK;
+enum err store_kept_sum(struct store *s, uint16_t class_id, struct vault_kept_sum *ret) MUST_CHECK;
 enum err store_kept_delete(struct store *s, uint64_t slot) MUST_CHECK;
 enum err store_kept_forget(struct store *s, uint64_t slot, uint16_t class_id) MUST_CHECK;
 /* Forget those that keep nothing. */

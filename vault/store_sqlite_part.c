@@ -179,6 +179,22 @@ enum err store_kept_next(struct store *s, uint64_t slot, uint16_t class_id, stru
     return ERR_OK;
 }
 
+enum err store_kept_sum(struct store *s, uint16_t class_id, struct vault_kept_sum *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_KEPT_SUM);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, class_id);
+    e = store__row(s, stmt);
+    if (e != ERR_OK)
+        return e;
+    *ret = (struct vault_kept_sum){.people = column_u64(stmt, 0),
+                                   .values = column_u64(stmt, 1),
+                                   .next_s = sqlite3_column_int64(stmt, 2)};
+    return ERR_OK;
+}
+
 enum err store_kept_delete(struct store *s, uint64_t slot)
 {
     return run_slot(s, STORE_KEPT_DELETE, slot);

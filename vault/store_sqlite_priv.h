@@ -108,6 +108,7 @@
                 " WHERE slot=?1 AND class=?2")                                                     \
     X(KEPT_NEXT, "SELECT slot,class,code,law,until,next,cutoff,rule,n FROM kept"                   \
                  " WHERE (slot,class)>(?1,?2) ORDER BY slot,class LIMIT 1")                        \
+    X(KEPT_SUM, "SELECT count(*),sum(n),min(next) FROM kept WHERE class=?1 AND n>0")               \
     X(KEPT_DELETE, "DELETE FROM kept WHERE slot=?1")                                               \
     X(KEPT_FORGET, "DELETE FROM kept WHERE slot=?1 AND class=?2")                                  \
     X(KEPT_TRIM, "DELETE FROM kept WHERE slot=?1 AND n=0")                                         \

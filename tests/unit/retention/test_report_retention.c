@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "retention/backups.h"
 #include "retention/erasure.h"
 #include "retention/sweeper.h"
 #include "tests/support/vault_rig.h"
@@ -387,6 +388,88 @@ Test(report_retention, says_what_a_class_rests_on_and_who_answers_for_it)
 }
 
 /* ---- holds ---- */
+
+static uint64_t slot_of(struct rig *r, const char *name)
+{
+    struct vault_reader *reader = NULL;
+    uint64_t slot = 0;
+
+    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    REQUIRE(vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) == ERR_OK);
+    vault_read_end(reader);
+    vault_reader_close(&reader);
+    return slot;
+}
+
+Test(report_retention, counts_what_exceptions_keep)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *before = NULL, *after = NULL;
+    struct vault_exception keep = {
+        .code = 'b', .law = "HGB 257", .until_s = RIG_NOW_S + 1000 * (int64_t)RIG_DAY_S};
+    struct erasure_request ask = {
+        .exceptions = &keep, .exception_count = 1, .newer_than_s = INT64_MAX};
+    struct erasures *erasures;
+    struct receipt receipt;
+
+    rig_init(&r);
+    (void)rig_store(&r, "note", "ada", "tea");
+    (void)rig_store(&r, "note", "ada", "coffee");
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    before = report(&r);
+    cr_assert_eq(figure(before, "note", "excepted"), 0);
+    cr_assert_eq(json_kind(json_get(row(before, "note"), "excepted_review")), JSON_NIL);
+    keep.class_id = rig_class(&r, "note");
+    ask.slot = slot_of(&r, "ada");
+    erasures = erasures_new(r.vault, NULL);
+    cr_assert_eq(erasure_run_request(erasures, &ask, &receipt), ERR_OK);
+    erasures_free(&erasures);
+    after = report(&r);
+    cr_assert_eq(figure(after, "note", "excepted"), 2);
+    cr_assert_eq(figure(after, "note", "excepted_people"), 1);
+    cr_assert_str_eq(json_str_of(json_get(row(after, "note"), "excepted_review")), "2028-10-06");
+    cr_assert_eq(figure(after, "mail", "excepted"), 0);
+}
+
+Test(report_retention, counts_whose_period_has_not_begun)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *before = NULL, *after = NULL;
+
+    rig_init_with(&r, "deal: {purposes: [sales], basis: \"6(1)(b)\",\n"
+                      "  retain: {period: P1Y, from: \"event:contract_end\", backstop: P10Y}}\n");
+    before = report(&r);
+    cr_assert_eq(figure(before, "deal", "not_started"), 0);
+    (void)rig_store(&r, "deal", "ada", "one");
+    (void)rig_store(&r, "deal", "bob", "two");
+    after = report(&r);
+    cr_assert_eq(figure(after, "deal", "not_started"), 2);
+    cr_assert_str_eq(json_str_of(json_get(row(after, "deal"), "not_started_oldest")), "2026-01-10");
+}
+
+static const char *last_backup(const struct json *tree)
+{
+    return json_str_of(json_get(json_get(tree, "summary"), "last_backup"));
+}
+
+Test(report_retention, knows_the_last_backup)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *never = NULL, *once = NULL, *again = NULL;
+    struct vault_backup backup = {.time = "2026-01-09T02:00:00Z"};
+
+    rig_init(&r);
+    never = report(&r);
+    cr_assert_null(last_backup(never));
+    cr_assert_eq(backups_note(r.vault, &backup), ERR_OK);
+    once = report(&r);
+    cr_assert_str_eq(last_backup(once), "2026-01-09T02:00:00Z");
+    memcpy(backup.time, "2026-01-10T02:00:00Z", sizeof("2026-01-10T02:00:00Z"));
+    cr_assert_eq(backups_note(r.vault, &backup), ERR_OK);
+    again = report(&r);
+    cr_assert_str_eq(last_backup(again), "2026-01-10T02:00:00Z");
+}
 
 Test(report_retention, calls_nothing_overdue_that_a_hold_keeps)
 {
