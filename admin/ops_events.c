@@ -4,6 +4,7 @@
  * nobody. Not here: what callers of the proxy send (proxy/exchange_event.c). */
 #include <string.h>
 
+#include "admin/access.h"
 #include "admin/ops_priv.h"
 #include "base/calendar.h"
 #include "retention/receipt.h"
@@ -55,6 +56,16 @@ static enum err read_at(const struct json *request, int64_t *ret_s, struct errms
     return ERR_OK;
 }
 
+/* To set a start back is an operator's: what counts from it goes the sooner. */
+static enum err read_correct(const struct admin *admin, const struct json *request, bool *ret,
+                             struct errmsg *msg)
+{
+    *ret = json_bool_of(json_get(request, "correct"), false);
+    return !*ret || admin->who == NULL || admin->who->role == ACCESS_OPERATOR
+               ? ERR_OK
+               : errmsg_set(msg, ERR_DENIED, "\"correct\" is for operators");
+}
+
 static struct json *event_map(const struct vault_event *event)
 {
     struct json *map = json_new_map();
@@ -92,10 +103,11 @@ enum err ops_subject_event(struct admin *admin, const struct json *request,
     if (e == ERR_OK)
         e = read_at(request, &event.at_s, msg);
     if (e == ERR_OK)
+        e = read_correct(admin, request, &event.correct, msg);
+    if (e == ERR_OK)
         e = ops_find_person_now(admin, request, &event.slot, msg);
     if (e != ERR_OK)
         return e;
-    event.correct = json_bool_of(json_get(request, "correct"), false);
     if (text.len <= RULE_NAME_MAX)
         memcpy(name, text.at, text.len);
     event.name = name;

@@ -37,6 +37,7 @@ static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
     exchange_account_refusal(x, e);
     exchange_note_refusal(x, e);
     exchange_leave_record(x);
+    exchange_leave_event(x);
     x->state = EXCHANGE_SENT;
     problem_send(x->req, &problem);
 }
@@ -174,6 +175,7 @@ static void on_disposed(void *memory)
     if (x->call != NULL)
         upstream_detach(x->call);
     exchange_leave_job(x);
+    exchange_leave_event(x);
     exchange_audit_end(x);
     tokenize_free(&x->tokenize);
     wipe_entity(x);

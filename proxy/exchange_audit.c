@@ -223,6 +223,25 @@ void exchange_note_refusal(struct exchange *x, enum err e)
         note(x, AUDIT_REVEAL, span_str(err_name(e)), SPAN_NONE);
 }
 
+void exchange_note_event(struct exchange *x, const struct notes *about, enum audit_outcome outcome,
+                         enum err e)
+{
+    uint8_t id[AUDIT_REQUEST_BYTES];
+    struct audit_record record;
+
+    if (x->setup->settings->explained != NULL)
+        return;
+    describe(x, id, &record);
+    record.action = AUDIT_EVENT;
+    record.outcome = outcome;
+    record.object = span_str(x->route->def->event.name);
+    record.entries = notes_entries(about);
+    record.entry_count = about->count;
+    if (e != ERR_OK)
+        record.error = span_str(err_name(e));
+    audit_note(trail_of(x), &record);
+}
+
 void exchange_note_guard(struct exchange *x)
 {
     const struct reveal_guard *g = &x->guard;

@@ -119,6 +119,8 @@ enum err exchange_find_caller(struct exchange *x)
     if (e == ERR_OK && x->caller != caller_anonymous() &&
         vault_caller_is_suspended(caller_state(x->caller)))
         e = ERR_DENIED;
+    if (e == ERR_OK && !exchange_may_post(x))
+        e = ERR_DENIED;
     if (e != ERR_OK)
         return e;
     exchange_guard(x);

@@ -77,6 +77,7 @@ bool exchange_leave(struct exchange *x)
         upstream_detach(TAKE(x->call));
     exchange_leave_job(x);
     exchange_leave_record(x);
+    exchange_leave_event(x);
     return x->state == EXCHANGE_SENT || x->writing;
 }
 

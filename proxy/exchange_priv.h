@@ -8,6 +8,7 @@
  *   exchange_screen.c    what was not declared and looks as if it should have been
  *   exchange_limits.c    what it may cost
  *   exchange_store.c     tokenizing, and the vault's writer if something is new
+ *   exchange_event.c     the start event that an answer posts
  *   exchange_egress.c    the same with both directions exchanged, towards a third party
  *   exchange_forward.c   the upstream's request
  *   exchange_respond.c   the answer, streamed through
@@ -51,9 +52,20 @@ enum exchange_state {
 };
 
 struct store_job;
+struct event_job;
 struct exchange;
 /* What follows once the vault has the values: now, or when its writer is done. */
 typedef void (*exchange_then_fn)(struct exchange *x, enum err result);
+
+/* An operation in the hands of the vault's writer: first member of what owns all that the writer reads, so that
+ * a client may leave at any time. */
+struct exchange_job {
+    h2o_multithread_message_t message; /* first: how it travels back */
+    struct proxy_loop *loop;
+    struct exchange *owner; /* NULL: the client has left */
+    const struct vault_op *op;
+    void (*back)(struct exchange_job *job); /* on the loop, once; frees it */
+};
 
 /* What it leaves behind in figures. */
 struct account {
@@ -117,9 +129,10 @@ struct exchange {
     struct buf *written;     /* by part: with tokens in place; secret */
     struct buf target;       /* a path with tokens in place */
     struct tokenize *tokenize;
-    exchange_then_fn then; /* after the writer */
-    struct store_job *job; /* in the writer's hands */
-    struct span body;      /* at is NULL: as it came */
+    exchange_then_fn then;     /* after the writer */
+    struct store_job *job;     /* in the writer's hands */
+    struct event_job *posting; /* likewise: nothing of the answer leaves before it is back */
+    struct span body;          /* at is NULL: as it came */
     struct upstream_call *call;
 
     /* What comes back. */
@@ -130,6 +143,7 @@ struct exchange {
     uint64_t owner;                 /* as the first of exchange_find_slots() */
     struct media_type answer_media; /* MEDIA_OTHER: its body holds none that can be read */
     bool shown;                     /* `answer` is the answer */
+    bool ready;                     /* ... and waits for `posting` only */
     int64_t whole_len;              /* of the body that is collected; -1: not known */
     struct part answer_part;        /* of a third party's: where values stand */
     struct buf collected;           /* secret */
@@ -242,6 +256,22 @@ enum err exchange_find_slots(struct exchange *x, struct part *body, const struct
 /* One part of the answer's body, as the caller may see it, appended to out. Makes a read transaction of its
  * own; logs. */
 enum err exchange_show_part(struct exchange *x, struct part *part, struct buf *out) MUST_CHECK;
+/* Hand an operation to the vault's writer; job->back is set. It comes back exactly once, unless this fails: BUSY. */
+enum err exchange_submit(struct exchange *x, struct exchange_job *job, struct vault_op *op)
+    MUST_CHECK;
+/* May the caller use a route that posts an event? True where it posts none. */
+bool exchange_may_post(const struct exchange *x);
+/* An answer of this status has come: post the route's event, if it posts one for that. exchange_release() follows
+ * when x->posting was set. Errors: what the vault says; then nothing of the answer may leave. */
+enum err exchange_post_event(struct exchange *x, int status) MUST_CHECK;
+/* It does not wait for its event any more, which is kept all the same. */
+void exchange_leave_event(struct exchange *x);
+/* The event is durable, or there is nobody to have it: what waited for it leaves. On an error nothing does. May end
+ * the exchange. */
+void exchange_release(struct exchange *x, enum err e);
+/* Record what becomes of an event of the person that `about` is of, without waiting. */
+void exchange_note_event(struct exchange *x, const struct notes *about, enum audit_outcome outcome,
+                         enum err e);
 /* The exchange ends with an operation in the vault's hands. */
 void exchange_leave_job(struct exchange *x);
 /* Send it up. */

@@ -106,10 +106,16 @@ static void write_out(struct exchange *x)
     h2o_send(x->req, bufs, count, last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
 }
 
+/* Something must be durable first. */
+static bool is_held(const struct exchange *x)
+{
+    return x->held || x->posting != NULL;
+}
+
 static void flush(struct exchange *x)
 {
     h2o_timeout_unlink(&x->flush);
-    if (!x->writing && !x->held)
+    if (!x->writing && !is_held(x))
         write_out(x);
 }
 
@@ -122,7 +128,7 @@ static void on_flush(h2o_timeout_entry_t *entry)
  * of it goes out in one write. */
 static void flush_soon(struct exchange *x)
 {
-    if (!x->writing && !x->held && !h2o_timeout_is_linked(&x->flush))
+    if (!x->writing && !is_held(x) && !h2o_timeout_is_linked(&x->flush))
         h2o_timeout_link(x->loop->evloop, &x->loop->context.zero_timeout, &x->flush);
 }
 
@@ -133,7 +139,7 @@ static void on_recorded(struct exchange *x, enum err e)
 {
     x->held = false;
     if (e == ERR_OK) {
-        if (!x->writing)
+        if (!x->writing && !is_held(x))
             write_out(x);
         return;
     }
@@ -257,7 +263,7 @@ void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req UNUSED)
         x->paused = false;
         upstream_resume(x->call);
     }
-    if (!x->held && (x->complete || waiting_bytes(x) > 0))
+    if (!is_held(x) && (x->complete || waiting_bytes(x) > 0))
         write_out(x);
 }
 
@@ -269,7 +275,13 @@ static void on_head(struct upstream_call *call UNUSED, const struct upstream_hea
     struct exchange *x = context;
     const bool success = head->status >= 200 && head->status <= 299;
     enum coding coding = CODING_IDENTITY;
+    enum err e = exchange_post_event(x, head->status);
 
+    if (e != ERR_OK) {
+        upstream_detach(TAKE(x->call));
+        exchange_refuse(x, e);
+        return;
+    }
     /* What is of another kind than declared can hold no declared field. An error page may be that, an
      * answer may not (an empty one is found out by its first byte). */
     exchange_judge_answer(x, head, &coding);
@@ -295,6 +307,20 @@ static void give_up(struct exchange *x, enum err e)
         x->broken = true;
     } else {
         exchange_break_off(x);
+    }
+}
+
+void exchange_release(struct exchange *x, enum err e)
+{
+    if (e != ERR_OK) {
+        if (x->call != NULL)
+            upstream_detach(TAKE(x->call));
+        exchange_leave_job(x);
+        give_up(x, e);
+    } else if (x->ready) {
+        exchange_send_answer(x);
+    } else if (x->state == EXCHANGE_STREAMING && !is_held(x)) {
+        write_out(x);
     }
 }
 

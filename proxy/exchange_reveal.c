@@ -293,6 +293,9 @@ void exchange_send_answer(struct exchange *x)
 {
     h2o_iovec_t body = h2o_iovec_init(x->answer.bytes, x->answer.len);
 
+    x->ready = true;
+    if (x->posting != NULL)
+        return;
     x->req->res.content_length = x->answer.len;
     x->state = EXCHANGE_SENT;
     exchange_begin(x);

@@ -12,12 +12,9 @@
 #include "proxy/explain_priv.h"
 
 struct store_job {
-    h2o_multithread_message_t message; /* first: how it travels back */
-    struct proxy_loop *loop;
-    struct exchange *owner; /* NULL: the client has left */
+    struct exchange_job job; /* first */
     struct tokenize *tokenize;
-    const struct vault_op *op; /* of the tokenize */
-    struct buf subject;        /* the identifier that the operation names */
+    struct buf subject; /* the identifier that the operation names */
 };
 
 /* ---- storing ---- */
@@ -32,7 +29,7 @@ static void job_free(struct store_job *job)
 /* The writer is done with the operation: carry the job to its loop. Writer thread. */
 static void on_stored(struct vault_op *op)
 {
-    struct store_job *job = op->owner;
+    struct exchange_job *job = op->owner;
     struct proxy_loop *loop = job->loop;
 
     /* The loop may end as soon as it has seen its last job; the lock keeps its queue until we are
@@ -42,9 +39,8 @@ static void on_stored(struct vault_op *op)
     (void)pthread_mutex_unlock(&loop->storing);
 }
 
-static enum err submit(struct exchange *x, struct vault_op *op)
+enum err exchange_submit(struct exchange *x, struct exchange_job *job, struct vault_op *op)
 {
-    struct store_job *job = mem_alloc(sizeof(*job));
     enum err e;
 
     job->loop = x->loop;
@@ -53,6 +49,20 @@ static enum err submit(struct exchange *x, struct vault_op *op)
     op->done = on_stored;
     op->owner = job;
     e = vault_submit(x->loop->proxy->vault, op);
+    if (e == ERR_OK)
+        x->loop->jobs++;
+    return e;
+}
+
+static void take_back(struct exchange_job *back);
+
+static enum err submit(struct exchange *x, struct vault_op *op)
+{
+    struct store_job *job = mem_alloc(sizeof(*job));
+    enum err e;
+
+    job->job.back = take_back;
+    e = exchange_submit(x, &job->job, op);
     if (e != ERR_OK) {
         free(job);
         return e;
@@ -64,7 +74,6 @@ static enum err submit(struct exchange *x, struct vault_op *op)
     x->job = job;
     x->state = EXCHANGE_STORING;
     exchange_account_store(x, false);
-    x->loop->jobs++;
     return ERR_OK;
 }
 
@@ -244,19 +253,17 @@ void exchange_leave_job(struct exchange *x)
     struct store_job *job = TAKE(x->job);
 
     if (job != NULL)
-        job->owner = NULL;
+        job->job.owner = NULL;
 }
 
 /* ---- back on the loop ---- */
 
-static void take_back(struct store_job *job)
+static void take_back(struct exchange_job *back)
 {
-    struct exchange *x = job->owner;
-    enum err result = job->op->result;
+    struct store_job *job = CONTAINER_OF(back, struct store_job, job);
+    struct exchange *x = back->owner;
+    enum err result = back->op->result;
 
-    job->loop->jobs--;
-    if (result == ERR_IO || result == ERR_NO_SPACE || result == ERR_CORRUPT)
-        log_event(EV_STORE_FAILED, F_LIT("error", err_name(result)));
     if (result == ERR_EXHAUSTED)
         log_event(EV_TOKENS_USED_UP,
                   F_TEXT("route", x == NULL ? SPAN_LIT("-") : exchange_route_name(x)));
@@ -276,9 +283,13 @@ static void take_back(struct store_job *job)
 void exchange_on_stored(h2o_multithread_receiver_t *receiver UNUSED, h2o_linklist_t *messages)
 {
     while (!h2o_linklist_is_empty(messages)) {
-        struct store_job *job = CONTAINER_OF(messages->next, struct store_job, message.link);
+        struct exchange_job *job = CONTAINER_OF(messages->next, struct exchange_job, message.link);
+        const enum err result = job->op->result;
 
         h2o_linklist_unlink(&job->message.link);
-        take_back(job);
+        job->loop->jobs--;
+        if (result == ERR_IO || result == ERR_NO_SPACE || result == ERR_CORRUPT)
+            log_event(EV_STORE_FAILED, F_LIT("error", err_name(result)));
+        job->back(job);
     }
 }

@@ -234,6 +234,8 @@ enum err proxy_settings_read(struct conf_node root, const struct classes *classe
     if (e == ERR_OK)
         e = settings_read_callers(root, settings, msg);
     if (e == ERR_OK)
+        e = settings_check_events(root, settings, msg);
+    if (e == ERR_OK)
         e = settings_read_routes(root, settings, msg);
     if (e == ERR_OK)
         e = read_default(root, settings, msg);

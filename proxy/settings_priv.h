@@ -51,6 +51,13 @@ enum subject_from {
 /* What becomes of a request in which something that is not declared looks like personal data. */
 enum undeclared { UNDECLARED_PASS, UNDECLARED_ALERT, UNDECLARED_BLOCK };
 
+/* The start event that a route's answers post. */
+struct route_event {
+    char *name;         /* NULL: none */
+    uint16_t *statuses; /* of the answers that post it; NULL: 200 to 299 */
+    size_t status_count;
+};
+
 struct route_def {
     char *pattern;
     char *host; /* lower case; NULL: any */
@@ -67,6 +74,7 @@ struct route_def {
     size_t body_max;
     size_t subjects_max; /* people that one answer shows */
     size_t domain;       /* index into the settings' domains */
+    struct route_event event;
     enum undeclared undeclared;
     bool near_names; /* members whose names come near a declared one pass */
     bool websocket;  /* it passes; nothing is declared then */
@@ -131,6 +139,12 @@ void settings_free_routes(struct proxy_settings *settings);
 enum err settings_read_fields(struct conf_node map, const struct classes *classes,
                               struct route_def *route, struct errmsg *msg) MUST_CHECK;
 void settings_free_fields(struct route_def *route);
+/* A route's `event`, absent or not, once its subject is known. */
+enum err settings_read_event(struct conf_node node, const struct proxy_settings *settings,
+                             struct route_def *route, struct errmsg *msg) MUST_CHECK;
+/* Is everybody whom `events` lists a caller? After the callers. */
+enum err settings_check_events(struct conf_node root, const struct proxy_settings *settings,
+                               struct errmsg *msg) MUST_CHECK;
 /* Does a request of it hold values that are stored, so that somebody must be named? Any in this place? */
 bool settings_store_values(const struct route_def *route);
 bool settings_have_fields(const struct route_def *route, enum place place);

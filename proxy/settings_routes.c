@@ -275,7 +275,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
                                        "domain",     "binding",
                                        "near_names", "undeclared",
                                        "direction",  "subjects_per_response",
-                                       "websocket",  NULL};
+                                       "websocket",  "event",
+                                       NULL};
     struct route_def *route = &settings->route_defs[index];
     int64_t subjects_max = GUARD_SUBJECTS_DEFAULT;
     int64_t body_max = settings->limits.body;
@@ -313,6 +314,8 @@ static enum err read_route(struct conf_node entry, struct proxy_settings *settin
         e = read_binding(conf_get(entry, "binding"), route, msg);
     if (e == ERR_OK)
         e = read_websocket(conf_get(entry, "websocket"), route, msg);
+    if (e == ERR_OK)
+        e = settings_read_event(conf_get(entry, "event"), settings, route, msg);
     if (e == ERR_OK)
         e = read_near_names(conf_get(entry, "near_names"), route, msg);
     if (e == ERR_OK)
@@ -352,6 +355,8 @@ void settings_free_routes(struct proxy_settings *settings)
 
         settings_free_fields(route);
         free(route->subject);
+        free(route->event.name);
+        free(route->event.statuses);
         free(route->host);
         free(route->pattern);
     }

@@ -13,7 +13,7 @@ import urllib.parse
 
 import yaml
 
-from harness import ROOT, Conn, Lethe, check, equal, until
+from harness import CLASSES, ROOT, Conn, Lethe, check, equal, until
 from test_monitor import admin_address
 from upstreams import Recorder
 
@@ -380,3 +380,16 @@ def test_openapi_says_what_the_table_says(env):
         success = "201" if "CREATES" in route.flags else "200"
         check(success in operation["responses"], f"{key} answers {success}")
         check("default" in operation["responses"], f"{key} may be refused")
+
+
+def test_only_operators_correct_events(env):
+    """An application sends events; to set a start back is an operator's."""
+    classes = json.loads(json.dumps(CLASSES))
+    classes["email"]["retain"] = {"period": "P1Y", "from": "event:case_closed", "backstop": "P2Y"}
+    api = Api(env, classes=classes)
+    _, person = stored(api, "ada-1")
+    target = f"/v1/subjects/{person}/events"
+    api.got(201, "POST", target, {"event": "case_closed"}, "app")
+    early = {"event": "case_closed", "at": "2026-01-31", "correct": True}
+    problem(api.ask("POST", target, early, "app"), "DENIED")
+    equal(api.got(201, "POST", target, early, "operator")["corrected"], True, "a correction")

@@ -4,7 +4,7 @@ import json
 import time
 
 from harness import Lethe, check, equal, until
-from upstreams import Recorder
+from upstreams import Recorder, UserApp
 
 PERSON = {"email": "ada@example.org", "note": "a note"}
 
@@ -128,3 +128,83 @@ def test_what_is_used_lives_on(env):
           lambda: lethe.cli("reveal", token).returncode == 1)
     until("the sweep", 15, lambda: row(lethe)["items"] == 0)
     check(row(lethe)["balanced"], f"the books do not balance: {row(lethe)}")
+
+
+# ---- events that a route's answers post ----
+
+CLOSES = {"path": "/cases/{id}", "methods": ["POST"], "upstream": "app", "subject": "path.id",
+          "event": {"name": "case_closed", "when": "2xx"}}
+
+
+def closing(env, status, period="P1Y"):
+    """An application whose answers to POST have the status that stands in status[0]."""
+    users = UserApp()
+    app = Recorder(env, lambda request, sock: users(request, sock) if request.method != "POST" else
+                   b"HTTP/1.1 %d X\r\nContent-Length: 6\r\n\r\nclosed" % status[0])
+    lethe = Lethe(env, app.url, sweep_interval="1s", events={"case_closed": {"callers": ["officer"]}})
+    lethe.config["classes"]["note"]["retain"] = {**CASE, "period": period}
+    lethe.config["routes"].append(CLOSES)
+    lethe.save()
+    return app, lethe
+
+
+def events(lethe):
+    return [e["event"] for e in json.loads(lethe.cli("subject", "show", "--json", "1").stdout)["events"]]
+
+
+def test_a_route_posts_an_event(env):
+    status = [200]
+    app, lethe = closing(env, status, "PT3S")
+    lethe.start()
+    lethe.request("PUT", "/users/1", PERSON)
+    token = app.last().json()["note"]
+    seen = app.count()
+    equal(lethe.request("POST", "/cases/1", caller="robot").status, 403, "a caller who is not listed")
+    equal(lethe.request("POST", "/cases/1").status, 403, "nobody in particular")
+    equal(app.count(), seen, "requests that went up")
+    status[0] = 500
+    equal(lethe.request("POST", "/cases/1", caller="officer").status, 500, "the application's no")
+    equal(events(lethe), [], "events after a 500")
+    status[0] = 200
+    response = lethe.request("POST", "/cases/2", caller="officer")
+    equal((response.status, response.body), (200, b"closed"), "a case of somebody unknown")
+    equal(events(lethe), [], "events of others")
+    equal(note(lethe), PERSON["note"], "the value while its event has not come")
+    response = lethe.request("POST", "/cases/1", caller="officer")
+    equal((response.status, response.body), (200, b"closed"), "the answer")
+    equal(events(lethe), ["case_closed"], "events of the person")
+    until("the value to go", 15, lambda: note(lethe) == token)
+    until("the sweep", 15, lambda: row(lethe)["items"] == 0)
+
+
+def test_no_answer_leaves_before_its_event(env):
+    check(env.has_faults(), "this build has no fault points: use the dev or asan one")
+    app, lethe = closing(env, [200])
+    lethe.start()
+    lethe.request("PUT", "/users/1", PERSON)
+    lethe.stop()
+    lethe.start(fault="event.kept:1")
+    seen = app.count()
+    try:
+        response = lethe.request("POST", "/cases/1", caller="officer")
+        check(False, f"an answer without its event: {response}")
+    except (EOFError, ConnectionError):
+        pass
+    equal(lethe.died(), -9, "exit before the event was durable")
+    equal(app.count(), seen + 1, "requests that went up")
+    lethe.start()
+    equal(events(lethe), [], "events after the crash")
+    equal(lethe.request("POST", "/cases/1", caller="officer").status, 200, "once more")
+    equal(lethe.request("POST", "/cases/1", caller="officer").status, 200, "and again")
+    lethe.kill()
+    lethe.start()
+    equal(events(lethe), ["case_closed"], "an event that was acknowledged")
+
+
+def test_a_route_without_a_subject_posts_nothing(env):
+    _, lethe = closing(env, [200])
+    del lethe.config["routes"][-1]["subject"]
+    lethe.save()
+    result = lethe.cli("check")
+    check(result.returncode != 0 and ".yaml:" in result.stderr and "`subject`" in result.stderr,
+          f"{result}")

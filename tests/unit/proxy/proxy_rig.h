@@ -121,6 +121,7 @@ static inline void rig_settings(struct rig *r, const struct rig_options *o, uint
     (void)snprintf(name, sizeof(name), "%s/lethe.yaml", r->scratch.dir);
     rig_must(r, conf_parse(name, span_str(yaml), &r->conf, &r->msg));
     rig_must(r, classes_read(conf_get(conf_root(r->conf), "classes"), &r->classes, &r->msg));
+    rig_must(r, classes_read_events(conf_get(conf_root(r->conf), "events"), &r->classes, &r->msg));
     rig_must(r, domains_read(conf_get(conf_root(r->conf), "domains"), &r->domains, &r->msg));
     rig_must(r, proxy_settings_read(conf_root(r->conf), &r->classes, &r->domains, &r->settings,
                                     &r->msg));
