@@ -19,6 +19,7 @@ Test(doctor, remembers_the_worst)
     cr_assert_eq(d.worst, DOCTOR_OK);
     doctor_say(&d, DOCTOR_WARNING, "check", "act", "text");
     cr_assert_eq(d.worst, DOCTOR_WARNING);
+    doctor_done(&d);
     say_three(&d);
     cr_assert_eq(d.worst, DOCTOR_PROBLEM);
 }
