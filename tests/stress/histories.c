@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random histories against a simple model of what must be alive, over, held and destroyed at each instant:
- * values stored, rectified, read, erased and swept by a clock that the history sets, holds set and lifted,
- * over restarts.
+ * values stored, rectified, used, erased and swept by a clock that the history sets, events sent and corrected,
+ * rules changed, previewed and applied, holds and restrictions set and lifted, over restarts.
  *
- * The model is a list of rows, each with an owner and a due time, and a list of holds. After each step tokens are read and
- * compared with it; now and then all of them, and the counters, and who is known. Between a sweep and the
- * next nothing is due that was not foreseen: the breaker is set so tight that a single value would trip it.
+ * After each step tokens are read and compared with the model (histories_model.h); now and then all of them,
+ * and the counters, and who is known. Between a sweep and the next nothing is due that was not foreseen, but for
+ * what events bring forward: the breaker is set so tight that a single value would trip it.
  *
  * A history is drawn from its seed. One that fails is made as short as it can be and printed.
  *
@@ -19,121 +19,39 @@
 
 #include "base/log.h"
 #include "retention/erasure.h"
+#include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/sweeper.h"
+#include "tests/stress/histories_model.h"
+#include "tests/stress/histories_steps.h"
 #include "tests/support/vault_rig.h"
+#include "vault/events.h"
 #include "vault/holds.h"
+#include "vault/purges.h"
+#include "vault/uses.h"
 
 enum {
-    PEOPLE = 6,
-    CLASSES = 5,
-    TEXTS = 12,
-    ROWS_MAX = 20000,
-    HOLDS_MAX = 4, /* at a time */
-    UNSWEPT_MAX_S = 100 * 86400
+    UNSWEPT_MAX_S = 100 * 86400,
+    FORESEE_EVERY_S = 3600 /* the sweeper foresees that often at most */
 };
 
-/* Each kind of class that handles values of its own: random and shared, opaque and typed. */
-static const struct kind {
-    const char *name;
-    bool shares; /* equal values, equal tokens */
-    bool typed;
-    int64_t period_s;
-} kinds[CLASSES] = {{"note", false, false, 10 * 86400},
-                    {"brief", false, false, 3600},
-                    {"mail", true, false, 60 * 86400},
-                    {"code", false, true, 5 * 86400},
-                    {"number", true, true, 20 * 86400}};
-
-#define REST "purposes: [test], basis: \"6(1)(b)\", retain: {period: "
-static const char classes_text[] =
-    "note: {" REST "P10D}}\n"
-    "brief: {" REST "PT1H}}\n"
-    "mail: {format: email, deterministic: true, " REST "P60D}}\n"
-    "code: {format: digits, reserved: \"9\", " REST "P5D}}\n"
-    "number: {format: digits, reserved: \"9\", deterministic: true, " REST "P20D}}\n";
-
-/* ---- histories ---- */
-
-enum act {
-    STORE,
-    STORE_MANY,
-    READ,
-    RECTIFY,
-    ERASE,
-    SWEEP,
-    WAIT,
-    WAIT_FOR_DUE,
-    HOLD,
-    LIFT,
-    RESTART,
-    ACTS
-};
-
-static const char *const act_names[ACTS] = {"store", "store many", "read",   "rectify",
-                                            "erase", "sweep",      "wait",   "wait for due",
-                                            "hold",  "lift",       "restart"};
-/* How often each comes, of a hundred. */
-static const uint32_t weights[ACTS] = {31, 4, 18, 5, 5, 12, 10, 9, 2, 2, 2};
-
-struct step {
-    enum act act;
-    uint32_t a, b, c;
-};
-
-static uint32_t draw(uint64_t *rng)
-{
-    *rng = *rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(*rng >> 33);
-}
-
-static void draw_history(uint64_t seed, struct step *steps, size_t count)
-{
-    uint64_t rng = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t at = draw(&rng) % 100;
-        enum act act = 0;
-
-        while (at >= weights[act])
-            at -= weights[act++];
-        steps[i] = (struct step){act, draw(&rng), draw(&rng), draw(&rng)};
-    }
-}
-
-/* ---- the model ---- */
-
-struct row {
-    size_t class_at;
-    size_t person;
-    size_t first; /* of the rows with the same token; itself when it is that */
-    int64_t due_s;
-    char text[32];
-    struct token_text token;
-    bool gone;
-};
-
-/* On a person, a class, or a class of a person; PEOPLE and CLASSES stand for all. */
-struct hold {
-    uint64_t number; /* 0: none */
-    size_t person;
-    size_t class_at;
-};
+/* ---- the world ---- */
 
 struct world {
     struct rig rig;
+    struct classes sets[SETS]; /* the first is the rig's */
+    struct conf *confs[SETS];
     struct vault_reader *reader;
     struct erasures *erasures;
     struct runs *runs;
-    int64_t now_s;
+    struct model m;
     int64_t swept_s;
-    struct row *rows;
-    size_t count;
     uint64_t created[CLASSES], timer[CLASSES], erased[CLASSES];
-    struct hold holds[HOLDS_MAX];
-    bool waits[PEOPLE]; /* for a hold to end, with an erasure */
-    unsigned changes;   /* so that no rectified value is like another */
-    char said[256];     /* what went wrong; empty: nothing */
+    int64_t
+        leapt_s[CLASSES]; /* when an event has brought due times forward that a sweep may not have
+                                * foreseen yet; 0: none has */
+    unsigned changes;     /* so that no rectified value is like another */
+    char said[256];       /* what went wrong; empty: nothing */
 };
 
 static void wrong(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -149,95 +67,19 @@ static void wrong(struct world *w, const char *format, ...)
     va_end(list);
 }
 
-static bool row_is_alive(const struct world *w, const struct row *row)
-{
-    return !row->gone && row->due_s > w->now_s;
-}
-
-/* Is there a row behind this row's token that is alive? */
-static bool token_is_alive(const struct world *w, size_t first)
-{
-    if (!kinds[w->rows[first].class_at].shares)
-        return row_is_alive(w, &w->rows[first]);
-    for (size_t i = first; i < w->count; i++)
-        if (w->rows[i].first == first && row_is_alive(w, &w->rows[i]))
-            return true;
-    return false;
-}
-
-static bool person_is_known(const struct world *w, size_t person)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (w->rows[i].person == person && !w->rows[i].gone)
-            return true;
-    return false;
-}
-
-static bool is_held(const struct world *w, size_t person, size_t class_at)
-{
-    for (size_t i = 0; i < HOLDS_MAX; i++) {
-        const struct hold *h = &w->holds[i];
-
-        if (h->number != 0 && (h->person == PEOPLE || h->person == person) &&
-            (h->class_at == CLASSES || h->class_at == class_at))
-            return true;
-    }
-    return false;
-}
-
-/* Does a hold keep this person from being erased? */
-static bool is_bound(const struct world *w, size_t person)
-{
-    for (size_t i = 0; i < HOLDS_MAX; i++)
-        if (w->holds[i].number != 0 && w->holds[i].person == person &&
-            w->holds[i].class_at == CLASSES)
-            return true;
-    for (size_t i = 0; i < w->count; i++)
-        if (w->rows[i].person == person && !w->rows[i].gone &&
-            is_held(w, person, w->rows[i].class_at))
-            return true;
-    return false;
-}
-
-/* Who has no value left is forgotten, and so are holds on him. */
-static void forget_people(struct world *w)
-{
-    for (size_t p = 0; p < PEOPLE; p++) {
-        if (person_is_known(w, p))
-            continue;
-        w->waits[p] = false;
-        for (size_t i = 0; i < HOLDS_MAX; i++)
-            if (w->holds[i].person == p)
-                w->holds[i].number = 0;
-    }
-}
-
-/* May the value behind a token be shown, while it is alive? Shared ones: of all owners that are alive. */
-static bool may_be_withheld(const struct world *w, size_t first)
-{
-    for (size_t i = first; i < w->count; i++)
-        if (w->rows[i].first == first && row_is_alive(w, &w->rows[i]) &&
-            (w->waits[w->rows[i].person] || is_held(w, w->rows[i].person, w->rows[i].class_at)))
-            return true;
-    return false;
-}
-
-static void name_of(size_t person, char out[16])
-{
-    (void)snprintf(out, 16, "person %zu", person);
-}
-
-static void text_of(size_t class_at, uint32_t n, char out[32])
-{
-    if (kinds[class_at].typed)
-        (void)snprintf(out, 32, "%08u", 10000000 + n % TEXTS);
-    else
-        (void)snprintf(out, 32, "text %u", n % TEXTS);
-}
-
 /* ---- looking ---- */
 
-static enum err reveal(struct world *w, const struct row *row, char out[32], int64_t *ret_due_s)
+/* The writer has served what was posted before. */
+static void settle(struct world *w)
+{
+    struct vault_purge_due nothing = {.op.kind = VAULT_PURGE_DUE};
+
+    REQUIRE(vault_run(w->rig.vault, &nothing.op) == ERR_NOT_FOUND);
+}
+
+/* Of values that several share it would not be known whose is used. */
+static enum err reveal(struct world *w, const struct row *row, bool use, char out[32],
+                       int64_t *ret_due_s)
 {
     const struct vault_scope scope = {.class_id = rig_class(&w->rig, kinds[row->class_at].name)};
     struct vault_value value;
@@ -248,7 +90,11 @@ static enum err reveal(struct world *w, const struct row *row, char out[32], int
     REQUIRE(vault_read_begin(w->reader) == ERR_OK);
     e = vault_reveal_as(w->reader, &scope, span_of(row->token.bytes, row->token.len), &text,
                         &value);
+    if (e == ERR_OK && use)
+        vault_use(w->reader, &value);
     vault_read_end(w->reader);
+    if (e == ERR_OK && use)
+        settle(w);
     if (e == ERR_OK) {
         memcpy(out, text.bytes, text.len);
         out[text.len] = '\0';
@@ -258,14 +104,14 @@ static enum err reveal(struct world *w, const struct row *row, char out[32], int
     return e;
 }
 
-static void check_token(struct world *w, size_t first)
+static void look_at(struct world *w, size_t first, bool use)
 {
-    const struct row *row = &w->rows[first];
-    const bool alive = token_is_alive(w, first);
+    struct row *row = &w->m.rows[first];
+    const bool alive = token_is_alive(&w->m, first);
     char text[32] = "";
     int64_t due_s = 0;
-    const enum err e = reveal(w, row, text, &due_s);
-    const bool withheld = alive && may_be_withheld(w, first);
+    const enum err e = reveal(w, row, use, text, &due_s);
+    const bool withheld = alive && may_be_withheld(&w->m, first);
 
     if (e == ERR_HELD || e == ERR_RESTRICTED) {
         if (!withheld)
@@ -282,7 +128,15 @@ static void check_token(struct world *w, size_t first)
     else if (alive && strcmp(text, row->text) != 0)
         wrong(w, "row %zu (%s) reads as another value", first, kinds[row->class_at].name);
     else if (alive && !kinds[row->class_at].shares && due_s != row->due_s)
-        wrong(w, "row %zu (%s) is due at another time", first, kinds[row->class_at].name);
+        wrong(w, "row %zu (%s) is due in %" PRId64 " s, should be in %" PRId64, first,
+              kinds[row->class_at].name, due_s - w->m.now_s, row->due_s - w->m.now_s);
+    if (use && e == ERR_OK)
+        note_use(&w->m, row);
+}
+
+static void check_token(struct world *w, size_t first)
+{
+    look_at(w, first, false);
 }
 
 static void check_counters(struct world *w, size_t class_at)
@@ -290,10 +144,10 @@ static void check_counters(struct world *w, size_t class_at)
     struct vault_class_stats s;
     uint64_t items = 0;
 
-    for (size_t i = 0; i < w->count; i++)
-        items += w->rows[i].class_at == class_at && !w->rows[i].gone;
+    for (size_t i = 0; i < w->m.count; i++)
+        items += w->m.rows[i].class_at == class_at && !w->m.rows[i].gone;
     REQUIRE(vault_read_begin(w->reader) == ERR_OK);
-    REQUIRE(vault_read_stats(w->reader, rig_class(&w->rig, kinds[class_at].name), w->now_s, &s) ==
+    REQUIRE(vault_read_stats(w->reader, rig_class(&w->rig, kinds[class_at].name), w->m.now_s, &s) ==
             ERR_OK);
     vault_read_end(w->reader);
     if (s.items != items || s.created != w->created[class_at] ||
@@ -311,7 +165,7 @@ static void check_people(struct world *w)
 
     REQUIRE(vault_read_begin(w->reader) == ERR_OK);
     for (size_t p = 0; p < PEOPLE; p++) {
-        const bool should = person_is_known(w, p);
+        const bool should = person_is_known(&w->m, p);
         char name[16];
         uint64_t slot;
 
@@ -329,8 +183,8 @@ static void check_people(struct world *w)
 
 static void check_all(struct world *w)
 {
-    for (size_t i = 0; i < w->count && w->said[0] == '\0'; i++)
-        if (w->rows[i].first == i)
+    for (size_t i = 0; i < w->m.count && w->said[0] == '\0'; i++)
+        if (w->m.rows[i].first == i)
             check_token(w, i);
     for (size_t c = 0; c < CLASSES; c++)
         check_counters(w, c);
@@ -339,56 +193,32 @@ static void check_all(struct world *w)
 
 /* ---- steps ---- */
 
-/* The first row whose token this is; w->count when there is none. */
-static size_t find_token(const struct world *w, size_t class_at, const struct token_text *token)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (w->rows[i].class_at == class_at && w->rows[i].token.len == token->len &&
-            memcmp(w->rows[i].token.bytes, token->bytes, token->len) == 0)
-            return i;
-    return w->count;
-}
-
-/* The token that stands for a text now; w->count when there is none. */
-static size_t live_token_of(const struct world *w, size_t class_at, const char *text)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (w->rows[i].first == i && w->rows[i].class_at == class_at &&
-            strcmp(w->rows[i].text, text) == 0 && token_is_alive(w, i))
-            return i;
-    return w->count;
-}
-
-static bool owns_live_row(const struct world *w, size_t first, size_t person)
-{
-    for (size_t i = first; i < w->count; i++)
-        if (w->rows[i].first == first && w->rows[i].person == person &&
-            row_is_alive(w, &w->rows[i]))
-            return true;
-    return false;
-}
-
 static void note_stored(struct world *w, size_t class_at, size_t person, const char *text,
                         const struct token_text *token)
 {
-    const size_t there = find_token(w, class_at, token);
-    const size_t expected = kinds[class_at].shares ? live_token_of(w, class_at, text) : w->count;
-    struct row *row = &w->rows[w->count];
+    const size_t there = find_token(&w->m, class_at, token);
+    const size_t expected =
+        kinds[class_at].shares ? live_token_of(&w->m, class_at, text) : w->m.count;
+    struct row *row = &w->m.rows[w->m.count], *owned;
 
     if (there != expected) {
         wrong(w, "%s: a value got %s token", kinds[class_at].name,
-              there == w->count ? "a new" : "another's");
+              there == w->m.count ? "a new" : "another's");
         return;
     }
-    if (there < w->count && owns_live_row(w, there, person))
-        return; /* it is stored already */
+    owned = there < w->m.count ? live_row_of(&w->m, there, person) : NULL;
+    if (owned != NULL) { /* it is stored already */
+        note_use(&w->m, owned);
+        return;
+    }
     *row = (struct row){.class_at = class_at,
                         .person = person,
                         .first = there,
-                        .due_s = w->now_s + kinds[class_at].period_s,
+                        .created_s = w->m.now_s,
                         .token = *token};
+    set_due(&w->m, row);
     (void)snprintf(row->text, sizeof(row->text), "%s", text);
-    w->count++;
+    w->m.count++;
     w->created[class_at]++;
 }
 
@@ -400,7 +230,7 @@ static void do_store(struct world *w, const struct step *s)
 
     name_of(person, name);
     text_of(class_at, s->c, text);
-    if (w->count == ROWS_MAX)
+    if (w->m.count == ROWS_MAX)
         return;
     token = rig_store(&w->rig, kinds[class_at].name, name, text);
     note_stored(w, class_at, person, text, &token);
@@ -414,14 +244,16 @@ static void do_store_many(struct world *w, const struct step *s)
 
 static void do_read(struct world *w, const struct step *s)
 {
-    if (w->count > 0)
-        check_token(w, w->rows[s->a % w->count].first);
+    const struct row *row = w->m.count == 0 ? NULL : &w->m.rows[s->a % w->m.count];
+
+    if (row != NULL)
+        look_at(w, row->first, s->b % 4 != 0 && !kinds[row->class_at].shares);
 }
 
 /* Values of random classes; what else there is to say of rectifying has tests of its own. */
 static void do_rectify(struct world *w, const struct step *s)
 {
-    struct row *row = w->count == 0 ? NULL : &w->rows[s->a % w->count];
+    struct row *row = w->m.count == 0 ? NULL : &w->m.rows[s->a % w->m.count];
     char text[32];
     struct vault_rectify op = {.op.kind = VAULT_RECTIFY, .kind = VALUE_STRING};
     enum err e;
@@ -432,9 +264,9 @@ static void do_rectify(struct world *w, const struct step *s)
     op.token = span_of(row->token.bytes, row->token.len);
     op.value = span_str(text);
     e = vault_run(w->rig.vault, &op.op);
-    if (e == ERR_HELD && is_held(w, row->person, row->class_at))
+    if (e == ERR_HELD && is_held(&w->m, row->person, row->class_at))
         return;
-    if (e != (row_is_alive(w, row) ? ERR_OK : ERR_NOT_FOUND))
+    if (e != (row_is_alive(&w->m, row) ? ERR_OK : ERR_NOT_FOUND))
         wrong(w, "rectifying row %zu: %s", row->first, err_name(e));
     if (e == ERR_OK)
         memcpy(row->text, text, sizeof(text));
@@ -443,7 +275,7 @@ static void do_rectify(struct world *w, const struct step *s)
 static void do_erase(struct world *w, const struct step *s)
 {
     const size_t person = s->a % PEOPLE;
-    const bool known = person_is_known(w, person), bound = known && is_bound(w, person);
+    const bool known = person_is_known(&w->m, person), bound = known && is_bound(&w->m, person);
     struct receipt receipt = {.rows = 0};
     uint64_t rows = 0;
     char name[16];
@@ -452,15 +284,15 @@ static void do_erase(struct world *w, const struct step *s)
     name_of(person, name);
     e = erasure_run(w->erasures, VAULT_DOMAIN_DEFAULT, span_str(name), NULL, &receipt);
     if (bound && e == ERR_HELD) {
-        w->waits[person] = true;
+        w->m.waits[person] = true;
         return;
     }
     if (bound || e != (known ? ERR_OK : ERR_NOT_FOUND)) {
         wrong(w, "erasing person %zu: %s", person, err_name(e));
         return;
     }
-    for (size_t i = 0; i < w->count; i++) {
-        struct row *row = &w->rows[i];
+    for (size_t i = 0; i < w->m.count; i++) {
+        struct row *row = &w->m.rows[i];
 
         if (row->person != person || row->gone)
             continue;
@@ -468,9 +300,35 @@ static void do_erase(struct world *w, const struct step *s)
         rows++;
         w->erased[row->class_at]++;
     }
-    forget_people(w);
+    forget_people(&w->m);
     if (known && (receipt.state != RECEIPT_COMPLETED || receipt.rows != rows))
         wrong(w, "the receipt speaks of %" PRIu64 " rows, there were %" PRIu64, receipt.rows, rows);
+}
+
+/* Let the classes go on that paused since an event brought due times forward; how many. */
+static size_t resume(struct world *w)
+{
+    size_t resumed = 0;
+
+    for (size_t c = 0; c < CLASSES; c++) {
+        struct vault_purge_note op = {.op.kind = VAULT_PURGE_NOTE,
+                                      .resume = rig_class(&w->rig, kinds[c].name)};
+
+        if (w->leapt_s[c] == 0 || !vault_purge_is_paused(w->rig.vault, op.resume))
+            continue;
+        REQUIRE(vault_run(w->rig.vault, &op.op) == ERR_OK);
+        resumed++;
+    }
+    return resumed;
+}
+
+/* The first class that is paused. */
+static const char *paused_name(const struct world *w)
+{
+    for (size_t c = 0; c < CLASSES; c++)
+        if (vault_purge_is_paused(w->rig.vault, rig_class(&w->rig, kinds[c].name)))
+            return kinds[c].name;
+    return "";
 }
 
 /* In passes with a bound, to the end. */
@@ -478,8 +336,8 @@ static void do_sweep(struct world *w, const struct step *s)
 {
     static const struct breaker tight = {.at_least = 1, .factor = 2, .percent = 1};
     struct sweeper_options o = {.vault = w->rig.vault,
-                                .classes = &w->rig.classes,
-                                .now_s = w->now_s,
+                                .classes = vault_classes(w->rig.vault),
+                                .now_s = w->m.now_s,
                                 .budget = s->a % 3 == 0 ? 1 + s->b % 20 : 0,
                                 .breaker = &tight,
                                 .runs = w->runs};
@@ -488,15 +346,21 @@ static void do_sweep(struct world *w, const struct step *s)
 
     while (counts.more && w->said[0] == '\0') {
         const enum err e = sweeper_pass(&o, &counts);
+        const size_t resumed = resume(w);
 
         purged += counts.purged;
-        if (e != ERR_OK || counts.paused > 0)
-            wrong(w, "a pass: %s, %zu classes paused", err_name(e), counts.paused);
+        counts.more = counts.more || resumed > 0;
+        if (e != ERR_OK || counts.paused > resumed)
+            wrong(w, "a pass: %s, %zu classes paused, %s", err_name(e), counts.paused,
+                  paused_name(w));
     }
-    for (size_t i = 0; i < w->count; i++) {
-        struct row *row = &w->rows[i];
+    for (size_t c = 0; c < CLASSES; c++)
+        if (w->m.now_s - w->leapt_s[c] >= FORESEE_EVERY_S)
+            w->leapt_s[c] = 0;
+    for (size_t i = 0; i < w->m.count; i++) {
+        struct row *row = &w->m.rows[i];
 
-        if (row->gone || row->due_s > w->now_s || is_held(w, row->person, row->class_at))
+        if (row->gone || row->due_s > w->m.now_s || is_kept(&w->m, row->person, row->class_at))
             continue;
         row->gone = true;
         due++;
@@ -504,13 +368,13 @@ static void do_sweep(struct world *w, const struct step *s)
     }
     if (purged != due)
         wrong(w, "%" PRIu64 " values were purged, %" PRIu64 " were due", purged, due);
-    forget_people(w);
-    w->swept_s = w->now_s;
+    forget_people(&w->m);
+    w->swept_s = w->m.now_s;
 }
 
 static void set_clock(struct world *w, int64_t now_s)
 {
-    w->now_s = now_s;
+    w->m.now_s = now_s;
     rig_clock(now_s);
     if (now_s - w->swept_s > UNSWEPT_MAX_S) /* what is foreseen ends some day */
         do_sweep(w, &(struct step){SWEEP, 1, 1, 1});
@@ -520,16 +384,16 @@ static void do_wait(struct world *w, const struct step *s)
 {
     static const int64_t units_s[] = {1, 60, 3600, 86400};
 
-    set_clock(w, w->now_s + (int64_t)(s->b % 15) * units_s[s->a % COUNT_OF(units_s)]);
+    set_clock(w, w->m.now_s + (int64_t)(s->b % 15) * units_s[s->a % COUNT_OF(units_s)]);
 }
 
 /* To a second before something is due, to the instant, to a second after it. */
 static void do_wait_for_due(struct world *w, const struct step *s)
 {
-    const struct row *row = w->count == 0 ? NULL : &w->rows[s->a % w->count];
+    const struct row *row = w->m.count == 0 ? NULL : &w->m.rows[s->a % w->m.count];
     const int64_t to_s = row == NULL ? 0 : row->due_s - 1 + (int64_t)(s->b % 3);
 
-    if (to_s < w->now_s)
+    if (to_s < w->m.now_s)
         return;
     check_token(w, row->first); /* it is in caches then */
     set_clock(w, to_s);
@@ -538,18 +402,18 @@ static void do_wait_for_due(struct world *w, const struct step *s)
 
 static void do_hold(struct world *w, const struct step *s)
 {
-    struct hold *h = &w->holds[s->a % HOLDS_MAX];
+    struct hold *h = &w->m.holds[s->a % HOLDS_MAX];
     struct vault_hold hold = {.code = "17(3)(e)",
                               .ground = "a case",
                               .owner = "legal",
                               .set_by = "test",
-                              .review_s = w->now_s + 86400};
+                              .review_s = w->m.now_s + 86400};
     struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_HOLD_SET, .hold = &hold};
     const size_t person = s->b % PEOPLE;
     char name[16];
     enum err e;
 
-    if (h->number != 0 || (s->c % 3 != 0 && !person_is_known(w, person)))
+    if (h->number != 0 || (s->c % 3 != 0 && !person_is_known(&w->m, person)))
         return;
     *h = (struct hold){.person = s->c % 3 == 0 ? PEOPLE : person,
                        .class_at = s->c % 3 == 1 ? CLASSES : s->b % CLASSES};
@@ -569,7 +433,7 @@ static void do_hold(struct world *w, const struct step *s)
 
 static void do_lift(struct world *w, const struct step *s)
 {
-    struct hold *h = &w->holds[s->a % HOLDS_MAX];
+    struct hold *h = &w->m.holds[s->a % HOLDS_MAX];
     struct vault_hold hold = {.number = h->number, .lifted_by = "test", .lifted_why = "settled"};
     struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_HOLD_LIFT, .hold = &hold};
     enum err e;
@@ -580,6 +444,157 @@ static void do_lift(struct world *w, const struct step *s)
     if (e != ERR_OK)
         wrong(w, "lifting a hold: %s", err_name(e));
     h->number = 0;
+}
+
+static uint64_t slot_of(struct world *w, size_t person)
+{
+    uint64_t slot = 0;
+    char name[16];
+
+    name_of(person, name);
+    REQUIRE(vault_read_begin(w->reader) == ERR_OK);
+    REQUIRE(vault_read_subject(w->reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) == ERR_OK);
+    vault_read_end(w->reader);
+    return slot;
+}
+
+/* From an hour ahead to two weeks ago; an eighth of them corrections. */
+static void do_event(struct world *w, const struct step *s)
+{
+    const size_t person = s->a % PEOPLE;
+    const enum start event = s->b % 2 == 0 ? CLOSED : MOVED;
+    int64_t *known_s = &w->m.events[person][event];
+    struct vault_event op = {.op.kind = VAULT_EVENT,
+                             .name = start_names[event] + strlen("event:"),
+                             .at_s = w->m.now_s + 3600 - (int64_t)(s->c % (14 * 24)) * 3600,
+                             .correct = s->b % 16 < 2};
+    struct retimed retimed = {.values = 0};
+    enum vault_event_fate fate;
+
+    if (!person_is_known(&w->m, person))
+        return;
+    op.slot = slot_of(w, person);
+    fate = fate_of(&w->m, event, *known_s, &op);
+    REQUIRE(vault_run(w->rig.vault, &op.op) == ERR_OK);
+    if (op.fate != fate)
+        wrong(w, "an event: fate %d, should be %d", (int)op.fate, (int)fate);
+    if (fate > VAULT_EVENT_CORRECTED || op.at_s == *known_s)
+        return;
+    *known_s = op.at_s;
+    for (size_t i = 0; i < w->m.count; i++) {
+        struct row *row = &w->m.rows[i];
+        const int64_t before = retimed.earlier;
+
+        if (row->person == person && life_of(&w->m, row->class_at)->start == event)
+            retime(&w->m, row, &retimed);
+        if (retimed.earlier > before)
+            w->leapt_s[row->class_at] = w->m.now_s;
+    }
+    if (op.more || op.changed != (size_t)retimed.changed)
+        wrong(w, "an event changed %zu rows, should have %" PRId64, op.changed, retimed.changed);
+}
+
+static void do_restrict(struct world *w, const struct step *s)
+{
+    const size_t person = s->a % PEOPLE;
+    const unsigned ground = s->b % 4;
+    struct vault_restriction r = {.ground = (char)('a' + ground), .set_by = "test"};
+    struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_RESTRICT, .restriction = &r};
+    enum err e;
+
+    if (!person_is_known(&w->m, person))
+        return;
+    r.slot = slot_of(w, person);
+    e = vault_run(w->rig.vault, &op.op);
+    if (e != ((w->m.grounds[person] & 1u << ground) != 0 ? ERR_CONFLICT : ERR_OK))
+        wrong(w, "a restriction: %s", err_name(e));
+    w->m.grounds[person] |= 1u << ground;
+}
+
+static void do_unrestrict(struct world *w, const struct step *s)
+{
+    const size_t person = s->a % PEOPLE;
+    struct vault_restriction r = {.notice_s = w->m.now_s, .lifted_by = "test"};
+    struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_UNRESTRICT, .restriction = &r};
+    enum err e;
+
+    if (!person_is_known(&w->m, person))
+        return;
+    r.slot = slot_of(w, person);
+    e = vault_run(w->rig.vault, &op.op);
+    if (e != (w->m.grounds[person] == 0 ? ERR_CONFLICT : ERR_OK))
+        wrong(w, "the end of a restriction: %s", err_name(e));
+    w->m.grounds[person] = 0;
+}
+
+/* ---- other rules ---- */
+
+static int64_t sum_of(const struct json *tree, const char *figure)
+{
+    const struct json *classes = json_get(tree, "classes");
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < json_count(classes); i++)
+        sum += json_int_of(json_get(json_at(classes, i), figure), 0);
+    return sum;
+}
+
+/* Count what is to be, and do it. */
+static void apply_rules(struct world *w, const struct retimed *should)
+{
+    AUTO(json_free) struct json *preview = NULL;
+    AUTO(json_free) struct json *applied = NULL;
+    const struct {
+        const char *name;
+        int64_t count;
+    } figures[] = {{"values", should->values},
+                   {"earlier", should->earlier},
+                   {"later", should->later},
+                   {"at_once", should->at_once},
+                   {"held", should->held}};
+    struct errmsg msg = {""};
+    enum err e = retiming_preview(w->rig.vault, vault_classes(w->rig.vault), &preview, &msg);
+
+    for (size_t i = 0; e == ERR_OK && i < COUNT_OF(figures); i++)
+        if (sum_of(preview, figures[i].name) != figures[i].count)
+            wrong(w, "previewed as %s: %" PRId64 ", should be %" PRId64, figures[i].name,
+                  sum_of(preview, figures[i].name), figures[i].count);
+    if (e == ERR_OK && should->values == 0 && json_count(json_get(preview, "classes")) == 0)
+        return; /* classes without values have their rules at once */
+    if (e == ERR_OK)
+        e = retiming_apply(w->rig.vault, json_text_of(json_get(preview, "digest")), &applied, &msg);
+    if (e != ERR_OK)
+        wrong(w, "other rules: %s", msg.text);
+    else if (sum_of(applied, "changed") != should->changed)
+        wrong(w, "%" PRId64 " values got another due time, should have %" PRId64,
+              sum_of(applied, "changed"), should->changed);
+}
+
+static void do_change(struct world *w, const struct step *s)
+{
+    const size_t before = w->m.set;
+    struct retimed retimed = {.values = 0};
+    struct errmsg msg = {""};
+    struct vault_configure op;
+
+    w->m.set = (before + 1 + s->a % (SETS - 1)) % SETS;
+    op = (struct vault_configure){.op.kind = VAULT_CONFIGURE,
+                                  .classes = &w->sets[w->m.set],
+                                  .domains = &w->rig.domains,
+                                  .msg = &msg};
+    if (vault_run(w->rig.vault, &op.op) != ERR_OK)
+        wrong(w, "other rules: %s", msg.text);
+    w->rig.classes = w->sets[w->m.set];
+    check_all(w); /* values keep their due times */
+    for (size_t i = 0; i < w->m.count; i++) {
+        struct row *row = &w->m.rows[i];
+
+        if (memcmp(&lives[before][row->class_at], life_of(&w->m, row->class_at),
+                   sizeof(struct life)) != 0)
+            retime(&w->m, row, &retimed);
+    }
+    if (w->said[0] == '\0')
+        apply_rules(w, &retimed);
 }
 
 static void open_parts(struct world *w)
@@ -605,10 +620,46 @@ static void do_restart(struct world *w, const struct step *s UNUSED)
 }
 
 static void (*const acts[ACTS])(struct world *w, const struct step *s) = {
-    do_store, do_store_many,   do_read, do_rectify, do_erase,  do_sweep,
-    do_wait,  do_wait_for_due, do_hold, do_lift,    do_restart};
+    do_store, do_store_many, do_read,         do_rectify, do_erase,
+    do_sweep, do_wait,       do_wait_for_due, do_hold,    do_lift,
+    do_event, do_restrict,   do_unrestrict,   do_change,  do_restart};
 
 /* ---- running ---- */
+
+static void start_world(struct world *w)
+{
+    char text[4096];
+
+    write_set(0, text, sizeof(text));
+    rig_init_in(&w->rig, scratch_new_fast(), text);
+    w->sets[0] = w->rig.classes;
+    for (size_t i = 1; i < SETS; i++) {
+        struct errmsg msg = {""};
+
+        write_set(i, text, sizeof(text));
+        REQUIRE(conf_parse("set.yaml", span_str(text), &w->confs[i], &msg) == ERR_OK);
+        REQUIRE(classes_read(conf_root(w->confs[i]), &w->sets[i], &msg) == ERR_OK);
+    }
+    for (size_t i = 0; i < SETS; i++)
+        for (size_t c = 0; c < CLASSES; c++)
+            w->sets[i].defs[c].back_dating = (struct period){.seconds = BACK_DATING_S};
+    w->m.rows = mem_alloc(ROWS_MAX * sizeof(w->m.rows[0]));
+    w->m.now_s = w->swept_s = RIG_NOW_S;
+    open_parts(w);
+    do_sweep(w, &(struct step){SWEEP, 1, 1, 1});
+}
+
+static void end_world(struct world *w)
+{
+    close_parts(w);
+    w->rig.classes = w->sets[0];
+    rig_done(&w->rig);
+    for (size_t i = 1; i < SETS; i++) {
+        classes_done(&w->sets[i]);
+        conf_free(&w->confs[i]);
+    }
+    free(w->m.rows);
+}
 
 /* Run a history; the number of the step that went wrong, `count` when none did. */
 static size_t run(const struct step *steps, size_t count, char said[256])
@@ -616,11 +667,7 @@ static size_t run(const struct step *steps, size_t count, char said[256])
     struct world *w = mem_alloc(sizeof(*w));
     size_t at = 0;
 
-    w->rows = mem_alloc(ROWS_MAX * sizeof(w->rows[0]));
-    rig_init_in(&w->rig, scratch_new_fast(), classes_text);
-    w->now_s = w->swept_s = RIG_NOW_S;
-    open_parts(w);
-    do_sweep(w, &(struct step){SWEEP, 1, 1, 1});
+    start_world(w);
     for (; at < count; at++) {
         acts[steps[at].act](w, &steps[at]);
         if (at % 16 == 0 || at + 1 == count || steps[at].act >= ERASE)
@@ -629,9 +676,7 @@ static size_t run(const struct step *steps, size_t count, char said[256])
             break;
     }
     memcpy(said, w->said, 256);
-    close_parts(w);
-    rig_done(&w->rig);
-    free(w->rows);
+    end_world(w);
     free(w);
     return at;
 }
