@@ -195,10 +195,8 @@ enum err slab_flush(struct slab *s)
 
     if (e == ERR_OK)
         e = vault__file_sync(s->fd);
-    if (e != ERR_OK) {
-        s->failed = true;
-        return e;
-    }
+    if (e != ERR_OK)
+        return note_failure(s, e);
     s->dirty = false;
     return ERR_OK;
 }

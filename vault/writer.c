@@ -282,10 +282,10 @@ static enum err commit(struct writer *w)
     if (w->keys_added) {
         FAULT_POINT("tokenize.before_slab_sync");
         e = slab_sync(w->v->slab);
-        if (e != ERR_OK) {
+        if (e == ERR_IO) /* what the file holds is not known; a full disk may have room later */
             atomic_store(&w->v->failed, true);
+        if (e != ERR_OK)
             return e;
-        }
         w->keys_added = false;
         FAULT_POINT("tokenize.after_slab_sync");
     }

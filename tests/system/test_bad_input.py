@@ -57,7 +57,8 @@ MISTAKES = [
     ('"6(1)(b)"', '"6(1)(z)"', 10, ["basis"]),
     ("retain: {period: P2Y, from: created}", "", 9, ["retain"]),
     ("period: P2Y", "period: 2 years", 10, ["period"]),
-    ("from: created", "from: last_used", 10, ["from", "last_used"]),
+    ("from: created", "from: last_usd", 10, ["from"]),
+    ("from: created", 'from: "event:closed"', 10, ["backstop"]),
     ("file:desk.key", "literal-key-in-the-file", 12, ["file:"]),
     ("file:desk.key", "file:nosuch.key", 12, ["nosuch.key"]),
     ("purposes: [account], reveal", "purposes: [sales], reveal", 12, ["sales"]),
@@ -251,9 +252,12 @@ def test_e75_a_vault_without_space_forwards_nothing_and_recovers(env):
     lethe.fail("space")
     check_writes_refused(lethe, app, (503, 507))
     response = lethe.request("GET", "/users/0", caller="officer")
-    equal((response.status, response.json()), (200, PERSON), "what is there can still be read")
+    check(response.status in (503, 507), f"what cannot be recorded in the audit trail is not shown: {response}")
     lethe.fail(None)
-    equal(lethe.request("PUT", "/users/1", OTHER, caller="officer").json(), OTHER, "afterwards")
+    until("what was there to be shown", 5,
+          lambda: lethe.request("GET", "/users/0", caller="officer").json() == PERSON)
+    until("values to be stored again", 5,
+          lambda: lethe.request("PUT", "/users/1", OTHER, caller="officer").json() == OTHER)
     equal(lethe.cli("subject", "erase", "0").returncode, 0, "erase")
 
 

@@ -349,7 +349,7 @@ def test_the_erased_persons_wrapped_key_is_in_no_file_of_the_store(env):
 FIRST_SWEEP = "sweep.batch:4"
 # Fault points that other things than an erasure pass.
 OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "reserve.", "sequence.", "backup.", "restore.", "mirror.", "notices.", "slab.added",
-          "records.", "request.", "hold.", "wait.", "audit.", "part.",
+          "records.", "request.", "erase.parted", "hold.", "wait.", "audit.", "part.",
           "retime.", "event.", "use.")
 
 
