@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the vault's costs grow with it: storing, looking up and erasing at 100,000, a million and ten
  * million rows, each against the smallest, and beside them how the bare database's costs grow;
- * memory; and how long requests wait while a sweep runs.
+ * memory; what the retention report costs against reading every row; and how long requests wait while a
+ * sweep runs.
  * Processor time is compared where the disk's own mood would hide the answer.
  *
  *   growth [--rows N] [--dir DIR]     (10,000,000 rows under the current directory unless said) */
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "bench/bare.h"
+#include "retention/report.h"
 #include "vault/vault.h"
 
 enum {
@@ -30,6 +32,8 @@ enum {
     LOOK_UPS = 40000,
     BATCH = 50,
     ERASURES = 60,
+    REPORTS = 20,
+    SCANS = 3,
     SWEEP_BATCH = 500,
     WAITS = 4000
 };
@@ -142,6 +146,8 @@ struct figures {
     double batch_us;
     double erase_us;
     double sync_us;
+    double report_us;
+    double scan_us;
 };
 
 static void ingest(struct vault *v, uint16_t class_id, size_t from, size_t to, struct figures *ret)
@@ -293,6 +299,67 @@ static void truncate_log(struct vault *v)
         ;
 }
 
+/* ---- the retention report against a scan ---- */
+
+static double report_once(struct report_context *context)
+{
+    const struct report_kind *kind = report_kind_find(SPAN_LIT("retention"));
+    const double start = cpu();
+    struct json *tree = NULL;
+    struct errmsg msg;
+
+    must(report_make(kind, context, &tree, &msg) == ERR_OK, msg.text);
+    json_free(&tree);
+    return cpu() - start;
+}
+
+/* The least that a report without counters would have to ask: one look at every row of one class. */
+static double scan_once(sqlite3 *db, uint16_t class_id, size_t rows)
+{
+    sqlite3_stmt *scan;
+    char sql[128];
+    double start;
+
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT count(*), min(created), min(due), max(due) FROM val_%u", class_id);
+    scan = bare_prepare(db, sql);
+    start = cpu();
+    must(sqlite3_step(scan) == SQLITE_ROW, "a scan");
+    must((size_t)sqlite3_column_int64(scan, 0) >= rows, "finding every row");
+    start = cpu() - start;
+    (void)sqlite3_finalize(scan);
+    return start;
+}
+
+static void compare_report(struct vault *v, uint16_t class_id, size_t rows, struct figures *ret)
+{
+    struct report_context context = {.vault = v,
+                                     .classes = vault_classes(v),
+                                     .now_s = clock_now_s(),
+                                     .from_day = INT64_MIN,
+                                     .to_day = INT64_MAX};
+    double reports[REPORTS], scans[SCANS];
+    sqlite3 *db = NULL;
+    char path[300];
+
+    (void)snprintf(path, sizeof(path), "%s/store/vault.db", dir);
+    must(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) ==
+                 SQLITE_OK &&
+             sqlite3_exec(db, "PRAGMA mmap_size=8000000000", NULL, NULL, NULL) == SQLITE_OK,
+         "opening the store's database");
+    must(vault_reader_open(v, &context.reader) == ERR_OK, "a reader");
+    for (size_t i = 0; i < REPORTS; i++)
+        reports[i] = report_once(&context);
+    for (size_t i = 0; i < SCANS; i++)
+        scans[i] = scan_once(db, class_id, rows);
+    vault_reader_close(&context.reader);
+    (void)sqlite3_close_v2(db);
+    ret->report_us = median(reports, REPORTS) * 1e6;
+    ret->scan_us = median(scans, SCANS) * 1e6;
+    (void)printf("%9zu rows: retention report %.0f us CPU, full scan %.0f us CPU\n", rows,
+                 ret->report_us, ret->scan_us);
+}
+
 static void measure(struct vault *v, uint16_t class_id, FILE *sync_file, size_t at,
                     struct figures *f)
 {
@@ -306,6 +373,7 @@ static void measure(struct vault *v, uint16_t class_id, FILE *sync_file, size_t 
     f->batch_us = look_up(r, BATCH);
     vault_reader_close(&r);
     erase(v, class_id, sync_file, f);
+    compare_report(v, class_id, sizes[at], f);
     (void)printf("%9zu rows: ingest %.0f rows/s (%.2f us CPU), look-up %.2f us, %d in one "
                  "transaction %.2f us each, erase %.0f us, fdatasync %.0f us\n",
                  sizes[at], f->ingest_rows_s, f->ingest_cpu_us, f->look_up_us, BATCH, f->batch_us,
@@ -454,6 +522,8 @@ static void compare(const struct figures f[SIZES])
     beside(some->ingest_cpu_us / many->ingest_cpu_us);
     verdict("erase at the greatest / at the smallest size, in fdatasyncs",
             f[2].erase_us / f[2].sync_us / (f[0].erase_us / f[0].sync_us), 1.3, false);
+    verdict("full scan / retention report, processor time", f[2].scan_us / f[2].report_us, 1000,
+            true);
 }
 
 static void read_arguments(int argc, char **argv)
