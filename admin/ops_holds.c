@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "retention/receipt.h"
 #include "vault/holds.h"
+#include "vault/part.h"
 
 enum { DAY_S = 86400, REVIEW_DAYS_MAX = 366 };
 
@@ -195,9 +196,34 @@ static enum err restrictions_on(struct vault_reader *reader, uint64_t slot, stru
         ground[6] = restriction.ground;
         map = json_new_map();
         json_set_str(map, "ground", ground);
+        json_set(map, "class", json_new_null());
         receipt_set_instant(map, "set", restriction.set_ms);
         set_text(map, "set_by", restriction.set_by);
         set_day(map, "review", restriction.review_s);
+        json_add(list, map);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* What is kept of a person who was erased is restricted, too: class by class, until its exception ends. */
+static enum err kept_of(const struct admin *admin, struct vault_reader *reader, uint64_t slot,
+                        struct json *list)
+{
+    struct vault_kept kept = {.slot = slot};
+    enum err e;
+
+    while ((e = vault_read_exception(reader, slot, kept.exception.class_id, &kept)) == ERR_OK &&
+           kept.slot == slot) {
+        const struct class_def *def = vault_class_def(admin->vault, kept.exception.class_id);
+        struct json *map = json_new_map();
+
+        receipt_set_exception(map, &kept.exception);
+        json_set(map, "ground", json_new_text(json_text_of(json_get(map, "code"))));
+        json_set(map, "class", json_new_null());
+        if (def != NULL)
+            json_set_str(map, "class", def->name);
+        receipt_set_instant(map, "set", INT64_C(1000) * kept.cutoff_s);
+        json_set(map, "set_by", json_new_null());
         json_add(list, map);
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
@@ -226,7 +252,7 @@ static enum err waiting_of(struct vault_reader *reader, uint64_t slot, struct js
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err ops_bound_of(const struct admin *admin UNUSED, struct vault_reader *reader, uint64_t slot,
+enum err ops_bound_of(const struct admin *admin, struct vault_reader *reader, uint64_t slot,
                       struct json *map)
 {
     AUTO(json_free) struct json *holds = NULL;
@@ -236,6 +262,8 @@ enum err ops_bound_of(const struct admin *admin UNUSED, struct vault_reader *rea
 
     if (e == ERR_OK)
         e = restrictions_on(reader, slot, restrictions);
+    if (e == ERR_OK)
+        e = kept_of(admin, reader, slot, restrictions);
     if (e == ERR_OK)
         e = objections_of(reader, slot, objections);
     if (e == ERR_OK)

@@ -263,8 +263,8 @@ static const char *remains(const struct receipt *r)
                "remain to be erased there.";
     return "The values listed under not_erased remain in this vault, sealed under a key of their "
            "own, "
-           "and are erased when their exception ends. Tokens that recipients hold remain to be "
-           "erased "
+           "restricted to legal purposes, and are erased when their exception ends. Tokens that "
+           "recipients hold remain to be erased "
            "there.";
 }
 

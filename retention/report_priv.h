@@ -9,6 +9,7 @@ extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;
 extern const struct report_kind report__holds;
 extern const struct report_kind report__notices;
+extern const struct report_kind report__exceptions;
 extern const struct report_kind report__purges;
 extern const struct report_kind report__purge_days;
 extern const struct report_kind report__access; /* report_access.c, both */

@@ -151,6 +151,18 @@ static enum err load_waiting(struct vault *v, struct store *s)
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+/* Which classes, and up to when they were stored, the database is asked: new values of whoever comes back
+ * are his to process. */
+static enum err load_kept(struct vault *v, struct store *s)
+{
+    struct vault_kept kept = {.slot = 0};
+    enum err e;
+
+    while ((e = store_kept_next(s, kept.slot, UINT16_MAX, &kept)) == ERR_OK)
+        add_marks(v, kept.slot, 0, MARK_PARTED);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err vault__holds_load(struct vault *v, struct store *s)
 {
     enum err e = store_holds_open(s, load_hold, v);
@@ -159,6 +171,8 @@ enum err vault__holds_load(struct vault *v, struct store *s)
         e = store_restrictions_open(s, load_restriction, v);
     if (e == ERR_OK)
         e = store_objections_open(s, 0, load_objection, v);
+    if (e == ERR_OK)
+        e = load_kept(v, s);
     return e == ERR_OK ? load_waiting(v, s) : e;
 }
 
@@ -193,7 +207,7 @@ static enum err read_marks(struct store *s, uint64_t slot, uint16_t class_id, un
 {
     struct vault_waiting waiting;
     unsigned grounds = 0, marks = 0;
-    bool held = false;
+    bool held = false, parted = false;
     enum err e = store_hold_on(s, slot, class_id, &held);
 
     if (e == ERR_OK && class_id == 0)
@@ -207,8 +221,10 @@ static enum err read_marks(struct store *s, uint64_t slot, uint16_t class_id, un
             marks |= MARK_RESTRICTED;
         e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }
+    if (e == ERR_OK && class_id == 0)
+        e = store_kept_on(s, slot, &parted);
     if (e == ERR_OK)
-        *ret = marks | (held ? MARK_HELD : 0);
+        *ret = marks | (held ? MARK_HELD : 0) | (parted ? MARK_PARTED : 0);
     return e;
 }
 
@@ -221,14 +237,16 @@ enum err vault__holds_follow(struct writer *w, uint64_t from, uint64_t to,
     unsigned marks = 0;
     enum err e;
 
-    if (atomic_load_explicit(&w->v->marks, memory_order_relaxed) == NULL)
+    if (atomic_load_explicit(&w->v->marks, memory_order_relaxed) == NULL) {
+        vault__marks_set(w->v, to, 0, MARK_PARTED);
         return ERR_OK;
+    }
     e = store_holds_copy(w->store, from, to, subject);
     if (e == ERR_OK)
         e = read_marks(w->store, to, 0, &marks);
     if (e != ERR_OK)
         return e;
-    vault__marks_set(w->v, to, 0, (uint8_t)marks);
+    vault__marks_set(w->v, to, 0, (uint8_t)(marks | MARK_PARTED));
     return store_objections_open(w->store, to, load_objection, w->v);
 }
 

@@ -72,7 +72,8 @@ struct vault_restriction {
 
 enum err vault_read_restriction(struct vault_reader *r, uint64_t after,
                                 struct vault_restriction *ret) MUST_CHECK;
-/* Is this person's data restricted, by a restriction or by an erasure that waits? */
+/* Is this person's data restricted, by a restriction, by an erasure that waits, or, of what an erasure has
+ * kept (part.h), some of it? */
 bool vault_is_restricted(struct vault_reader *r, uint64_t slot);
 
 /* ---- erasures that wait ---- */

@@ -14,7 +14,9 @@ enum mark {
     MARK_HELD = 1,       /* a legal hold: not destroyed, shown to legal purposes only */
     MARK_RESTRICTED = 2, /* Art. 18: not shown */
     MARK_KEPT = 4,       /* ... and not destroyed: 18(1)(b), (c) */
-    MARK_OBJECTED = 8    /* Art. 21: not shown for the purpose */
+    MARK_OBJECTED = 8,   /* Art. 21: not shown for the purpose */
+    MARK_PARTED =
+        16 /* Art. 17(3): of him something may be kept, and is shown to legal purposes only */
 };
 
 struct mark_table;
@@ -62,7 +64,8 @@ struct writer;
 
 /* Called outside any transaction. */
 enum err vault__holds(struct writer *w, const struct vault_holds *op) MUST_CHECK;
-/* What restricts a subject restricts the one that his values are moved to, inside the caller's transaction. */
+/* What restricts a subject restricts the one that his values are moved to, and what is kept there is
+ * restricted from the first on; inside the caller's transaction. */
 enum err vault__holds_follow(struct writer *w, uint64_t from, uint64_t to,
                              const uint8_t subject[VAULT_ID_BYTES]) MUST_CHECK;
 /* If an erasure of record->slot waits: its id, and when it was asked for. */

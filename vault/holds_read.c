@@ -2,6 +2,7 @@
 /* What the registers of holds and restrictions hold, and how many values they bind.
  * Runs on: the reader's thread, between begin and end. Holds: nothing. Not here: changing them (holds.c). */
 #include "vault/holds_priv.h"
+#include "vault/part_priv.h"
 
 #include <stdlib.h>
 
@@ -53,8 +54,13 @@ void vault_waiting_done(struct vault_waiting *waiting)
 
 bool vault_is_restricted(struct vault_reader *r, uint64_t slot)
 {
+    const unsigned marks = vault__marks_on(r->v, slot, 0);
+    bool kept = false;
+
     REQUIRE(r->reading);
-    return (vault__marks_on(r->v, slot, 0) & MARK_RESTRICTED) != 0;
+    if ((marks & (MARK_RESTRICTED | MARK_PARTED)) == MARK_PARTED)
+        return store_kept_on(r->store, slot, &kept) != ERR_OK || kept;
+    return (marks & MARK_RESTRICTED) != 0;
 }
 
 enum err vault_erasure_must_wait(struct vault_reader *r, uint64_t slot, bool *ret)
@@ -139,7 +145,7 @@ enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_fig
     enum err e;
 
     REQUIRE(r->reading);
-    while ((e = store_restricted_next(r->store, slot, &slot)) == ERR_OK)
+    while ((e = store_restricted_next(r->store, slot, 0, &slot)) == ERR_OK)
         figures.restricted++;
     if (e == ERR_NOT_FOUND)
         e = store_holds_count(r->store, &counts);
@@ -211,7 +217,7 @@ enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64
     if (c == NULL)
         return ERR_NOT_FOUND;
     e = count_held(r, c, now_s, &found);
-    while (e == ERR_OK && (e = store_restricted_next(r->store, slot, &slot)) == ERR_OK) {
+    while (e == ERR_OK && (e = store_restricted_next(r->store, slot, class_id, &slot)) == ERR_OK) {
         bool has = false;
 
         e = store_class_has(r->store, c, slot, &has);

@@ -171,7 +171,7 @@ static enum err look_at_class(struct store *s, uint64_t slot, const struct store
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-static enum err open_reader(struct vault *v, struct store **ret)
+enum err vault__part_reader(struct vault *v, struct store **ret)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
 
@@ -184,7 +184,7 @@ enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part
     AUTO(store_close) struct store *s = NULL;
     struct judge j = {.v = v, .newer_than_s = ask->newer_than_s, .now_s = vault__now_s(v)};
     struct store_subject subject;
-    enum err e = open_reader(v, &s);
+    enum err e = vault__part_reader(v, &s);
 
     memset(ret, 0, sizeof(*ret));
     if (e != ERR_OK)
@@ -721,60 +721,4 @@ enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op
     else
         store_rollback(w->store);
     return e;
-}
-
-/* ---- lists ---- */
-
-enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open *ret)
-{
-    AUTO(store_close) struct store *s = NULL;
-    struct store_part part;
-    enum err e = open_reader(v, &s);
-
-    if (e == ERR_OK)
-        e = store_part_next(s, after, &part);
-    if (e != ERR_OK)
-        return e;
-    *ret = (struct vault_part_open){
-        .slot = part.slot,
-        .target = part.target,
-        .ended = part.ended,
-        .newer_than_s = part.newer_than_s,
-        .note_len = part.note.len,
-    };
-    if (part.note.len > 0) {
-        ret->note = mem_alloc(part.note.len);
-        memcpy(ret->note, part.note.at, part.note.len);
-    }
-    return ERR_OK;
-}
-
-void vault_part_open_done(struct vault_part_open *open)
-{
-    mem_free(&open->note);
-    open->note_len = 0;
-}
-
-enum err vault_kept_next(struct vault *v, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
-{
-    AUTO(store_close) struct store *s = NULL;
-    struct store_subject subject;
-    struct vault_kept kept;
-    enum err e = open_reader(v, &s);
-
-    if (e == ERR_OK)
-        e = store_kept_next(s, slot, class_id, &kept);
-    if (e == ERR_OK)
-        e = store_subject_get(s, kept.slot, &subject);
-    if (e != ERR_OK)
-        return e;
-    memcpy(kept.subject, subject.id, VAULT_ID_BYTES);
-    *ret = kept;
-    return ERR_OK;
-}
-
-enum err vault_read_kept(struct vault_reader *r, uint16_t class_id, struct vault_kept_sum *ret)
-{
-    REQUIRE(r->reading);
-    return store_kept_sum(r->store, class_id, ret);
 }

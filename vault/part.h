@@ -4,7 +4,11 @@
  * old copies of the kept values included.
  *
  * The kept part has another key slot and another random id: what names the erased part names nobody
- * who is left. Identifiers lead to it, but for those that were values of an erased class. */
+ * who is left. Identifiers lead to it, but for those that were values of an erased class.
+ *
+ * What is kept is restricted from the first step of the move on, Art. 18: it is shown to legal purposes only
+ * (vault_reveal_as()), and purged when its time is over all the same. That stands in the same rows as the
+ * exceptions, and ends with them. What the person has stored since is not restricted. */
 #pragma once
 
 #include <stdbool.h>
@@ -114,3 +118,9 @@ struct vault_kept_sum {
 };
 enum err vault_read_kept(struct vault_reader *r, uint16_t class_id, struct vault_kept_sum *ret)
     MUST_CHECK;
+/* The same inside a read transaction. */
+enum err vault_read_exception(struct vault_reader *r, uint64_t slot, uint16_t class_id,
+                              struct vault_kept *ret) MUST_CHECK;
+/* How many values it keeps now: some may have gone by their class's rule. Inside a read transaction. */
+enum err vault_read_exception_count(struct vault_reader *r, const struct vault_kept *kept,
+                                    uint64_t *ret) MUST_CHECK;

@@ -47,6 +47,8 @@ enum err store_kept_add(struct store *s, const struct store_kept_more *more) MUS
 enum err store_kept_next(struct store *s, uint64_t slot, uint16_t class_id, struct vault_kept *ret)
     MUST_CHECK;
 enum err store_kept_sum(struct store *s, uint16_t class_id, struct vault_kept_sum *ret) MUST_CHECK;
+/* Is anything kept of this subject? */
+enum err store_kept_on(struct store *s, uint64_t slot, bool *ret) MUST_CHECK;
 enum err store_kept_delete(struct store *s, uint64_t slot) MUST_CHECK;
 enum err store_kept_forget(struct store *s, uint64_t slot, uint16_t class_id) MUST_CHECK;
 /* Forget those that keep nothing. */
@@ -54,6 +56,8 @@ enum err store_kept_trim(struct store *s, uint64_t slot) MUST_CHECK;
 
 /* ---- part.c ---- */
 
+/* A connection to read with. */
+enum err vault__part_reader(struct vault *v, struct store **ret) MUST_CHECK;
 enum err vault__part_move(struct writer *w, struct vault_part_move *op) MUST_CHECK;
 enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op) MUST_CHECK;
 /* Is this slot being left, or moved to, so that it may not end now? */

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "vault/audit.h"
 #include "vault/holds_priv.h"
+#include "vault/part_priv.h"
 
 enum { READER_NAMES = 4096, READER_ROWS = 16384, READER_SEEN = 16384 };
 
@@ -368,12 +369,37 @@ static enum err open_row(const struct found *f, enum value_kind *ret_kind, struc
     return vault__open(f->entry->key, &bound, f->row.sealed, ret_kind, out);
 }
 
+/* Is the value that was found one of those that Art. 17(3) keeps, and not one that came later? Looking for
+ * that lets go of it: it is found again. */
+static enum err is_parted(struct vault_reader *r, const struct vault_scope *scope,
+                          struct span token, struct found *f, bool *ret)
+{
+    const uint64_t slot = f->row.slot;
+    const uint16_t class_id = f->c->id;
+    const int64_t created_s = f->row.created_s;
+    struct vault_kept kept;
+    enum err e = store_kept_next(r->store, slot, (uint16_t)(class_id - 1), &kept);
+
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    *ret = e == ERR_OK && kept.slot == slot && kept.exception.class_id == class_id &&
+           created_s <= kept.cutoff_s;
+    return find(r, scope, token, f);
+}
+
 /* May the value be shown, to whoever may see it otherwise? */
-static enum err may_show(const struct vault_reader *r, const struct vault_scope *scope,
-                         const struct found *f)
+static enum err may_show(struct vault_reader *r, const struct vault_scope *scope, struct span token,
+                         struct found *f)
 {
     const unsigned marks = vault__marks_on(r->v, f->row.slot, f->c->id);
 
+    if ((marks & MARK_PARTED) != 0) {
+        bool kept = false;
+        enum err e = is_parted(r, scope, token, f, &kept);
+
+        if (e != ERR_OK || kept)
+            return e == ERR_OK && !scope->legal ? ERR_RESTRICTED : e;
+    }
     if ((marks & MARK_HELD) != 0)
         return scope->legal ? ERR_OK : (marks & MARK_RESTRICTED) != 0 ? ERR_RESTRICTED : ERR_HELD;
     if ((marks & MARK_RESTRICTED) != 0)
@@ -394,7 +420,7 @@ enum err vault_reveal_as(struct vault_reader *r, const struct vault_scope *scope
         return e;
     value = describe(&f);
     if (atomic_load_explicit(&r->v->marks, memory_order_relaxed) != NULL) {
-        e = may_show(r, scope, &f);
+        e = may_show(r, scope, token, &f);
         if (e != ERR_OK) {
             *ret = value; /* whose it is may matter all the same */
             return e;

@@ -390,8 +390,10 @@ enum err store_restriction_next(struct store *s, uint64_t after, struct vault_re
     MUST_CHECK;
 /* Grounds in force for a subject, a bit each: 1 for a. */
 enum err store_restriction_on(struct store *s, uint64_t slot, unsigned *ret_grounds) MUST_CHECK;
-/* The first subject after `after` whose data is restricted, or whose erasure waits. */
-enum err store_restricted_next(struct store *s, uint64_t after, uint64_t *ret_slot) MUST_CHECK;
+/* The first subject after `after` whose data is restricted, whose erasure waits, or of whom something of
+ * this class (0: of any) is kept after Art. 17(3). */
+enum err store_restricted_next(struct store *s, uint64_t after, uint16_t class_id,
+                               uint64_t *ret_slot) MUST_CHECK;
 
 /* One a subject; the first that was asked for stays. */
 enum err store_waiting_add(struct store *s, const struct vault_waiting *waiting) MUST_CHECK;

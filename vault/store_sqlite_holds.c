@@ -252,12 +252,15 @@ enum err store_restrictions_open(struct store *s,
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err store_restricted_next(struct store *s, uint64_t after, uint64_t *ret_slot)
+enum err store_restricted_next(struct store *s, uint64_t after, uint16_t class_id,
+                               uint64_t *ret_slot)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_RESTRICT_SLOTS);
 
-    if (stmt != NULL)
+    if (stmt != NULL) {
         bind_int(stmt, 1, (int64_t)after);
+        bind_int(stmt, 2, class_id);
+    }
     return read_count(s, stmt, ret_slot);
 }
 

@@ -195,6 +195,15 @@ enum err store_kept_sum(struct store *s, uint16_t class_id, struct vault_kept_su
     return ERR_OK;
 }
 
+enum err store_kept_on(struct store *s, uint64_t slot, bool *ret)
+{
+    struct vault_kept found;
+    enum err e = store_kept_next(s, slot, 0, &found);
+
+    *ret = e == ERR_OK && found.slot == slot;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err store_kept_delete(struct store *s, uint64_t slot)
 {
     return run_slot(s, STORE_KEPT_DELETE, slot);

@@ -135,7 +135,9 @@
     X(RESTRICT_OPEN, "SELECT slot,ground FROM restriction WHERE lifted_at=0")                      \
     X(RESTRICT_ON, "SELECT ground FROM restriction WHERE lifted_at=0 AND slot=?1")                 \
     X(RESTRICT_SLOTS, "SELECT slot FROM(SELECT slot FROM restriction WHERE lifted_at=0"            \
-                      " UNION SELECT slot FROM waiting) WHERE slot>?1 ORDER BY slot LIMIT 1")      \
+                      " UNION SELECT slot FROM waiting"                                            \
+                      " UNION SELECT slot FROM kept WHERE class=?2 OR ?2=0)"                       \
+                      " WHERE slot>?1 ORDER BY slot LIMIT 1")                                      \
     X(WAITING_ADD, "INSERT INTO waiting VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(slot) DO NOTHING")   \
     X(WAITING_NEXT, "SELECT slot,id,subject,domain,asked,note FROM waiting WHERE slot>?1"          \
                     " ORDER BY slot LIMIT 1")                                                      \

@@ -511,7 +511,8 @@ struct vault_scope {
 
 /* The same with a class and a purpose. Values that a legal hold keeps are HELD unless they are asked for
  * `legal`, which then reads them after their time, too, and though their subject is restricted (Art. 18(2));
- * any other value of a subject whose processing is restricted is RESTRICTED. *ret then says all but the kind
+ * any other value of a subject whose processing is restricted is RESTRICTED, and so is what Art. 17(3) keeps
+ * of an erased one (part.h) unless it is asked for `legal`. *ret then says all but the kind
  * of value. Looking at a token without
  * its value (vault_inspect_as()) minds neither. Without a class every typed class is tried that reads
  * the text; a token that lives under several of them is a CONFLICT, since the wrong one would show somebody

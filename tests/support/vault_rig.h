@@ -147,8 +147,10 @@ static inline void rig_store_many(struct rig *r, const char *class_name, const c
 }
 
 /* What a token stands for, as a C string in `out` when OK. */
-static inline enum err rig_reveal(struct rig *r, const struct token_text *token, char out[256])
+static inline enum err rig_reveal_as(struct rig *r, const struct token_text *token, bool legal,
+                                     char out[256])
 {
+    const struct vault_scope scope = {.legal = legal};
     struct vault_reader *reader = NULL;
     struct vault_value value;
     struct buf text;
@@ -157,7 +159,7 @@ static inline enum err rig_reveal(struct rig *r, const struct token_text *token,
     buf_init_secret(&text, 255);
     REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
     REQUIRE(vault_read_begin(reader) == ERR_OK);
-    e = vault_reveal(reader, 0, span_of(token->bytes, token->len), 0, &text, &value);
+    e = vault_reveal_as(reader, &scope, span_of(token->bytes, token->len), &text, &value);
     vault_read_end(reader);
     vault_reader_close(&reader);
     if (e == ERR_OK) {
@@ -167,4 +169,9 @@ static inline enum err rig_reveal(struct rig *r, const struct token_text *token,
     }
     buf_done(&text);
     return e;
+}
+
+static inline enum err rig_reveal(struct rig *r, const struct token_text *token, char out[256])
+{
+    return rig_reveal_as(r, token, false, out);
 }

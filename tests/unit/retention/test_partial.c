@@ -100,11 +100,19 @@ static bool is_gone(struct rig *r, const struct token_text *token)
     return rig_reveal(r, token, value) == ERR_NOT_FOUND;
 }
 
+/* Legal purposes read all that is there, kept or not. */
 static bool reveals(struct rig *r, const struct token_text *token, const char *expected)
 {
     char value[256] = "";
 
-    return rig_reveal(r, token, value) == ERR_OK && strcmp(value, expected) == 0;
+    return rig_reveal_as(r, token, true, value) == ERR_OK && strcmp(value, expected) == 0;
+}
+
+static bool is_restricted(struct rig *r, const struct token_text *token)
+{
+    char value[256];
+
+    return rig_reveal(r, token, value) == ERR_RESTRICTED;
 }
 
 Test(partial, keeps_what_is_excepted_and_says_so)
@@ -128,6 +136,7 @@ Test(partial, keeps_what_is_excepted_and_says_so)
     cr_assert_eq(receipt.verification.rows_left, 0);
     cr_assert(is_gone(&r, &note));
     cr_assert(reveals(&r, &bill, "12 EUR"));
+    cr_assert(is_restricted(&r, &bill));
 }
 
 Test(partial, receipt_lists_what_was_kept_and_is_genuine)
@@ -604,6 +613,9 @@ static void check_person(struct rig *r, const struct person *p)
                       p->name);
         else
             cr_assert(is_gone(r, &m->token), "%s of %s", class_names[m->class_at], p->name);
+        cr_assert_eq(is_restricted(r, &m->token),
+                     m->alive && p->keeps_until_s[m->class_at] > 0 && m->created_s <= p->cutoff_s,
+                     "%s of %s", class_names[m->class_at], p->name);
     }
 }
 

@@ -603,6 +603,7 @@ Test(restriction, goes_with_what_an_erasure_keeps_and_holds_stop_the_parting)
                                    .newer_than_s = INT64_MAX,
                                    .limit = 100};
     const uint64_t number = hold(slot, 0);
+    struct token_text later;
 
     cr_assert_eq(restrict_on(slot, 'b'), ERR_OK);
     cr_assert_eq(object_to(slot, "marketing", VAULT_OBJECT), ERR_OK);
@@ -617,6 +618,11 @@ Test(restriction, goes_with_what_an_erasure_keeps_and_holds_stop_the_parting)
         restart();
     }
     cr_assert_eq(unrestrict(move.target, T0_S), ERR_OK);
-    cr_expect_eq(reveal_for(&note, false, vault_purpose_id(f.v, SPAN_LIT("marketing"))),
+    cr_expect_eq(reveal(&note), ERR_RESTRICTED, "it is kept, and that is not for anybody to lift");
+    cr_expect_eq(unrestrict(move.target, T0_S), ERR_CONFLICT);
+    clock_test_set_ms(INT64_C(1000) * (T0_S + DAY_S));
+    later = store(f.note, "anna", "again");
+    cr_expect_eq(reveal(&later), ERR_OK);
+    cr_expect_eq(reveal_for(&later, false, vault_purpose_id(f.v, SPAN_LIT("marketing"))),
                  ERR_OBJECTED);
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "tests/support/vault_fixture.h"
+#include "vault/holds.h"
 
 enum { NOW_S = 1800000000, DAY_S = 86400, STEP_ROWS = 100 };
 
@@ -102,6 +103,38 @@ static bool is_clean(const struct vault_verification *v)
            v->names_left == 0 && v->key_absent && v->log_clean;
 }
 
+static enum err reveal_as(const struct token_text *token, bool legal, char out[64])
+{
+    const struct vault_scope scope = {.legal = legal};
+    struct vault_value value;
+    struct buf clear;
+    enum err e;
+
+    buf_init_secret(&clear, 63);
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    e = vault_reveal_as(f.r, &scope, fixture_span(token), &clear, &value);
+    vault_read_end(f.r);
+    if (e == ERR_OK)
+        (void)snprintf(out, 64, "%.*s", (int)clear.len, (const char *)clear.bytes);
+    buf_done(&clear);
+    return e;
+}
+
+/* Legal purposes read all that is there, kept or not. */
+static bool reads(const struct token_text *token, const char *expected)
+{
+    char value[64] = "";
+
+    return reveal_as(token, true, value) == ERR_OK && strcmp(value, expected) == 0;
+}
+
+static bool is_restricted(const struct token_text *token)
+{
+    char value[64];
+
+    return reveal_as(token, false, value) == ERR_RESTRICTED;
+}
+
 static bool is_gone(const struct token_text *token)
 {
     char value[64];
@@ -120,14 +153,14 @@ Test(part, keeps_the_values_of_a_class_and_ends_the_others)
 
     cr_assert_neq(target, 0);
     cr_assert_neq(target, slot);
-    cr_assert(fixture_reveals(&f, &note, "likes tea"), "nothing is gone before the key is");
-    cr_assert(fixture_reveals(&f, &phone, "0151"));
+    cr_assert(reads(&note, "likes tea"), "nothing is gone before the key is");
+    cr_assert(reads(&phone, "0151"));
     erase_slot(slot, &v);
     cr_assert(is_clean(&v));
     cr_assert_gt(v.samples_tried, 0);
     cr_assert(is_gone(&note));
-    cr_assert(fixture_reveals(&f, &phone, "0151"));
-    cr_assert(fixture_reveals(&f, &bob, "likes coffee"));
+    cr_assert(reads(&phone, "0151"));
+    cr_assert(reads(&bob, "likes coffee"));
     cr_assert_eq(slot_of("ada"), target);
 }
 
@@ -144,7 +177,101 @@ Test(part, is_there_after_a_restart)
     fixture_close(&f);
     cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
     cr_assert(is_gone(&note));
-    cr_assert(fixture_reveals(&f, &phone, "0151"));
+    cr_assert(reads(&phone, "0151"));
+}
+
+static struct vault_holds_figures figures(void)
+{
+    struct vault_holds_figures ret;
+
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    cr_assert_eq(vault_read_holds_figures(f.r, &ret), ERR_OK);
+    vault_read_end(f.r);
+    return ret;
+}
+
+static uint64_t restricted_in(uint16_t class_id)
+{
+    struct vault_class_holds ret;
+
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    cr_assert_eq(vault_read_class_holds(f.r, class_id, NOW_S, &ret), ERR_OK);
+    vault_read_end(f.r);
+    return ret.restricted;
+}
+
+static bool is_person_restricted(uint64_t slot)
+{
+    bool ret;
+
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    ret = vault_is_restricted(f.r, slot);
+    vault_read_end(f.r);
+    return ret;
+}
+
+Test(part, restricts_what_it_keeps_and_nothing_else)
+{
+    const struct token_text phone = store(f.phone, "ada", "0151");
+    const struct token_text bob = store(f.phone, "bob", "0152");
+    const struct vault_exception kept = keep(f.phone);
+    const uint64_t slot = slot_of("ada");
+    struct vault_verification v;
+    struct token_text later, note;
+    uint64_t target;
+
+    (void)store(f.note, "ada", "likes tea");
+    cr_assert_not(is_restricted(&phone));
+    target = move(slot, &kept, 1);
+    cr_assert(is_restricted(&phone), "before the key is gone");
+    erase_slot(slot, &v);
+    clock_test_set_ms(INT64_C(1000) * (NOW_S + DAY_S));
+    later = store(f.phone, "ada", "0153");
+    note = store(f.note, "ada", "is back");
+    for (int i = 0; i < 2; i++) {
+        cr_assert(is_restricted(&phone));
+        cr_assert(reads(&phone, "0151"), "a legal purpose");
+        cr_assert_not(is_restricted(&later), "stored since");
+        cr_assert_not(is_restricted(&note), "of another class");
+        cr_assert_not(is_restricted(&bob), "somebody else's");
+        cr_assert(is_person_restricted(target));
+        cr_assert_not(is_person_restricted(slot_of("bob")));
+        cr_assert_eq(figures().restricted, 1);
+        cr_assert_eq(restricted_in(f.phone), 1);
+        cr_assert_eq(restricted_in(f.note), 0);
+        fixture_close(&f);
+        cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    }
+    erase_slot(target, &v);
+    cr_assert_eq(figures().restricted, 0, "it ends with what was kept");
+    cr_assert_not(is_person_restricted(target));
+}
+
+Test(part, restriction_outlives_a_hold_on_the_class_and_does_not_stop_the_purge)
+{
+    const struct token_text note = store(f.note, "ada", "one");
+    const struct vault_exception kept = keep(f.note);
+    struct vault_hold hold = {
+        .ground = "case", .owner = "legal", .set_by = "test", .review_s = NOW_S + DAY_S};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
+    struct vault_verification v;
+    size_t deleted = 0;
+    uint64_t slot;
+
+    (void)store(f.phone, "ada", "0151");
+    slot = slot_of("ada");
+    hold.slot = move(slot, &kept, 1);
+    erase_slot(slot, &v);
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert(is_restricted(&note));
+    cr_assert(reads(&note, "one"));
+    op.act = VAULT_HOLD_LIFT;
+    (void)snprintf(hold.lifted_why, sizeof(hold.lifted_why), "settled");
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert(is_restricted(&note), "when the hold is lifted, too");
+    clock_test_set_ms(INT64_C(1000) * (NOW_S + 91 * DAY_S));
+    cr_assert_eq(fixture_purge(&f, f.note, 100, &deleted), ERR_OK);
+    cr_assert_eq(deleted, 1);
 }
 
 Test(part, of_a_person_whose_class_has_no_values_moves_nothing)
@@ -155,7 +282,7 @@ Test(part, of_a_person_whose_class_has_no_values_moves_nothing)
 
     cr_assert_eq(move(slot_of("ada"), &kept, 1), 0);
     cr_assert_eq(vault_part_next(f.v, 0, &open), ERR_NOT_FOUND);
-    cr_assert(fixture_reveals(&f, &note, "likes tea"));
+    cr_assert(reads(&note, "likes tea"));
 }
 
 Test(part, of_nobody_is_refused)
@@ -274,7 +401,7 @@ Test(part, leaves_others_who_share_a_value_alone)
     slot = slot_of("ada");
     (void)move(slot, &kept, 1);
     erase_slot(slot, &v);
-    cr_assert(fixture_reveals(&f, &bob, "0151"));
+    cr_assert(reads(&bob, "0151"));
     cr_assert_eq(slot_of("bob"), bobs);
 }
 
@@ -291,7 +418,7 @@ Test(part, of_a_shared_value_keeps_both_owners)
     target = move(slot, &kept, 1);
     erase_slot(slot, &v);
     erase_slot(slot_of("bob"), &v);
-    cr_assert(fixture_reveals(&f, &ada, "0151"));
+    cr_assert(reads(&ada, "0151"));
     erase_slot(target, &v);
     cr_assert(is_gone(&ada));
 }
@@ -322,7 +449,7 @@ static bool all_reveal(const struct token_text *tokens, const char *subject, siz
 
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(value, sizeof(value), "%s %zu", subject, i);
-        if (!fixture_reveals(&f, &tokens[i], value))
+        if (!reads(&tokens[i], value))
             return false;
     }
     return true;
@@ -391,7 +518,7 @@ Test(part, under_way_takes_new_values_to_the_kept_side)
     while (op.more)
         cr_assert_eq(step(late.slot, &kept, 1, &op, 2), ERR_OK);
     erase_slot(late.slot, &v);
-    cr_assert(fixture_reveals(&f, &item.token, "late"));
+    cr_assert(reads(&item.token, "late"));
 }
 
 Test(part, remembers_what_is_kept_and_why)
