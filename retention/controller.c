@@ -80,7 +80,7 @@ enum err controller_read(struct conf_node node, struct controller *ret, struct e
 {
     static const char *const known[] = {"name",     "contact", "representative", "dpo", "country",
                                         "timezone", NULL};
-    AUTO(controller_done) struct controller c = {NULL};
+    AUTO(controller_done) struct controller c = {.name = NULL};
     enum err e = conf_has(node) ? conf_only(node, known, msg) : ERR_OK;
 
     if (e == ERR_OK)
@@ -88,7 +88,7 @@ enum err controller_read(struct conf_node node, struct controller *ret, struct e
     if (e != ERR_OK)
         return e;
     *ret = c;
-    c = (struct controller){NULL};
+    c = (struct controller){.name = NULL};
     return ERR_OK;
 }
 
@@ -100,5 +100,5 @@ void controller_done(struct controller *c)
     free(c->dpo);
     free(c->country);
     free(c->timezone);
-    *c = (struct controller){NULL};
+    *c = (struct controller){.name = NULL};
 }

@@ -155,7 +155,8 @@ static void fill_in(struct letter *l, struct span name, const struct about *abou
         (void)snprintf(member, sizeof(member), "%.*s", (int)name.len, name.at);
         add(l, json_text_of(json_get(about->entry, member)));
     } else {
-        REQUIRE(!"a letter's text asks for something that nobody knows");
+        /* a letter's text asks for something that nobody knows */
+        REQUIRE(false);
     }
 }
 

@@ -16,8 +16,8 @@ enum { EVENT_ROWS = 256 }; /* that are looked at before the sender has his answe
 static const char *const whys[] = {
     [VAULT_EVENT_KEPT] = "",
     [VAULT_EVENT_CORRECTED] = "",
-    [VAULT_EVENT_EARLIER] = "a later event of that name is known of this person, and stays; an "
-                            "operator can correct it",
+    [VAULT_EVENT_EARLIER] = ("a later event of that name is known of this person, and stays; an "
+                             "operator can correct it"),
     [VAULT_EVENT_UNKNOWN] = "no class starts from an event of that name",
     [VAULT_EVENT_FUTURE] = "the event lies in the future",
     [VAULT_EVENT_TOO_OLD] = "the event is dated back further than `back_dating` allows",

@@ -18,7 +18,7 @@ static enum err read_controller(const char *yaml, struct controller *ret, struct
 
 static void refused(const char *yaml, const char *words)
 {
-    struct controller c = {NULL};
+    struct controller c = {.name = NULL};
     struct errmsg msg = {""};
 
     cr_assert_eq(read_controller(yaml, &c, &msg), ERR_CONFIG, "%s", yaml);
@@ -29,7 +29,7 @@ static void refused(const char *yaml, const char *words)
 
 Test(controller, is_read_as_declared)
 {
-    AUTO(controller_done) struct controller c = {NULL};
+    AUTO(controller_done) struct controller c = {.name = NULL};
     struct errmsg msg = {""};
 
     cr_assert_eq(read_controller("controller: {name: \"Example GmbH\", contact: \"Berlin\","
@@ -47,7 +47,7 @@ Test(controller, is_read_as_declared)
 
 Test(controller, that_says_nothing_reckons_in_utc)
 {
-    AUTO(controller_done) struct controller c = {NULL};
+    AUTO(controller_done) struct controller c = {.name = NULL};
     struct errmsg msg = {""};
 
     cr_assert_eq(read_controller("x: 1", &c, &msg), ERR_OK, "%s", msg.text);

@@ -169,8 +169,8 @@ Test(letter, every_kind_can_be_written_about_anything)
     static const char *const views[] = {
         "{}",
         "{\"rights\": [{\"right\": \"cake\"}, {}], \"scope\": {\"kept\": [{}]}}",
-        "{\"number\": 1, \"rights\": [{\"right\": \"erasure\", \"outcome\": \"refused\","
-        " \"reason\": \"nonsense\", \"law\": \"{braces}\"}]}",
+        ("{\"number\": 1, \"rights\": [{\"right\": \"erasure\", \"outcome\": \"refused\","
+         " \"reason\": \"nonsense\", \"law\": \"{braces}\"}]}"),
     };
 
     for (size_t v = 0; v < COUNT_OF(views); v++) {

@@ -297,8 +297,8 @@ Test(report_write, html_of_nothing_says_so)
 Test(report_write, takes_the_kind_from_the_tree)
 {
     static const char *const beginnings[] = {"Retention as of ", "{", "as_of,class,",
-                                             "\xef\xbb\xbf"
-                                             "as_of;class;",
+                                             ("\xef\xbb\xbf"
+                                              "as_of;class;"),
                                              "<!doctype html>"};
 
     for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
