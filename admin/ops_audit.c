@@ -201,20 +201,20 @@ enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64
     return admin->notes == NULL ? ERR_OK : notes_add(admin->notes, reader, slot, class_id, kind);
 }
 
-enum err ops_audited_run(struct admin *admin, const char *name, ops_handler_fn run,
+enum err ops_audited_run(const struct admin *admin, const char *name, ops_handler_fn run,
                          const struct json *request, struct json **ret_response, struct errmsg *msg)
 {
     AUTO(notes_done) struct notes notes = {.count = 0};
+    struct admin noting = *admin;
     struct json *response = NULL;
     enum err recorded, e;
 
-    admin->notes = &notes;
-    e = begin(admin, name, msg);
+    noting.notes = &notes;
+    e = begin(&noting, name, msg);
     if (e != ERR_OK)
         return e;
-    e = run(admin, request, &response, msg);
-    recorded = end(admin, name, request, response, e);
-    admin->notes = NULL;
+    e = run(&noting, request, &response, msg);
+    recorded = end(&noting, name, request, response, e);
     if (e == ERR_OK && recorded != ERR_OK) {
         json_free(&response);
         return errmsg_set(msg, recorded, "the audit trail cannot be written (%s): nothing is shown",

@@ -139,7 +139,7 @@ enum err ops_audit_tail(struct admin *admin, const struct json *request, struct 
 /* ---- the audit trail ---- */
 
 /* Run an operation between its records. What cannot be recorded is not done, or not shown. */
-enum err ops_audited_run(struct admin *admin, const char *name, ops_handler_fn run,
+enum err ops_audited_run(const struct admin *admin, const char *name, ops_handler_fn run,
                          const struct json *request, struct json **ret_response, struct errmsg *msg)
     MUST_CHECK;
 /* Count one value of somebody in the record of the operation that runs; class 0: nothing but that it was about

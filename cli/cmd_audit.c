@@ -259,9 +259,9 @@ static bool set_text(struct json *request, const char *name, const char *value)
 enum cli_exit cmd_audit_list(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
-    enum cli_exit code;
+    enum cli_exit code = CLI_OK;
     int64_t after = 0;
-    bool more = false;
+    bool more = true;
 
     json_set_str(request, "op", "audit.list");
     if (!set_text(request, "subject", o->subject) || !set_text(request, "domain", o->domain) ||
@@ -269,9 +269,8 @@ enum cli_exit cmd_audit_list(const struct options *o)
         !set_text(request, "to", o->to) || !set_text(request, "caller", o->caller) ||
         !set_text(request, "action", o->action))
         return cli_usage("an argument is no UTF-8");
-    do
+    while (code == CLI_OK && more)
         code = page(o, request, &after, &more);
-    while (code == CLI_OK && more);
     return code;
 }
 

@@ -87,7 +87,7 @@ static enum err check_names(struct contents *c, struct errmsg *msg)
 
 static struct member *find(struct contents *c, const char *name)
 {
-    struct member key;
+    struct member key = {.listed = false};
 
     if (name == NULL || strlen(name) > PACK_NAME_MAX || c->count == 0)
         return NULL;
