@@ -253,7 +253,9 @@ def test_e47_ledger_verify_keeps_verdicts_apart(env):
         ledger = f.read()
     altered = bytearray(ledger)
     altered[200] ^= 1
-    for verdict, data in (("whole", ledger), ("shortened", ledger[:-128]),
+    # Before the erasure was closed; behind that the audit trail may have left a head.
+    closed = max(at for at in range(0, len(ledger), 128) if ledger[at + 1] == 3)
+    for verdict, data in (("whole", ledger), ("shortened", ledger[:closed]),
                           ("altered", bytes(altered)), ("altered", b""), ("missing", None),
                           ("foreign", open(os.path.join(other.store, "ledger.log"), "rb").read())):
         if data is None:

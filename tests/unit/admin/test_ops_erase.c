@@ -89,7 +89,7 @@ Test(ops_erase, keeps_what_an_exception_names)
     cr_assert_eq(json_count(json_get(receipt, "not_erased")), 1);
     cr_assert_str_eq(text_at(json_at(json_get(receipt, "not_erased"), 0), "review"), "2027-12-31");
     cr_assert_eq(rig_reveal(&d.rig, &note, value), ERR_NOT_FOUND);
-    cr_assert_eq(rig_reveal(&d.rig, &mail, value), ERR_OK);
+    cr_assert_eq(rig_reveal(&d.rig, &mail, value), ERR_RESTRICTED);
 }
 
 Test(ops_erase, dry_run_counts_and_changes_nothing)
