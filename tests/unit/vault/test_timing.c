@@ -17,9 +17,9 @@
 #include "tests/support/vault_fixture.h"
 #include "vault/vault_priv.h"
 
-enum { CASES_MAX = 64 };
+enum { GUESS_ROUNDS = 2, CASES_MAX = 64 };
 
-TestSuite(timing, .init = secret_start, .timeout = 120);
+TestSuite(timing, .init = secret_start, .timeout = 240);
 
 /* ---- counting ---- */
 
@@ -78,15 +78,18 @@ static size_t count(void (*work)(void), long ret[CASES_MAX])
     return cases;
 }
 
-/* The first case warms what is done once only, such as binding functions; the others are alike. */
-static void assert_alike(void (*work)(void), size_t expected, long least)
+/* All cases come `rounds` times, and each counts at its shortest: an allocator (a sanitizer's above all) tidies up
+ * now and then. The first case warms what is done once only, such as binding functions; the others are alike. */
+static void assert_alike(void (*work)(void), size_t expected, size_t rounds, long least)
 {
     long steps[CASES_MAX];
-    const size_t cases = count(work, steps);
+    const size_t each = expected + 1, cases = count(work, steps);
 
-    cr_assert_eq(cases, expected + 1);
+    cr_assert_eq(cases, each * rounds);
+    for (size_t i = each; i < cases; i++)
+        steps[i % each] = steps[i] < steps[i % each] ? steps[i] : steps[i % each];
     cr_assert_gt(steps[1], least, "nothing was counted");
-    for (size_t i = 2; i < cases; i++)
+    for (size_t i = 2; i < each; i++)
         cr_assert_eq(steps[i], steps[1], "case %zu: %ld instructions in place of %ld", i, steps[i],
                      steps[1]);
 }
@@ -112,7 +115,7 @@ static void compare_salts(void)
 
 Test(timing, of_a_comparison_does_not_say_where_the_difference_is)
 {
-    assert_alike(compare_salts, TOKEN_SALT_BYTES + 1, 20);
+    assert_alike(compare_salts, TOKEN_SALT_BYTES + 1, 1, 20);
 }
 
 static void hash_values(void)
@@ -131,7 +134,7 @@ static void hash_values(void)
 
 Test(timing, of_a_blind_index_does_not_say_of_what_it_is)
 {
-    assert_alike(hash_values, 4, 1000);
+    assert_alike(hash_values, 4, 1, 1000);
 }
 
 /* What a guess of a token brings; `marked`: it is counted. */
@@ -171,7 +174,9 @@ static void guess_salts(uint16_t (*class_of)(const struct vault_fixture *f))
         wrong.salt[0] ^= (uint8_t)(i + 1);
         guess(&f, &wrong, false);
     }
-    for (size_t i = 0; i <= TOKEN_SALT_BYTES; i++) {
+    for (size_t n = 0; n < GUESS_ROUNDS * (TOKEN_SALT_BYTES + 1); n++) {
+        const size_t i = n % (TOKEN_SALT_BYTES + 1);
+
         wrong = ref;
         wrong.salt[i == 0 ? 0 : i - 1] ^= i == 0 ? 0x20 : 0x40;
         guess(&f, &wrong, true);
@@ -201,6 +206,6 @@ static void guess_salts_of_a_shared_token(void)
 
 Test(timing, of_a_guessed_token_does_not_say_how_much_of_it_is_right)
 {
-    assert_alike(guess_salts_of_a_row, TOKEN_SALT_BYTES, 1000);
-    assert_alike(guess_salts_of_a_shared_token, TOKEN_SALT_BYTES, 1000);
+    assert_alike(guess_salts_of_a_row, TOKEN_SALT_BYTES, GUESS_ROUNDS, 1000);
+    assert_alike(guess_salts_of_a_shared_token, TOKEN_SALT_BYTES, GUESS_ROUNDS, 1000);
 }
