@@ -6,14 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 
-enum { POLL_NS = 100000000, LINE_EVERY_MS = 1000 };
+enum { POLL_NS = 100000000 };
 
 static const char *text_of(const struct json *map, const char *name)
 {
@@ -131,24 +130,13 @@ enum cli_exit cmd_key_status(const struct options *o)
 
 /* ---- rotate ---- */
 
-struct progress {
-    bool shown;
-    bool terminal;
-    int64_t next_ms; /* not on a terminal: a line a second */
-};
-
 static void show_progress(struct progress *p, const struct json *status)
 {
     const struct json *rotation = json_get(status, "rotation");
-    int64_t now_ms = clock_mono_ms();
 
-    if (!p->shown || json_get(rotation, "from") == NULL || (!p->terminal && now_ms < p->next_ms))
-        return;
-    p->next_ms = now_ms + LINE_EVERY_MS;
-    (void)fprintf(stderr, "%s%" PRId64 " of %" PRId64 " keys wrapped under epoch %" PRId64 "%s",
-                  p->terminal ? "\r" : "", json_int_of(json_get(rotation, "rewrapped"), 0),
-                  json_int_of(json_get(rotation, "slots"), 0),
-                  json_int_of(json_get(status, "epoch"), 0), p->terminal ? "\033[K" : "\n");
+    if (json_get(rotation, "from") != NULL)
+        progress_show(p, (uint64_t)json_int_of(json_get(rotation, "rewrapped"), 0),
+                      (uint64_t)json_int_of(json_get(rotation, "slots"), 0));
 }
 
 /* Until the rotation has ended; the last status in `reply`. */
@@ -198,16 +186,15 @@ enum cli_exit cmd_key_rotate(const struct options *o)
 {
     AUTO(session_close) struct session *session = NULL;
     AUTO(reply_done) struct reply reply = {NULL, NULL};
-    bool terminal = isatty(STDERR_FILENO) == 1;
-    struct progress progress = {.shown = terminal || o->progress, .terminal = terminal};
+    struct progress progress;
     struct errmsg msg;
     enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
 
+    progress_start(&progress, "keys wrapped", o->progress);
     if (e == ERR_OK)
         e = call(session, "key.rotate", &reply, &msg);
     if (e == ERR_OK)
         e = wait_for_end(session, &progress, &reply, &msg);
-    if (progress.shown && terminal)
-        (void)fprintf(stderr, "\r\033[K");
+    progress_end(&progress);
     return e == ERR_OK ? report_end(reply.result, o->json) : cli_fail(e, &msg);
 }
