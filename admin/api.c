@@ -8,58 +8,31 @@
  * /v1/subjects/find gives back. */
 #include "admin/api.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "admin/api_priv.h"
+#include "admin/ops_priv.h"
 #include "admin/proposals.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/secret.h"
+#include "retention/proof.h"
 #include "retention/report_write.h"
 
-enum route_flags {
-    CREATES = 1 << 0,
-    CODE = 1 << 1,
-    KEY = 1 << 2,
-    PURPOSE = 1 << 3,
-    APPROVAL = 1 << 4,
-    REPORT = 1 << 5
-};
+enum { ALLOW_MAX = 64 };
 
-enum { SEGMENT_MAX = 256, PARAMETERS_MAX = 4, ALLOW_MAX = 64 };
-
-static const struct route {
-    const char *method;
-    const char *path;
-    const char *operation;
-    unsigned roles;
-    unsigned flags;
-    const char *query;
-} routes[] = {
+static const struct route routes[] = {
 #define ROUTE(method, path, operation, roles, flags, query)                                        \
     {#method, path, operation, roles, flags, query},
 #include "admin/api_routes.def"
 #undef ROUTE
 };
 
-struct call {
-    const struct api *api;
-    const struct http_request *request;
-    struct http_answer *answer;
-    const struct route *route;
-    struct access_who who;
-    struct json *members; /* of the operation */
-    struct errmsg msg;
-};
-
 /* ---- refusals ---- */
 
-static const char *title_of(enum err e)
-{
-    return err_text(e);
-}
-
-static void write_tree(struct http_answer *answer, const struct json *tree)
+void api__write(struct http_answer *answer, const struct json *tree)
 {
     buf_reset(&answer->body);
     if (json_write(tree, &answer->body) != ERR_OK ||
@@ -72,36 +45,37 @@ static void write_tree(struct http_answer *answer, const struct json *tree)
 static void refuse(struct call *c, enum err e, const char *detail)
 {
     AUTO(json_free) struct json *problem = json_new_map();
+    char id[2 * sizeof(c->id) + 1];
 
     c->answer->status = err_status(e);
     c->answer->content_type = "application/problem+json";
     json_set_str(problem, "type", "about:blank");
-    json_set_str(problem, "title", title_of(e));
+    json_set_str(problem, "title", err_text(e));
     json_set_int(problem, "status", err_status(e));
     json_set_str(problem, "detail", detail);
     json_set_str(problem, "code", err_name(e));
+    proof_hex(c->id, sizeof(c->id), id);
+    json_set_str(problem, "request_id", id);
     if (e == ERR_UNAUTHORIZED)
         http_answer_field(c->answer, "www-authenticate", "Bearer");
-    write_tree(c->answer, problem);
+    api__write(c->answer, problem);
+}
+
+/* A random id, which the answer tells and the audit trail remembers. */
+static void name_request(struct call *c)
+{
+    char id[2 * sizeof(c->id) + 1];
+
+    secret_random(c->id, sizeof(c->id));
+    proof_hex(c->id, sizeof(c->id), id);
+    http_answer_field(c->answer, "lethe-request-id", "%s", id);
 }
 
 /* ---- the route ---- */
 
-/* The text up to the next slash, and what is behind it. */
-static struct span segment(struct span *rest)
+struct span api__operation(const struct route *route)
 {
-    const char *slash = rest->len == 0 ? NULL : memchr(rest->at, '/', rest->len);
-    const struct span first =
-        span_of(rest->at, slash == NULL ? rest->len : (size_t)(slash - rest->at));
-
-    *rest = slash == NULL ? span_of(rest->at + rest->len, 0)
-                          : span_of(slash + 1, rest->len - first.len - 1);
-    return first;
-}
-
-static bool is_parameter(struct span pattern)
-{
-    return pattern.len > 2 && pattern.at[0] == '{';
+    return span_of(route->operation, strcspn(route->operation, " "));
 }
 
 static bool path_fits(const char *pattern, struct span path)
@@ -111,9 +85,10 @@ static bool path_fits(const char *pattern, struct span path)
     if (path.len == 0 || path.at[path.len - 1] == '/')
         return false;
     while (wanted.len > 0 || path.len > 0) {
-        const struct span one = segment(&wanted), given = segment(&path);
+        const struct span one = api__segment(&wanted), given = api__segment(&path);
 
-        if (is_parameter(one) ? given.len == 0 || given.len > SEGMENT_MAX : !span_equal(one, given))
+        if (api__is_parameter(one) ? given.len == 0 || given.len > API_SEGMENT_MAX
+                                   : !span_equal(one, given))
             return false;
     }
     return true;
@@ -165,7 +140,7 @@ static enum err find_who(struct call *c)
     return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who);
 }
 
-static bool is_proposal(const struct call *c)
+bool api__is_proposal(const struct call *c)
 {
     return c->api->four_eyes && (c->route->flags & APPROVAL) != 0;
 }
@@ -175,7 +150,7 @@ static enum err check_code(struct call *c)
     const struct span code = c->request->fields[HTTP_ONE_TIME_CODE];
     enum err e;
 
-    if ((c->route->flags & (CODE | APPROVAL)) == 0 || is_proposal(c))
+    if ((c->route->flags & (CODE | APPROVAL)) == 0 || api__is_proposal(c))
         return ERR_OK;
     if (!c->who.has_code)
         return errmsg_set(&c->msg, ERR_DENIED,
@@ -210,217 +185,6 @@ static enum err check_scope(struct call *c)
     return ERR_OK;
 }
 
-/* ---- what is asked ---- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Undo %XX. False: not well written, or no UTF-8. */
-static bool decode(struct span text, struct json **ret)
-{
-    char out[SEGMENT_MAX];
-    size_t n = 0;
-
-    if (text.len > sizeof(out))
-        return false;
-    for (size_t i = 0; i < text.len; i++, n++) {
-        int high, low;
-
-        out[n] = text.at[i];
-        if (text.at[i] != '%')
-            continue;
-        if (i + 2 >= text.len)
-            return false;
-        high = hex_digit(text.at[i + 1]);
-        low = hex_digit(text.at[i + 2]);
-        if (high < 0 || low < 0)
-            return false;
-        out[n] = (char)(high << 4 | low);
-        i += 2;
-    }
-    *ret = json_new_text(span_of(out, n));
-    return *ret != NULL;
-}
-
-static bool read_integer(struct span text, int64_t *ret)
-{
-    int64_t n = 0;
-
-    if (text.len == 0 || text.len > 18)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        n = n * 10 + (text.at[i] - '0');
-    }
-    *ret = n;
-    return true;
-}
-
-/* Put a parameter in as a member; `name` as it stands in the table, perhaps with a #. */
-static enum err set_parameter(struct call *c, struct span name, struct span value)
-{
-    struct json *member = NULL;
-    char text[SEGMENT_MAX];
-    const bool is_number = name.at[0] == '#';
-    int64_t number = 0;
-
-    if (is_number)
-        name = span_of(name.at + 1, name.len - 1);
-    REQUIRE(name.len < sizeof(text));
-    (void)snprintf(text, sizeof(text), "%.*s", (int)name.len, name.at);
-    if (json_get(c->members, text) != NULL)
-        return errmsg_set(&c->msg, ERR_INVALID, "\"%s\" is given twice", text);
-    if (is_number ? !read_integer(value, &number) : !decode(value, &member))
-        return errmsg_set(&c->msg, ERR_INVALID, "\"%s\" cannot be read", text);
-    json_set(c->members, text, is_number ? json_new_int(number) : member);
-    return ERR_OK;
-}
-
-static enum err read_path(struct call *c)
-{
-    struct span wanted = span_str(c->route->path), path = c->request->path;
-    enum err e = ERR_OK;
-
-    while (e == ERR_OK && wanted.len > 0) {
-        const struct span one = segment(&wanted), given = segment(&path);
-
-        if (is_parameter(one))
-            e = set_parameter(c, span_of(one.at + 1, one.len - 2), given);
-    }
-    return e;
-}
-
-/* The name as the table spells it; at is NULL when the query may not hold it. */
-static struct span query_name(const char *allowed, struct span name)
-{
-    while (*allowed != '\0') {
-        const struct span one = span_of(allowed, strcspn(allowed, " "));
-        const size_t skip = one.at[0] == '#' ? 1 : 0;
-
-        if (span_equal(span_of(one.at + skip, one.len - skip), name))
-            return one;
-        allowed += one.len + strspn(allowed + one.len, " ");
-    }
-    return SPAN_NONE;
-}
-
-static enum err read_query(struct call *c)
-{
-    struct span rest = c->request->query;
-    enum err e = ERR_OK;
-
-    while (e == ERR_OK && rest.len > 0) {
-        const char *end = memchr(rest.at, '&', rest.len);
-        const size_t len = end == NULL ? rest.len : (size_t)(end - rest.at);
-        const char *equals = memchr(rest.at, '=', len);
-        const size_t name_len = equals == NULL ? len : (size_t)(equals - rest.at);
-        const struct span name = query_name(c->route->query, span_of(rest.at, name_len));
-
-        if (name.at == NULL || equals == NULL)
-            return errmsg_set(&c->msg, ERR_INVALID, "the query holds what has no meaning here");
-        e = set_parameter(c, name, span_of(equals + 1, len - name_len - 1));
-        rest = span_of(rest.at + len + (end != NULL), rest.len - len - (end != NULL));
-    }
-    return e;
-}
-
-/* RFC 8259 names no parameter; a charset must be the only one there is. */
-static bool is_json(struct span type)
-{
-    return span_equal_nocase(type, SPAN_LIT("application/json")) ||
-           span_equal_nocase(type, SPAN_LIT("application/json; charset=utf-8")) ||
-           span_equal_nocase(type, SPAN_LIT("application/json;charset=utf-8"));
-}
-
-static enum err read_body(struct call *c)
-{
-    const struct span body = c->request->body;
-    enum err e;
-
-    if (body.len == 0) {
-        c->members = json_new_map();
-        return ERR_OK;
-    }
-    if (strcmp(c->route->method, "GET") == 0)
-        return errmsg_set(&c->msg, ERR_INVALID, "GET takes no body");
-    if (!is_json(c->request->fields[HTTP_CONTENT_TYPE]))
-        return errmsg_set(&c->msg, ERR_UNSUPPORTED, "the body must be application/json");
-    e = json_parse(body, &c->members);
-    if (e != ERR_OK)
-        return errmsg_set(&c->msg, e, "the body is no JSON");
-    if (json_kind(c->members) != JSON_MAP)
-        return errmsg_set(&c->msg, ERR_INVALID, "the body must be an object");
-    return json_get(c->members, "op") == NULL
-               ? ERR_OK
-               : errmsg_set(&c->msg, ERR_INVALID, "the body holds a member that has no meaning");
-}
-
-static enum err read_field(struct call *c, unsigned flag, enum http_field field, const char *name)
-{
-    const struct span value = c->request->fields[field];
-    struct json *text;
-
-    if ((c->route->flags & flag) == 0 || value.at == NULL)
-        return ERR_OK;
-    text = json_new_text(value);
-    if (text == NULL || json_get(c->members, name) != NULL) {
-        json_free(&text);
-        return errmsg_set(&c->msg, ERR_INVALID, "\"%s\" is given twice, or no text", name);
-    }
-    json_set(c->members, name, text);
-    return ERR_OK;
-}
-
-/* Who is bound to one purpose need not name it. */
-static void set_only_purpose(struct call *c)
-{
-    if ((c->route->flags & PURPOSE) != 0 && c->who.purposes.count == 1 &&
-        json_get(c->members, "purpose") == NULL)
-        json_set_str(c->members, "purpose", c->who.purposes.at[0]);
-}
-
-/* "NAME" or "NAME MEMBER=VALUE", as the table spells it. */
-static enum err set_operation(struct call *c)
-{
-    const char *name = c->route->operation, *space = strchr(name, ' ');
-    const char *equals = space == NULL ? NULL : strchr(space, '=');
-    char text[SEGMENT_MAX];
-
-    if (space == NULL) {
-        json_set_str(c->members, "op", name);
-        return ERR_OK;
-    }
-    (void)snprintf(text, sizeof(text), "%.*s", (int)(equals - space - 1), space + 1);
-    if (json_get(c->members, text) != NULL)
-        return errmsg_set(&c->msg, ERR_INVALID, "\"%s\" is given by the path", text);
-    json_set_str(c->members, text, equals + 1);
-    json_set(c->members, "op", json_new_text(span_of(name, (size_t)(space - name))));
-    return ERR_OK;
-}
-
-static enum err read_request(struct call *c)
-{
-    enum err e = read_body(c);
-
-    if (e == ERR_OK)
-        e = read_path(c);
-    if (e == ERR_OK)
-        e = read_query(c);
-    if (e == ERR_OK)
-        e = read_field(c, KEY, HTTP_IDEMPOTENCY_KEY, "key");
-    if (e == ERR_OK)
-        e = read_field(c, PURPOSE, HTTP_PURPOSE, "purpose");
-    if (e == ERR_OK)
-        set_only_purpose(c);
-    return e == ERR_OK ? set_operation(c) : e;
-}
-
 /* ---- in order ---- */
 
 static enum err admit(struct call *c)
@@ -433,10 +197,8 @@ static enum err admit(struct call *c)
         e = errmsg_set(&c->msg, ERR_DENIED, "the role %s may not do this",
                        access_role_name(c->who.role));
     if (e == ERR_OK)
-        e = read_request(c);
-    if (e == ERR_OK)
-        e = check_scope(c);
-    return e == ERR_OK ? check_code(c) : e;
+        e = api__read(c);
+    return e == ERR_OK ? check_scope(c) : e;
 }
 
 /* Does Accept name this type before JSON? */
@@ -453,42 +215,102 @@ static enum err answer_report(struct call *c, const struct json *report)
     const struct report_style style = {.format = REPORT_CSV};
 
     if (!prefers(c, "text/csv")) {
-        write_tree(c->answer, report);
+        api__write(c->answer, report);
         return ERR_OK;
     }
     c->answer->content_type = "text/csv; charset=utf-8; header=present";
     return report_write(report, &style, &c->answer->body);
 }
 
+/* What the operation runs on: who asks, from where, under which id. */
+static struct admin admin_of(const struct call *c)
+{
+    struct admin admin = *c->api->admin;
+
+    admin.who = &c->who;
+    admin.executed_by = c->who.number == 0 ? "-" : c->who.name;
+    admin.address = c->request->peer;
+    admin.request_id = c->id;
+    return admin;
+}
+
 static enum err run(struct call *c)
 {
     AUTO(json_free) struct json *response = NULL;
-    struct admin admin = *c->api->admin;
-    enum err e;
+    struct admin admin = admin_of(c);
+    const bool proposes = api__is_proposal(c);
+    enum err e = proposes ? proposals_make(&admin, c->members, &response, &c->msg)
+                          : ops_run(&admin, c->members, &response, &c->msg);
 
-    admin.who = &c->who;
-    admin.executed_by = c->who.name;
-    e = is_proposal(c) ? proposals_make(&admin, c->members, &response, &c->msg)
-                       : ops_run(&admin, c->members, &response, &c->msg);
     if (e != ERR_OK)
         return e;
-    c->answer->status = is_proposal(c) ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
+    c->answer->status = proposes ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
     c->answer->content_type = "application/json";
     if ((c->route->flags & REPORT) != 0)
         return answer_report(c, response);
-    write_tree(c->answer, response);
+    api__write(c->answer, response);
     return ERR_OK;
+}
+
+/* With the code checked, which a request that is sent again may have used up. */
+static enum err carry_out(struct call *c, bool *ret_recorded)
+{
+    bool answered;
+    enum err e = api__once_begin(c, &answered);
+
+    *ret_recorded = answered;
+    if (e != ERR_OK || answered)
+        return e;
+    e = check_code(c);
+    *ret_recorded = e == ERR_OK;
+    if (e == ERR_OK)
+        e = run(c);
+    api__once_end(c, e);
+    return e;
+}
+
+/* What was refused before any operation heard of it. Paths that are none are not recorded. */
+static void record_refusal(const struct call *c, enum err e)
+{
+    const struct admin admin = admin_of(c);
+    const struct span operation = c->route == NULL ? SPAN_NONE : api__operation(c->route);
+
+    if (operation.at != NULL)
+        ops_audit_refused(&admin, operation, e);
 }
 
 void api_serve(const struct api *api, const struct http_request *request,
                struct http_answer *answer)
 {
     struct call c = {.api = api, .request = request, .answer = answer};
-    enum err e = admit(&c);
+    bool recorded = false;
+    enum err e;
 
+    name_request(&c);
+    e = admit(&c);
     if (e == ERR_OK)
-        e = run(&c);
+        e = carry_out(&c, &recorded);
+    if (e != ERR_OK && !recorded)
+        record_refusal(&c, e);
     if (e != ERR_OK)
         refuse(&c, e, c.msg.text[0] == '\0' ? err_text(e) : c.msg.text);
     json_free(&c.members);
+}
+
+/* ---- its life ---- */
+
+void api_start(struct api *api)
+{
+    api->state = mem_alloc(sizeof(*api->state));
+    api->state->keys = api__keys_new();
+}
+
+void api_end(struct api *api)
+{
+    struct api_state *state = TAKE(api->state);
+
+    if (state == NULL)
+        return;
+    api__keys_free(&state->keys);
+    free(state);
 }

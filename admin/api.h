@@ -12,7 +12,12 @@ struct api {
     const struct admin *admin; /* borrowed; what requests run on */
     struct access *access;     /* borrowed */
     bool four_eyes;            /* what destroys is a proposal first */
+    struct api_state *state;   /* its own: api_start() */
 };
+
+/* Before it serves, with all else filled in; and after. */
+void api_start(struct api *api);
+void api_end(struct api *api);
 
 /* Is this path one of the API's? Any thread. */
 bool api_has(struct span path);

@@ -33,9 +33,11 @@ struct admin {
     struct proposals *proposals;
     const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
     const char *executed_by;      /* who asks, for receipts; NULL: "cli" */
-    const char *approved_by;      /* somebody else, who approved it; NULL: nobody did */
-    int64_t approval_delay_ms;    /* from an approval to what it approves */
-    struct keys *keys;            /* these two: for key.* only */
+    struct span address;       /* of who asks over the network; at is NULL: they are on this host */
+    const uint8_t *request_id; /* of what they ask, AUDIT_REQUEST_BYTES; NULL: it has none */
+    const char *approved_by;   /* somebody else, who approved it; NULL: nobody did */
+    int64_t approval_delay_ms; /* from an approval to what it approves */
+    struct keys *keys;         /* these two: for key.* only */
     struct rotation *rotation;
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
     enum err (*reload)(void *context, struct errmsg *msg);

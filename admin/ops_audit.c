@@ -4,11 +4,15 @@
  * recorded before it is done and after; what shows something is recorded before it is shown; what cannot be
  * recorded is not done, or not shown. No text of an operator stands in a record: names of operations, numbers,
  * and names of the configuration. Not here: what an operation notes of people (struct notes in struct admin). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "admin/ops_priv.h"
+#include "base/assert.h"
 #include "base/log.h"
+
+enum { NUMBER_MAX = 24 };
 
 /* What an operation is recorded as. A name that ends in "." stands for all that begin so; the first that fits
  * counts. What is not listed changes something, as far as anybody knows here. */
@@ -100,6 +104,8 @@ static struct audit_record describe(const struct admin *admin, const char *name)
         .outcome = AUDIT_DONE,
         .role = AUDIT_OPERATOR,
         .who = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by),
+        .address = admin->address,
+        .request = admin->request_id,
         .operation = span_str(name)};
 }
 
@@ -141,16 +147,22 @@ static bool is_number(struct span text)
 
 /* What it was about, as far as that is a number, or a name that the configuration knows: only then the operation
  * succeeded. */
-static struct span object_of(const struct json *request, const struct json *response)
+static struct span object_of(const struct json *request, const struct json *response,
+                             char number[NUMBER_MAX])
 {
     static const char *const named[] = {"caller", "report", "class"};
-    struct span text = json_text_of(json_get(response, "number"));
+    const struct json *numbers[] = {json_get(response, "number"), json_get(request, "number"),
+                                    json_get(response, "proposal")};
+    struct span text;
 
-    if (is_number(text))
-        return text;
-    text = json_text_of(json_get(request, "number"));
-    if (is_number(text))
-        return text;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        text = json_text_of(numbers[i]);
+        if (json_kind(numbers[i]) == JSON_INT)
+            text = span_of(number, (size_t)snprintf(number, NUMBER_MAX, "%" PRId64,
+                                                    json_int_of(numbers[i], 0)));
+        if (is_number(text))
+            return text;
+    }
     for (size_t i = 0; i < COUNT_OF(named); i++) {
         text = json_text_of(json_get(request, named[i]));
         if (text.len > 0)
@@ -168,24 +180,29 @@ static void add_people(const struct admin *admin, struct audit_record *record)
     record->entry_count = admin->notes->count;
 }
 
+static enum audit_outcome outcome_of(enum err result)
+{
+    return result == ERR_DENIED || result == ERR_UNAUTHORIZED || result == ERR_LIMIT ? AUDIT_REFUSED
+                                                                                     : AUDIT_FAILED;
+}
+
 static enum err end(const struct admin *admin, const char *name, const struct json *request,
                     const struct json *response, enum err result)
 {
     const struct audited *rule = rule_of(name);
     struct audit_record record = describe(admin, name);
+    char number[NUMBER_MAX];
     enum err e;
 
     if (rule->action == 0)
         return ERR_OK;
     if (result == ERR_OK) {
-        record.object = object_of(request, response);
+        record.object = object_of(request, response, number);
         record.purpose = json_text_of(json_get(request, "purpose"));
         record.domain = json_text_of(json_get(request, "domain"));
         add_people(admin, &record);
     } else {
-        record.outcome = result == ERR_DENIED || result == ERR_UNAUTHORIZED || result == ERR_LIMIT
-                             ? AUDIT_REFUSED
-                             : AUDIT_FAILED;
+        record.outcome = outcome_of(result);
         record.error = span_str(err_name(result));
     }
     e = put(admin, rule, &record);
@@ -193,6 +210,21 @@ static enum err end(const struct admin *admin, const char *name, const struct js
         return e;
     log_event(EV_AUDIT_FAILED, F_LIT("error", err_name(e)));
     return rule->shows ? e : ERR_OK; /* what was done is done, and was recorded when it began */
+}
+
+void ops_audit_refused(const struct admin *admin, struct span operation, enum err why)
+{
+    char name[64];
+    struct audit_record record;
+
+    REQUIRE(operation.len < sizeof(name));
+    (void)snprintf(name, sizeof(name), "%.*s", (int)operation.len, operation.at);
+    record = describe(admin, name);
+    if (record.action == 0)
+        record.action = AUDIT_ACCESS;
+    record.outcome = outcome_of(why);
+    record.error = span_str(err_name(why));
+    audit_note(vault_audit(admin->vault), &record);
 }
 
 enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64_t slot,

@@ -56,6 +56,10 @@ enum err ops_proposal_reject(struct admin *admin, const struct json *request,
 
 /* Is there such an operation, with no member that it does not take? INVALID with a message. */
 enum err ops_check(const struct json *request, struct errmsg *msg) MUST_CHECK;
+/* Carry out an operation as a part of another one: whom it is about is noted there, and it has no record of its
+ * own. As ops_run(). */
+enum err ops_run_within(struct admin *admin, const struct json *request, struct json **ret_response,
+                        struct errmsg *msg) MUST_CHECK;
 /* Does an operation take a member? */
 bool ops_takes(struct span operation, const char *member);
 enum err ops_subject_erase(struct admin *admin, const struct json *request,
@@ -142,6 +146,9 @@ enum err ops_audit_tail(struct admin *admin, const struct json *request, struct 
 enum err ops_audited_run(const struct admin *admin, const char *name, ops_handler_fn run,
                          const struct json *request, struct json **ret_response, struct errmsg *msg)
     MUST_CHECK;
+/* Record that an operation was refused before it ran: whoever asked may not, or asked for what is none. Does not
+ * block. */
+void ops_audit_refused(const struct admin *admin, struct span operation, enum err why);
 /* Count one value of somebody in the record of the operation that runs; class 0: nothing but that it was about
  * this person. As notes_add(). */
 enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64_t slot,

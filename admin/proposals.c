@@ -136,7 +136,7 @@ static enum err show_person(struct admin *admin, const struct json *request, str
     json_set_str(question, "op", "subject.show");
     for (size_t i = 0; i < COUNT_OF(members); i++)
         copy_member(question, request, members[i]);
-    return ops_run(admin, question, ret, msg);
+    return ops_run_within(admin, question, ret, msg);
 }
 
 /* What an approver is shown of operations that are about nobody. */
@@ -164,7 +164,7 @@ static enum err show_effect(struct admin *admin, const struct json *request, str
         json_set_str(question, "op", previews[i].shown);
         if (previews[i].member != NULL)
             copy_member(question, request, previews[i].member);
-        return ops_run(admin, question, ret, msg);
+        return ops_run_within(admin, question, ret, msg);
     }
     *ret = json_new_null();
     return ERR_OK;
@@ -202,8 +202,8 @@ static enum err compose(const struct admin *admin, const struct json *request,
     return ERR_OK;
 }
 
-enum err proposals_make(struct admin *admin, const struct json *request, struct json **ret,
-                        struct errmsg *msg)
+static enum err make(struct admin *admin, const struct json *request, struct json **ret,
+                     struct errmsg *msg)
 {
     AUTO(json_free) struct json *preview = NULL;
     AUTO(json_free) struct json *kept = NULL;
@@ -229,6 +229,15 @@ enum err proposals_make(struct admin *admin, const struct json *request, struct 
     copy_member(*ret, tree, "preview");
     receipt_set_instant(*ret, "expires", record.due_ms);
     return ERR_OK;
+}
+
+enum err proposals_make(struct admin *admin, const struct json *request, struct json **ret,
+                        struct errmsg *msg)
+{
+    struct admin now = *admin;
+
+    now.classes = vault_classes(admin->vault);
+    return ops_audited_run(&now, "proposal.make", make, request, ret, msg);
 }
 
 /* ---- carrying one out ---- */

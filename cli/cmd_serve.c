@@ -247,6 +247,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         s->admin.approval_delay_ms = s->settings.admin.approval_delay_ms;
         s->api = (struct api){
             .admin = &s->admin, .access = s->access, .four_eyes = s->settings.admin.four_eyes};
+        api_start(&s->api);
         e = monitor_start(&s->settings, &s->api, s->proxy, &s->monitor, msg);
     }
     if (e == ERR_OK)
@@ -328,6 +329,7 @@ enum cli_exit cmd_serve(const struct options *o)
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
     reload_free(&s.reload);
+    api_end(&s.api);
     proposals_free(&s.admin.proposals);
     access_close(&s.access);
     rotation_free(&s.rotation);

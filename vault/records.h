@@ -25,6 +25,7 @@ enum vault_record_kind {
     VAULT_RECORD_PROPOSAL,    /* of an operator, for somebody else to approve */
     VAULT_RECORD_ERASURE,     /* erasures that were asked for under a key */
     VAULT_RECORD_BACKUP,      /* the last */
+    VAULT_RECORD_ANSWER,      /* to requests with an idempotency key, for a day */
     VAULT_RECORD_KINDS        /* one past the last */
 };
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request of the admin API, as its parts share it. */
+#pragma once
+
+#include "admin/api.h"
+#include "vault/audit.h"
+#include "vault/records.h"
+
+enum route_flags {
+    CREATES = 1 << 0,
+    CODE = 1 << 1,
+    READS = 1 << 2,
+    PURPOSE = 1 << 3,
+    APPROVAL = 1 << 4,
+    REPORT = 1 << 5,
+    AGAIN = 1 << 6,
+    SECRET = 1 << 7
+};
+
+enum { API_SEGMENT_MAX = 256 };
+
+struct route {
+    const char *method;
+    const char *path;
+    const char *operation;
+    unsigned roles;
+    unsigned flags;
+    const char *query;
+};
+
+/* An idempotency key that a request came with (api_idempotency.c). */
+struct api_once {
+    bool is_taken;
+    uint8_t mac[VAULT_MAC_BYTES];     /* of the key */
+    uint8_t request[VAULT_MAC_BYTES]; /* of what it was given for */
+    struct vault_record record;
+    struct api_once *next; /* of those under way */
+};
+
+struct call {
+    const struct api *api;
+    const struct http_request *request;
+    struct http_answer *answer;
+    const struct route *route;
+    struct access_who who; /* number 0: nobody's that is known */
+    struct json *members;  /* of the operation */
+    struct errmsg msg;
+    uint8_t id[AUDIT_REQUEST_BYTES];
+    struct api_once once;
+};
+
+/* What the parts keep between requests. */
+struct api_state {
+    struct api_keys *keys;
+};
+
+/* ---- api.c ---- */
+
+/* Put a tree into the answer in place of what stood there. */
+void api__write(struct http_answer *answer, const struct json *tree);
+/* Is it kept for somebody else to approve? */
+bool api__is_proposal(const struct call *c);
+/* The name of the route's operation. */
+struct span api__operation(const struct route *route);
+
+/* ---- api_request.c ---- */
+
+/* The text up to the next slash, and what is behind it. */
+struct span api__segment(struct span *rest);
+bool api__is_parameter(struct span pattern);
+/* Fill c->members with what the request says. INVALID, UNSUPPORTED, with a message. */
+enum err api__read(struct call *c) MUST_CHECK;
+
+/* ---- api_idempotency.c ---- */
+
+struct api_keys *api__keys_new(void);
+void api__keys_free(struct api_keys **keys);
+/* Before a request that changes something is carried out. *ret_answered: it was carried out before, and the
+ * answer is there. CONFLICT: it is being carried out, or nobody knows what became of it, or its answer was not
+ * kept; UNPROCESSABLE: the key was given to another request; INVALID. Blocks: the key is taken durably. */
+enum err api__once_begin(struct call *c, bool *ret_answered) MUST_CHECK;
+/* After it: keep the answer, or, after an error, let go of the key. Also without a key. */
+void api__once_end(struct call *c, enum err result);
