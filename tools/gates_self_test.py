@@ -16,6 +16,13 @@ def header(text=""):
     return SPDX + "#pragma once\n" + text
 
 
+def stories(*texts):
+    return "# Threats\n" + "".join(f"\n### E{n:02} A story\n\n{t}\n" for n, t in enumerate(texts, 1))
+
+
+ONE = "* `tests/unit/vault/test_t.c`: `t/refuses`,\n  `t/e01_again`\n* `tests/fuzz/fuzz_t.c`\n"
+TWO = "* `tests/system/test_s.py`: `e02_waits`, `made_*`\n"
+
 CLEAN = {
     "CMakeLists.txt": PY,
     "base/a.h": header("\nint a_get(void);\n"),
@@ -41,6 +48,11 @@ CLEAN = {
     "tests/unit/vault/rig.h": header(),
     "tests/unit/vault/test_b.c": SPDX + '#include "rig.h"\n#include "tests/support/t.h"\n'
                                  '#include "vault/b_priv.h"\n\n#include <sodium.h>\n',
+    "tests/unit/vault/test_t.c": SPDX + "/* E01 */\nTest(t, refuses)\n{\n}\n\nTest(t, e01_again)\n{\n}\n",
+    "tests/fuzz/fuzz_t.c": SPDX + "/* Bytes of anybody (E01). */\n",
+    "tests/system/test_s.py": PY + '"""E02-E02: waiting."""\n\n\ndef test_e02_waits(env):\n    pass\n\n\n'
+                              'globals()["test_made_" + "here"] = test_e02_waits\n',
+    "docs/THREATS.md": stories(ONE, TWO),
     "tools/run.py": PY,
     "scripts/run": SH + "exit 0\n",
 }
@@ -114,6 +126,21 @@ FAULTS = [
     ("spdx", "tools/run.py", "\n\n\n" + PY, "tools/run.py:1:"),
     ("spdx", "scripts/run", "#!/bin/sh\nexit 0\n", "scripts/run:1:"),
     ("spdx", "base/a.c", SPDX.replace("Apache-2.0", "MIT"), "base/a.c:1:"),
+    ("threats", "docs/THREATS.md", "", "docs/THREATS.md:1: no story"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO, "Nothing.\n"), "docs/THREATS.md:15: E03 has no test"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO).replace("E02", "E03"), "E03 stands where E02 should"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO + "* `tests/x.c`: `t/x`\n"), "E02: tests/x.c does not exist"),
+    ("threats", "docs/THREATS.md", stories(ONE.replace("refuses", "takes"), TWO), "has no test t/takes"),
+    ("threats", "docs/THREATS.md", stories(ONE.replace("e01_again", "e01"), TWO), "has no test t/e01"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO.replace("e02_", "e02")), "has no test e02waits"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO.replace("made", "found")), "has no test found_*"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO.split(":")[0] + "\n"), "which of its tests?"),
+    ("threats", "docs/THREATS.md", stories(ONE, TWO + "* `tests/fuzz/fuzz_t.c`\n"), "fuzz_t.c does not carry E02"),
+    ("threats", "tests/unit/vault/test_t.c", SPDX, "has no test t/refuses"),
+    ("threats", "tests/system/test_u.py", PY + '"""E03"""\n', "tests/system/test_u.py:2: E03 is no story"),
+    ("threats", "tests/system/test_u.py", PY + '"""E02"""\n', "test_u.py:2: E02: docs/THREATS.md does not name"),
+    ("threats", "tests/unit/vault/test_u.c", c("\nTest(t, e02_x)\n{\n}\n"), "test_u.c:3: E02: docs/THREATS.md does"),
+    ("threats", "tests/fuzz/fuzz_t.c", c("/* E01-E02 */\n"), "fuzz_t.c:2: E02: docs/THREATS.md does not name"),
     ("headers", "base/a.h", header("size_t a_get(void);\n"), "unknown type name"),
     ("headers", "base/a.h", header("#ifndef LETHE_FAULTS\n#error fault\n#endif\n"), "base/a.h:4:2: error: #error fault"),
     ("headers", "base/a.h", header("#ifdef LETHE_FAULTS\n#error fault\n#endif\n"), "base/a.h:4:2: error: #error fault"),

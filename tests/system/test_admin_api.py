@@ -99,6 +99,7 @@ def problem(response, code):
 
 
 def test_every_role_may_do_what_the_table_says_and_nothing_else(env):
+    """E59: no role may all."""
     four_eyes = False
     api = Api(env, four_eyes)
     for route in routes():
@@ -123,6 +124,7 @@ def without_id(response):
 
 
 def test_wrong_tokens_are_all_answered_alike(env):
+    """E58, E62, E64: also those that were good a moment ago."""
     api = Api(env)
     short = api.token("app", name="short", expires="PT1S")
     revoked = api.token("app", name="gone")
@@ -259,6 +261,7 @@ def test_an_approved_proposal_waits_and_survives_a_restart(env):
 
 
 def test_a_token_is_bound_to_purposes_classes_and_domains(env):
+    """E58: what a stolen one is good for."""
     api = Api(env, domains=["crm"])
     mail, phone = (api.got(201, "POST", "/v1/tokens", {"subject": "p", "class": c, "values": ["+44 1"]},
                            "app")["tokens"][0] for c in ("note", "phone"))
@@ -316,6 +319,7 @@ def test_holds_requests_and_reports(env):
 
 
 def test_it_listens_strictly(env):
+    """E65: members that nobody asked for."""
     api = Api(env)
     good = {"subject": "p", "class": "note", "values": ["n"]}
     for what, method, target, body, headers, status in [

@@ -207,6 +207,7 @@ class Sweep:
 
 
 def test_no_value_rests_anywhere(env):
+    """E34: in no file, log or error."""
     sweep = Sweep(env, sweep_interval="1s")
     sweep.store_persons(sweep.count)
     for i in range(0, sweep.count, 4):
@@ -253,6 +254,7 @@ def test_no_value_rests_where_writing_failed(env):
 
 
 def test_no_value_of_an_erased_person_rests_anywhere(env):
+    """E55: in what is left behind."""
     sweep = Sweep(env)
     sweep.store_persons(6)
     erased = sweep.subject(2)

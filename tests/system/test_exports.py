@@ -136,6 +136,7 @@ def make_link(lethe, *args):
 
 
 def test_d17_a_link_gives_the_document_once(env):
+    """E56: a link is no copy."""
     app, lethe = started(env)
     path = make_link(lethe)
     for method in ("GET", "HEAD", "GET"):

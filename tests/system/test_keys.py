@@ -450,6 +450,7 @@ def test_credential(env):
 
 
 def test_moving_to_another_provider(env):
+    """E81: nothing of the old one stays."""
     path = plain(env, "m")
     home = os.path.dirname(path)
     equal(run(env, "init", "-c", path).returncode, 0, "init")

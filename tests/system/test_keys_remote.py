@@ -220,6 +220,7 @@ def answer(lethe):
 
 
 def test_vault_seals_when_its_lease_ends_and_opens_when_the_server_is_back(env):
+    """E75: its own access ends, too."""
     stub, app = Transit(env), Recorder(env)
     lethe = Keeper(env, app.url)
     lethe.hold(stub.root_key(lease="3s"))

@@ -168,6 +168,7 @@ def test_equal_values_get_equal_tokens_only_where_declared(env):
 
 
 def test_two_people_with_one_value_are_erased_one_at_a_time(env):
+    """E54: one leaves, the other stays."""
     app, lethe = started(env)
     lethe.request("PUT", "/users/1", {"phones": ["+44 1632 960009"]})
     first = app.last().json()["phones"][0]

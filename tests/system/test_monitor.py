@@ -266,6 +266,7 @@ def test_the_operators_listener_guards_itself(env):
 
 
 def test_the_metrics_key_is_wanted_and_may_change(env):
+    """E78: figures are not for everybody."""
     key = env.write("scrape.key", "scrape-key-scrape-key\n", 0o400)
     lethe, _ = start(env, {"address": "127.0.0.1:0", "metrics_key": "file:" + key})
     right = {"Authorization": "Bearer scrape-key-scrape-key"}

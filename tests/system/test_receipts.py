@@ -71,6 +71,7 @@ def test_a_stranger_checks_a_receipt_with_openssl_alone(env):
 
 
 def test_verify_receipt_needs_nothing_but_the_key(env):
+    """E71: by whoever has the key."""
     lethe, other = Lethe(env), Lethe(env, name="other")
     store_note(lethe, "4711", "tea")
     text, document = receipt_of(lethe, "4711")
@@ -331,6 +332,7 @@ def lie(env, mutant, expected_step):
 
 
 def test_a_lying_shredder_is_caught(env):
+    """E53: it reports success and does nothing."""
     for mutant in ("shred.lies", "shred.wrong_slot"):
         lethe, receipt = lie(env, mutant, "sweep")  # the sweep meets the key
         equal(verify_erasure(lethe, receipt, lethe.store, "-c", lethe.file), (1, "readable"), mutant)

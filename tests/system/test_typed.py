@@ -107,6 +107,7 @@ def test_what_does_not_fit_reaches_nobody(env):
 
 
 def test_domains_share_no_token_and_are_erased_one_by_one(env):
+    """E23: one person and value in two domains."""
     app, lethe = started(env)
     seen = {}
     for name in ("users", "crm", "analytics"):

@@ -65,6 +65,7 @@ static enum err find_at(struct office *o, const char *token, int64_t now_s, stru
     return access_find(o->access, span_str(token), now_s, ret);
 }
 
+/* E58 */
 Test(access, a_token_is_its_owners_until_it_expires)
 {
     struct office o;
@@ -90,6 +91,7 @@ Test(access, a_token_is_its_owners_until_it_expires)
     office_end(&o);
 }
 
+/* E64 */
 Test(access, tokens_outlive_a_restart_and_revoked_ones_do_not_come_back)
 {
     struct office o;
@@ -113,6 +115,7 @@ Test(access, tokens_outlive_a_restart_and_revoked_ones_do_not_come_back)
     office_end(&o);
 }
 
+/* E58 */
 Test(access, no_text_of_a_token_stands_in_the_file)
 {
     struct office o;
@@ -245,6 +248,7 @@ static void enrolled(struct office *o, uint64_t number, char uri[256])
     (void)snprintf(uri, 256, "%.*s", (int)text.len, (const char *)text.bytes);
 }
 
+/* E63 */
 Test(access, a_code_works_once_also_after_a_restart)
 {
     struct office o;
@@ -272,6 +276,7 @@ Test(access, a_code_works_once_also_after_a_restart)
     office_end(&o);
 }
 
+/* E63 */
 Test(access, wrong_codes_make_one_wait)
 {
     struct office o;
@@ -306,6 +311,7 @@ static void *use_code(void *context)
     return NULL;
 }
 
+/* E63 */
 Test(access, of_many_who_use_one_code_at_once_one_is_right)
 {
     struct office o;

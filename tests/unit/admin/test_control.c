@@ -299,6 +299,7 @@ Test(control, serves_several_connections_at_once)
     server_stop(&s);
 }
 
+/* E86 */
 Test(control, turns_away_more_connections_than_it_may_have)
 {
     static struct server s; /* outlives a failed assertion, like its thread */

@@ -128,6 +128,7 @@ Test(links, give_a_button_often_and_the_document_once)
     cr_expect_eq(ask(&b, "GET", b.path), 410);
 }
 
+/* E66 */
 Test(links, answer_so_that_nobody_keeps_or_runs_anything)
 {
     AUTO(bench_stop) struct bench b;
@@ -146,6 +147,7 @@ Test(links, answer_so_that_nobody_keeps_or_runs_anything)
     cr_expect_str_eq(field(&b, "allow"), "GET, HEAD, POST");
 }
 
+/* E56 */
 Test(links, are_not_to_be_tried_one_after_the_other)
 {
     AUTO(bench_stop) struct bench b;

@@ -96,6 +96,7 @@ Test(log, writes_every_event_as_a_valid_line_with_its_own_name)
     }
 }
 
+/* E34 */
 Test(log, never_holds_a_personal_value_whole_or_in_part)
 {
     static const char value[] = "erika.mustermann@example.org";

@@ -88,6 +88,7 @@ Test(secret, memory_written_before_its_start_ends_the_process_on_free, .signal =
     secret_free(&key);
 }
 
+/* E72 */
 Test(secret, hardened_process_leaves_no_core_and_is_closed_to_others)
 {
     struct rlimit core;
@@ -199,6 +200,7 @@ static void take_randomness_away(void)
     cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
+/* E29 */
 Test(secret, without_random_bytes_the_process_ends, .signal = SIGABRT)
 {
     uint8_t drawn[16] = {0};

@@ -268,6 +268,7 @@ Test(tls, server_speaks_1_2_and_1_3_with_forward_secrecy_only)
     cr_expect_not(serves(TLS1_2_VERSION, "AECDH-AES128-SHA", NULL, chosen), "anonymous");
 }
 
+/* E84 */
 Test(tls, server_speaks_http_1_1_and_refuses_a_client_that_does_not)
 {
     char chosen[16];

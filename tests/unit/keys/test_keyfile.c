@@ -75,6 +75,7 @@ Test(keyfile, killed_at_any_point_leaves_the_old_file_or_the_new_one)
     }
 }
 
+/* E81 */
 Test(keyfile, settling_overwrites_what_a_crash_left)
 {
     AUTO(rig_end) struct keys_rig r;

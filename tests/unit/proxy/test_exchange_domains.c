@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Domains over real sockets: one application after the other harvests tokens of another domain and
- * asks every route for what they stand for. */
+ * asks every route for what they stand for.
+ * E23: applications with families of tokens of their own. */
 #include "tests/unit/proxy/person_rig.h"
 
 TestSuite(exchange_domains, .init = secret_start, .timeout = 120);

@@ -304,6 +304,7 @@ Test(exchange_reveal, takes_a_record_under_an_unknown_name_for_one_persons)
     rig_stop(&r);
 }
 
+/* E54 */
 Test(exchange_reveal, shows_nothing_of_an_erased_person_that_another_shared)
 {
     struct rig r;

@@ -160,6 +160,7 @@ Test(exchange_store, refuses_bodies_that_do_not_fit_and_sends_nothing)
     rig_stop(&r);
 }
 
+/* E75 */
 Test(exchange_store, forwards_nothing_when_the_vault_cannot_write)
 {
     struct rig r;
@@ -175,6 +176,7 @@ Test(exchange_store, forwards_nothing_when_the_vault_cannot_write)
     rig_stop(&r);
 }
 
+/* E33 */
 Test(exchange_store, stores_nothing_twice_for_many_at_once)
 {
     enum { CLIENTS = 40 };

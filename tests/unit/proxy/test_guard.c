@@ -76,6 +76,7 @@ Test(guard, steps_down_for_new_people_once_a_quota_is_used_up)
     cr_expect_not(g.crossed, "told once");
 }
 
+/* E41 */
 Test(guard, counts_masks_where_told_and_shows_tokens_then)
 {
     const struct guard_rules rules = hour(1, REVEAL_MASK, true);

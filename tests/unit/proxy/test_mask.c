@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* E41: one value has one mask, whoever asks. */
 #include <criterion/criterion.h>
 
 #include "base/secret.h"

@@ -248,6 +248,7 @@ static void start_tls(struct rig *r, const struct stub_step *const *scripts,
     rig_start(r, &o);
 }
 
+/* E84 */
 Test(server, speaks_http_1_under_tls)
 {
     struct scratch certificates;

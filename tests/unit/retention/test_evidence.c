@@ -305,7 +305,7 @@ Test(evidence, with_one_byte_flipped_in_any_member_names_it)
 }
 
 /* Also between the members and in their headers. A header's sum (bytes 148 to 155) is followed by a zero and a
- * space, which nobody reads: no content can hide there. */
+ * space, which nobody reads: no content can hide there (E71). */
 Test(evidence, with_one_byte_flipped_anywhere_is_not_whole)
 {
     AUTO(bench_done) struct bench b;

@@ -171,6 +171,7 @@ Test(exports, carry_a_digest_of_all_the_rest)
     cr_expect_str_eq(hex, digest);
 }
 
+/* E67 */
 Test(exports, escape_whatever_a_person_may_have_typed)
 {
     AUTO(bench_stop) struct bench b;

@@ -66,7 +66,7 @@ Test(proof, of_a_real_erasure_is_right_and_says_what_it_says)
     cr_assert_eq(facts.ledger_seq, receipt.ledger_seq);
 }
 
-/* Whatever bit is changed: refused, or the document still says the same. */
+/* Whatever bit is changed: refused, or the document still says the same (E71). */
 Test(proof, does_not_survive_a_changed_byte)
 {
     static const uint8_t masks[] = {0x01, 0x20, 0x80};

@@ -152,6 +152,7 @@ static bool report_attends(struct rig *r, const char *reason)
     return found;
 }
 
+/* E32: rows that somebody deleted. */
 Test(recount, that_differs_is_shown_until_it_agrees_and_repairs_nothing)
 {
     AUTO(rig_done) struct rig r;

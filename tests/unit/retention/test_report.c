@@ -146,6 +146,7 @@ Test(report, is_refused_over_a_period_that_ends_before_it_begins)
     cr_assert_null(tree);
 }
 
+/* E86 */
 Test(report, of_too_many_rows_is_refused_and_never_cut_short)
 {
     AUTO(rig_done) struct rig r;

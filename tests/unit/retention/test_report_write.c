@@ -133,6 +133,7 @@ Test(report_write, table_narrower_than_any_column_still_shows_each)
     cr_assert_not_null(strstr(text, "Class   Attention\n"));
 }
 
+/* E67 */
 Test(report_write, table_lets_no_label_steer_the_terminal)
 {
     const char *text = table(HEAD "{\"class\":\"a\\u001b[2Jb\\u007f\\u009bc\\nd\",\"purposes\":[],"
@@ -194,6 +195,7 @@ Test(report_write, csv_for_spreadsheets_has_a_byte_order_mark_and_semicolons)
         "2026-01-10T12:00:00Z;\"e,m\"\"ail\";\"account; x\";6(1)(b);-12;7;2026-01-01;yes;\r\n");
 }
 
+/* E67 */
 Test(report_write, csv_lets_no_label_become_a_formula)
 {
     static const char *const starts[] = {"=", "+", "-", "@", "\\t", "\\r", "\\u0000"};
@@ -255,6 +257,7 @@ Test(report_write, html_has_tables_with_captions_and_scopes)
     cr_assert_not_null(strstr(text, "<dt>Subjects</dt><dd>2</dd>"));
 }
 
+/* E67 */
 Test(report_write, html_lets_no_label_be_more_than_text)
 {
     const char *text =

@@ -85,6 +85,7 @@ Test(classes, are_read_as_declared)
     cr_assert_eq(def->rule.period.days, 90);
 }
 
+/* E27 */
 Test(classes, email_tokens_stand_under_a_domain_that_cannot_exist_unless_said)
 {
     AUTO(classes_done) struct classes classes = {NULL, 0};
@@ -228,6 +229,7 @@ Test(classes, of_special_categories_have_a_ground_beside_the_basis)
     assert_class_refused(PLAIN "basis: \"9(2)(h)\"", "is written as special: \"9(2)(h)\"");
 }
 
+/* E25, E28 */
 Test(classes, refuse_equal_tokens_for_special_categories)
 {
     assert_class_refused("deterministic: true, " PLAIN "basis: \"6(1)(a)\", special: \"9(2)(a)\"",

@@ -75,6 +75,7 @@ Test(seal, gives_the_known_answers)
     assert_sealed("sealed_first", VALUE_STRING, SPAN_LIT("ada@example.org"));
 }
 
+/* E30 */
 Test(seal, detects_a_change_of_any_bit)
 {
     AUTO(buf_done) struct buf out;

@@ -82,6 +82,7 @@ static enum err ask(uint16_t domain, const struct token_text *token, uint64_t sl
     return e;
 }
 
+/* E23 */
 Test(domains, a_token_of_another_domain_is_unknown_whosever_it_is)
 {
     const uint16_t classes[] = {f.note, f.email, f.phone};

@@ -200,6 +200,7 @@ Test(erasure, the_same_person_may_come_back_as_somebody_new)
     vault_erasure_done(&erasure);
 }
 
+/* E54 */
 Test(erasure, of_two_who_share_a_value_one_stays)
 {
     struct token_text token = store(f.phone, "anna", "+491701");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* E27: no token is anybody's address. */
 #include "vault/format.h"
 
 #include <arpa/inet.h>

@@ -164,6 +164,7 @@ Test(format_patterns, find_nothing_in_random_text)
     }
 }
 
+/* E27 */
 Test(format_patterns, match_no_real_value)
 {
     static const char *const values[] = {"+4930901820",

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* E27: no token is anybody's number. */
 #include "vault/format.h"
 
 #include "tests/unit/vault/format_rig.h"

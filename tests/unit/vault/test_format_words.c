@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* E27: no token is a day or a name of anybody. */
 #include "vault/format.h"
 
 #include <ctype.h>

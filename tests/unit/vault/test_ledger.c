@@ -359,6 +359,7 @@ Test(ledger, of_another_root_key_is_refused)
     assert_corrupt(path, "record 1");
 }
 
+/* E30 */
 Test(ledger, of_a_newer_format_is_refused)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();

@@ -352,6 +352,7 @@ static void assert_seen(bool seen)
         cr_expect_eq(needles[k].found > 0, seen, "%s: %u times", needles[k].name, needles[k].found);
 }
 
+/* E72 */
 Test(seal, leaves_no_key_in_the_memory_of_the_process)
 {
     static const char text[] = "lethe-v1 receipt\0{}";

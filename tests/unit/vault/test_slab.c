@@ -133,6 +133,7 @@ Test(slab, finds_nothing_where_nothing_was_put)
         cr_assert_eq(slab_read(s, slots[i], &key), ERR_NOT_FOUND);
 }
 
+/* E30 */
 Test(slab, detects_a_change_of_any_byte_of_a_slot)
 {
     AUTO(slab_close) struct slab *s = open_slab();

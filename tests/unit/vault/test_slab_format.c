@@ -135,6 +135,7 @@ Test(slab_format, finds_its_root_key_beside_another)
     slab_close(&s);
 }
 
+/* E30 */
 Test(slab_format, of_another_format_says_so)
 {
     static const struct {

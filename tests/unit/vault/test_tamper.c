@@ -200,6 +200,7 @@ static void swap_all(const char *other_subject)
     }
 }
 
+/* E32 */
 Test(tamper, rows_of_two_subjects_do_not_open_in_each_others_place)
 {
     swap_all("bert");

@@ -381,6 +381,7 @@ static size_t realistic_value(uint32_t n, char text[64])
     }
 }
 
+/* E27 */
 Test(token, is_told_from_a_million_real_values)
 {
     char text[64];

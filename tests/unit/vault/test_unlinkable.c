@@ -215,6 +215,7 @@ Test(unlinkable, random_tokens_of_one_value_in_two_domains)
     expect_unlinkable(f.note);
 }
 
+/* E28 */
 Test(unlinkable, deterministic_tokens_of_one_value_in_two_domains)
 {
     struct token_text *first = store_all(f.crm, f.phone), *again;

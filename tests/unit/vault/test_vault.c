@@ -253,12 +253,14 @@ Test(vault, a_file_that_is_no_database_is_refused)
     open_is_refused(ERR_CORRUPT, "vault.db");
 }
 
+/* E30 */
 Test(vault, a_newer_format_is_refused)
 {
     alter("PRAGMA user_version=99");
     open_is_refused(ERR_CORRUPT, "newer");
 }
 
+/* E81 */
 Test(vault, an_older_format_is_refused)
 {
     alter("PRAGMA user_version=2");

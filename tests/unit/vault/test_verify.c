@@ -290,6 +290,7 @@ static struct vault_verification erase_with(const char *mutant)
     return verify();
 }
 
+/* E53 */
 Test(verify, catches_a_shredder_that_does_nothing)
 {
     const struct vault_verification found = erase_with("shred.lies");

@@ -60,6 +60,7 @@ Test(writer, an_empty_value_is_a_value)
     cr_assert(fixture_reveals(&f, &token, ""));
 }
 
+/* E28 */
 Test(writer, a_random_class_gives_equal_values_different_tokens)
 {
     struct token_text a, b;
@@ -423,6 +424,7 @@ static void *race(void *context)
     return NULL;
 }
 
+/* E33 */
 Test(writer, racing_first_uses_of_one_value_get_one_token)
 {
     pthread_t threads[RACERS];
