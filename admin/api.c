@@ -19,7 +19,6 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "retention/proof.h"
-#include "retention/report_write.h"
 
 enum { ALLOW_MAX = 64 };
 
@@ -31,16 +30,6 @@ static const struct route routes[] = {
 };
 
 /* ---- refusals ---- */
-
-void api__write(struct http_answer *answer, const struct json *tree)
-{
-    buf_reset(&answer->body);
-    if (json_write(tree, &answer->body) != ERR_OK ||
-        buf_append_byte(&answer->body, '\n') != ERR_OK) {
-        buf_reset(&answer->body);
-        answer->status = 500;
-    }
-}
 
 static void refuse(struct call *c, enum err e, const char *detail)
 {
@@ -201,27 +190,6 @@ static enum err admit(struct call *c)
     return e == ERR_OK ? check_scope(c) : e;
 }
 
-/* Does Accept name this type before JSON? */
-static bool prefers(const struct call *c, const char *type)
-{
-    const struct span accept = c->request->fields[HTTP_ACCEPT];
-
-    return accept.at != NULL && accept.len >= strlen(type) &&
-           strncasecmp(accept.at, type, strlen(type)) == 0;
-}
-
-static enum err answer_report(struct call *c, const struct json *report)
-{
-    const struct report_style style = {.format = REPORT_CSV};
-
-    if (!prefers(c, "text/csv")) {
-        api__write(c->answer, report);
-        return ERR_OK;
-    }
-    c->answer->content_type = "text/csv; charset=utf-8; header=present";
-    return report_write(report, &style, &c->answer->body);
-}
-
 /* What the operation runs on: who asks, from where, under which id. */
 static struct admin admin_of(const struct call *c)
 {
@@ -238,30 +206,25 @@ static enum err run(struct call *c)
 {
     AUTO(json_free) struct json *response = NULL;
     struct admin admin = admin_of(c);
-    const bool proposes = api__is_proposal(c);
-    enum err e = proposes ? proposals_make(&admin, c->members, &response, &c->msg)
-                          : ops_run(&admin, c->members, &response, &c->msg);
+    enum err e = api__is_proposal(c) ? proposals_make(&admin, c->members, &response, &c->msg)
+                                     : ops_run(&admin, c->members, &response, &c->msg);
 
-    if (e != ERR_OK)
-        return e;
-    c->answer->status = proposes ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
-    c->answer->content_type = "application/json";
-    if ((c->route->flags & REPORT) != 0)
-        return answer_report(c, response);
-    api__write(c->answer, response);
-    return ERR_OK;
+    return e == ERR_OK ? api__answer(c, response) : e;
 }
 
 /* With the code checked, which a request that is sent again may have used up. */
 static enum err carry_out(struct call *c, bool *ret_recorded)
 {
+    struct admin admin = admin_of(c);
     bool answered;
     enum err e = api__once_begin(c, &answered);
 
     *ret_recorded = answered;
     if (e != ERR_OK || answered)
         return e;
-    e = check_code(c);
+    e = api__match(c, &admin);
+    if (e == ERR_OK)
+        e = check_code(c);
     *ret_recorded = e == ERR_OK;
     if (e == ERR_OK)
         e = run(c);

@@ -56,12 +56,19 @@ struct api_state {
 
 /* ---- api.c ---- */
 
-/* Put a tree into the answer in place of what stood there. */
-void api__write(struct http_answer *answer, const struct json *tree);
 /* Is it kept for somebody else to approve? */
 bool api__is_proposal(const struct call *c);
 /* The name of the route's operation. */
 struct span api__operation(const struct route *route);
+
+/* ---- api_answer.c ---- */
+
+/* Put a tree into the answer in place of what stood there. */
+void api__write(struct http_answer *answer, const struct json *tree);
+/* What the operation gave, as it was asked for: with its tag and where the list goes on, or 304. */
+enum err api__answer(struct call *c, const struct json *response) MUST_CHECK;
+/* If-Match: is what is to be changed still what was looked at? CHANGED; INVALID: it has no meaning here. */
+enum err api__match(struct call *c, struct admin *admin) MUST_CHECK;
 
 /* ---- api_request.c ---- */
 

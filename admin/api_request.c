@@ -10,6 +10,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+enum { PAGE_ENTRIES = 100 };
+
 /* ---- paths ---- */
 
 struct span api__segment(struct span *rest)
@@ -179,6 +181,14 @@ static enum err read_body(struct call *c)
                : errmsg_set(&c->msg, ERR_INVALID, "the body holds a member that has no meaning");
 }
 
+/* A page is short unless somebody wants a longer one. */
+static void set_limit(struct call *c)
+{
+    if (query_name(c->route->query, SPAN_LIT("limit")).at != NULL &&
+        json_get(c->members, "limit") == NULL)
+        json_set_int(c->members, "limit", PAGE_ENTRIES);
+}
+
 static enum err read_field(struct call *c, unsigned flag, enum http_field field, const char *name)
 {
     const struct span value = c->request->fields[field];
@@ -232,7 +242,9 @@ enum err api__read(struct call *c)
         e = read_query(c);
     if (e == ERR_OK)
         e = read_field(c, PURPOSE, HTTP_PURPOSE, "purpose");
-    if (e == ERR_OK)
-        set_only_purpose(c);
-    return e == ERR_OK ? set_operation(c) : e;
+    if (e != ERR_OK)
+        return e;
+    set_only_purpose(c);
+    set_limit(c);
+    return set_operation(c);
 }

@@ -424,15 +424,16 @@ static struct json *entry_map(const struct vault_receipt_entry *entry)
 }
 
 static enum err run_receipt_list(struct admin *admin, const struct json *request,
-                                 struct json **ret_response, struct errmsg *msg UNUSED)
+                                 struct json **ret_response, struct errmsg *msg)
 {
     AUTO(json_free) struct json *list = json_new_list();
-    struct vault_receipt_entry entry = {.ledger_seq =
-                                            (uint64_t)json_int_of(json_get(request, "after"), 0)};
+    struct vault_receipt_entry entry;
+    struct ops_page page;
     struct json *map;
-    enum err e = ERR_OK;
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
-    for (size_t i = 0; e == ERR_OK && i < OPS_VALUES_MAX; i++) {
+    entry.ledger_seq = page.after;
+    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
         e = vault_receipt_next(admin->vault, entry.ledger_seq, &entry);
         if (e == ERR_OK)
             json_add(list, entry_map(&entry));
@@ -440,7 +441,7 @@ static enum err run_receipt_list(struct admin *admin, const struct json *request
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
     map = json_new_map();
-    json_set_bool(map, "more", e == ERR_OK);
+    ops_set_next(map, e == ERR_OK, entry.ledger_seq);
     json_set(map, "receipts", TAKE(list));
     *ret_response = map;
     return ERR_OK;
@@ -567,7 +568,7 @@ static enum err run_reload(struct admin *admin, const struct json *request UNUSE
 
 static const struct operation {
     const char *name;
-    const char *members[12]; /* besides "op" */
+    const char *members[13]; /* besides "op" */
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
@@ -582,27 +583,27 @@ static const struct operation {
      {"subjects", "domain", "ground", "reason", "reference", NULL},
      ops_subject_erase_many},
     {"receipt.show", {"number", NULL}, run_receipt_show},
-    {"receipt.list", {"after", NULL}, run_receipt_list},
+    {"receipt.list", {"after", "limit", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", "class", "person", NULL}, run_show},
     {"subject.event",
      {"subject", "domain", "token", "class", "person", "event", "at", "correct", NULL},
      ops_subject_event},
     {"honeytoken.create", {"class", "value", "subject", "domain", NULL}, ops_honeytoken_create},
-    {"honeytoken.list", {NULL}, ops_honeytoken_list},
-    {"incident.list", {"after", NULL}, ops_incident_list},
+    {"honeytoken.list", {"after", "limit", NULL}, ops_honeytoken_list},
+    {"incident.list", {"after", "limit", NULL}, ops_incident_list},
     {"caller.restore", {"caller", NULL}, ops_caller_restore},
     {"retention.simulate", {"at", NULL}, ops_retention_simulate},
     {"retention.preview", {"classes", "timezone", NULL}, ops_retention_preview},
     {"retention.apply", {"confirm", NULL}, ops_retention_apply},
-    {"retention.versions", {"class", "after", NULL}, ops_retention_versions},
+    {"retention.versions", {"class", "after", "limit", NULL}, ops_retention_versions},
     {"access.create",
      {"name", "role", "expires", "domains", "classes", "purposes", NULL},
      ops_access_create},
-    {"access.list", {NULL}, ops_access_list},
+    {"access.list", {"after", "limit", NULL}, ops_access_list},
     {"access.revoke", {"number", NULL}, ops_access_revoke},
     {"access.enrol", {"number", NULL}, ops_access_enrol},
-    {"proposal.list", {"after", NULL}, ops_proposal_list},
+    {"proposal.list", {"after", "limit", NULL}, ops_proposal_list},
     {"proposal.show", {"number", NULL}, ops_proposal_show},
     {"proposal.approve", {"number", "digest", NULL}, ops_proposal_approve},
     {"proposal.reject", {"number", NULL}, ops_proposal_reject},
@@ -610,7 +611,7 @@ static const struct operation {
      {"subject", "domain", "token", "class", "person", "of_class", "ground", "owner", "review",
       NULL},
      ops_hold_add},
-    {"hold.list", {"after", NULL}, ops_hold_list},
+    {"hold.list", {"after", "limit", NULL}, ops_hold_list},
     {"hold.show", {"number", NULL}, ops_hold_show},
     {"hold.lift", {"number", "reason", NULL}, ops_hold_lift},
     {"subject.restrict",
@@ -624,9 +625,9 @@ static const struct operation {
      ops_object},
     {"audit.list",
      {"subject", "domain", "token", "class", "person", "from", "to", "caller", "action", "after",
-      NULL},
+      "limit", NULL},
      ops_audit_list},
-    {"audit.tail", {"after", NULL}, ops_audit_tail},
+    {"audit.tail", {"after", "limit", NULL}, ops_audit_tail},
     {"subject.export",
      {"subject", "domain", "token", "class", "person", "format", "lang", "portable", "link",
       "expires", NULL},
@@ -635,15 +636,15 @@ static const struct operation {
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
     {"report", {"report", "from", "to", "caller", "aware", NULL}, ops_report},
-    {"notice.list", {"state", "after", NULL}, ops_notice_list},
+    {"notice.list", {"state", "after", "limit", NULL}, ops_notice_list},
     {"notice.done", {"number", "how", "impossible", NULL}, ops_notice_done},
     {"notice.retry", {"number", NULL}, ops_notice_retry},
     {"request.add", {"with", "subject", "domain", "token", "class", NULL}, ops_request_add},
     {"request.act",
-     {"number", "action", "with", "subject", "domain", "token", "class", NULL},
+     {"number", "action", "with", "subject", "domain", "token", "class", "version", NULL},
      ops_request_act},
     {"request.show", {"number", NULL}, ops_request_show},
-    {"request.list", {"state", "after", NULL}, ops_request_list},
+    {"request.list", {"state", "after", "limit", NULL}, ops_request_list},
     {"request.letter", {"number", "letter", "lang", NULL}, ops_request_letter},
     {"retention.status", {NULL}, ops_retention_status},
     {"retention.resume", {"class", NULL}, ops_retention_resume},

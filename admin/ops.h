@@ -98,7 +98,7 @@ enum ops_limits {
  *   report          {report, from?, to?}: days                     retention/report.h draws it
  *   request.add     {with: {rights[], channel, ...}, subject, domain? | token, class?}
  *                                                                 the request (retention/requests.h)
- *   request.act     {number, action, with: {...}}                 the request
+ *   request.act     {number, action, with: {...}, version?}       the request; CHANGED: it has another version
  *   request.show    {number}                                      the request
  *   request.list    {state?, after?}                              {"requests": [...], "more"}
  *   request.letter  {number, letter?, lang?}                      {"template", "lang", "text"}
@@ -113,6 +113,7 @@ enum ops_limits {
  *   reload          {}                                            {}
  *   key.status      {}                                            admin/ops_keys.c draws it
  *
+ * Lists take {after?, limit?}, too, and say "more" and "next": what to give as "after".
  * A person is named by an identifier, by a token, or by the id "person" that subject.show gives: a slot and
  * the random id, which say nothing to anybody else. With a purpose, reveal gives values of its classes only.
  * Typed tokens do not say their class: where one would stand for values of several, `class` is wanted

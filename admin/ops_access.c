@@ -106,12 +106,18 @@ enum err ops_access_create(struct admin *admin, const struct json *request,
     return ERR_OK;
 }
 
-enum err ops_access_list(struct admin *admin, const struct json *request UNUSED,
-                         struct json **ret_response, struct errmsg *msg UNUSED)
+enum err ops_access_list(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg)
 {
-    struct json *map = json_new_map();
+    AUTO(json_free) struct json *whole = access_list(admin->access, vault_now_s(admin->vault));
+    struct ops_page page;
+    struct json *map;
+    enum err e = ops_read_page(request, json_count(whole) + 1, &page, msg);
 
-    json_set(map, "tokens", access_list(admin->access, vault_now_s(admin->vault)));
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set(map, "tokens", ops_cut(whole, &page, "number", map));
     *ret_response = map;
     return ERR_OK;
 }

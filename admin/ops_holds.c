@@ -455,40 +455,43 @@ enum err ops_hold_show(struct admin *admin, const struct json *request, struct j
     return e == ERR_NOT_FOUND ? errmsg_set(msg, e, "there is no hold of this number") : e;
 }
 
-static enum err list_holds(struct admin *admin, struct vault_reader *reader, uint64_t after,
-                           struct json *map)
+static enum err list_holds(struct admin *admin, struct vault_reader *reader,
+                           const struct ops_page *page, struct json *map)
 {
     struct json *list = json_new_list();
-    struct vault_hold hold = {.number = after};
+    struct vault_hold hold = {.number = page->after};
     const int64_t now_s = vault_now_s(admin->vault);
     bool attention = false;
     enum err e = ERR_OK;
 
     json_set(map, "holds", list);
-    while (e == ERR_OK && json_count(list) < OPS_VALUES_MAX) {
+    while (e == ERR_OK && json_count(list) < page->limit) {
         e = vault_read_hold(reader, hold.number, &hold);
         if (e != ERR_OK)
             break;
         json_add(list, hold_map(admin, &hold, now_s));
         attention = attention || (hold.lifted_ms == 0 && hold.review_s <= now_s);
     }
-    json_set_bool(map, "more", e == ERR_OK);
+    ops_set_next(map, e == ERR_OK, hold.number);
     json_set_bool(map, "attention", attention);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 enum err ops_hold_list(struct admin *admin, const struct json *request, struct json **ret_response,
-                       struct errmsg *msg UNUSED)
+                       struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     AUTO(json_free) struct json *map = json_new_map();
-    enum err e = vault_reader_open(admin->vault, &reader);
+    struct ops_page page;
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
+    if (e == ERR_OK)
+        e = vault_reader_open(admin->vault, &reader);
     if (e == ERR_OK)
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    e = list_holds(admin, reader, (uint64_t)json_int_of(json_get(request, "after"), 0), map);
+    e = list_holds(admin, reader, &page, map);
     vault_read_end(reader);
     if (e == ERR_OK)
         *ret_response = TAKE(map);

@@ -32,24 +32,26 @@ static enum err read_states(const struct json *request, uint64_t *ret, struct er
 enum err ops_notice_list(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
-    const int64_t after = json_int_of(json_get(request, "after"), 0);
+    struct ops_page page;
     const int64_t now_s = vault_now_s(admin->vault);
     AUTO(json_free) struct json *list = json_new_list();
     bool more = false, attention = false;
-    uint64_t states = 0;
+    uint64_t states = 0, last;
     struct json *map;
     enum err e = read_states(request, &states, msg);
 
     if (e == ERR_OK)
-        e = notices_list(admin->vault, states, after < 0 ? 0 : (uint64_t)after, OPS_VALUES_MAX,
-                         list, &more);
+        e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
+    if (e == ERR_OK)
+        e = notices_list(admin->vault, states, page.after, page.limit, list, &more);
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; i < json_count(list); i++)
         attention = attention || notice_attention(json_at(list, i), now_s) != NULL;
+    last = (uint64_t)json_int_of(json_get(json_at(list, json_count(list) - 1), "number"), 0);
     map = json_new_map();
     json_set(map, "notices", TAKE(list));
-    json_set_bool(map, "more", more);
+    ops_set_next(map, more, last);
     json_set_bool(map, "attention", attention);
     *ret_response = map;
     return ERR_OK;

@@ -168,6 +168,21 @@ enum err ops_subject_event(struct admin *admin, const struct json *request,
 /* Events that are known of a person, as the member "events" of `map`. Inside a read transaction. */
 enum err ops_events_of(struct vault_reader *reader, uint64_t slot, struct json *map) MUST_CHECK;
 
+/* ---- lists ---- */
+
+struct ops_page {
+    uint64_t after; /* what "next" of the page before said; 0: from the beginning */
+    size_t limit;   /* entries at most */
+};
+/* "after", and "limit", which is at most OPS_VALUES_MAX, and `limit` when it is not given. */
+enum err ops_read_page(const struct json *request, size_t limit, struct ops_page *ret,
+                       struct errmsg *msg) MUST_CHECK;
+/* "more", and "next": what to give as "after" (null when there is no more). last: where this page ends. */
+void ops_set_next(struct json *map, bool more, uint64_t last);
+/* A page of a list that is there as a whole, in the order of the member `number`; ops_set_next() of it. */
+struct json *ops_cut(const struct json *whole, const struct ops_page *page, const char *number,
+                     struct json *map);
+
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 
 enum err ops_need_text(const struct json *request, const char *name, struct span *ret,

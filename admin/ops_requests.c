@@ -9,8 +9,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-enum { LIST_MAX = OPS_VALUES_MAX };
-
 static enum err read_number(const struct json *request, uint64_t *ret, struct errmsg *msg)
 {
     const int64_t number = json_int_of(json_get(request, "number"), 0);
@@ -18,6 +16,16 @@ static enum err read_number(const struct json *request, uint64_t *ret, struct er
     if (number < 1)
         return errmsg_set(msg, ERR_INVALID, "\"number\" must be the number of a request");
     *ret = (uint64_t)number;
+    return ERR_OK;
+}
+
+static enum err read_version(const struct json *request, uint64_t *ret, struct errmsg *msg)
+{
+    const int64_t version = json_int_of(json_get(request, "version"), 0);
+
+    if (json_get(request, "version") != NULL && version < 1)
+        return errmsg_set(msg, ERR_INVALID, "\"version\" is the version that was looked at");
+    *ret = (uint64_t)version;
     return ERR_OK;
 }
 
@@ -118,6 +126,8 @@ enum err ops_request_act(struct admin *admin, const struct json *request,
     enum err e = read_number(request, &number, msg);
 
     if (e == ERR_OK)
+        e = read_version(request, &ask.version, msg);
+    if (e == ERR_OK)
         e = need_with(request, &ask.args, msg);
     if (e == ERR_OK && !request_action_of(json_text_of(json_get(request, "action")), &action))
         e = errmsg_set(msg, ERR_INVALID, "there is no such action on a request");
@@ -185,26 +195,30 @@ enum err ops_request_list(struct admin *admin, const struct json *request,
 {
     AUTO(request_walk_close) struct request_walk *walk = NULL;
     AUTO(json_free) struct json *list = json_new_list();
-    const int64_t after = json_int_of(json_get(request, "after"), 0);
-    uint64_t states = UINT64_MAX;
+    struct ops_page page;
+    uint64_t states = UINT64_MAX, last = 0;
     struct json *map;
     enum err e = read_states(request, &states, msg);
 
     if (e == ERR_OK)
-        e = request_walk_open(admin->requests, states, after < 0 ? 0 : (uint64_t)after, &walk);
+        e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
+    if (e == ERR_OK)
+        e = request_walk_open(admin->requests, states, page.after, &walk);
     if (e != ERR_OK)
         return e;
-    for (size_t i = 0; e == ERR_OK && i < LIST_MAX; i++) {
+    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
         AUTO(json_free) struct json *view = NULL;
 
         e = request_walk_next(walk, &view);
-        if (e == ERR_OK)
-            json_add(list, line_of(view));
+        if (e != ERR_OK)
+            break;
+        json_add(list, line_of(view));
+        last = (uint64_t)json_int_of(json_get(view, "number"), 0);
     }
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
     map = json_new_map();
-    json_set_bool(map, "more", e == ERR_OK);
+    ops_set_next(map, e == ERR_OK, last);
     json_set(map, "requests", TAKE(list));
     *ret_response = map;
     return ERR_OK;

@@ -89,6 +89,7 @@ enum err ops_retention_apply(struct admin *admin, const struct json *request,
 struct listing {
     struct json *list;
     size_t skip; /* entries that were asked for before */
+    size_t limit;
     bool more;
 };
 
@@ -103,7 +104,7 @@ static enum err add_version(const struct vault_rule_version *version, void *cont
         l->skip--;
         return ERR_OK;
     }
-    if (json_count(l->list) == OPS_VALUES_MAX) {
+    if (json_count(l->list) == l->limit) {
         l->more = true;
         return ERR_NOT_FOUND; /* enough */
     }
@@ -125,14 +126,16 @@ enum err ops_retention_versions(struct admin *admin, const struct json *request,
                                 struct json **ret_response, struct errmsg *msg)
 {
     AUTO(json_free) struct json *list = json_new_list();
-    const int64_t after = json_int_of(json_get(request, "after"), 0);
-    struct listing l = {.list = list, .skip = after > 0 ? (size_t)after : 0};
+    struct listing l = {.list = list};
+    struct ops_page page;
     char name[CLASS_NAME_MAX + 1] = "";
     struct span text = SPAN_NONE;
     struct json *map;
-    enum err e = ERR_OK;
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
-    if (json_get(request, "class") != NULL)
+    l.skip = (size_t)page.after;
+    l.limit = page.limit;
+    if (e == ERR_OK && json_get(request, "class") != NULL)
         e = ops_need_text(request, "class", &text, msg);
     if (e == ERR_OK && text.len > CLASS_NAME_MAX)
         e = errmsg_set(msg, ERR_NOT_FOUND, "there never was such a class");
@@ -144,7 +147,7 @@ enum err ops_retention_versions(struct admin *admin, const struct json *request,
     if (e != ERR_OK)
         return e;
     map = json_new_map();
-    json_set_bool(map, "more", l.more);
+    ops_set_next(map, l.more, page.after + json_count(list));
     json_set(map, "versions", TAKE(list));
     *ret_response = map;
     return ERR_OK;

@@ -9,13 +9,12 @@
 #include "retention/audit_json.h"
 #include "vault/audit_read.h"
 
-enum { PAGE_MAX = 1000 };
-
 /* ---- reading ---- */
 
 struct page {
     const struct admin *admin;
     struct json *list;
+    size_t limit;
     bool more;
     uint64_t last;
 };
@@ -24,7 +23,7 @@ static enum err add(const struct audit_record *record, void *context)
 {
     struct page *page = context;
 
-    if (json_count(page->list) == PAGE_MAX) {
+    if (json_count(page->list) == page->limit) {
         page->more = true;
         return ERR_CANCELED;
     }
@@ -33,11 +32,11 @@ static enum err add(const struct audit_record *record, void *context)
     return ERR_OK;
 }
 
-static enum err read_page(struct admin *admin, const struct audit_filter *filter,
+static enum err read_page(struct admin *admin, const struct audit_filter *filter, size_t limit,
                           struct json **ret_response)
 {
     AUTO(json_free) struct json *list = json_new_list();
-    struct page page = {.admin = admin, .list = list, .last = filter->after};
+    struct page page = {.admin = admin, .list = list, .limit = limit, .last = filter->after};
     struct json *map;
     enum err e = audit_each(vault_dir(admin->vault), filter, add, &page);
 
@@ -46,7 +45,7 @@ static enum err read_page(struct admin *admin, const struct audit_filter *filter
     map = json_new_map();
     json_set(map, "records", TAKE(list));
     json_set_int(map, "last", (int64_t)page.last);
-    json_set_bool(map, "more", page.more);
+    ops_set_next(map, page.more, page.last);
     *ret_response = map;
     return ERR_OK;
 }
@@ -93,7 +92,6 @@ static enum err read_filter(const struct json *request, struct audit_filter *f, 
         e = read_action(request, f, msg);
     if (e == ERR_OK && json_get(request, "caller") != NULL)
         e = ops_need_text(request, "caller", &f->who, msg);
-    f->after = (uint64_t)json_int_of(json_get(request, "after"), 0);
     return e;
 }
 
@@ -123,27 +121,35 @@ enum err ops_audit_list(struct admin *admin, const struct json *request, struct 
                            json_get(request, "person") != NULL;
     uint8_t tag[AUDIT_TAG_BYTES];
     struct audit_filter filter = {.tag = of_person ? tag : NULL};
+    struct ops_page page;
     enum err e = read_filter(request, &filter, msg);
 
+    if (e == ERR_OK)
+        e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
     if (e == ERR_OK && of_person)
         e = find_tag(admin, request, tag, msg);
-    return e == ERR_OK ? read_page(admin, &filter, ret_response) : e;
+    if (e != ERR_OK)
+        return e;
+    filter.after = page.after;
+    return read_page(admin, &filter, page.limit, ret_response);
 }
 
 /* The last records, without `after`; else those that have come since. */
 enum err ops_audit_tail(struct admin *admin, const struct json *request, struct json **ret_response,
-                        struct errmsg *msg UNUSED)
+                        struct errmsg *msg)
 {
     enum { LAST = 20 };
-    struct audit_filter filter = {.after = (uint64_t)json_int_of(json_get(request, "after"), 0)};
+    struct audit_filter filter = {.after = 0};
+    struct ops_page page;
     uint64_t last = 0;
-    enum err e = ERR_OK;
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
-    if (json_get(request, "after") == NULL)
+    filter.after = page.after;
+    if (e == ERR_OK && json_get(request, "after") == NULL)
         e = audit_last(admin->vault, &last);
     if (e != ERR_OK)
         return e;
     if (last > LAST)
         filter.after = last - LAST;
-    return read_page(admin, &filter, ret_response);
+    return read_page(admin, &filter, page.limit, ret_response);
 }

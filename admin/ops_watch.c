@@ -3,6 +3,7 @@
  * Runs on: worker threads and the command line; blocks. Holds: nothing. Invariant: nobody who is real
  * becomes a canary: neither a person who is known, nor one whose value is stored. Not here: what sets an
  * incident off (proxy/). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/ops_priv.h"
@@ -180,20 +181,36 @@ static struct json *canary_map(const struct admin *admin, const struct vault_sub
     return map;
 }
 
-enum err ops_honeytoken_list(struct admin *admin, const struct json *request UNUSED,
-                             struct json **ret_response, struct errmsg *msg UNUSED)
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+enum err ops_honeytoken_list(struct admin *admin, const struct json *request,
+                             struct json **ret_response, struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
     AUTO(json_free) struct json *list = json_new_list();
     AUTO(mem_free) uint64_t *per_class = mem_alloc((CLASSES_MAX + 1) * sizeof(*per_class));
     AUTO(mem_free) uint64_t *slots = mem_alloc(VAULT_CANARIES_MAX * sizeof(*slots));
     const size_t count = vault_canaries(admin->vault, slots, VAULT_CANARIES_MAX);
+    struct ops_page page;
     struct json *map;
-    enum err e = vault_reader_open(admin->vault, &reader);
+    uint64_t last = 0;
+    size_t i = 0;
+    enum err e = ops_read_page(request, VAULT_CANARIES_MAX, &page, msg);
 
-    for (size_t i = 0; e == ERR_OK && i < count; i++) {
+    qsort(slots, count, sizeof(slots[0]), by_number);
+    while (i < count && slots[i] <= page.after)
+        i++;
+    if (e == ERR_OK)
+        e = vault_reader_open(admin->vault, &reader);
+    for (; e == ERR_OK && i < count && json_count(list) < page.limit; i++) {
         struct vault_subject_info info;
 
+        last = slots[i];
         e = subject_info(reader, slots[i], &info, per_class);
         if (e == ERR_OK)
             json_add(list, canary_map(admin, &info));
@@ -202,6 +219,7 @@ enum err ops_honeytoken_list(struct admin *admin, const struct json *request UNU
     if (e != ERR_OK)
         return e;
     map = json_new_map();
+    ops_set_next(map, i < count, last);
     json_set(map, "honeytokens", TAKE(list));
     *ret_response = map;
     return ERR_OK;
@@ -224,15 +242,16 @@ static struct json *incident_map(const struct vault_incident *incident)
 }
 
 enum err ops_incident_list(struct admin *admin, const struct json *request,
-                           struct json **ret_response, struct errmsg *msg UNUSED)
+                           struct json **ret_response, struct errmsg *msg)
 {
     AUTO(json_free) struct json *list = json_new_list();
-    struct vault_incident incident = {.number =
-                                          (uint64_t)json_int_of(json_get(request, "after"), 0)};
+    struct vault_incident incident = {.number = 0};
+    struct ops_page page;
     struct json *map;
-    enum err e = ERR_OK;
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
-    for (size_t i = 0; e == ERR_OK && i < OPS_VALUES_MAX; i++) {
+    incident.number = page.after;
+    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
         e = vault_incident_next(admin->vault, incident.number, &incident);
         if (e == ERR_OK)
             json_add(list, incident_map(&incident));
@@ -240,7 +259,7 @@ enum err ops_incident_list(struct admin *admin, const struct json *request,
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
     map = json_new_map();
-    json_set_bool(map, "more", e == ERR_OK);
+    ops_set_next(map, e == ERR_OK, incident.number);
     json_set(map, "incidents", TAKE(list));
     *ret_response = map;
     return ERR_OK;

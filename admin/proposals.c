@@ -32,8 +32,6 @@ static const char *const state_names[] = {"open",   "approved", "running", "done
 
 static const int64_t OPEN_MS = INT64_C(7) * 86400 * 1000; /* then it expires */
 
-enum { LIST_MAX = 1000 };
-
 struct proposals {
     pthread_mutex_t
         lock; /* held while one is carried out: who holds it and finds one running found what a
@@ -406,16 +404,20 @@ enum err ops_proposal_show(struct admin *admin, const struct json *request,
 }
 
 enum err ops_proposal_list(struct admin *admin, const struct json *request,
-                           struct json **ret_response, struct errmsg *msg UNUSED)
+                           struct json **ret_response, struct errmsg *msg)
 {
     AUTO(vault_records_close) struct vault_records *records = NULL;
     AUTO(json_free) struct json *list = json_new_list();
     const struct vault_record_filter filter = {.kind = VAULT_RECORD_PROPOSAL,
                                                .states = VAULT_RECORD_ANY};
-    struct vault_record record = {.number = (uint64_t)json_int_of(json_get(request, "after"), 0)};
-    enum err e = vault_records_open(admin->vault, &records);
+    struct vault_record record;
+    struct ops_page page;
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
-    for (size_t i = 0; e == ERR_OK && i < LIST_MAX; i++) {
+    record.number = page.after;
+    if (e == ERR_OK)
+        e = vault_records_open(admin->vault, &records);
+    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
         AUTO(json_free) struct json *tree = NULL;
 
         e = vault_record_next(records, &filter, record.number, &record);
@@ -427,7 +429,7 @@ enum err ops_proposal_list(struct admin *admin, const struct json *request,
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
     *ret_response = json_new_map();
-    json_set_bool(*ret_response, "more", e == ERR_OK);
+    ops_set_next(*ret_response, e == ERR_OK, record.number);
     json_set(*ret_response, "proposals", TAKE(list));
     return ERR_OK;
 }

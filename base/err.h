@@ -17,6 +17,7 @@
     X(METHOD,        405, "the method is not allowed here")             \
     X(CONFLICT,      409, "in conflict with another operation")         \
     X(GONE,          410, "it is not there any more")                   \
+    X(CHANGED,       412, "it was changed meanwhile")                   \
     X(TOO_LARGE,     413, "too large")                                  \
     X(UNSUPPORTED,   415, "the content cannot be read here")            \
     X(UNPROCESSABLE, 422, "the content does not fit its declaration")   \

@@ -145,8 +145,8 @@ static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
     bytes = h2o_iovec_init(body->bytes, body->len);
     req->res.status = answer->status;
     req->res.reason = reason_of(answer->status);
-    req->res.content_length = body->len;
-    if (answer->status != 204)
+    req->res.content_length = answer->status == 304 ? SIZE_MAX : body->len; /* not of this answer */
+    if (answer->status != 204 && answer->status != 304)
         add_token(req, H2O_TOKEN_CONTENT_TYPE,
                   answer->content_type == NULL ? "text/plain; charset=utf-8"
                                                : answer->content_type);

@@ -71,6 +71,7 @@ struct json *request__view(struct request_case *c)
     view = TAKE(c->body);
     json_set_int(view, "number", (int64_t)c->record.number);
     receipt_set_id(view, "id", c->record.id);
+    json_set_int(view, "version", (int64_t)c->record.version);
     json_set_str(view, "state", request_state_word((enum request_state)c->record.state));
     request__set_text(view, "decision", decision);
     set_dates(view, &clock);

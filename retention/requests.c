@@ -227,15 +227,17 @@ enum err requests_act(struct requests *r, uint64_t number, enum request_action a
     enum err e = check_args(action, ask->args, msg);
 
     REQUIRE(!request_rule(action)->internal);
+    if (e == ERR_OK)
+        e = request__load(r, number, ask, &c, msg);
+    if (e == ERR_OK && ask->version != 0 && ask->version != c.record.version)
+        e = errmsg_set(msg, ERR_CHANGED, "somebody has changed the request meanwhile");
     if (e != ERR_OK)
         return e;
     if (action == REQUEST_EXECUTE) {
         e = request__execute(r, number, ask, msg);
         return e == ERR_OK ? requests_show(r, number, ret_view, msg) : e;
     }
-    e = request__load(r, number, ask, &c, msg);
-    if (e == ERR_OK)
-        e = act(&c, action, msg);
+    e = act(&c, action, msg);
     if (e == ERR_OK)
         *ret_view = request__view(&c);
     return e;

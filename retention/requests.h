@@ -35,6 +35,7 @@ struct request_ask {
     const struct json *args; /* a map: the members that the action takes (request_rule()) */
     const char *who;         /* who is at the keyboard */
     const struct request_finding *finding; /* NULL: nobody was looked for */
+    uint64_t version; /* requests_act(): the request must still have it; 0: whatever it has */
 };
 
 /* Enter a request. Members: rights (a list), channel; and received (a date or an instant; now), external
@@ -45,7 +46,7 @@ struct request_ask {
 enum err requests_add(struct requests *requests, const struct request_ask *ask,
                       struct json **ret_view, struct errmsg *msg) MUST_CHECK;
 /* Do something with a request; `execute` may take as long as an erasure. Errors as above, and NOT_FOUND
- * (no such request; nobody found by what was given, which is noted), CONFLICT (not in this state; changed
+ * (no such request; nobody found by what was given, which is noted), CHANGED (it has another version), CONFLICT (not in this state; changed
  * by somebody else meanwhile), BUSY (being executed), LIMIT (no more erasures today). */
 enum err requests_act(struct requests *requests, uint64_t number, enum request_action action,
                       const struct request_ask *ask, struct json **ret_view, struct errmsg *msg)
