@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """docs/THREATS.md against the tests: every story has one, every test that is named exists, and whichever file
-carries a story's number stands at that story, and the other way round.
+carries a story's number stands at that story, and the other way round. Of docs/COMPLIANCE.md: every test that is named
+exists.
 
 A story is a heading "### E07 ..."; its tests are list items below it: "* `tests/FILE`: `TEST`, `TEST`". TEST is what
 stands behind "def test_" in Python, SUITE/TEST of a Test() in C, and may end in * where a loop makes several. Programs
@@ -12,7 +13,9 @@ import re
 import sources
 
 DOC = "docs/THREATS.md"
+NAMES_TESTS = "docs/COMPLIANCE.md"
 STORY = re.compile(r"### (E[0-9]{2})\b")
+ANY = re.compile(r"#+ (.*)")
 ITEM = re.compile(r"\* `(tests/[^`]+)`")
 NAME = re.compile(r"`([^`]+)`")
 TAG = re.compile(r"(?<![A-Za-z0-9_%\\])E([0-9]{2})(?:-E([0-9]{2}))?(?![A-Za-z0-9])"
@@ -25,12 +28,12 @@ CODE = (".c", ".h", ".py", ".js", ".mjs", ".ts")
 PROGRAMS = ("tests/fuzz/", "tests/stress/", "tests/fault/")
 
 
-def stories(text):
-    """[(number, line, [(file, names, line)])] of the document."""
+def stories(text, pattern=STORY):
+    """[(number, line, [(file, names, line)])] of a document whose headings of stories match."""
     found = []
     item = None
     for at, line in enumerate(text.split("\n"), 1):
-        heading = STORY.match(line)
+        heading = pattern.match(line)
         if heading:
             found.append((heading[1], at, []))
         start = ITEM.match(line)
@@ -65,17 +68,21 @@ def exists(path, text, name):
     return f'"{name}"' in text
 
 
-def check_item(files, carried, story, item):
+def check_named(doc, files, item):
     path, names, line = item
     if path not in files:
-        return [f"{DOC}:{line}: {story}: {path} does not exist"]
-    problems = []
-    if story not in carried[path]:
-        problems.append(f"{DOC}:{line}: {story}: {path} does not carry {story}")
+        return [f"{doc}:{line}: {path} does not exist"]
+    missing = [f"{doc}:{line}: {path} has no test {name}" for name in names if not exists(path, files[path], name)]
     if not names and not path.startswith(PROGRAMS):
-        problems.append(f"{DOC}:{line}: {story}: {path}: which of its tests?")
-    problems += [f"{DOC}:{line}: {story}: {path} has no test {name}" for name in names
-                 if not exists(path, files[path], name)]
+        missing.append(f"{doc}:{line}: {path}: which of its tests?")
+    return missing
+
+
+def check_item(files, carried, story, item):
+    path, _, line = item
+    problems = check_named(DOC, files, item)
+    if path in files and story not in carried[path]:
+        problems.append(f"{DOC}:{line}: {story}: {path} does not carry {story}")
     return problems
 
 
@@ -94,6 +101,9 @@ def main():
             problems.append(f"{DOC}:{line}: {number} has no test")
         for item in items:
             problems += check_item(files, carried, number, item)
+    for _, _, items in stories(sources.read(NAMES_TESTS), ANY) if NAMES_TESTS in sources.tracked(".md") else []:
+        for item in items:
+            problems += check_named(NAMES_TESTS, files, item)
     named = {(number, item[0]) for number, _, items in told for item in items}
     for path, found in carried.items():
         for story, line in found.items():

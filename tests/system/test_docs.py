@@ -57,6 +57,28 @@ def fake_names(env, lethe):
     lethe.faults = {"LD_PRELOAD": library, "FAKE_NAMES": env.write("names", names)}
 
 
+LIBRARIES = {"libsodium": "libsodium", "OpenSSL": "openssl", "liboath": "liboath", "libcurl over OpenSSL": "libcurl",
+             "p11-kit": "p11-kit-1", "zlib": "zlib"}
+
+
+def test_the_inventory_of_keys_is_whole(env):
+    """What keys and signatures are bound to stands in the sources; the inventory names each, and no other."""
+    with open(os.path.join(DOCS, "CRYPTOGRAPHY.md")) as f:
+        text = f.read()
+    root = os.path.dirname(DOCS)
+    found = subprocess.run(["git", "grep", "-hoE", r'"lethe(-v1| root)( [a-z0-9]+)*', "--", "vault/*.c", "keys/*.c",
+                            "retention/*.c", "admin/*.c", "base/*.c", "proxy/*.c"], cwd=root, capture_output=True, text=True)
+    labels = {line[1:] for line in found.stdout.split("\n") if line}
+    labels -= {"lethe-v1", "lethe root key"}  # what all begin with; what nobody keeps, a try whether Transit works
+    check(len(labels) > 10, f"labels: {labels}")
+    words = set(re.findall(r"`(lethe(?:-v1| root)[a-z0-9 ]*)`", text.replace("\n", " "))) - {"lethe-v1"}
+    equal(words, labels, "labels in the inventory and in the sources")
+    for name, package in LIBRARIES.items():
+        version = re.search(rf"^\| {name} \| ([0-9.]+) \|", text, re.M)[1]
+        real = subprocess.run(["pkg-config", "--modversion", package], capture_output=True, text=True).stdout.strip()
+        check((real + ".").startswith(version + "."), f"{name} is {real}, not {version}")
+
+
 def test_every_example_is_taken(env):
     lethe = Lethe(env, callers={}, routes=[], **surroundings())
     files(env, lethe)

@@ -36,9 +36,11 @@ def test_e31_text_that_is_a_statement_or_a_path_is_text(env):
     lethe = api.lethe
     stored(api, "bystander", "of a bystander")
     before, tree = schema(lethe), sorted(os.listdir(env.dir))
+    people = set()
     for i, text in enumerate(HOSTILE):
         value = f"value {i} {text}"
         token, person = stored(api, text, value)
+        people.add(person)
         found = api.got(200, "POST", "/v1/subjects/find", {"token": token}, "support")
         equal(found["person"], person, f"{text!r} is one person")
         revealed = api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token, text]}, "app",
@@ -50,6 +52,7 @@ def test_e31_text_that_is_a_statement_or_a_path_is_text(env):
             body = {"subject": "s", "class": "note", "values": ["n"], member: text}
             check(api.ask("POST", "/v1/tokens", body, "app").status in (400, 404), f"{member} {text!r}")
         equal(lethe.run("report", "-c", lethe.file, "--", text).returncode, 2, f"a report {text!r}")
+    equal(len(people), len(HOSTILE), "people")
     api.enrol("operator")
     body = {"person": person, "ground": HOSTILE[0], "owner": HOSTILE[3], "review": time.strftime(
         "%Y-%m-%d", time.gmtime(time.time() + 9 * 86400))}
