@@ -7,7 +7,14 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "cli/bom.h"
 #include "cli/commands.h"
+#include "cli/output.h"
+
+static enum cli_exit print_bom(void)
+{
+    return output_write(bom_text()) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
 
 static enum cli_exit run(int argc, char *argv[])
 {
@@ -18,6 +25,8 @@ static enum cli_exit run(int argc, char *argv[])
         return cli_usage("which command?");
     if (strcmp(argv[1], "--version") == 0)
         return cmd_version(NULL);
+    if (strcmp(argv[1], "--bom") == 0)
+        return print_bom();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help_overview();
     c = command_find(argc - 1, argv + 1, &words);

@@ -152,6 +152,21 @@ def tsan():
     return passed, len(programs) - passed, said
 
 
+def supply():
+    """What the release is linked with, its bill of materials, and that the checks see what is wrong."""
+    code, place = shell(["scripts/npm-ci", "tools"])
+    if code != 0:
+        return 0, 1, place
+    schema = os.path.join(place.strip(), "node_modules/@cyclonedx/cyclonedx-library/res/schema")
+    results = [
+        counting(["tools/supply", "check", "build/release/lethe"])(),
+        simple(["tools/supply", "validate", "build/release/lethe.cdx.json", schema]),
+        counting(["tools/supply", "self-test", schema])(),
+        simple(["reuse", "lint"]),
+    ]
+    return tuple(sum(column) if n < 2 else "".join(column) for n, column in enumerate(zip(*results)))
+
+
 def demo():
     return simple(["scripts/demo"])
 
@@ -162,6 +177,7 @@ STEPS = [
     ("gates see planted faults", counting(["tools/gates", "--self-test"])),
     ("tests dev", ctest("dev")),
     ("build release", build("release")),
+    ("supply chain", supply),
     ("system tests dev", system("dev")),
     ("demo", demo),
     ("build asan", build("asan")),

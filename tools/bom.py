@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bill of materials of a build: CycloneDX 1.5 as JSON, the same bytes for the same inputs."""
 import json
+import os
 import uuid
 
 import debian
@@ -17,7 +18,7 @@ def purl(package):
 def closure(libraries):
     """Every file that these libraries bring into a process, by soname."""
     files = {}
-    for path in libraries:
+    for path in map(os.path.realpath, libraries):
         files[debian.soname(path)] = path
         files.update(debian.loaded(path))
     return files

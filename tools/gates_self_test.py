@@ -7,8 +7,9 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
-PY = "# SPDX-License-Identifier: Apache-2.0\n"
+TAG = "SPDX-License-" "Identifier: Apache-2.0"  # in two, or reuse takes it for this file's own
+SPDX = f"/* {TAG} */\n"
+PY = f"# {TAG}\n"
 SH = "#!/bin/sh\n" + PY
 
 

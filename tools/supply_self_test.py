@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -135,7 +136,17 @@ def try_image(t):
     t.holds(f"what the image lacks: {faults}", [fault.split(":")[0] for fault in faults] == ["liboath0"])
 
 
-def try_bill(t):
+def try_schema(t, made, schema):
+    path = f"{t.folder}/bill.json"
+    write(path, json.dumps(made))
+    t.holds("a bill as it should be", t.supply.cmd_validate(path, schema) == 0)
+    write(path, json.dumps({**made, "components": [{"type": "library"}]}))
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        t.holds("a bill without a name", t.supply.cmd_validate(path, schema) == 1)
+    t.holds("it is said", "'name' is a required property" in said.getvalue())
+
+
+def try_bill(t, schema):
     build = {"version": "1", "commit": "c", "date": "2026-01-31", "compiler": "gcc", "compiler_version": "12",
              "flags": "", "system": "Linux", "page": ""}
     libc = debian.loaded(PROGRAM)["libc.so.6"]
@@ -143,6 +154,8 @@ def try_bill(t):
     made = bom.make(build, [libc], {"libc6": entry})
     t.holds("the bill covers the program", bom.unlisted(made, PROGRAM) == [])
     t.holds("the same twice", json.dumps(made) == json.dumps(bom.make(build, [libc], {"libc6": entry})))
+    if schema:
+        try_schema(t, made, schema)
     made["components"][0]["components"] = []
     t.holds("a library that is not in the bill", "libc.so.6" in bom.unlisted(made, PROGRAM))
     try:
@@ -152,7 +165,7 @@ def try_bill(t):
         t.holds("it is named", "libc6" in str(fault))
 
 
-def main(supply):
+def main(supply, schema):
     with tempfile.TemporaryDirectory(prefix="lethe-supply.") as folder:
         t = Trial(supply, folder)
         os.makedirs(f"{folder}/none/bookworm-security")
@@ -162,7 +175,7 @@ def main(supply):
         with only_archive(f"{folder}/one", archive(f"{folder}/one", "9:9-1")):
             try_updates(t)
         try_image(t)
-        try_bill(t)
+        try_bill(t, schema)
     for problem in t.problems:
         print(problem)
     print(f"{t.count - len(t.problems)} passed, {len(t.problems)} failed")

@@ -56,6 +56,19 @@ def test_the_release_is_hardened(env):
         check(not re.search(rf"U{banned}(@|$)", symbols, re.M), f"uses{banned}")
 
 
+def test_the_release_tells_what_it_is_made_of(env):
+    bill = json.loads(subprocess.run([release_path(), "--bom"], capture_output=True, check=True).stdout)
+    equal((bill["bomFormat"], bill["specVersion"]), ("CycloneDX", "1.5"))
+    version = subprocess.run([release_path(), "--version"], capture_output=True, text=True, check=True).stdout
+    commit = [p["value"] for p in bill["metadata"]["component"]["properties"] if p["name"] == "lethe:commit"]
+    check(f"({commit[0]})" in version, f"{commit} is not the commit of {version}")
+    files = {file["name"] for part in bill["components"] for file in part.get("components", [])}
+    loaded = set(re.findall(r"^\s*(\S+) =>", subprocess.run(["ldd", release_path()], capture_output=True, text=True,
+                                                           check=True).stdout, re.M))
+    equal(sorted(loaded - files), [], "loaded, but not in the bill")
+    check(all(part["licenses"] and part["purl"] for part in bill["components"]), "a part without licence or purl")
+
+
 def test_the_release_does_the_main_job(env):
     env.build = RELEASE
     app = Recorder(env)
