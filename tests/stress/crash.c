@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kill -9 at random moments: does the vault keep what it acknowledged?
+/* Kill -9 at random moments (E45): does the vault keep what it acknowledged?
  *
  * A child works on a store: tokenizes in groups, erases, sweeps, purges, truncates, and rotates the
  * root key, whose old version it destroys as soon as the vault says that it can. What is

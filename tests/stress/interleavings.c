@@ -2,7 +2,7 @@
 /* Rounds in which a few threads store, read, sweep, erase, hold and move the clock over the same people, each
  * time in another order: no value is read after its due time or after its erasure was acknowledged, none is
  * lost that neither ended, none is destroyed while its class is held, erasures verify or wait for a hold, and
- * after each round the counters balance. Also a program for ThreadSanitizer.
+ * after each round the counters balance (E44). Also a program for ThreadSanitizer.
  *
  *   interleavings [--rounds N] [--seed N]
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writers, readers, an eraser and a rotation after the other at once: no value of an erased person after the acknowledgement,
- * nothing lost that was not erased, and no data race (run it under ThreadSanitizer).
+ * nothing lost that was not erased, and no data race (run it under ThreadSanitizer; E33, E44).
  *
  * Each person has a generation that the eraser moves before it erases and after it was
  * acknowledged. A reader that takes a token of generation g, and sees the person beyond g when it

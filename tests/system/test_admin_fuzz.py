@@ -127,6 +127,7 @@ def judge(fuzzer, operation, response, what):
 
 
 def test_what_is_described_and_what_is_not(env):
+    """E65: also what no description has."""
     seed = int(os.environ.get("LETHE_API_FUZZ_SEED", random.randrange(2 ** 32)))
     print(f"LETHE_API_FUZZ_SEED={seed}")
     api = Api(env)

@@ -68,6 +68,7 @@ def test_a_pack_is_checked_by_hand(env):
 
 
 def test_d08_a_changed_byte_names_the_file(env):
+    """E71: in any file of a pack."""
     lethe, path, key = made(env)
     with tarfile.open(path) as tar:
         members = [(m.name, m.offset_data, m.size) for m in tar.getmembers()]

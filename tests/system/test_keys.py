@@ -206,6 +206,7 @@ def test_an_old_root_key_is_overdue(env):
 
 
 def test_e70_a_secret_in_the_environment_is_refused(env):
+    """E70, E73: by name, before a key is opened."""
     lethe = Lethe(env)
     for name in ("LETHE_PASSPHRASE", "LETHE_ROOT_KEY", "LETHE_PIN", "VAULT_TOKEN", "VAULT_SECRET_ID",
                  "BAO_TOKEN"):
@@ -228,6 +229,7 @@ def test_e70_no_option_takes_a_passphrase(env):
 
 
 def test_a_key_in_the_configuration_is_refused(env):
+    """E73: a key is a file's."""
     lethe = Lethe(env)
     line = root_line(os.path.join(lethe.home, "root.key")).strip()
     digits = line.split()[2]

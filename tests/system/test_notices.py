@@ -186,6 +186,7 @@ def test_a_dead_recipient_shows_as_open_until_somebody_ends_it(env):
 
 
 def test_a_redirect_is_refused(env):
+    """E74: nobody is followed."""
     _, crm, lethe = started(env)
     other = Recorder(env)
     crm.status, crm.headers = 302, [("Location", other.url)]
@@ -196,6 +197,7 @@ def test_a_redirect_is_refused(env):
 
 
 def test_a_private_address_is_refused_unless_it_is_allowed(env):
+    """E74: also for webhooks."""
     _, crm, lethe = started(env, allow_private=False)
     erase(lethe, 0)
     until("noted", 10, lambda: "not public" in (book(lethe)[0]["error"] or ""))

@@ -343,6 +343,7 @@ def test_a_lying_shredder_is_caught(env):
 
 
 def test_a_lying_sweep_and_a_lying_checkpoint_are_caught(env):
+    """E53: each step may lie."""
     lethe, receipt = lie(env, "sweep.lies", "verify")
     equal(verify_erasure(lethe, receipt, lethe.store, "-c", lethe.file), (3, "erased, rows left"),
           "sweep.lies")

@@ -85,6 +85,20 @@ def test_e41_masks_tell_no_more_the_more_are_asked_for(env):
     equal([r.method for r in routes() if "compare" in r.operation or "compare" in r.path], [], "a compare call")
 
 
+# ---- E64: working on after being revoked ----
+
+def test_e64_a_token_that_was_revoked_ends_on_connections_that_are_open(env):
+    api = Api(env)
+    fields = {"Authorization": f"Bearer {api.tokens['officer']}"}
+    with Conn(api.address) as conn:
+        equal(conn.request("GET", "/v1/version", None, fields).status, 200, "before")
+        equal(conn.request("GET", "/v1/version", None, fields).status, 200, "on the same connection")
+        api.cli("access", "revoke", str(api.number("officer")))
+        response = conn.request("GET", "/v1/version", None, fields)
+        equal(response.status, 401, "after")
+        check("set-cookie" not in response.headers, "there is no session to keep")
+
+
 # ---- E66: pages of others that ask in an operator's name ----
 
 def test_e66_a_browser_alone_opens_nothing_of_the_api(env):

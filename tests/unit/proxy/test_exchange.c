@@ -222,7 +222,7 @@ Test(exchange, answers_a_refused_head_request_without_a_body)
     rig_stop(&r);
 }
 
-/* ---- requests that two readers may read differently (E01-E12) ---- */
+/* ---- requests that two readers may read differently (E01-E06, E08-E10) ---- */
 
 #define NEXT    "GET /free HTTP/1.1\r\nHost: a\r\n\r\n"
 #define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"

@@ -58,6 +58,7 @@ Test(guard, without_rules_caps_the_people_of_an_answer)
     cr_expect_eq(g.too_many, 2);
 }
 
+/* E35 */
 Test(guard, steps_down_for_new_people_once_a_quota_is_used_up)
 {
     const struct guard_rules rules = hour(2, REVEAL_MASK, false);
@@ -88,6 +89,7 @@ Test(guard, counts_masks_where_told_and_shows_tokens_then)
     cr_expect_eq(judge(1, REVEAL_VALUE), REVEAL_VALUE);
 }
 
+/* E36 */
 Test(guard, lets_nobody_see_a_canary)
 {
     struct vault_watch op = {.op = {.kind = VAULT_WATCH}, .canary = 7};
@@ -104,6 +106,7 @@ Test(guard, lets_nobody_see_a_canary)
     cr_expect_eq(g.canary, 7);
 }
 
+/* E22 */
 Test(guard, closes_after_too_many_misses)
 {
     struct guard_rules rules = {.quotas = quotas};
@@ -121,6 +124,7 @@ Test(guard, closes_after_too_many_misses)
     cr_expect_eq(judge(1, REVEAL_MASK), REVEAL_TOKEN);
 }
 
+/* E25 */
 Test(guard, refuses_one_look_up_too_many)
 {
     struct guard_rules rules = {.quotas = quotas};

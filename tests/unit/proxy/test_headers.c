@@ -291,6 +291,7 @@ Test(headers, pass_down_but_for_framing_and_what_is_ours)
                           "Set-Cookie: a=1\nSet-Cookie: b=2\nLethe-Request-Id: id\n");
 }
 
+/* E40 */
 Test(headers, of_a_changed_answer_keep_caches_away)
 {
     char out[1024];

@@ -106,6 +106,7 @@ Test(quota, is_exact_over_a_sliding_window)
     }
 }
 
+/* E35 */
 Test(quota, outlives_a_restart_and_a_smaller_limit)
 {
     const int64_t now_s = vault_now_s(f.v);

@@ -334,6 +334,7 @@ struct key_file {
     const char *words;
 };
 
+/* E73 */
 Test(settings, take_keys_only_from_closed_files_of_a_certain_length)
 {
     static const struct key_file files[] = {

@@ -22,6 +22,7 @@ Test(breaker, lets_pass_what_was_foreseen_however_much)
     cr_assert_not(trips(0, 0, 0));
 }
 
+/* E49 */
 Test(breaker, trips_at_many_times_what_was_foreseen)
 {
     cr_assert_not(trips(10000000, 10999, 10000), "some more than foreseen");

@@ -343,6 +343,7 @@ Test(exports, by_link_end_with_its_time)
     cr_expect_eq(exports_link(b.exports, &b.order, &too_long, &link, &b.msg), ERR_INVALID);
 }
 
+/* E56 */
 Test(exports, by_link_end_with_the_person)
 {
     AUTO(bench_stop) struct bench b;

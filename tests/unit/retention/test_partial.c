@@ -296,6 +296,7 @@ Test(partial, exception_whose_values_are_gone_already_is_forgotten)
                  ERR_NOT_FOUND);
 }
 
+/* E53 */
 Test(partial, move_that_keeps_the_key_never_gets_a_receipt)
 {
     AUTO(rig_done) struct rig r;

@@ -148,6 +148,7 @@ Test(events, a_value_counts_from_its_event)
     }
 }
 
+/* E52 */
 Test(events, a_value_without_its_event_ends_at_the_backstop)
 {
     struct token_text token = store("opaque", "ada", "1234");
@@ -239,6 +240,7 @@ Test(events, a_start_before_the_creation_counts_from_the_creation)
     cr_assert_eq(due_of("opaque", &token), T0_S + 38 * DAY_S);
 }
 
+/* E52 */
 Test(events, the_statutory_minimum_stands_against_an_event)
 {
     struct token_text token = store("guarded", "ada", "1234");
@@ -280,6 +282,7 @@ Test(events, what_cannot_be_is_refused_with_a_reason)
     cr_assert_eq(ask("SELECT count(*) FROM subject_event"), 0);
 }
 
+/* E52 */
 Test(events, only_callers_that_are_listed_may_send_one)
 {
     cr_assert(vault_event_is_for(f.v, "closed", "crm"));

@@ -88,6 +88,7 @@ Test(holds, stay_in_the_register_with_who_lifted_them_and_why)
     }
 }
 
+/* E51 */
 Test(holds, without_scope_ground_owner_or_review_are_refused)
 {
     struct vault_hold bad;

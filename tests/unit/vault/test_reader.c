@@ -209,6 +209,7 @@ Test(reader, a_forged_salt_on_a_shared_token_is_not_found)
     cr_assert_eq(reveal_for(&token, slot_of("anna"), &value), ERR_NOT_FOUND);
 }
 
+/* E22 */
 Test(reader, a_hundred_thousand_guesses_hit_nothing)
 {
     struct token_text guess;

@@ -38,7 +38,7 @@ static void assert_clean(void)
     cr_assert_not(is_there(r.f.dir, VAULT_RESTORING));
 }
 
-/* The drill: persons, a backup, an erasure, the old backup put back. */
+/* The drill: persons, a backup, an erasure, the old backup put back (E46). */
 Test(restore, the_erased_stay_erased_and_the_others_read)
 {
     struct token_text ada = store_person(&r, "ada"), bob = store_person(&r, "bob"), later;
@@ -221,6 +221,7 @@ Test(restore, refuses_without_the_ledger)
     assert_clean();
 }
 
+/* E47 */
 Test(restore, refuses_a_shortened_ledger_by_what_the_backup_knows)
 {
     char ledger[128];

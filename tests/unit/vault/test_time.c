@@ -46,6 +46,7 @@ Test(time, of_a_store_never_opened_is_the_wall_clocks)
     vault__time_done(&t);
 }
 
+/* E48 */
 Test(time, goes_on_when_the_clock_is_set_back)
 {
     struct vault_time t = opened();
@@ -71,6 +72,7 @@ Test(time, goes_on_when_a_restart_finds_the_clock_set_back)
     vault__time_done(&t);
 }
 
+/* E49 */
 Test(time, does_not_leap_with_a_clock_that_is_set_ahead)
 {
     struct vault_time t = opened();

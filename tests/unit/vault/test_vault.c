@@ -283,6 +283,7 @@ static void erase(const char *name)
     vault_erasure_done(&erasure);
 }
 
+/* E47 */
 Test(vault, an_older_ledger_is_refused)
 {
     struct token_text token;
