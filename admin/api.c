@@ -45,6 +45,8 @@ static void refuse(struct call *c, enum err e, const char *detail)
     json_set_str(problem, "code", err_name(e));
     proof_hex(c->id, sizeof(c->id), id);
     json_set_str(problem, "request_id", id);
+    if (c->wants_code)
+        json_set_bool(problem, "one_time_code", true);
     if (e == ERR_UNAUTHORIZED)
         http_answer_field(c->answer, "www-authenticate", "Bearer");
     api__write(c->answer, problem);
@@ -129,9 +131,16 @@ static enum err find_who(struct call *c)
     return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who);
 }
 
+/* Something that destroys, and not only asks what it would destroy? */
+static bool wants_approval(const struct call *c)
+{
+    return (c->route->flags & APPROVAL) != 0 &&
+           !json_bool_of(json_get(c->members, "dry_run"), false);
+}
+
 bool api__is_proposal(const struct call *c)
 {
-    return c->api->four_eyes && (c->route->flags & APPROVAL) != 0;
+    return c->api->four_eyes && wants_approval(c);
 }
 
 static enum err check_code(struct call *c)
@@ -139,11 +148,12 @@ static enum err check_code(struct call *c)
     const struct span code = c->request->fields[HTTP_ONE_TIME_CODE];
     enum err e;
 
-    if ((c->route->flags & (CODE | APPROVAL)) == 0 || api__is_proposal(c))
+    if (((c->route->flags & CODE) == 0 && !wants_approval(c)) || api__is_proposal(c))
         return ERR_OK;
     if (!c->who.has_code)
         return errmsg_set(&c->msg, ERR_DENIED,
                           "this needs a second factor, and the token's holder has none enrolled");
+    c->wants_code = code.at == NULL;
     if (code.at == NULL)
         return errmsg_set(&c->msg, ERR_DENIED, "this needs a one-time code in the field Lethe-Otp");
     e = access_check_code(c->api->access, c->who.number, code, vault_now_s(c->api->admin->vault));

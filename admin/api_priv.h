@@ -44,6 +44,7 @@ struct call {
     const struct route *route;
     struct access_who who; /* number 0: nobody's that is known */
     struct json *members;  /* of the operation */
+    bool wants_code;       /* it was refused for want of a one-time code, and nothing else */
     struct errmsg msg;
     uint8_t id[AUDIT_REQUEST_BYTES];
     struct api_once once;

@@ -72,8 +72,7 @@ static enum err read_line(int fd, struct buf *in, int64_t deadline_ms)
     return ERR_OK;
 }
 
-/* The code that a server's answer names. */
-static enum err err_named(struct span name)
+enum err client_err_named(struct span name)
 {
     for (enum err e = ERR_OK; e <= ERR_CONFIG; e++) {
         if (span_equal(name, span_str(err_name(e))))
@@ -90,7 +89,7 @@ static enum err verdict(const struct json *answer, struct errmsg *msg)
 
     if (json_bool_of(json_get(answer, "ok"), false))
         return ERR_OK;
-    e = err_named(json_text_of(json_get(answer, "error")));
+    e = client_err_named(json_text_of(json_get(answer, "error")));
     return errmsg_set(msg, e == ERR_OK ? ERR_INTERNAL : e, "%s",
                       message == NULL ? err_text(e) : message);
 }

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/span.h"
 
 /* Ask the server to carry out one request (admin/ops.h). `fd` comes from socket_connect() and
  * serves any number of calls, one after the other. ret_answer: json_free(); its member "result" is
@@ -14,3 +15,6 @@
  * IO. Blocks. */
 enum err client_call(int fd, const struct json *request, int64_t timeout_ms,
                      struct json **ret_answer, struct errmsg *msg) MUST_CHECK;
+
+/* The code that an answer names as err_name() does; INTERNAL for a name that is none. */
+enum err client_err_named(struct span name);

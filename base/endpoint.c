@@ -68,6 +68,17 @@ bool endpoint_is_mapped(const struct upstream_address *a)
            IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)&a->address)->sin6_addr);
 }
 
+bool endpoint_is_loopback(const struct upstream_address *a)
+{
+    size_t len;
+    const uint8_t *bytes = bytes_of(a, &len);
+
+    if (bytes == NULL)
+        return false;
+    return len == 4 ? bytes[0] == 127
+                    : IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&a->address)->sin6_addr);
+}
+
 /* ---- public or not ---- */
 
 static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)

@@ -24,6 +24,8 @@ bool endpoint_is_literal(const char *host);
 
 /* An IPv4 address as the socket address of IPv6 (::ffff:10.0.0.1): no name server has a reason to say so. */
 bool endpoint_is_mapped(const struct upstream_address *a);
+/* Does it stay on this host? */
+bool endpoint_is_loopback(const struct upstream_address *a);
 /* May a request that leaves the house go there? True for global unicast addresses only: not for this
  * host, private networks, link-local ones (where clouds keep the credentials of machines), carriers' and
  * test networks, documentation, multicast, and not for IPv4 addresses that hide in IPv6 ones. */

@@ -10,6 +10,7 @@
 /* clang-format off */
 #define ERR_TABLE(X)                                                    \
     X(OK,            200, "ok")                                         \
+    X(PROPOSED,      202, "it waits for somebody else's approval")      \
     X(INVALID,       400, "the request is malformed")                   \
     X(UNAUTHORIZED,  401, "the caller is not known")                    \
     X(DENIED,        403, "not allowed")                                \

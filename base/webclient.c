@@ -2,7 +2,7 @@
 /* HTTPS on libcurl.
  * Runs on: any thread; blocks. Holds: nothing between two calls. Invariant: no byte that libcurl
  * allocated is given back to the heap unwiped. Not here: what is asked (keys/http.c,
- * retention/notice_send.c). */
+ * retention/notice_send.c, cli/remote.c). */
 #include "base/webclient.h"
 
 #include <curl/curl.h>
@@ -105,7 +105,7 @@ struct call {
     struct buf *answer;
     size_t head_bytes;
     bool too_large;
-    bool not_public;
+    bool not_there; /* the address is one that this request must not go to */
 };
 
 static void end_call(struct call *c)
@@ -157,8 +157,9 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose UNUSED, struc
     if (to->addrlen > sizeof(a.address))
         return CURL_SOCKET_BAD;
     memcpy(&a.address, &to->addr, to->addrlen);
-    if (c->server->public_only && !endpoint_is_public(&a)) {
-        c->not_public = true;
+    if ((c->server->public_only && !endpoint_is_public(&a)) ||
+        (c->server->plain && !endpoint_is_loopback(&a))) {
+        c->not_there = true;
         return CURL_SOCKET_BAD;
     }
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
@@ -179,7 +180,7 @@ static CURLcode on_tls_context(CURL *easy UNUSED, void *ctx, void *context UNUSE
 
 static void set_security(CURL *easy, const struct web_server *server)
 {
-    SET(easy, CURLOPT_PROTOCOLS_STR, "https");
+    SET(easy, CURLOPT_PROTOCOLS_STR, server->plain ? "http" : "https");
     SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
@@ -191,6 +192,25 @@ static void set_security(CURL *easy, const struct web_server *server)
         SET(easy, CURLOPT_CAINFO, server->ca);
         SET(easy, CURLOPT_CAPATH, NULL); /* Debian's default would trust the system's as well */
     }
+}
+
+static void set_body(struct call *c, const struct web_request *request)
+{
+    const char *method = request->method;
+
+    if (request->body != NULL || (method != NULL && strcmp(method, "POST") == 0)) {
+        const struct buf *body = request->body;
+        const size_t len = body == NULL ? 0 : body->len;
+
+        if (body != NULL)
+            add_header(c, "Content-Type: application/json");
+        add_header(c, "Expect:"); /* an answer to a long body would come a second late */
+        SET(c->easy, CURLOPT_POST, 1L);
+        SET(c->easy, CURLOPT_POSTFIELDSIZE, (long)len);
+        SET(c->easy, CURLOPT_POSTFIELDS, len == 0 ? "" : (const char *)body->bytes);
+    }
+    if (method != NULL)
+        SET(c->easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
 static void set_request(struct call *c, const struct web_server *server,
@@ -215,13 +235,7 @@ static void set_request(struct call *c, const struct web_server *server,
     SET(c->easy, CURLOPT_NOPROGRESS, 0L);
     for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
         add_header(c, *line);
-    if (request->body != NULL) {
-        add_header(c, "Content-Type: application/json");
-        SET(c->easy, CURLOPT_POST, 1L);
-        SET(c->easy, CURLOPT_POSTFIELDSIZE, (long)request->body->len);
-        SET(c->easy, CURLOPT_POSTFIELDS,
-            request->body->len == 0 ? "" : (const char *)request->body->bytes);
-    }
+    set_body(c, request);
     SET(c->easy, CURLOPT_HTTPHEADER, c->headers);
 }
 
@@ -229,14 +243,15 @@ static void set_request(struct call *c, const struct web_server *server,
 static enum err fail(const struct call *c, const struct web_server *server, CURLcode code,
                      struct errmsg *msg)
 {
+    enum err e = ERR_UPSTREAM;
     const char *what;
 
     if (c->too_large)
         return errmsg_set(msg, ERR_UPSTREAM, "%s: the answer is larger than %zu bytes",
                           server->address, c->answer->max);
-    if (c->not_public)
-        return errmsg_set(msg, ERR_DENIED, "%s: the host has an address that is not public",
-                          server->address);
+    if (c->not_there)
+        return errmsg_set(msg, ERR_DENIED, "%s: the host has an address that is not %s",
+                          server->address, server->plain ? "this host's own" : "public");
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return errmsg_set(msg, ERR_TIMEOUT, "%s: no answer in time", server->address);
@@ -249,6 +264,7 @@ static enum err fail(const struct call *c, const struct web_server *server, CURL
         what = "the host's name cannot be resolved";
         break;
     case CURLE_COULDNT_CONNECT:
+        e = ERR_UNAVAILABLE;
         what = "no connection can be made";
         break;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -258,14 +274,16 @@ static enum err fail(const struct call *c, const struct web_server *server, CURL
         what = "TLS cannot be agreed upon";
         break;
     case CURLE_PARTIAL_FILE:
+    case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
+        e = ERR_UNAVAILABLE;
         what = "the connection ended before the answer did";
         break;
     default:
         what = "the request failed";
     }
-    return errmsg_set(msg, ERR_UPSTREAM, "%s: %s", server->address, what);
+    return errmsg_set(msg, e, "%s: %s", server->address, what);
 }
 
 enum err web_ask(const struct web_server *server, const struct web_request *request,

@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "cli/output.h"
 
 enum cli_exit cli_fail(enum err e, const struct errmsg *msg)
 {
     (void)fprintf(stderr, "lethe: %s\n", msg->text);
+    if (e == ERR_PROPOSED)
+        return CLI_ATTENTION;
     return e == ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
 }
 
@@ -31,15 +34,24 @@ enum cli_exit cli_usage(const char *message)
     return CLI_USAGE;
 }
 
+enum cli_exit cli_call(const struct options *o, struct session *session, const struct json *request,
+                       struct reply *reply)
+{
+    struct errmsg msg;
+    const enum err e = session_call(session, request, reply, &msg);
+
+    if (e == ERR_PROPOSED && o->json && output_json(reply->result) != ERR_OK)
+        return CLI_FAILED;
+    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+}
+
 enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply)
 {
     AUTO(session_close) struct session *session = NULL;
     struct errmsg msg;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
+    const enum err e = session_open(o, &session, &msg);
 
-    if (e == ERR_OK)
-        e = session_call(session, request, reply, &msg);
-    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+    return e == ERR_OK ? cli_call(o, session, request, reply) : cli_fail(e, &msg);
 }
 
 char *cli_absolute(const char *path)

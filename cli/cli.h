@@ -27,7 +27,7 @@ struct command {
 };
 
 /* Print "lethe: MESSAGE" on standard error and give back the exit code that fits the error: CONFIG
- * is 78, everything else 1. */
+ * is 78, PROPOSED 3, everything else 1. */
 enum cli_exit cli_fail(enum err e, const struct errmsg *msg);
 
 /* Write a message (printf style) into msg and give it back. */
@@ -81,6 +81,10 @@ enum cli_exit cmd_access_create(const struct options *options);
 enum cli_exit cmd_access_list(const struct options *options);
 enum cli_exit cmd_access_revoke(const struct options *options);
 enum cli_exit cmd_access_enrol(const struct options *options);
+enum cli_exit cmd_proposal_list(const struct options *options);
+enum cli_exit cmd_proposal_show(const struct options *options);
+enum cli_exit cmd_proposal_approve(const struct options *options);
+enum cli_exit cmd_proposal_reject(const struct options *options);
 enum cli_exit cmd_backup(const struct options *options);
 enum cli_exit cmd_restore(const struct options *options);
 enum cli_exit cmd_ledger_verify(const struct options *options);
@@ -108,6 +112,10 @@ enum cli_exit cmd_verify_erasure(const struct options *options);
 enum cli_exit cmd_key_public(const struct options *options);
 enum cli_exit cmd_key_rotate(const struct options *options);
 enum cli_exit cmd_key_status(const struct options *options);
+/* Carry out one request and complain when that fails. What a server keeps as a proposal is CLI_ATTENTION; with --json the
+ * proposal is printed. reply: reply_done(). Blocks. */
+enum cli_exit cli_call(const struct options *o, struct session *session, const struct json *request,
+                       struct reply *reply);
 /* Carry out one request, where the options say, and complain when that fails. reply: reply_done(). Blocks. */
 enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply);
 /* A path as a server sees it, which may run in another directory; caller frees. */

@@ -84,7 +84,7 @@ enum cli_exit cmd_backup(const struct options *o)
     json_set_str(request, "op", "backup");
     json_set(request, "data", data_text);
     json_set(request, "keys", keys_text);
-    e = session_open(o->config, o->passphrase_fd, &session, &msg);
+    e = session_open(o, &session, &msg);
     if (e == ERR_OK)
         e = session_call(session, request, &reply, &msg);
     if (e != ERR_OK)

@@ -7,24 +7,20 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
-#include "cli/session.h"
 
 static enum cli_exit ask(const struct options *o, const char *operation)
 {
-    AUTO(session_close) struct session *session = NULL;
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
     const char *state, *time, *clock;
-    struct errmsg msg;
+    enum cli_exit code;
     char text[256];
     enum err e;
 
     json_set_str(request, "op", operation);
-    e = session_open(o->config, o->passphrase_fd, &session, &msg);
-    if (e == ERR_OK)
-        e = session_call(session, request, &reply, &msg);
-    if (e != ERR_OK)
-        return cli_fail(e, &msg);
+    code = cli_ask(o, request, &reply);
+    if (code != CLI_OK)
+        return code;
     state = json_str_of(json_get(reply.result, "state"));
     time = json_str_of(json_get(reply.result, "time"));
     clock = json_str_of(json_get(reply.result, "clock"));

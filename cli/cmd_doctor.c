@@ -79,7 +79,7 @@ static void ask_store(struct doctor *d, const struct options *o)
     AUTO(session_close) struct session *session = NULL;
     struct errmsg msg;
 
-    if (session_open(o->config, o->passphrase_fd, &session, &msg) == ERR_OK)
+    if (session_open(o, &session, &msg) == ERR_OK)
         doctor_store(d, session, clock_now_s());
     else
         doctor_say(d, DOCTOR_PROBLEM, "store", "nothing can be read or written until then", "%s",

@@ -187,6 +187,9 @@ static enum cli_exit erase_many(const struct options *o)
         o->idempotency_key != NULL)
         return cli_usage("--batch takes the persons from standard input, one identifier a line, "
                          "and erases each of them whole");
+    if (o->server != NULL)
+        return cli_usage("--batch is for the server's host: over --server each erasure is "
+                         "proposed and approved by itself");
     lines_init(&lines, STDIN_FILENO);
     while (e == ERR_OK && count > 0) {
         e = lines_next(&lines, batch, &count);

@@ -16,6 +16,12 @@ static const char PASSPHRASE_NOTE[] = "Where the root key is behind a passphrase
                                       "the terminal, or read from descriptor N "
                                       "with\n--passphrase-fd N, a line a passphrase.\n";
 
+static const char SERVER_NOTE[] =
+    "With --server URL --token-file FILE it asks the server at URL over its admin API instead, "
+    "with the\naccess token in FILE; --ca FILE trusts the authorities in FILE only. A one-time "
+    "code "
+    "is asked on the\nterminal, or read from --otp-file FILE or --passphrase-fd N.\n";
+
 static enum cli_exit print(const char *text)
 {
     return output_write(span_str(text)) == ERR_OK ? CLI_OK : CLI_FAILED;
@@ -51,6 +57,8 @@ size_t help_notes(const struct command *c, const char *ret[HELP_NOTES_MAX])
     if (c->run != cmd_check && c->run != cmd_serve && c->run != cmd_init && c->run != cmd_restore &&
         c->run != cmd_ledger_verify && c->run != cmd_ledger_mirror)
         ret[count++] = STORE_NOTE;
+    if ((command_takes(c) & OPTION_SERVER) != 0)
+        ret[count++] = SERVER_NOTE;
     return count;
 }
 

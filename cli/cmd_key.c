@@ -118,7 +118,7 @@ enum cli_exit cmd_key_status(const struct options *o)
     AUTO(reply_done) struct reply reply = {NULL, NULL};
     struct errmsg msg;
     enum cli_exit code;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
+    enum err e = session_open(o, &session, &msg);
 
     if (e == ERR_OK)
         e = call(session, "key.status", &reply, &msg);
@@ -186,15 +186,20 @@ enum cli_exit cmd_key_rotate(const struct options *o)
 {
     AUTO(session_close) struct session *session = NULL;
     AUTO(reply_done) struct reply reply = {NULL, NULL};
+    AUTO(json_free) struct json *request = json_new_map();
     struct progress progress;
+    enum cli_exit code;
     struct errmsg msg;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
+    enum err e = session_open(o, &session, &msg);
 
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    json_set_str(request, "op", "key.rotate");
+    code = cli_call(o, session, request, &reply);
+    if (code != CLI_OK)
+        return code;
     progress_start(&progress, "keys wrapped", o->progress);
-    if (e == ERR_OK)
-        e = call(session, "key.rotate", &reply, &msg);
-    if (e == ERR_OK)
-        e = wait_for_end(session, &progress, &reply, &msg);
+    e = wait_for_end(session, &progress, &reply, &msg);
     progress_end(&progress);
     return e == ERR_OK ? report_end(reply.result, o->json) : cli_fail(e, &msg);
 }

@@ -146,8 +146,8 @@ enum cli_exit cmd_retention_preview(const struct options *o)
     enum err e;
 
     json_set_str(request, "op", "retention.preview");
-    e = session_open(o->config, o->passphrase_fd, &session, &msg); /* it checks the file */
-    if (e == ERR_OK)
+    e = session_open(o, &session, &msg); /* it checks the file */
+    if (e == ERR_OK && o->server == NULL)
         e = set_proposal(request, o->config, &msg);
     if (e == ERR_OK)
         e = session_call(session, request, &reply, &msg);
@@ -218,7 +218,7 @@ enum cli_exit cmd_retention_versions(const struct options *o)
     struct errmsg msg = {""};
     int64_t after = 0;
     bool more = true;
-    enum err e = session_open(o->config, o->passphrase_fd, &session, &msg);
+    enum err e = session_open(o, &session, &msg);
 
     while (e == ERR_OK && more) {
         AUTO(json_free) struct json *request = json_new_map();

@@ -116,6 +116,8 @@ static enum err run_once(struct job *job, const struct span *batch, size_t count
     if (e == ERR_OK)
         e = set_option(request, "domain", job->options->domain, msg);
     if (e == ERR_OK)
+        e = set_option(request, "purpose", job->options->purpose, msg);
+    if (e == ERR_OK)
         e = set_hold(request, job->options->hold, msg);
     if (e == ERR_OK)
         e = session_call(job->session, request, &reply, msg);
@@ -191,7 +193,7 @@ static enum cli_exit run_job(struct job *job)
     struct errmsg msg;
     enum err e;
 
-    e = session_open(o->config, o->passphrase_fd, &session, &msg);
+    e = session_open(o, &session, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     job->session = session;

@@ -49,17 +49,22 @@ const struct command commands[] = {
      "same identifier in another one is another subject.\n",
      OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
      cmd_tokenize},
-    {"reveal", "[-c FILE] [--class CLASS] [--domain D] [--hold NUMBER] [--json] [TOKEN]",
+    {"reveal",
+     "[-c FILE] [--class CLASS] [--domain D] [--purpose P] [--hold NUMBER] [--json] [TOKEN]",
      "the value behind a token, or behind each line of standard input",
      "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
      "null)\n"
-     "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing.\n"
+     "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing, "
+     "with "
+     "--purpose\n"
+     "those of classes that have not this purpose; over --server a purpose is needed.\n"
      "What a legal hold keeps is shown with the number of that hold only, what is restricted to "
      "nobody.\n"
      "Typed tokens (phone, pan, ...) do not say their class: --class is needed where one text is "
      "a\n"
      "token of several, and faster.\n",
-     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_HOLD | OPTION_JSON, 0, 1, cmd_reveal},
+     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_PURPOSE | OPTION_HOLD | OPTION_JSON, 0,
+     1, cmd_reveal},
     {"subject erase",
      "[-c FILE] [--domain D] [--ground a-f] [--reason TEXT] [--reference TEXT]\n"
      "         [--except CLASS:CODE:LAW:DATE]... [--dry-run [--json]] [--idempotency-key KEY]\n"
@@ -271,6 +276,22 @@ const struct command commands[] = {
      "one\n"
      "before is of no use any more.\n",
      OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_enrol},
+    {"proposal list", "[-c FILE] [--json]",
+     "what was proposed over the admin API; exit 3 when something waits for approval",
+     "Each line: number, state, operation, when and by whom it was proposed, how it goes on.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_proposal_list},
+    {"proposal show", "[-c FILE] NUMBER", "what a proposal would do, and its digest, as JSON", NULL,
+     OPTION_CONFIG, 1, 1, cmd_proposal_show},
+    {"proposal approve", "--server URL --token-file FILE --confirm DIGEST NUMBER",
+     "let what another person proposed be carried out",
+     "Look at it first: DIGEST stands for all that `lethe proposal show` prints of what would be "
+     "done. Takes\n"
+     "the token of an approver, and a one-time code. Prints what the operation gave, or, when it "
+     "is carried\n"
+     "out later (approval_delay), the proposal.\n",
+     OPTION_CONFIG | OPTION_CONFIRM | OPTION_JSON, 1, 1, cmd_proposal_approve},
+    {"proposal reject", "[-c FILE] NUMBER", "what was proposed is not done", NULL, OPTION_CONFIG, 1,
+     1, cmd_proposal_reject},
     {"clock status", "[-c FILE] [--json]", "is the host's clock believed? exit 3 when it is not",
      "A clock that was set back keeps nothing longer, one that leapt ahead destroys nothing: time\n"
      "goes on by what has passed. `lethe clock accept` says that the clock is right.\n",

@@ -89,7 +89,7 @@ static void put_command(FILE *out, const struct command *c)
     for (int i = 0; i < OPTION_COUNT; i++) {
         char letter = option_letter((enum option_index)i);
 
-        if (((c->options | OPTION_HELP) & option_texts[i].with) == 0)
+        if ((command_takes(c) & option_texts[i].with) == 0)
             continue;
         (void)fprintf(out, "%s--%s", separator, option_texts[i].name);
         separator = " ";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/remote.h"
 
 enum { CHOICE_MAX = 256 };
 
@@ -66,15 +67,36 @@ enum cli_exit command_unknown(const char *first)
     return cli_usage(msg.text);
 }
 
+/* What needs the host says so, instead of "no such option". */
+static enum err check_server(const struct command *c, const struct options *o, struct errmsg *msg)
+{
+    const char *why = command_local(c);
+
+    if (o->server == NULL && o->token_file == NULL && o->ca == NULL && o->otp_file == NULL)
+        return ERR_OK;
+    if (why != NULL)
+        return errmsg_set(msg, ERR_INVALID, "lethe %s does not take --server: %s", c->name, why);
+    if ((command_takes(c) & OPTION_SERVER) == 0)
+        return errmsg_set(msg, ERR_INVALID, "lethe %s does not take --server: it asks no server",
+                          c->name);
+    if (o->server == NULL)
+        return errmsg_set(
+            msg, ERR_INVALID,
+            "--token-file, --ca and --otp-file are for --server URL, which is missing");
+    return remote_check(o, msg);
+}
+
 enum cli_exit command_run(const struct command *c, int argc, char *argv[])
 {
     struct options options;
     struct errmsg msg;
 
-    if (options_parse(argc, argv, c->options, &options, &msg) != ERR_OK)
+    if (options_parse(argc, argv, command_takes(c) | OPTION_SERVER, &options, &msg) != ERR_OK)
         return cli_usage(msg.text);
     if (options.help)
         return help_command(c);
+    if (check_server(c, &options, &msg) != ERR_OK)
+        return cli_usage(msg.text);
     if (options.argument_count < c->arguments_min || options.argument_count > c->arguments_max) {
         (void)cli_message(&msg, "usage: lethe %s %s", c->name, c->arguments);
         return cli_usage(msg.text);

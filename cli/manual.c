@@ -400,7 +400,7 @@ void manual_group(FILE *out, struct span group)
     for (size_t i = 0; i < command_count; i++)
         if (is_of(&commands[i], group)) {
             put_synopsis(out, &commands[i]);
-            options |= commands[i].options;
+            options |= command_takes(&commands[i]);
         }
     (void)fputs(".SH DESCRIPTION\n", out);
     put_descriptions(out, group);

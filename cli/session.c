@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One way to the operations for every command.
- * Runs on: the main thread; blocks. Holds: the settings, and the open store when no server runs.
+ * Runs on: the main thread; blocks. Holds: the settings, and the open store when no server runs; or
+ * who is asked with --server.
  * Invariant: a store is opened here only while no server owns it (the store's lock sees to it).
  * Not here: the operations (admin/ops.c). */
 #include "cli/session.h"
@@ -15,6 +16,7 @@
 #include "admin/socket.h"
 #include "base/mem.h"
 #include "retention/notices.h"
+#include "cli/remote.h"
 #include "cli/settings.h"
 #include "retention/exports.h"
 
@@ -22,6 +24,7 @@
 static const int64_t ANSWER_MS = 3600000;
 
 struct session {
+    struct remote *remote; /* NULL: on this host */
     struct settings settings;
     struct vault *vault; /* NULL: a server runs */
     struct erasures *erasures;
@@ -91,24 +94,27 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     return e == ERR_OK ? finish_erasures(s, msg) : e;
 }
 
-enum err session_open(const char *config_path, int passphrase_fd, struct session **ret_session,
-                      struct errmsg *msg)
+/* The server on this host, or the store. */
+static enum err open_here(struct session *s, const struct options *o, struct errmsg *msg)
+{
+    AUTO(close_fd) int fd = -1;
+    enum err e = settings_start(o->config, SETTINGS_STORE, &s->settings, msg);
+
+    if (e != ERR_OK)
+        return e;
+    keys_use_fd(s->settings.keys, o->passphrase_fd);
+    e = socket_connect(s->settings.store_dir, &fd, msg);
+    return e == ERR_NOT_FOUND ? open_store(s, msg) : e;
+}
+
+enum err session_open(const struct options *o, struct session **ret_session, struct errmsg *msg)
 {
     AUTO(session_close) struct session *s = mem_alloc(sizeof(*s));
-    AUTO(close_fd) int fd = -1;
-    enum err e;
+    enum err e = o->server != NULL ? remote_open(o, &s->remote, msg) : open_here(s, o, msg);
 
-    e = settings_start(config_path, SETTINGS_STORE, &s->settings, msg);
-    if (e != ERR_OK)
-        return e;
-    keys_use_fd(s->settings.keys, passphrase_fd);
-    e = socket_connect(s->settings.store_dir, &fd, msg);
-    if (e == ERR_NOT_FOUND)
-        e = open_store(s, msg);
-    if (e != ERR_OK)
-        return e;
-    *ret_session = TAKE(s);
-    return ERR_OK;
+    if (e == ERR_OK)
+        *ret_session = TAKE(s);
+    return e;
 }
 
 void session_close(struct session **session)
@@ -117,6 +123,7 @@ void session_close(struct session **session)
 
     if (s == NULL)
         return;
+    remote_close(&s->remote);
     access_close(&s->access);
     rotation_free(&s->rotation);
     exports_free(&s->exports);
@@ -165,15 +172,27 @@ static enum err call_store(struct session *s, const struct json *request, struct
     return e;
 }
 
+static enum err call_remote(struct session *s, const struct json *request, struct reply *reply,
+                            struct errmsg *msg)
+{
+    const enum err e = remote_call(s->remote, request, &reply->tree, msg);
+
+    reply->result = reply->tree;
+    return e;
+}
+
 enum err session_call(struct session *s, const struct json *request, struct reply *ret_reply,
                       struct errmsg *msg)
 {
     struct reply reply = {NULL, NULL};
     enum err e;
 
-    e = s->vault == NULL ? call_server(s, request, &reply, msg)
-                         : call_store(s, request, &reply, msg);
-    if (e == ERR_OK)
+    if (s->remote != NULL)
+        e = call_remote(s, request, &reply, msg);
+    else
+        e = s->vault == NULL ? call_server(s, request, &reply, msg)
+                             : call_store(s, request, &reply, msg);
+    if (e == ERR_OK || e == ERR_PROPOSED)
         *ret_reply = reply;
     return e;
 }

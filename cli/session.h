@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a command's request goes: to the server that owns the store, or, when none runs, to the
- * store itself. */
+ * store itself; with --server, to another host's. */
 #pragma once
 
 #include "base/err.h"
 #include "base/json.h"
+#include "cli/options.h"
 
 struct session;
 
-/* Read the configuration and find the server, or take the store's lock and open it (then a
- * passphrase may be asked for: from `passphrase_fd`, or when that is -1 at the terminal). Errors with a
- * message: CONFIG (configuration, root key file), BUSY (locked, but no server answers), DENIED, and
- * what vault_open() says. ret_session: session_close(). Blocks. */
-enum err session_open(const char *config_path, int passphrase_fd, struct session **ret_session,
+/* With --server: read the token, and nothing else. Otherwise read the configuration and find the server, or take
+ * the store's lock and open it (then a passphrase may be asked for: from --passphrase-fd, or at the terminal). Errors
+ * with a message: CONFIG (configuration, root key file), BUSY (locked, but no server answers), DENIED, and what
+ * vault_open() and remote_open() say. Options are borrowed for the session's life. ret_session: session_close().
+ * Blocks. */
+enum err session_open(const struct options *options, struct session **ret_session,
                       struct errmsg *msg) MUST_CHECK;
 void session_close(struct session **session);
 
@@ -22,7 +24,8 @@ struct reply {
     const struct json *result;
 };
 
-/* Carry out one request (admin/ops.h). Errors with a message. ret_reply: reply_done(). Blocks. */
+/* Carry out one request (admin/ops.h). Errors with a message; PROPOSED: a server keeps it until somebody else approves
+ * it, and the reply is the proposal. ret_reply: reply_done(). Blocks. */
 enum err session_call(struct session *session, const struct json *request, struct reply *ret_reply,
                       struct errmsg *msg) MUST_CHECK;
 void reply_done(struct reply *reply);

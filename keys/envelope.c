@@ -80,7 +80,7 @@ enum err envelope_read(const char *path, const char *scheme, struct envelope *re
 {
     AUTO(secret_free) uint8_t *text = NULL;
     size_t len = 0;
-    enum err e = keys__keyfile_read(path, "the root key", TEXT_MAX, &text, &len, msg);
+    enum err e = keys_keyfile_read(path, "the root key", TEXT_MAX, &text, &len, msg);
 
     if (e != ERR_OK)
         return e;

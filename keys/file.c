@@ -108,8 +108,8 @@ enum err keys__lines_load(const char *path, bool credential, struct root_keys *r
     AUTO(root_keys_done) struct root_keys keys = {.count = 0};
     AUTO(secret_free) uint8_t *text = NULL;
     size_t len = 0;
-    enum err e = (credential ? keys__keyfile_read_credential : keys__keyfile_read)(
-        path, "the root key", TEXT_MAX, &text, &len, msg);
+    enum err e = (credential ? keys__keyfile_read_credential
+                             : keys_keyfile_read)(path, "the root key", TEXT_MAX, &text, &len, msg);
 
     if (e != ERR_OK)
         return e;

@@ -103,8 +103,8 @@ static enum err read_file(const struct source *f, size_t max, uint8_t **ret_byte
     return ERR_OK;
 }
 
-enum err keys__keyfile_read(const char *path, const char *what, size_t max, uint8_t **ret_bytes,
-                            size_t *ret_len, struct errmsg *msg)
+enum err keys_keyfile_read(const char *path, const char *what, size_t max, uint8_t **ret_bytes,
+                           size_t *ret_len, struct errmsg *msg)
 {
     return read_file(&(struct source){path, what, 077}, max, ret_bytes, ret_len, msg);
 }

@@ -12,14 +12,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "keys/keyfile.h"
 
-/* The whole file in guarded memory. NOT_FOUND when there is none. SEALED, with a message that names
- * the file: not regular (nothing waits for a FIFO), open to group or others, of another user than
- * root or the process's, longer than `max`, unreadable. `what` names it in messages ("the root
- * key"). ret_bytes: secret_free(). Blocks. */
-enum err keys__keyfile_read(const char *path, const char *what, size_t max, uint8_t **ret_bytes,
-                            size_t *ret_len, struct errmsg *msg) MUST_CHECK;
-/* The same for a file that systemd hands over: its group bits may say "read" (they are the mask of
+/* As keys_keyfile_read(), for a file that systemd hands over: its group bits may say "read" (they are the mask of
  * an access list that names the service's user). */
 enum err keys__keyfile_read_credential(const char *path, const char *what, size_t max,
                                        uint8_t **ret_bytes, size_t *ret_len, struct errmsg *msg)

@@ -244,7 +244,7 @@ static enum err login(struct pkcs11_token *t, struct errmsg *msg)
     AUTO(secret_free) uint8_t *pin = NULL;
     size_t len = 0;
     CK_RV rv;
-    enum err e = keys__keyfile_read(t->pin_file, "the PIN", PIN_MAX, &pin, &len, msg);
+    enum err e = keys_keyfile_read(t->pin_file, "the PIN", PIN_MAX, &pin, &len, msg);
 
     if (e != ERR_OK)
         return e == ERR_NOT_FOUND ? ERR_SEALED : e;

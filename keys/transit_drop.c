@@ -75,7 +75,7 @@ static enum err read_doomed(const struct vault_provider *v, int64_t *ret_version
     size_t len = 0;
     long long version;
     enum err e =
-        keys__keyfile_read(v->doomed_file, "the note of a drop", DOOMED_MAX, &text, &len, msg);
+        keys_keyfile_read(v->doomed_file, "the note of a drop", DOOMED_MAX, &text, &len, msg);
 
     if (e != ERR_OK)
         return e;

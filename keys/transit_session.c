@@ -149,7 +149,7 @@ static enum err read_word(const char *path, const char *what, uint8_t **ret_word
     AUTO(secret_free) uint8_t *text = NULL;
     AUTO(secret_free) uint8_t *word = NULL;
     size_t len = 0;
-    enum err e = keys__keyfile_read(path, what, KEYS_HTTP_TOKEN_MAX - 1, &text, &len, msg);
+    enum err e = keys_keyfile_read(path, what, KEYS_HTTP_TOKEN_MAX - 1, &text, &len, msg);
 
     if (e != ERR_OK)
         return e == ERR_NOT_FOUND ? ERR_SEALED : e;

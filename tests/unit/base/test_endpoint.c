@@ -149,3 +149,23 @@ Test(endpoint, tells_ipv4_addresses_that_are_written_as_ipv6_ones)
     cr_expect_not(endpoint_is_mapped(&v4));
     cr_expect_not(endpoint_is_mapped(&v6));
 }
+
+Test(endpoint, is_loopback_only_where_nothing_leaves_this_host)
+{
+    static const char *const here[] = {"127.0.0.1", "127.255.0.9", "::1"};
+    static const char *const others[] = {
+        "126.255.255.255", "128.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::2", "10.0.0.1"};
+    const struct upstream_address none = {.len = 0};
+
+    for (size_t i = 0; i < COUNT_OF(here); i++) {
+        const struct upstream_address a = address_of(here[i], 80);
+
+        cr_expect(endpoint_is_loopback(&a), "%s", here[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        const struct upstream_address a = address_of(others[i], 80);
+
+        cr_expect_not(endpoint_is_loopback(&a), "%s", others[i]);
+    }
+    cr_expect_not(endpoint_is_loopback(&none));
+}

@@ -55,7 +55,7 @@ Test(completion, knows_every_command_and_its_options_only)
         AUTO(mem_free) char *entry = entry_of(script, commands[i].name);
 
         for (int k = 0; k < OPTION_COUNT; k++) {
-            bool takes = ((commands[i].options | OPTION_HELP) & option_texts[k].with) != 0;
+            bool takes = (command_takes(&commands[i]) & option_texts[k].with) != 0;
             char option[64];
 
             (void)snprintf(option, sizeof(option), "--%s", option_texts[k].name);

@@ -41,6 +41,14 @@ static const char *write_config(struct rig *r)
     return path;
 }
 
+static const struct options *with_config(struct rig *r)
+{
+    static struct options options;
+
+    options = (struct options){.config = write_config(r), .passphrase_fd = -1};
+    return &options;
+}
+
 static struct json *ping(void)
 {
     struct json *request = json_new_map();
@@ -67,7 +75,7 @@ Test(session, opens_the_store_itself_when_no_server_runs)
 
     rig_init(&r);
     vault_close(&r.vault);
-    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_open(with_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
     cr_assert_eq(session_call(session, request, &reply, &msg), ERR_OK, "%s", msg.text);
     cr_assert_not_null(json_str_of(json_get(reply.result, "version")));
     session_close(&session);
@@ -81,7 +89,7 @@ Test(session, says_so_when_the_store_is_locked_and_nobody_answers)
     struct errmsg msg = {""};
 
     rig_init(&r);
-    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_BUSY);
+    cr_assert_eq(session_open(with_config(&r), &session, &msg), ERR_BUSY);
     cr_assert_not_null(strstr(msg.text, "no server answers"), "%s", msg.text);
     cr_assert_null(session);
 }
@@ -116,7 +124,7 @@ Test(session, finishes_an_erasure_that_was_left_half_way)
     fault_test_set(NULL, NULL);
     cr_assert_eq(open_in_ledger(&r), 1);
     vault_close(&r.vault);
-    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_open(with_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
     session_close(&session);
     rig_open(&r);
     cr_assert_eq(open_in_ledger(&r), 0);
@@ -187,7 +195,7 @@ Test(session, asks_the_server_when_one_runs_and_notices_that_it_went)
 
     rig_init(&r);
     server_start(&s, &r);
-    cr_assert_eq(session_open(write_config(&r), -1, &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_open(with_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
     for (int i = 0; i < 3; i++) {
         reply_done(&reply);
         cr_assert_eq(session_call(session, request, &reply, &msg), ERR_OK, "%s", msg.text);

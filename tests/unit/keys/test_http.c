@@ -207,8 +207,8 @@ Test(http, wants_the_whole_answer)
     AUTO(asked_done) struct asked cut = ask(&r, "* cut");
     AUTO(asked_done) struct asked reset = ask(&r, "* reset");
 
-    expect_failure(&cut, ERR_UPSTREAM, "ended before");
-    expect_failure(&reset, ERR_UPSTREAM, "ended before");
+    expect_failure(&cut, ERR_UNAVAILABLE, "ended before");
+    expect_failure(&reset, ERR_UNAVAILABLE, "ended before");
 }
 
 Test(http, waits_for_no_longer_than_told)
@@ -230,7 +230,7 @@ Test(http, says_when_nobody_listens)
 
     rig_kill(&r);
     a = ask(&r, "");
-    expect_failure(&a, ERR_UPSTREAM, "no connection");
+    expect_failure(&a, ERR_UNAVAILABLE, "no connection");
 }
 
 /* ---- what is left in memory ---- */

@@ -123,8 +123,8 @@ Test(keyfile, longer_than_allowed_is_refused)
     rig_begin(&r);
     path = scratch_path(&r.scratch, "k");
     scratch_write(path, 0, "12345", 5);
-    cr_assert_eq(keys__keyfile_read(path, "it", 4, &bytes, &len, &r.msg), ERR_SEALED);
-    cr_assert_eq(keys__keyfile_read(path, "it", 5, &bytes, &len, &r.msg), ERR_OK);
+    cr_assert_eq(keys_keyfile_read(path, "it", 4, &bytes, &len, &r.msg), ERR_SEALED);
+    cr_assert_eq(keys_keyfile_read(path, "it", 5, &bytes, &len, &r.msg), ERR_OK);
     cr_assert_eq(len, 5);
     cr_assert_arr_eq(bytes, "12345", 5);
 }

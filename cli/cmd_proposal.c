@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lethe proposal: what waits for another person's approval.
+ * Runs on: the main thread. Holds: nothing. Invariant: what is printed names nobody. Not here: who may decide
+ * (admin/proposals.c). */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+
+static const char *text_of(const struct json *map, const char *name)
+{
+    const char *text = json_str_of(json_get(map, name));
+
+    return text == NULL ? "-" : text;
+}
+
+/* The operation on the proposal whose number is the argument. */
+static enum cli_exit fill(const struct options *o, const char *operation, struct json *request)
+{
+    const char *text = o->arguments[0];
+    char *end = NULL;
+    long long number;
+
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+        return cli_usage("a proposal has a number, as `lethe proposal list` prints it");
+    json_set_str(request, "op", operation);
+    json_set_int(request, "number", number);
+    return CLI_OK;
+}
+
+static enum cli_exit ask_number(const struct options *o, const char *operation, struct reply *reply)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    const enum cli_exit code = fill(o, operation, request);
+
+    return code == CLI_OK ? cli_ask(o, request, reply) : code;
+}
+
+static enum err print_line(const struct json *p)
+{
+    const char *state = text_of(p, "state");
+    char line[512];
+    const int len =
+        snprintf(line, sizeof(line), "%5" PRId64 "  %-8s  %-20s  %.20s  by %s  %s%s\n",
+                 json_int_of(json_get(p, "proposal"), 0), state, text_of(p, "operation"),
+                 text_of(p, "proposed"), text_of(p, "proposed_by"),
+                 strcmp(state, "open") == 0       ? "until "
+                 : strcmp(state, "approved") == 0 ? "runs "
+                                                  : "decided by ",
+                 strcmp(state, "open") == 0       ? text_of(p, "expires")
+                 : strcmp(state, "approved") == 0 ? text_of(p, "runs")
+                                                  : text_of(p, "decided_by"));
+
+    return output_write(span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
+}
+
+enum cli_exit cmd_proposal_list(const struct options *o)
+{
+    bool more = true, open = false;
+    int64_t after = 0;
+
+    while (more) {
+        AUTO(json_free) struct json *request = json_new_map();
+        AUTO(reply_done) struct reply reply = {NULL, NULL};
+        const struct json *list;
+        enum cli_exit code;
+
+        json_set_str(request, "op", "proposal.list");
+        json_set_int(request, "after", after);
+        code = cli_ask(o, request, &reply);
+        if (code != CLI_OK)
+            return code;
+        list = json_get(reply.result, "proposals");
+        for (size_t i = 0; i < json_count(list); i++) {
+            const struct json *p = json_at(list, i);
+
+            if ((o->json ? output_json(p) : print_line(p)) != ERR_OK)
+                return CLI_FAILED;
+            open = open || strcmp(text_of(p, "state"), "open") == 0;
+            after = json_int_of(json_get(p, "proposal"), after);
+        }
+        more = json_count(list) > 0 && json_bool_of(json_get(reply.result, "more"), false);
+    }
+    return open ? CLI_ATTENTION : CLI_OK;
+}
+
+enum cli_exit cmd_proposal_show(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    const enum cli_exit code = ask_number(o, "proposal.show", &reply);
+
+    if (code != CLI_OK)
+        return code;
+    return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+/* The answer is what the operation gave, or, when it is carried out later, the proposal. */
+enum cli_exit cmd_proposal_approve(const struct options *o)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    enum cli_exit code;
+
+    if (o->confirm == NULL)
+        return cli_usage(
+            "--confirm is missing: `lethe proposal show` prints the digest that it takes");
+    code = fill(o, "proposal.approve", request);
+    if (code == CLI_OK)
+        code = cli_set_text(request, "digest", o->confirm);
+    if (code == CLI_OK)
+        code = cli_ask(o, request, &reply);
+    if (code != CLI_OK)
+        return code;
+    return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+enum cli_exit cmd_proposal_reject(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+
+    return ask_number(o, "proposal.reject", &reply);
+}

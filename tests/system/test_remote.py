@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line on another host's server: --server URL, with an access token from a file. Every command that asks
+an operation says what it says on the server's own host; the others say why they do not."""
+import http.server
+import json
+import os
+import re
+import stat
+import subprocess
+import threading
+import time
+
+from harness import Lethe, check, equal
+from test_admin_api import Api, one_time_code
+from test_monitor import admin_address
+from upstreams import Recorder
+
+LATER = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86400))
+EARLIER = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 9 * 86400))
+YESTERDAY = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400))
+
+
+class Remote:
+    """A server with an admin listener, and commands for it from somewhere else."""
+
+    def __init__(self, env, **options):
+        self.env = env
+        self.api = Api(env, **options)
+        self.lethe = self.api.lethe
+        self.url = "http://{}:{}".format(*self.api.address)
+        self.files = {role: self.keep(role, token) for role, token in self.api.tokens.items()}
+        self.made = 0
+
+    def keep(self, name, token, mode=0o400):
+        return self.env.write(f"tokens/{name}", token + "\n", mode)
+
+    def server(self, role):
+        return ["--server", self.url, "--token-file", self.files.get(role, role)]
+
+    def run(self, role, *words, data=None, more=()):
+        """A command as somebody, in a folder without any configuration."""
+        return self.lethe.run(*words, *self.server(role), *more, data=data)
+
+    def with_code(self, role, *words, data=None):
+        """The same with a second factor, of a new token: a code is good for once."""
+        self.made += 1
+        name = f"{role}-{self.made}"
+        file = self.keep(name, self.api.token(role, name=name))
+        self.api.enrol(name)
+        code = self.env.write(f"codes/{name}", one_time_code(self.api.uris[name]) + "\n", 0o400)
+        return self.run(file, *words, data=data, more=["--otp-file", code])
+
+    def here(self, *words, data=None):
+        return self.lethe.run(*words, "-c", self.lethe.file, data=data)
+
+    def good(self, role, *words, data=None, code=False, exits=(0,)):
+        result = (self.with_code if code else self.run)(role, *words, data=data)
+        check(result.returncode in exits, f"{words}: {result.returncode} {result.stdout} {result.stderr}")
+        return result.stdout
+
+
+def steady(text):
+    """Without what goes on between two calls."""
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
+
+
+# ---- everything that asks an operation ----
+
+READS = [
+    ("operator", ["subject", "show", "ada"]),
+    ("operator", ["subject", "show", "--json", "ada"]),
+    ("operator", ["request", "list"]),
+    ("operator", ["request", "list", "--json", "open"]),
+    ("operator", ["request", "show", "1"]),
+    ("operator", ["request", "show", "--json", "1"]),
+    ("operator", ["request", "letter", "1", "receipt"]),
+    ("operator", ["hold", "list"]),
+    ("operator", ["hold", "list", "--json"]),
+    ("operator", ["hold", "show", "1"]),
+    ("operator", ["notice", "list"]),
+    ("operator", ["notice", "list", "--json"]),
+    ("operator", ["honeytoken", "list"]),
+    ("operator", ["incident", "list"]),
+    ("operator", ["incident", "list", "--json"]),
+    ("operator", ["proposal", "list"]),
+    ("operator", ["clock", "status"]),
+    ("operator", ["clock", "status", "--json"]),
+    ("operator", ["retention", "status"]),
+    ("operator", ["retention", "status", "--json"]),
+    ("operator", ["retention", "simulate", "--at", LATER]),
+    ("operator", ["retention", "simulate", "--at", LATER, "--json"]),
+    ("operator", ["retention", "preview"]),
+    ("operator", ["retention", "versions"]),
+    ("operator", ["retention", "versions", "--class", "note", "--json"]),
+    ("operator", ["receipt", "list"]),
+    ("operator", ["receipt", "list", "--json"]),
+    ("officer", ["report", "retention"]),
+    ("officer", ["report", "--json", "holds"]),
+    ("officer", ["report", "--format", "csv", "requests"]),
+    ("officer", ["report", "--from", EARLIER, "--to", YESTERDAY, "access"]),
+    ("officer", ["report", "breach", "--caller", "desk", "--from", EARLIER, "--to", YESTERDAY]),
+    ("operator", ["key", "status"]),
+    ("operator", ["key", "status", "--json"]),
+    ("operator", ["key", "public"]),
+    ("operator", ["access", "list"]),
+    ("operator", ["access", "list", "--json"]),
+]
+
+CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject export", "subject event", "subject restrict",
+           "subject unrestrict", "subject object", "request add", "request", "hold add", "hold lift", "notice done",
+           "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
+           "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
+           "retention apply", "receipt", "key rotate", "audit list", "audit tail"]
+
+LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"], "reload": [], "access enrol": ["1"],
+         "verify-receipt": ["FILE"], "verify-erasure": ["FILE"], "retention recount": [],
+         "evidence": [], "verify-evidence": ["FILE"], "backup": [], "restore": [], "ledger verify": [],
+         "ledger mirror": [], "audit verify": [], "doctor": [], "manual": ["DIR"], "version": [], "help": []}
+
+
+def commands(lethe):
+    names = re.findall(r"^  (\S+(?: \S+)?)  ", lethe.run("help").stdout, re.M)
+    check(len(names) > 50, f"{names}")
+    return names
+
+
+def test_every_command_is_offered_or_says_why_not(env):
+    """Whoever adds a command decides."""
+    remote = Remote(env)
+    known = {" ".join(words[:2]) for _, words in READS} | {words[0] for _, words in READS} | set(CHANGES)
+    for name in commands(remote.lethe):
+        result = remote.run("operator", *name.split(), *LOCAL.get(name, []))
+        if name in LOCAL:
+            equal(result.returncode, 2, f"{name}: {result.stderr}")
+            check("does not take --server: " in result.stderr, f"{name}: {result.stderr}")
+        else:
+            check(name in known, f"{name} is in no table of this test")
+            check("does not take --server" not in result.stderr, f"{name}: {result.stderr}")
+
+
+def prepare(remote):
+    """Something of each kind."""
+    here = remote.here
+    token = here("tokenize", "--class", "email", "--subject", "ada", data="ada@example.org\n").stdout.strip()
+    for words in (["request", "add", "--subject", "ada", "rights=access", "channel=email"],
+                  ["hold", "add", "--class", "note", "--ground", "tax", "--owner", "legal", "--review", LATER],
+                  ["subject", "erase", "nobody-else"]):
+        result = here(*words)
+        check(result.returncode in (0, 1), f"{words}: {result.stderr}")
+    equal(here("tokenize", "--class", "email", "--subject", "bob", data="b@example.org\n").returncode, 0, "bob")
+    equal(here("subject", "erase", "--reason", "asked", "bob").returncode, 0, "an erasure")
+    return token
+
+
+def test_what_is_read_over_the_network_is_what_is_read_on_the_host(env):
+    remote = Remote(env)
+    prepare(remote)
+    for role, words in READS:
+        there = remote.run(role, *words)
+        here = remote.here(*words)
+        equal(there.returncode, here.returncode, f"{words}: {there.stdout} {there.stderr} {here.stderr}")
+        check(there.returncode in (0, 3), f"{words}: {there.stderr}")
+        equal(steady(there.stdout), steady(here.stdout), f"{words}")
+        equal(there.stderr, here.stderr, f"{words}")
+
+
+def test_values_and_people(env):
+    remote = Remote(env, four_eyes=False)
+    good = remote.good
+    values = "ada@example.org\na.l@example.org\n"
+    tokens = good("app", "tokenize", "--class", "email", "--subject", "ada", data=values)
+    equal(len(tokens.split()), 2, "tokens")
+    equal(good("app", "reveal", "--purpose", "account", data=tokens), values, "values")
+    token = tokens.split()[0]
+    equal(good("support", "reveal", "--purpose", "account", "--json", token), '"ada@example.org"\n', "one value")
+    none = remote.run("app", "reveal", "--purpose", "account", "lt_none")
+    equal((none.returncode, none.stdout), (1, ""), "a token that stands for nothing")
+    refused = remote.run("app", "reveal", token)
+    check("purpose is needed" in refused.stderr and refused.returncode == 1, f"{refused.stderr}")
+    good("operator", "subject", "rectify", token, data="new@example.org\n")
+    equal(remote.here("reveal", token).stdout, "new@example.org\n", "the new value")
+    good("operator", "subject", "restrict", "--ground", "a", "ada")
+    restricted = remote.here("reveal", token)
+    check("not shown" in restricted.stderr, f"{restricted.stderr}")
+    good("operator", "subject", "unrestrict", "--notice-sent", YESTERDAY, "--token", token, code=True)
+    good("operator", "subject", "object", "--purpose", "support", "ada")
+    good("operator", "subject", "object", "--withdraw", "--purpose", "support", "ada")
+    exported = json.loads(good("operator", "subject", "export", "ada", code=True))
+    check("new@example.org" in json.dumps(exported), "the export")
+    out = env.path("export.html")
+    good("operator", "subject", "export", "--format", "html", "-o", out, "ada", code=True)
+    check("new@example.org" in open(out).read() and stat.S_IMODE(os.stat(out).st_mode) == 0o600, "a file")
+    preview = good("operator", "subject", "erase", "--dry-run", "ada")
+    check("nothing was changed" in preview and "email" in preview, preview)
+    receipt = json.loads(good("operator", "subject", "erase", "--reason", "asked", "ada", code=True))
+    equal((receipt["state"], receipt["reason"]), ("completed", "asked"), "the receipt")
+    equal(json.loads(good("auditor", "receipt", receipt["number"])), receipt, "the receipt again")
+    batch = remote.run("operator", "subject", "erase", "--batch", data="ada\n")
+    equal(batch.returncode, 2, f"{batch.stderr}")
+
+
+def test_books_and_watches(env):
+    remote = Remote(env, four_eyes=False)
+    good = remote.good
+    token = prepare(remote)
+    number = json.loads(good("support", "request", "add", "--json", "--token", token, "rights=access",
+                             "channel=email"))["number"]
+    good("support", "request", "acknowledge", str(number), "channel=email")
+    shown = json.loads(remote.here("request", "show", "--json", str(number)).stdout)
+    equal(shown["history"][-1]["action"], "acknowledge", "the last step")
+    hold = good("operator", "hold", "add", "--subject", "ada", "--ground", "suit", "--owner", "legal", "--review",
+                LATER, code=True).strip()
+    good("operator", "hold", "lift", "--reason", "over", hold, code=True)
+    equal(json.loads(remote.here("hold", "show", hold).stdout)["state"], "lifted", "the hold")
+    trap = good("operator", "honeytoken", "create", "--class", "email", data="trap@example.org\n").strip()
+    check(trap, "a honeytoken")
+    desk = remote.run("operator", "caller", "restore", "desk")
+    equal(desk.returncode, 1, "a caller that is not suspended, without a code")
+    made = good("operator", "access", "create", "--name", "new", "--role", "app", "--expires", "P1D", code=True).strip()
+    equal(remote.run(remote.keep("new", made), "tokenize", "--class", "note", "--subject", "p", data="n\n").returncode,
+          0, "the new token")
+    good("operator", "access", "revoke", str(remote.api.number("new")), code=True)
+    gone = remote.run(remote.keep("new2", made), "tokenize", "--class", "note", "--subject", "p", data="n\n")
+    check("revoked" in gone.stderr and made not in gone.stderr, f"{gone.stderr}")
+    check("right" in good("operator", "clock", "accept", code=True), "the clock")
+    resumed = remote.with_code("operator", "retention", "resume", "--class", "note")
+    check("not paused" in resumed.stderr, f"{resumed.stderr}")
+    epoch = json.loads(remote.here("key", "status", "--json").stdout)["epoch"]
+    check("the root key is on epoch" in good("operator", "key", "rotate", code=True), "a rotation")
+    equal(json.loads(remote.here("key", "status", "--json").stdout)["epoch"], epoch + 1, "the epoch")
+    for words in (["notice", "retry", "99"], ["notice", "done", "--how", "told", "99"],
+                  ["retention", "apply", "--confirm", "0" * 64]):
+        result = remote.with_code("operator", *words)
+        check(result.returncode == 1 and "Traceback" not in result.stderr, f"{words}: {result.stderr}")
+
+
+def test_the_trail(env):
+    remote = Remote(env)
+    prepare(remote)
+    there = remote.good("officer", "audit", "list", "--action", "erase", "--json")
+    here = remote.here("audit", "list", "--action", "erase", "--json").stdout
+    equal(there, here, "erasures")
+    of_ada = remote.good("officer", "audit", "list", "--subject", "ada")
+    check(of_ada and all("ada" not in line for line in of_ada.splitlines()), f"{of_ada}")
+    check(remote.good("auditor", "audit", "tail").strip(), "the tail")
+
+
+# ---- four eyes ----
+
+
+def test_two_people_erase_somebody_by_commands_only(env):
+    remote = Remote(env)
+    token = prepare(remote)
+    asked = remote.run("operator", "subject", "erase", "--ground", "b", "ada")
+    equal((asked.returncode, asked.stdout), (3, ""), f"{asked.stderr}")
+    number = re.search(r"proposal (\d+) for another person's approval", asked.stderr)[1]
+    digest = re.search(r"digest ([0-9a-f]{64})", asked.stderr)[1]
+    check(f"lethe proposal approve --confirm DIGEST {number}" in asked.stderr, asked.stderr)
+    equal(remote.here("reveal", token).stdout, "ada@example.org\n", "nothing happened yet")
+    equal(remote.run("approver", "proposal", "list").returncode, 3, "something waits")
+    shown = json.loads(remote.good("approver", "proposal", "show", number))
+    equal((shown["digest"], shown["operation"], shown["state"]), (digest, "subject.erase", "open"), "the proposal")
+    check("ada" not in json.dumps(shown), "a name in it")
+    own = remote.with_code("operator", "proposal", "approve", "--confirm", digest, number)
+    check("the role operator may not" in own.stderr, f"{own.stderr}")
+    wrong = remote.with_code("approver", "proposal", "approve", "--confirm", "0" * 64, number)
+    check("digest is another" in wrong.stderr and wrong.returncode == 1, f"{wrong.stderr}")
+    receipt = json.loads(remote.good("approver", "proposal", "approve", "--confirm", digest, number, code=True))
+    equal(receipt["state"], "completed", "the receipt")
+    equal(remote.here("reveal", token).returncode, 1, "the value")
+    equal(remote.run("approver", "proposal", "list").returncode, 0, "nothing waits")
+    again = json.loads(remote.run("operator", "clock", "accept", "--json").stdout)
+    equal(again["operation"], "clock.accept", "the proposal as JSON")
+    remote.good("approver", "proposal", "reject", str(again["proposal"]))
+
+
+# ---- who is trusted, and with what ----
+
+
+def test_tokens_that_are_none(env):
+    remote = Remote(env)
+    short = remote.keep("short", remote.api.token("app", name="short", expires="PT1S"))
+    time.sleep(1.1)  # until it is over
+    for name, file in [("over", short), ("wrong", remote.keep("wrong", "lta_" + "0" * 64))]:
+        result = remote.run(file, "clock", "status")
+        equal((result.returncode, result.stdout), (1, ""), name)
+        check("does not know the access token" in result.stderr and "lta_" not in result.stderr, result.stderr)
+    for name, text, mode, words in [("open", remote.api.tokens["app"], 0o644, "open to others"),
+                                    ("empty", "", 0o400, "must hold an access token"),
+                                    ("two", "lta_1\nlta_2", 0o400, "must hold an access token"),
+                                    ("long", "x" * 4000, 0o400, "longer than")]:
+        result = remote.run(remote.keep(name, text, mode), "clock", "status")
+        equal(result.returncode, 1, name)
+        check(words in result.stderr and "lta_" not in result.stderr, f"{name}: {result.stderr}")
+    result = remote.run(env.path("none"), "clock", "status")
+    check("there is no such file" in result.stderr, result.stderr)
+
+
+def test_servers_that_are_none(env):
+    remote = Remote(env)
+    file = remote.files["operator"]
+    for url, words in [("http://192.0.2.1:8444", "plain HTTP would show the token"),
+                       ("http://lethe.example", "plain HTTP would show the token"),
+                       ("http://127.0.0.1.example:1", "plain HTTP would show the token"),
+                       ("https://user:pass@host", "takes the address"), ("https://host/v1", "takes the address"),
+                       ("https://host:0", "takes the address"), ("https://host:99999", "takes the address"),
+                       ("https://", "takes the address"), ("ftp://host", "takes the address"),
+                       ("https://[::1", "takes the address"), ("host:8444", "takes the address")]:
+        result = remote.lethe.run("clock", "status", "--server", url, "--token-file", file)
+        equal((result.returncode, result.stdout), (2, ""), url)
+        check(words in result.stderr, f"{url}: {result.stderr}")
+    result = remote.lethe.run("clock", "status", "--server", remote.url)
+    equal(result.returncode, 2, "without a token")
+    result = remote.lethe.run("clock", "status", "--token-file", file)
+    equal(result.returncode, 2, "without a server")
+    port = env.port()
+    result = remote.lethe.run("clock", "status", "--server", f"http://127.0.0.1:{port}", "--token-file", file)
+    check("no connection can be made" in result.stderr, result.stderr)
+    proxy = "http://{}:{}".format(*remote.lethe.addresses[0])
+    result = remote.lethe.run("clock", "status", "--server", proxy, "--token-file", file)
+    check("as no admin API of Lethe does" in result.stderr, result.stderr)
+    check("lta_" not in result.stderr, "the token")
+
+
+def test_tls_is_verified(env):
+    cert, key = env.certificate("admin", "DNS:localhost,IP:127.0.0.1")
+    other, _ = env.certificate("other", "DNS:localhost,IP:127.0.0.1")
+    env_tls = {"certificate": cert, "key": key}
+    lethe = Lethe(env, Recorder(env).url, admin={"address": "127.0.0.1:0", "tls": env_tls}).start()
+    made = lethe.cli("access", "create", "--name", "op", "--role", "operator", "--expires", "P1D").stdout
+    file = env.write("op.token", made, 0o400)
+    port = admin_address(lethe)[1]
+
+    def ask(url, *more):
+        return lethe.run("clock", "status", "--server", url, "--token-file", file, *more)
+
+    good = ask(f"https://127.0.0.1:{port}", "--ca", cert)
+    equal(good.returncode, 0, good.stderr)
+    equal(ask(f"https://localhost:{port}/", "--ca", cert).returncode, 0, "by name")
+    for what, result in [("the system's authorities", ask(f"https://127.0.0.1:{port}")),
+                         ("another authority", ask(f"https://127.0.0.1:{port}", "--ca", other))]:
+        check("not trusted" in result.stderr and result.returncode == 1, f"{what}: {result.stderr}")
+    bad = ask(f"https://127.0.0.1:{port}", "--ca", env.path("none.pem"))
+    equal(bad.returncode, 78, bad.stderr)
+    equal(ask(f"http://127.0.0.1:{port}").returncode, 1, "plain where TLS is spoken")
+
+
+def test_codes(env):
+    remote = Remote(env, four_eyes=False)
+    without = remote.run("operator", "clock", "accept")
+    check("has none enrolled" in without.stderr, without.stderr)
+    remote.api.enrol("operator")
+    nobody = remote.run("operator", "clock", "accept")
+    check("no terminal to ask" in nobody.stderr and nobody.returncode == 1, nobody.stderr)
+    wrong = env.write("wrong.code", "000000\n", 0o400)
+    result = remote.run("operator", "clock", "accept", more=["--otp-file", wrong])
+    check("one-time code is wrong" in result.stderr and "000000" not in result.stderr, result.stderr)
+    readable = env.write("open.code", "000000\n", 0o644)
+    result = remote.run("operator", "clock", "accept", more=["--otp-file", readable])
+    check("open to others" in result.stderr, result.stderr)
+    read, write = os.pipe()
+    os.write(write, (one_time_code(remote.api.uris["operator"]) + "\n").encode())
+    os.close(write)
+    result = subprocess.run([env.lethe_path(), "clock", "accept", *remote.server("operator"), "--passphrase-fd",
+                             str(read)], pass_fds=[read], capture_output=True, text=True, timeout=60,
+                            env=remote.lethe.environment())
+    os.close(read)
+    equal(result.returncode, 0, result.stderr)
+
+
+# ---- lost connections ----
+
+
+def test_a_call_that_lost_its_answer_is_made_again_under_the_same_key(env):
+    remote = Remote(env)
+    seen = []
+
+    class Loses(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen.append((self.path, self.headers["Idempotency-Key"], self.headers["Authorization"], body))
+            if len(seen) == 1:
+                self.close_connection = True
+                return
+            answer = b'{"tokens": ["t1"]}'
+            self.send_response(201)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *unused):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", env.port()), Loses)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    env.cleanup(server.shutdown)
+    for _ in range(2):
+        result = remote.lethe.run("tokenize", "--class", "note", "--subject", "p", "--server",
+                                  f"http://127.0.0.1:{server.server_port}", "--token-file", remote.files["app"],
+                                  data="n\n")
+        equal((result.returncode, result.stdout), (0, "t1\n"), result.stderr)
+    equal(len(seen), 3, "requests")
+    equal(seen[0], seen[1], "the same request under the same key")
+    check(re.fullmatch(r"[0-9a-f]{32}", seen[0][1]) and seen[2][1] != seen[0][1], f"{seen}")
