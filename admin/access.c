@@ -25,8 +25,7 @@ enum {
     SECRET_BYTES = 32,
     DAY_S = 86400,
     USED_EVERY_S = 3600, /* the last use is remembered to the hour */
-    WRONG_CODES_MAX = 5,
-    WRONG_CODES_WAIT_S = 60
+    WRONG_CODES_MAX = 5
 };
 
 static const struct {
@@ -363,7 +362,7 @@ static enum err check_code(struct access *access, struct access_entry *entry, st
     int64_t step;
     enum err e;
 
-    if (entry->wrong_codes >= WRONG_CODES_MAX && now_s - entry->wrong_at_s < WRONG_CODES_WAIT_S)
+    if (entry->wrong_codes >= WRONG_CODES_MAX && now_s - entry->wrong_at_s < ACCESS_CODE_WAIT_S)
         return ERR_LIMIT;
     e = secret_of(access, entry, secret);
     if (e != ERR_OK)

@@ -18,7 +18,8 @@ enum access_limits {
     ACCESS_TOKENS_MAX = 1024, /* that are alive; each look-up compares with all of them */
     ACCESS_NAME_MAX = 64,
     ACCESS_LIST_MAX = 16,
-    ACCESS_DAYS_MAX = 366
+    ACCESS_DAYS_MAX = 366,
+    ACCESS_CODE_WAIT_S = 60 /* after too many wrong one-time codes */
 };
 
 /* What somebody is. Numbers are bits of the table of operations. */

@@ -49,6 +49,8 @@ static void refuse(struct call *c, enum err e, const char *detail)
         json_set_bool(problem, "one_time_code", true);
     if (e == ERR_UNAUTHORIZED)
         http_answer_field(c->answer, "www-authenticate", "Bearer");
+    if (e == ERR_LIMIT && c->retry_s > 0)
+        http_answer_field(c->answer, "retry-after", "%lld", (long long)c->retry_s);
     api__write(c->answer, problem);
 }
 
@@ -128,7 +130,9 @@ static enum err find_who(struct call *c)
         token.at != NULL && token.len > len && strncasecmp(token.at, scheme, len) == 0;
 
     token = has_scheme ? span_of(token.at + len, token.len - len) : SPAN_LIT("");
-    return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who);
+    return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who) == ERR_OK
+               ? api__admit_token(c)
+               : api__count_failure(c);
 }
 
 /* Something that destroys, and not only asks what it would destroy? */
@@ -159,7 +163,10 @@ static enum err check_code(struct call *c)
     e = access_check_code(c->api->access, c->who.number, code, vault_now_s(c->api->admin->vault));
     if (e == ERR_DENIED)
         return errmsg_set(&c->msg, e, "the one-time code is wrong, or was used before");
-    return e == ERR_LIMIT ? errmsg_set(&c->msg, e, "too many wrong codes: wait a minute") : e;
+    if (e != ERR_LIMIT)
+        return e;
+    c->retry_s = ACCESS_CODE_WAIT_S;
+    return errmsg_set(&c->msg, e, "too many wrong codes: wait a minute");
 }
 
 /* What a token is bound to, as far as the request says it; the operation looks at the rest. */
@@ -188,8 +195,11 @@ static enum err check_scope(struct call *c)
 
 static enum err admit(struct call *c)
 {
-    enum err e = find_route(c);
+    const enum err found = find_route(c); /* a refusal is recorded as what was asked for */
+    enum err e = api__admit_client(c);
 
+    if (e == ERR_OK)
+        e = found;
     if (e == ERR_OK)
         e = find_who(c);
     if (e == ERR_OK && (c->route->roles & c->who.role) == 0)
@@ -243,13 +253,13 @@ static enum err carry_out(struct call *c, bool *ret_recorded)
 }
 
 /* What was refused before any operation heard of it. Paths that are none are not recorded. */
-static void record_refusal(const struct call *c, enum err e)
+static void record_refusal(struct call *c, enum err e)
 {
     const struct admin admin = admin_of(c);
-    const struct span operation = c->route == NULL ? SPAN_NONE : api__operation(c->route);
+    uint64_t more;
 
-    if (operation.at != NULL)
-        ops_audit_refused(&admin, operation, e);
+    if (c->route != NULL && api__may_record(c, e, &more))
+        ops_audit_refused(&admin, api__operation(c->route), e, more);
 }
 
 void api_serve(const struct api *api, const struct http_request *request,
@@ -272,10 +282,16 @@ void api_serve(const struct api *api, const struct http_request *request,
 
 /* ---- its life ---- */
 
-void api_start(struct api *api)
+void api_start(struct api *api, const struct api_settings *settings)
 {
     api->state = mem_alloc(sizeof(*api->state));
     api->state->keys = api__keys_new();
+    api->state->limits = api__limits_new(&settings->rates);
+}
+
+void api_configure(const struct api *api, const struct api_settings *settings)
+{
+    api__limits_use(api->state->limits, &settings->rates);
 }
 
 void api_end(struct api *api)
@@ -285,5 +301,6 @@ void api_end(struct api *api)
     if (state == NULL)
         return;
     api__keys_free(&state->keys);
+    api__limits_free(&state->limits);
     free(state);
 }

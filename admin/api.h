@@ -4,9 +4,28 @@
 
 #include "admin/access.h"
 #include "admin/ops.h"
+#include "base/conf.h"
 #include "base/http_server.h"
+#include "base/meter.h"
 
 enum { API_BODY_MAX = 4 << 20 };
+
+/* How often somebody may ask; requests 0: without limit. */
+struct api_rates {
+    struct meter_rate client;   /* one address, with or without a token */
+    struct meter_rate app;      /* one token of an application */
+    struct meter_rate person;   /* one token of anybody else */
+    struct meter_rate failures; /* one address, without a right token */
+};
+
+/* What `admin` says of the API. */
+struct api_settings {
+    struct api_rates rates;
+};
+void api_settings_init(struct api_settings *ret);
+/* CONFIG with its place. */
+enum err api_settings_read(struct conf_node admin, struct api_settings *ret, struct errmsg *msg)
+    MUST_CHECK;
 
 struct api {
     const struct admin *admin; /* borrowed; what requests run on */
@@ -16,7 +35,9 @@ struct api {
 };
 
 /* Before it serves, with all else filled in; and after. */
-void api_start(struct api *api);
+void api_start(struct api *api, const struct api_settings *settings);
+/* Other settings are in force. Any thread. */
+void api_configure(const struct api *api, const struct api_settings *settings);
 void api_end(struct api *api);
 
 /* Is this path one of the API's? Any thread. */

@@ -46,6 +46,7 @@ struct call {
     struct json *members;  /* of the operation */
     bool wants_code;       /* it was refused for want of a one-time code, and nothing else */
     struct errmsg msg;
+    int64_t retry_s; /* LIMIT: when to come again; 0: it is not known */
     uint8_t id[AUDIT_REQUEST_BYTES];
     struct api_once once;
 };
@@ -53,6 +54,7 @@ struct call {
 /* What the parts keep between requests. */
 struct api_state {
     struct api_keys *keys;
+    struct api_limits *limits;
 };
 
 /* ---- api.c ---- */
@@ -78,6 +80,19 @@ struct span api__segment(struct span *rest);
 bool api__is_parameter(struct span pattern);
 /* Fill c->members with what the request says. INVALID, UNSUPPORTED, with a message. */
 enum err api__read(struct call *c) MUST_CHECK;
+
+/* ---- api_limits.c ---- */
+
+struct api_limits *api__limits_new(const struct api_rates *rates);
+void api__limits_free(struct api_limits **limits);
+void api__limits_use(struct api_limits *limits, const struct api_rates *rates);
+/* LIMIT with a message and c->retry_s: the client's address, or the token, has had its share. */
+enum err api__admit_client(struct call *c) MUST_CHECK;
+enum err api__admit_token(struct call *c) MUST_CHECK;
+/* The request came without a right token: UNAUTHORIZED, or LIMIT when there were many. */
+enum err api__count_failure(struct call *c) MUST_CHECK;
+/* May this refusal have a record? A flood of them must not fill the trail. *ret_more: so many before had none. */
+bool api__may_record(struct call *c, enum err e, uint64_t *ret_more);
 
 /* ---- api_idempotency.c ---- */
 

@@ -50,8 +50,8 @@ static bool is_loopback(const char *host)
 static enum err read_section(struct conf_node node, struct admin_http_settings *s,
                              struct errmsg *msg)
 {
-    static const char *const keys[] = {"address",        "tls", "metrics_key", "four_eyes",
-                                       "approval_delay", NULL};
+    static const char *const keys[] = {"address",        "tls",    "metrics_key", "four_eyes",
+                                       "approval_delay", "limits", NULL};
     struct conf_node address, tls = conf_get(node, "tls"), key = conf_get(node, "metrics_key");
     const char *text = NULL;
     enum err e = conf_only(node, keys, msg);
@@ -75,6 +75,8 @@ static enum err read_section(struct conf_node node, struct admin_http_settings *
         e = conf_bool(conf_get(node, "four_eyes"), &s->four_eyes, msg);
     if (e == ERR_OK)
         e = conf_duration_ms(conf_get(node, "approval_delay"), &s->approval_delay_ms, msg);
+    if (e == ERR_OK)
+        e = api_settings_read(node, &s->api, msg);
     if (e == ERR_OK && !is_loopback(s->host) && (s->tls == NULL || !s->has_key))
         e = conf_fail(address, msg,
                       "an address that others can reach needs \"tls\" and \"metrics_key\"");

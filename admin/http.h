@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "admin/api.h"
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/metrics.h"
@@ -22,6 +23,7 @@ struct admin_http_settings {
     uint8_t key_hash[SECRET_HASH_BYTES];
     bool four_eyes;            /* what destroys is proposed and approved by two people */
     int64_t approval_delay_ms; /* from the approval on */
+    struct api_settings api;
 };
 
 /* CONFIG with FILE:LINE:COLUMN; also for an address that others can reach without `tls` and

@@ -212,7 +212,8 @@ static enum err end(const struct admin *admin, const char *name, const struct js
     return rule->shows ? e : ERR_OK; /* what was done is done, and was recorded when it began */
 }
 
-void ops_audit_refused(const struct admin *admin, struct span operation, enum err why)
+void ops_audit_refused(const struct admin *admin, struct span operation, enum err why,
+                       uint64_t more)
 {
     char name[64];
     struct audit_record record;
@@ -224,6 +225,7 @@ void ops_audit_refused(const struct admin *admin, struct span operation, enum er
         record.action = AUDIT_ACCESS;
     record.outcome = outcome_of(why);
     record.error = span_str(err_name(why));
+    record.more = more;
     audit_note(vault_audit(admin->vault), &record);
 }
 

@@ -147,8 +147,9 @@ enum err ops_audited_run(const struct admin *admin, const char *name, ops_handle
                          const struct json *request, struct json **ret_response, struct errmsg *msg)
     MUST_CHECK;
 /* Record that an operation was refused before it ran: whoever asked may not, or asked for what is none. Does not
- * block. */
-void ops_audit_refused(const struct admin *admin, struct span operation, enum err why);
+ * block. more: so many others before it have no record. */
+void ops_audit_refused(const struct admin *admin, struct span operation, enum err why,
+                       uint64_t more);
 /* Count one value of somebody in the record of the operation that runs; class 0: nothing but that it was about
  * this person. As notes_add(). */
 enum err ops_note(const struct admin *admin, struct vault_reader *reader, uint64_t slot,

@@ -120,6 +120,7 @@ static void on_reloaded(const struct settings *in_force, void *context)
         log_event(EV_AUDIT_FAILED, F_LIT("error", "IO"));
     proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
+    api_configure(&s->api, &in_force->admin.api);
     requests_configure(s->requests, &in_force->requests);
     notices_configure(s->notices, &in_force->recipients);
     erasures_set_configuration(s->erasures, conf_digest(in_force->conf));
@@ -247,7 +248,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         s->admin.approval_delay_ms = s->settings.admin.approval_delay_ms;
         s->api = (struct api){
             .admin = &s->admin, .access = s->access, .four_eyes = s->settings.admin.four_eyes};
-        api_start(&s->api);
+        api_start(&s->api, &s->settings.admin.api);
         e = monitor_start(&s->settings, &s->api, s->proxy, &s->monitor, msg);
     }
     if (e == ERR_OK)

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "proxy/edge.h"
-#include "proxy/meter.h"
+#include "base/meter.h"
 #include "proxy/proxy_priv.h"
 
 struct exchange;

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
-#include "proxy/address.h"
+#include "base/address.h"
 
 /* The one header that trusted proxies write; the other may be the client's own words. */
 enum edge_header { EDGE_X_FORWARDED_FOR, EDGE_FORWARDED };

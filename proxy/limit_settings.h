@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "proxy/meter.h"
+#include "base/meter.h"
 
 /* Counts and bytes; milliseconds where the name says so; rates in bytes a second. */
 struct limit_settings {

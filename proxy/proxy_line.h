@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/span.h"
-#include "proxy/address.h"
+#include "base/address.h"
 
 enum proxy_line_step { PROXY_LINE_MORE, PROXY_LINE_DONE, PROXY_LINE_BAD };
 

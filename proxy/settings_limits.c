@@ -11,7 +11,6 @@
 enum {
     DAY_MS = 24 * 3600 * 1000,
     CONNECTIONS_MAX = 1 << 20,
-    RATE_MAX = 1 << 20, /* requests of a bucket */
     SPEED_MAX = 1 << 30 /* bytes a second */
 };
 
@@ -62,33 +61,6 @@ static enum err read_duration(struct conf_node map, const struct number *d, int6
     return e;
 }
 
-/* {requests: 100, per: 1s, burst: 200} */
-static enum err read_rate(struct conf_node node, struct meter_rate *ret, struct errmsg *msg)
-{
-    static const char *const keys[] = {"requests", "per", "burst", NULL};
-    static const struct number per = {"per", 0, 1000, DAY_MS, 1000};
-    struct conf_node requests_node;
-    int64_t requests = 0, burst, per_ms = per.preset;
-    enum err e;
-
-    if (!conf_has(node))
-        return ERR_OK;
-    e = conf_only(node, keys, msg);
-    if (e == ERR_OK)
-        e = conf_need(node, "requests", &requests_node, msg);
-    if (e == ERR_OK)
-        e = conf_int(requests_node, 1, RATE_MAX, &requests, msg);
-    burst = requests;
-    if (e == ERR_OK)
-        e = conf_int(conf_get(node, "burst"), 1, RATE_MAX, &burst, msg);
-    if (e == ERR_OK)
-        e = read_duration(node, &per, &per_ms, msg);
-    if (e == ERR_OK)
-        *ret = (struct meter_rate){
-            .requests = (uint32_t)requests, .per_ms = per_ms, .burst = (uint32_t)burst};
-    return e;
-}
-
 enum err settings_read_limits(struct conf_node root, struct proxy_settings *settings,
                               struct errmsg *msg)
 {
@@ -113,8 +85,8 @@ enum err settings_read_limits(struct conf_node root, struct proxy_settings *sett
     for (size_t i = 0; e == ERR_OK && i < COUNT_OF(durations); i++)
         e = read_duration(map, &durations[i], member(limits, &durations[i]), msg);
     if (e == ERR_OK)
-        e = read_rate(conf_get(map, "client_rate"), &limits->client_rate, msg);
+        e = meter_rate_read(conf_get(map, "client_rate"), &limits->client_rate, msg);
     if (e == ERR_OK)
-        e = read_rate(conf_get(map, "caller_rate"), &limits->caller_rate, msg);
+        e = meter_rate_read(conf_get(map, "caller_rate"), &limits->caller_rate, msg);
     return e;
 }

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
-#include "proxy/address.h"
+#include "base/address.h"
 #include "base/endpoint.h"
 #include "proxy/upstream_state.h"
 

@@ -57,12 +57,16 @@ class Api:
     """A server with an admin listener, and a token for each role."""
 
     def __init__(self, env, four_eyes=True, delay="0s", **overrides):
-        admin = {"address": "127.0.0.1:0", "four_eyes": four_eyes, "approval_delay": delay}
+        admin = {"address": "127.0.0.1:0", "four_eyes": four_eyes, "approval_delay": delay, **self.admin()}
         self.app = Recorder(env)
         self.lethe = Lethe(env, self.app.url, admin=admin, **overrides).start()
         self.address = admin_address(self.lethe)
         self.uris = {}
         self.tokens = {role: self.token(role) for role in ROLES}
+
+    def admin(self):
+        """What else the section `admin` says."""
+        return {}
 
     def cli(self, *words):
         result = self.lethe.cli(*words)

@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
+#include "base/conf.h"
 #include "base/err.h"
-#include "proxy/address.h"
 
 /* `requests` in each `per_ms`, and `burst` at once. */
 struct meter_rate {
@@ -23,6 +24,10 @@ struct meter_key {
     uint8_t bytes[16];
 };
 
+/* {requests: 100, per: 1s, burst: 200}; an absent node leaves *ret alone. CONFIG with its place. */
+enum err meter_rate_read(struct conf_node node, struct meter_rate *ret, struct errmsg *msg)
+    MUST_CHECK;
+
 struct meters;
 
 /* Room for `count` keys. Free with meters_free(). */
@@ -32,6 +37,8 @@ void meters_free(struct meters **meters);
 /* A client is its IPv4 address, or the /64 network of an IPv6 one: whoever has one has all of it. */
 struct meter_key meter_client(const struct address *address);
 struct meter_key meter_caller(size_t index);
+/* Of the same client, what it does wrong. */
+struct meter_key meter_failure(const struct address *address);
 
 /* Count one more connection; false (and not counted) when there are `most`, or no room for another
  * key. Each counted one is uncounted once. */

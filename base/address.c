@@ -2,7 +2,7 @@
 /* Addresses and networks.
  * Runs on: any thread. Holds: nothing. Invariant: two spellings of one address are equal bytes. Not
  * here: who may say whose address it is (edge.c). */
-#include "proxy/address.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -2,20 +2,22 @@
 /* Meters: parts of a hash table, each with its lock, its entries and their order of use.
  * Runs on: any thread. Holds: `count` entries, allocated at once. Invariant: an entry with open
  * connections stays; of the others the one used longest ago goes first. The hash is keyed, so that
- * nobody can choose addresses that meet. Not here: what is counted (client.c, exchange.c). */
-#include "proxy/meter.h"
+ * nobody can choose addresses that meet. Not here: what is counted. */
+#include "base/meter.h"
 
 #include <pthread.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "proxy/json_hash_priv.h"
+#include "base/secret.h"
 
-enum { PARTS = 16, NONE = -1, KIND_CLIENT = 1, KIND_CALLER = 2, US_IN_MS = 1000 };
+enum { RATE_MAX = 1 << 20, PER_LEAST_MS = 1000, PER_MOST_MS = 24 * 3600 * 1000 };
+enum { PARTS = 16, NONE = -1, KIND_CLIENT = 1, KIND_CALLER = 2, KIND_FAILURE = 3, US_IN_MS = 1000 };
 
 struct entry {
     struct meter_key key;
+    uint32_t hash;
     uint32_t connections;
     int64_t full_us;      /* when the bucket will be full again */
     int32_t next;         /* of its chain */
@@ -32,6 +34,7 @@ struct part {
 };
 
 struct meters {
+    uint8_t key[SECRET_TAG_KEY_BYTES];
     struct part parts[PARTS];
 };
 
@@ -40,7 +43,7 @@ struct meters *meters_new(size_t count)
     struct meters *m = mem_alloc(sizeof(*m));
     int32_t each = (int32_t)(count / PARTS + 1);
 
-    proxy__hash_start();
+    secret_random(m->key, sizeof(m->key));
     for (size_t i = 0; i < PARTS; i++) {
         struct part *p = &m->parts[i];
 
@@ -78,6 +81,14 @@ struct meter_key meter_client(const struct address *address)
     return key;
 }
 
+struct meter_key meter_failure(const struct address *address)
+{
+    struct meter_key key = meter_client(address);
+
+    key.kind = KIND_FAILURE;
+    return key;
+}
+
 struct meter_key meter_caller(size_t index)
 {
     struct meter_key key = {.kind = KIND_CALLER};
@@ -93,9 +104,14 @@ static bool is_key(const struct entry *entry, const struct meter_key *key)
     return memcmp(&entry->key, key, sizeof(*key)) == 0;
 }
 
-static uint32_t hash_of(const struct meter_key *key)
+static uint32_t hash_of(const struct meters *m, const struct meter_key *key)
 {
-    return proxy__sip_hash(span_of(key, sizeof(*key)));
+    uint8_t tag[SECRET_TAG_BYTES];
+    uint32_t hash;
+
+    secret_tag(m->key, key, sizeof(*key), tag);
+    memcpy(&hash, tag, sizeof(hash));
+    return hash;
 }
 
 static int32_t *chain_of(struct part *p, uint32_t hash)
@@ -123,7 +139,7 @@ static void become_newest(struct part *p, int32_t i)
 
 static void leave_chain(struct part *p, int32_t i)
 {
-    int32_t *at = chain_of(p, hash_of(&p->entries[i].key));
+    int32_t *at = chain_of(p, p->entries[i].hash);
 
     while (*at != i)
         at = &p->entries[*at].next;
@@ -160,7 +176,7 @@ static struct entry *find(struct part *p, const struct meter_key *key, uint32_t 
     }
     if (!make || (i = make_room(p)) == NONE)
         return NULL;
-    p->entries[i] = (struct entry){.key = *key, .next = *chain};
+    p->entries[i] = (struct entry){.key = *key, .hash = hash, .next = *chain};
     *chain = i;
     become_newest(p, i);
     return &p->entries[i];
@@ -170,7 +186,7 @@ static struct entry *find(struct part *p, const struct meter_key *key, uint32_t 
 
 bool meters_connect(struct meters *meters, const struct meter_key *key, size_t most)
 {
-    uint32_t hash = hash_of(key);
+    uint32_t hash = hash_of(meters, key);
     struct part *p = &meters->parts[hash % PARTS];
     struct entry *entry;
     bool ok;
@@ -186,7 +202,7 @@ bool meters_connect(struct meters *meters, const struct meter_key *key, size_t m
 
 void meters_disconnect(struct meters *meters, const struct meter_key *key)
 {
-    uint32_t hash = hash_of(key);
+    uint32_t hash = hash_of(meters, key);
     struct part *p = &meters->parts[hash % PARTS];
     struct entry *entry;
 
@@ -214,7 +230,7 @@ static int64_t take(struct entry *entry, const struct meter_rate *rate, int64_t 
 int64_t meters_take(struct meters *meters, const struct meter_key *key,
                     const struct meter_rate *rate, int64_t now_ms)
 {
-    uint32_t hash = hash_of(key);
+    uint32_t hash = hash_of(meters, key);
     struct part *p = &meters->parts[hash % PARTS];
     struct entry *entry;
     int64_t wait_us = US_IN_MS;
@@ -227,4 +243,33 @@ int64_t meters_take(struct meters *meters, const struct meter_key *key,
         wait_us = take(entry, rate, now_ms * US_IN_MS);
     (void)pthread_mutex_unlock(&p->lock);
     return (wait_us + US_IN_MS - 1) / US_IN_MS;
+}
+
+/* ---- configuration ---- */
+
+enum err meter_rate_read(struct conf_node node, struct meter_rate *ret, struct errmsg *msg)
+{
+    static const char *const keys[] = {"requests", "per", "burst", NULL};
+    struct conf_node requests_node, per = conf_get(node, "per");
+    int64_t requests = 0, burst, per_ms = PER_LEAST_MS;
+    enum err e;
+
+    if (!conf_has(node))
+        return ERR_OK;
+    e = conf_only(node, keys, msg);
+    if (e == ERR_OK)
+        e = conf_need(node, "requests", &requests_node, msg);
+    if (e == ERR_OK)
+        e = conf_int(requests_node, 1, RATE_MAX, &requests, msg);
+    burst = requests;
+    if (e == ERR_OK)
+        e = conf_int(conf_get(node, "burst"), 1, RATE_MAX, &burst, msg);
+    if (e == ERR_OK)
+        e = conf_duration_ms(per, &per_ms, msg);
+    if (e == ERR_OK && (per_ms < PER_LEAST_MS || per_ms > PER_MOST_MS))
+        e = conf_fail(per, msg, "`per` is at least %d ms and at most a day", PER_LEAST_MS);
+    if (e == ERR_OK)
+        *ret = (struct meter_rate){
+            .requests = (uint32_t)requests, .per_ms = per_ms, .burst = (uint32_t)burst};
+    return e;
 }

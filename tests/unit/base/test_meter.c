@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
-#include "proxy/meter.h"
+#include "base/meter.h"
 
 TestSuite(meter, .init = secret_start, .timeout = 60);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "proxy/address.h"
+#include "base/address.h"
 
 TestSuite(address, .timeout = 30);
 
