@@ -9,6 +9,7 @@
 #include "base/civil.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/unicode.h"
 #include "retention/receipt.h"
 #include "vault/holds.h"
 #include "vault/part.h"
@@ -29,9 +30,8 @@ static enum err copy_word(const struct json *request, const char *name, char *to
         return e;
     if (text.len >= size)
         return errmsg_set(msg, ERR_TOO_LARGE, "the %s is longer than %zu bytes", name, size - 1);
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.at[i] < ' ')
-            return errmsg_set(msg, ERR_INVALID, "the %s must be one line of text", name);
+    if (!unicode_is_line(text))
+        return errmsg_set(msg, ERR_INVALID, "the %s must be one line of text", name);
     if (text.len > 0)
         memcpy(to, text.at, text.len);
     to[text.len] = '\0';

@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/period.h"
+#include "base/unicode.h"
 
 enum {
     LINE_MAX_BYTES = 4096, /* PIPE_BUF: lines of several threads do not mix on a pipe */
@@ -109,14 +110,6 @@ static int32_t decode(struct span s, size_t *ret_len)
     return c;
 }
 
-/* Controls (C0, DEL, C1), line separators, and the marks that turn the direction of writing: each
- * can make a line look like what it is not. */
-static bool is_harmful(int32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f || c == 0x2028 ||
-           c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-}
-
 static void put_text(struct line *l, struct span text)
 {
     bool cut = text.len > TEXT_MAX_BYTES;
@@ -131,7 +124,7 @@ static void put_text(struct line *l, struct span text)
             put_str(l, "\\ufffd");
         } else if (c == '"' || c == '\\') {
             put_str(l, c == '"' ? "\\\"" : "\\\\");
-        } else if (is_harmful(c)) {
+        } else if (unicode_steers(c)) {
             (void)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)c & 0xffff);
             put_str(l, escape);
         } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The adapter of utf8proc.
- * Runs on: any thread. Holds: nothing. Not here: what is compared (proxy/near_name.c). */
+ * Runs on: any thread. Holds: nothing. Not here: what is compared (proxy/near_name.c), who is asked for a line
+ * (admin/ops_holds.c and others). */
 #include "base/unicode.h"
 
 #include <string.h>
@@ -79,5 +80,21 @@ bool unicode_fold_next(struct span *rest, int32_t folded[UNICODE_FOLDED_MAX], si
     }
     rest->at += len;
     rest->len -= (size_t)len;
+    return true;
+}
+
+bool unicode_is_line(struct span text)
+{
+    const uint8_t *at = (const uint8_t *)text.at;
+    int32_t c = 0;
+
+    for (size_t left = text.len; left > 0;) {
+        const utf8proc_ssize_t taken = utf8proc_iterate(at, (utf8proc_ssize_t)left, &c);
+
+        if (taken <= 0 || unicode_steers(c))
+            return false;
+        at += taken;
+        left -= (size_t)taken;
+    }
     return true;
 }

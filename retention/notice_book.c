@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/unicode.h"
 #include "retention/notices_priv.h"
 #include "retention/receipt.h"
 
@@ -136,10 +137,7 @@ static enum err save(struct vault *vault, struct vault_record *record, const str
 
 static bool is_line(struct span text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f)
-            return false;
-    return text.len > 0 && text.len <= NOTICE_HOW_MAX;
+    return text.len > 0 && text.len <= NOTICE_HOW_MAX && unicode_is_line(text);
 }
 
 enum err notices_done(struct vault *vault, uint64_t number, bool impossible, struct span how,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/unicode.h"
 #include "retention/requests_priv.h"
 
 const char *const request__channels[] = {"email",  "letter", "phone", "in_person",
@@ -44,9 +45,8 @@ enum err request__text(const struct request_case *c, const char *name, const cha
     if (strlen(text) > REQUEST_TEXT_MAX)
         return errmsg_set(msg, ERR_TOO_LARGE, "\"%s\" is longer than %d bytes", name,
                           REQUEST_TEXT_MAX);
-    for (const char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == '\x7f')
-            return errmsg_set(msg, ERR_INVALID, "\"%s\" must be one line", name);
+    if (!unicode_is_line(span_str(text)))
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be one line", name);
     *ret = text;
     return ERR_OK;
 }

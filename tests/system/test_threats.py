@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What somebody looks for that is not there: text that becomes a statement or a path, protocols that are not spoken,
 ways around a second factor, packages that were exchanged. docs/THREATS.md says what each is about."""
+import csv
+import html.parser
+import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import ssl
@@ -120,6 +124,68 @@ def test_e66_a_browser_alone_opens_nothing_of_the_api(env):
         check(response.status in (401, 405), f"{method}: {response}")
         check(not [h for h in response.headers if h.startswith("access-control-")], f"{response.headers}")
     equal(api.ask("GET", f"/v1/subjects/{person}", token="support").status, 200, "the person")
+
+
+# ---- E67: what runs when somebody opens a report ----
+
+LABELS = ["=HYPERLINK(\"http://evil.example\",\"x\")", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1,2)", "</td></table><h1>forged",
+          "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)", "&lt;b&gt;",
+          "a,b;c\"d", "{{7*7}} ${7*7} <%= 7 %>"]
+STEERING = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Texts(html.parser.HTMLParser):
+    """What a page shows, and what it is made of."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.texts, self.tags, self.attributes = [], set(), set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_e67_labels_run_nowhere(env):
+    app = Recorder(env)
+    lethe = Lethe(env, app.url).start()
+    review = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 9 * 86400))
+    for i, label in enumerate(LABELS):
+        equal(lethe.request("PUT", f"/users/{i}", {"note": label}).status, 200, "a person")
+        result = lethe.cli("hold", "add", "--subject", str(i), f"--ground={label}", f"--owner={label}", "--review", review)
+        equal(result.returncode, 0, result.stderr)
+
+    for label in ("a\nb", "\x1b]0;title\x07", "\x9b31mred", "\u202egnp.exe"):
+        result = lethe.cli("hold", "add", "--subject", "0", f"--ground={label}", "--owner=o", "--review", review)
+        equal(result.returncode, 1, f"more than a line: {label!r}")
+
+    def report(form):
+        result = lethe.cli("report", "holds", "--format", form, "--wide")
+        equal(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    equal([row["ground"] for row in json.loads(report("json"))["rows"]], LABELS, "JSON")
+    for form, delimiter in (("csv", ","), ("csv-excel", ";")):
+        rows = list(csv.DictReader(io.StringIO(report(form).lstrip("\ufeff")), delimiter=delimiter))
+        for row, label in zip(rows, LABELS, strict=True):
+            equal(row["ground"].removeprefix("'" if label[0] in "=+-@" else ""), label, form)
+            check(not any(cell[:1] in "=+-@\t\r" and cell for cell in row.values()), f"{form}: a formula: {row}")
+    page = Texts(report("html"))
+    check(all(any(label in text for text in page.texts) for label in LABELS), "a label is missing, or more than text")
+    check(not page.tags & {"script", "img", "a", "iframe", "form"}, f"{page.tags}")
+    check(not [a for a in page.attributes if a.startswith("on")], f"{page.attributes}")
+    said = [report("table")]
+    for words in (("hold", "list"), ("hold", "show", str(len(LABELS))), ("audit", "tail"), ("subject", "show", "0")):
+        said.append(lethe.cli(*words).stdout)
+    for text in said:
+        check(not STEERING.search(text), f"a terminal is steered: {STEERING.search(text)} in {text!r}")
+    for form in ("html", "csv"):
+        result = lethe.cli("subject", "export", "--format", form, "0")
+        check(f"\n{LABELS[0]}" not in result.stdout and "\n\"=" not in result.stdout, f"an export as {form}")
 
 
 # ---- E68: ways around a second factor ----

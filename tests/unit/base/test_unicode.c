@@ -25,6 +25,35 @@ static void expect(struct span text, const char *wanted)
     cr_assert_str_eq(found, wanted);
 }
 
+/* E67 */
+Test(unicode, a_line_shows_as_it_reads)
+{
+    static const struct span lines[] = {SPAN_LIT(""), SPAN_LIT("claim 12/2026, \xC2\xA7 17"),
+                                        SPAN_LIT("\xC2\xA0"), /* no-break space */
+                                        SPAN_LIT("\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D"), /* Hebrew */
+                                        SPAN_LIT("\xF0\x9F\x99\x82")};
+    static const struct span others[] = {SPAN_LIT("a\nb"),
+                                         SPAN_LIT("a\tb"),
+                                         SPAN_LIT("a\0b"),
+                                         SPAN_LIT("\x1b[31m"),
+                                         SPAN_LIT("\x7f"),
+                                         SPAN_LIT("\xC2\x80"),
+                                         SPAN_LIT("\xC2\x9B"
+                                                  "31m"),
+                                         SPAN_LIT("\xC2\x9F"),
+                                         SPAN_LIT("\xE2\x80\xA8"),
+                                         SPAN_LIT("\xE2\x80\xAE"),
+                                         SPAN_LIT("\xE2\x81\xA6"),
+                                         SPAN_LIT("\xFF"),
+                                         SPAN_LIT("\xC2"),
+                                         SPAN_LIT("\xC0\x8A")};
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        cr_expect(unicode_is_line(lines[i]), "line %zu", i);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_expect_not(unicode_is_line(others[i]), "other %zu", i);
+}
+
 Test(unicode, folds_case_and_compatibility_forms)
 {
     expect(SPAN_LIT("aZ9"), "61 7A 39");
