@@ -264,21 +264,44 @@ static void remember_use(struct access *access, struct access_entry *entry, int6
         entry->used_s = 0; /* it is only a note: the next use tries again */
 }
 
-enum err access_find(struct access *access, struct span token, int64_t now_s,
-                     struct access_who *ret)
+/* All of them are looked at, whichever it is. Under the lock. */
+static struct access_entry *whose(struct access *access, struct span token, int64_t now_s)
 {
     struct access_entry *found = NULL;
     uint8_t hash[SECRET_HASH_BYTES];
 
     secret_hash(token.at, token.len, hash);
-    (void)pthread_mutex_lock(&access->lock);
-    for (size_t i = 0; i < access->count; i++) { /* all of them, whichever it is */
+    for (size_t i = 0; i < access->count; i++) {
         struct access_entry *entry = access->entries[i];
         const bool same = secret_equal(entry->hash, hash, sizeof(hash));
 
         if (same && is_alive(entry, now_s))
             found = entry;
     }
+    return found;
+}
+
+enum err access_find(struct access *access, struct span token, int64_t now_s,
+                     struct access_who *ret)
+{
+    struct access_entry *found;
+
+    (void)pthread_mutex_lock(&access->lock);
+    found = whose(access, token, now_s);
+    if (found != NULL) {
+        remember_use(access, found, now_s);
+        *ret = found->who;
+    }
+    (void)pthread_mutex_unlock(&access->lock);
+    return found == NULL ? ERR_UNAUTHORIZED : ERR_OK;
+}
+
+enum err access_look(struct access *access, uint64_t number, int64_t now_s, struct access_who *ret)
+{
+    struct access_entry *found;
+
+    (void)pthread_mutex_lock(&access->lock);
+    found = live_one(access, number, now_s);
     if (found != NULL) {
         remember_use(access, found, now_s);
         *ret = found->who;
@@ -392,4 +415,25 @@ enum err access_check_code(struct access *access, uint64_t number, struct span c
         e = check_code(access, entry, code, now_s);
     (void)pthread_mutex_unlock(&access->lock);
     return e;
+}
+
+enum err access_sign_in(struct access *access, struct span token, struct span code, int64_t now_s,
+                        struct access_who *ret)
+{
+    /* who has no token here: a code is wrong for nobody as it is for others */
+    struct access_entry nobody = {.code_step = INT64_MAX};
+    struct access_entry *found;
+    enum err e;
+
+    (void)pthread_mutex_lock(&access->lock);
+    found = whose(access, token, now_s);
+    e = check_code(access, found != NULL && found->who.has_code ? found : &nobody, code, now_s);
+    if (e == ERR_LIMIT)
+        e = check_code(access, &nobody, code, now_s);
+    if (e == ERR_OK) {
+        remember_use(access, found, now_s);
+        *ret = found->who;
+    }
+    (void)pthread_mutex_unlock(&access->lock);
+    return e == ERR_DENIED ? ERR_UNAUTHORIZED : e;
 }

@@ -84,6 +84,10 @@ struct json *access_list(struct access *access, int64_t now_s);
 enum err access_find(struct access *access, struct span token, int64_t now_s,
                      struct access_who *ret) MUST_CHECK;
 
+/* Who has the token of this number, as it is now. UNAUTHORIZED: nobody, any more. Any thread. */
+enum err access_look(struct access *access, uint64_t number, int64_t now_s, struct access_who *ret)
+    MUST_CHECK;
+
 /* ---- the second factor (RFC 6238) ---- */
 
 /* A new secret for a token's holder; the one before is of no use any more. ret_uri (a secret buf): what an
@@ -95,3 +99,8 @@ enum err access_enrol(struct access *access, uint64_t number, int64_t now_s, str
  * wrong ones, wait. Any thread; blocks. */
 enum err access_check_code(struct access *access, uint64_t number, struct span code, int64_t now_s)
     MUST_CHECK;
+/* Both at once: whose are this token and this code? UNAUTHORIZED for whatever is wrong, all alike and in the same
+ * time: no such token, none enrolled, a wrong code, one that was used, too many wrong ones. SEALED, IO. Any thread;
+ * blocks. */
+enum err access_sign_in(struct access *access, struct span token, struct span code, int64_t now_s,
+                        struct access_who *ret) MUST_CHECK;

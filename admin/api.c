@@ -129,6 +129,8 @@ static enum err find_who(struct call *c)
     const bool has_scheme =
         token.at != NULL && token.len > len && strncasecmp(token.at, scheme, len) == 0;
 
+    if (c->known)
+        return ERR_OK;
     token = has_scheme ? span_of(token.at + len, token.len - len) : SPAN_LIT("");
     return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who) == ERR_OK
                ? api__admit_token(c)
@@ -262,22 +264,51 @@ static void record_refusal(struct call *c, enum err e)
         ops_audit_refused(&admin, api__operation(c->route), e, more);
 }
 
+static void serve(struct call *c)
+{
+    bool recorded = false;
+    enum err e;
+
+    name_request(c);
+    e = admit(c);
+    if (e == ERR_OK)
+        e = carry_out(c, &recorded);
+    if (e != ERR_OK && !recorded)
+        record_refusal(c, e);
+    if (e != ERR_OK)
+        refuse(c, e, c->msg.text[0] == '\0' ? err_text(e) : c->msg.text);
+    json_free(&c->members);
+}
+
 void api_serve(const struct api *api, const struct http_request *request,
                struct http_answer *answer)
 {
     struct call c = {.api = api, .request = request, .answer = answer};
-    bool recorded = false;
-    enum err e;
 
-    name_request(&c);
-    e = admit(&c);
-    if (e == ERR_OK)
-        e = carry_out(&c, &recorded);
-    if (e != ERR_OK && !recorded)
-        record_refusal(&c, e);
-    if (e != ERR_OK)
-        refuse(&c, e, c.msg.text[0] == '\0' ? err_text(e) : c.msg.text);
-    json_free(&c.members);
+    serve(&c);
+}
+
+void api_serve_as(const struct api *api, const struct access_who *who,
+                  const struct http_request *request, struct http_answer *answer)
+{
+    struct call c = {.api = api, .request = request, .answer = answer, .known = true, .who = *who};
+
+    serve(&c);
+}
+
+bool api_may(const struct api *api, enum access_role role, const char *method, struct span path,
+             struct api_needs *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        const struct route *route = &routes[i];
+
+        if (strcmp(route->method, method) != 0 || !path_fits(route->path, path))
+            continue;
+        ret->approval = api->four_eyes && (route->flags & APPROVAL) != 0;
+        ret->code = (route->flags & (CODE | APPROVAL)) != 0 && !ret->approval;
+        return (route->roles & role) != 0;
+    }
+    return false;
 }
 
 /* ---- its life ---- */

@@ -40,9 +40,22 @@ void api_start(struct api *api, const struct api_settings *settings);
 void api_configure(const struct api *api, const struct api_settings *settings);
 void api_end(struct api *api);
 
+/* What a route wants of somebody who may use it. */
+struct api_needs {
+    bool code;     /* a one-time code */
+    bool approval; /* somebody else's approval: it becomes a proposal */
+};
+
 /* Is this path one of the API's? Any thread. */
 bool api_has(struct span path);
 /* Answer a request. Errors are problem documents (RFC 9457), with the error's name as the member "code"; they
  * hold no value, no identifier and no token. Any number of threads; blocks. */
 void api_serve(const struct api *api, const struct http_request *request,
                struct http_answer *answer);
+/* The same for somebody who is known already, instead of by an access token in the request: all else is looked at
+ * as it is for others. */
+void api_serve_as(const struct api *api, const struct access_who *who,
+                  const struct http_request *request, struct http_answer *answer);
+/* May a role use what there is at this path? For what is shown only: api_serve() decides. Any thread. */
+bool api_may(const struct api *api, enum access_role role, const char *method, struct span path,
+             struct api_needs *ret);

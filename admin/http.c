@@ -181,13 +181,18 @@ static bool is_key(struct admin_http *http, struct span authorization)
     return ok;
 }
 
-/* The API's operations and links block; what a balancer or scraper asks does not wait for them. */
+static bool is_site(const struct admin_http *http, const struct http_request *request)
+{
+    return http->parts.site != NULL && http->parts.site_has(request->path);
+}
+
+/* The API's operations, links and pages block; what a balancer or scraper asks does not wait for them. */
 static bool is_slow(const struct http_request *request, void *context)
 {
     const struct admin_http *http = context;
 
     return (http->parts.api != NULL && api_has(request->path)) ||
-           (http->links != NULL && links_has(request->path));
+           (http->links != NULL && links_has(request->path)) || is_site(http, request);
 }
 
 static void on_request(const struct http_request *request, struct http_answer *answer,
@@ -198,6 +203,10 @@ static void on_request(const struct http_request *request, struct http_answer *a
 
     if (http->links != NULL && links_has(request->path)) {
         links_serve(http->links, request, answer);
+        return;
+    }
+    if (is_site(http, request)) {
+        http->parts.serve_site(request, answer, http->parts.site);
         return;
     }
     if (is_slow(request, http)) {

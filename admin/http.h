@@ -9,6 +9,7 @@
 #include "admin/api.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/http_server.h"
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "vault/vault.h"
@@ -38,6 +39,10 @@ struct admin_http_parts {
     const struct admin_http_settings *settings; /* borrowed until the start has come back */
     struct vault *vault;
     const struct api *api; /* borrowed; NULL: no API is served, and no link */
+    /* Pages beside the API. site: NULL, there are none. Several threads at once; may block. */
+    bool (*site_has)(struct span path);
+    void (*serve_site)(const struct http_request *request, struct http_answer *answer, void *site);
+    void *site;
     /* Writes all metrics. The listener's thread; may block shortly. */
     void (*collect)(struct metrics *m, void *context);
     void *context;

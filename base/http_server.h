@@ -25,6 +25,7 @@ enum http_server_limits {
 /* The fields that handlers may look at. */
 enum http_field {
     HTTP_ACCEPT,
+    HTTP_ACCEPT_LANGUAGE,
     HTTP_AUTHORIZATION,
     HTTP_CONTENT_TYPE,
     HTTP_COOKIE,
@@ -43,6 +44,7 @@ struct http_request {
     struct span method;
     struct span path;                /* as it came, without the query */
     struct span query;               /* at is NULL: there is none */
+    struct span host;                /* Host, with its port; empty only for HTTP/1.0 */
     struct span fields[HTTP_FIELDS]; /* at is NULL: it is not there */
     struct span body;                /* at is NULL: there is none */
     struct span peer;                /* the client's address, numeric */
@@ -51,6 +53,7 @@ struct http_request {
 struct http_answer {
     int status;
     const char *content_type; /* a literal; NULL: text/plain */
+    bool cacheable;           /* without "cache-control: no-store", which all others have */
     struct buf body;          /* empty, of HTTP_ANSWER_MAX, wiped; the server frees it */
     size_t field_count;
     struct {

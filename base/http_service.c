@@ -46,6 +46,7 @@ struct job {
 
 static const char *const field_names[HTTP_FIELDS] = {
     [HTTP_ACCEPT] = "accept",
+    [HTTP_ACCEPT_LANGUAGE] = "accept-language",
     [HTTP_AUTHORIZATION] = "authorization",
     [HTTP_CONTENT_TYPE] = "content-type",
     [HTTP_COOKIE] = "cookie",
@@ -70,6 +71,7 @@ static const char *reason_of(int status)
         {201, "Created"},
         {202, "Accepted"},
         {204, "No Content"},
+        {303, "See Other"},
         {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
@@ -150,7 +152,8 @@ static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
         add_token(req, H2O_TOKEN_CONTENT_TYPE,
                   answer->content_type == NULL ? "text/plain; charset=utf-8"
                                                : answer->content_type);
-    add_token(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
+    if (!answer->cacheable)
+        add_token(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
     add_field(req, "x-content-type-options", "nosniff");
     for (size_t i = 0; i < answer->field_count; i++)
         add_field(req, answer->fields[i].name, answer->fields[i].value);
@@ -263,8 +266,8 @@ static struct span copy(struct buf *to, struct span text)
 
 static bool copy_request(struct job *job, const struct http_request *from)
 {
-    size_t len =
-        from->method.len + from->path.len + from->query.len + from->body.len + from->peer.len + 1;
+    size_t len = from->method.len + from->path.len + from->query.len + from->host.len +
+                 from->body.len + from->peer.len + 1;
 
     for (size_t f = 0; f < HTTP_FIELDS; f++)
         len += from->fields[f].len;
@@ -274,6 +277,7 @@ static bool copy_request(struct job *job, const struct http_request *from)
     job->request.method = copy(&job->copies, from->method);
     job->request.path = copy(&job->copies, from->path);
     job->request.query = copy(&job->copies, from->query);
+    job->request.host = copy(&job->copies, from->host);
     job->request.body = copy(&job->copies, from->body);
     job->request.peer = copy(&job->copies, from->peer);
     for (size_t f = 0; f < HTTP_FIELDS; f++)
@@ -369,6 +373,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     }
     request.method = facts.method;
     read_target(facts.target, &request);
+    request.host = facts.host;
     read_peer(req, peer, &request);
     if (facts.has_body)
         request.body = span_of(req->entity.base, req->entity.len);

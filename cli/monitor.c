@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "retention/notices.h"
+#include "ui/ui.h"
 #include "version.h"
 
 struct monitor {
@@ -16,6 +17,7 @@ struct monitor {
     struct requests *requests;
     struct proxy *proxy;
     struct vault_reader *reader; /* listener's thread */
+    struct ui *ui;
     struct admin_http *http;
 };
 
@@ -60,6 +62,12 @@ static void write_notices(struct vault *vault, struct metrics *m)
     }
 }
 
+/* Listener's pool. */
+static void serve_pages(const struct http_request *request, struct http_answer *answer, void *site)
+{
+    ui_serve(site, request, answer);
+}
+
 /* Listener's thread. */
 static void collect(struct metrics *m, void *context)
 {
@@ -92,7 +100,13 @@ enum err monitor_start(const struct settings *settings, const struct api *api, s
     if (e != ERR_OK)
         (void)errmsg_set(msg, e, "the store cannot be read: %s", err_text(e));
     else
+        e = ui_new(api, &m->ui, msg);
+    if (e == ERR_OK) {
+        parts.site_has = ui_has;
+        parts.serve_site = serve_pages;
+        parts.site = m->ui;
         e = admin_http_start(&parts, &m->http, msg);
+    }
     if (e != ERR_OK)
         monitor_stop(&m);
     else
@@ -124,6 +138,7 @@ void monitor_stop(struct monitor **mp)
     if (m == NULL)
         return;
     admin_http_stop(&m->http);
+    ui_free(&m->ui);
     vault_reader_close(&m->reader);
     free(m);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may include whom. docs/ARCHITECTURE.md has the picture; this is the rule:
 
-- base <- vault <- retention <- admin; vault <- keys <- admin; base, vault <- proxy; cli may include all
+- base <- vault <- retention <- admin <- ui; vault <- keys <- admin; base, vault <- proxy; cli may include all
   of them. So proxy and admin never see each other, proxy and retention never see a root key, and nothing but tests sees cli; nothing but tests sees tests.
 - FOLDER/x_priv.h is seen by FOLDER and by its tests (tests/unit/FOLDER, tests/fault,
   tests/fuzz, tests/stress).
@@ -24,12 +24,13 @@ MAY_SEE = {
     "retention": {"base", "vault", "retention"},
     "keys": {"base", "vault", "keys"},
     "admin": {"base", "vault", "retention", "keys", "admin"},
+    "ui": {"base", "admin", "ui"},
     "proxy": {"base", "vault", "proxy"},
-    "cli": {"base", "vault", "retention", "keys", "admin", "proxy", "cli"},
+    "cli": {"base", "vault", "retention", "keys", "admin", "ui", "proxy", "cli"},
     "bench": {"base", "vault", "retention", "keys", "admin", "proxy", "bench"},
-    "tests": {"base", "vault", "retention", "keys", "admin", "proxy", "cli", "tests"},
+    "tests": {"base", "vault", "retention", "keys", "admin", "ui", "proxy", "cli", "tests"},
 }
-PRODUCT = {"base", "vault", "retention", "keys", "admin", "proxy", "cli"}
+PRODUCT = {"base", "vault", "retention", "keys", "admin", "ui", "proxy", "cli"}
 
 # Header (pattern): the files (patterns) that adapt its library.
 ADAPTERS = {

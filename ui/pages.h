@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each page shows: as page_model_fn. */
+#pragma once
+
+#include "ui/ui_priv.h"
+
+#define PAGE(path, name, of, route)                                                                \
+    enum err page_##name(struct visit *v, struct errmsg *msg) MUST_CHECK;
+#include "ui/pages.def"
+#undef PAGE
+
+/* Does a path fit a pattern? v->parameters hold what stands for {x} then. */
+bool page__fits(struct visit *v, const char *pattern, struct span path);

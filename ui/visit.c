@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking the admin API for whoever is signed in.
+ * Runs on: the listener's pool; blocks. Holds: nothing. Invariant: a page has nothing that the API would not give to
+ * its reader: this is the only way to it. Not here: which pages there are (ui/pages.c). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/period.h"
+#include "ui/ui_priv.h"
+
+/* ---- calls ---- */
+
+static enum err err_of(struct span name)
+{
+    static const struct {
+        const char *name;
+        enum err e;
+    } names[] = {
+#define X(name, status, text) {#name, ERR_##name},
+        ERR_TABLE(X)
+#undef X
+    };
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (span_equal(name, span_str(names[i].name)))
+            return names[i].e;
+    return ERR_INTERNAL;
+}
+
+/* What the API answered: a tree, or a problem document. */
+static enum err read_answer(const struct http_answer *answer, struct json **ret_tree,
+                            struct errmsg *msg)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    struct span detail;
+
+    if (json_parse(buf_span(&answer->body), &tree) != ERR_OK)
+        return ERR_INTERNAL;
+    if (answer->status < 400) {
+        *ret_tree = TAKE(tree);
+        return ERR_OK;
+    }
+    detail = json_text_of(json_get(tree, "detail"));
+    return errmsg_set(msg, err_of(json_text_of(json_get(tree, "code"))), "%.*s", (int)detail.len,
+                      detail.at == NULL ? "" : detail.at);
+}
+
+static enum err call(struct visit *v, struct http_request *request, struct json **ret_tree,
+                     struct errmsg *msg)
+{
+    struct http_answer *answer = mem_alloc(sizeof(*answer));
+    enum err e;
+
+    request->host = v->request->host;
+    request->peer = v->request->peer;
+    answer->status = 404;
+    buf_init_secret(&answer->body, HTTP_ANSWER_MAX);
+    api_serve_as(v->ui->api, &v->who, request, answer);
+    e = read_answer(answer, ret_tree, msg);
+    buf_done(&answer->body);
+    free(answer);
+    return e;
+}
+
+enum err visit__get(struct visit *v, const char *path, const char *query, struct json **ret_tree,
+                    struct errmsg *msg)
+{
+    struct http_request request = {.method = SPAN_LIT("GET"), .path = span_str(path)};
+
+    if (query != NULL)
+        request.query = span_str(query);
+    return call(v, &request, ret_tree, msg);
+}
+
+enum err visit__post(struct visit *v, const char *path, const struct json *members,
+                     struct span code, struct json **ret_tree, struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf body = {.max = 0};
+    struct http_request request = {.method = SPAN_LIT("POST"), .path = span_str(path)};
+    enum err e;
+
+    buf_init_secret(&body, API_BODY_MAX);
+    e = json_write(members, &body);
+    if (e != ERR_OK)
+        return e;
+    if (json_count(members) > 0) {
+        request.body = buf_span(&body);
+        request.fields[HTTP_CONTENT_TYPE] = SPAN_LIT("application/json");
+    }
+    if (code.len > 0)
+        request.fields[HTTP_ONE_TIME_CODE] = code;
+    return call(v, &request, ret_tree, msg);
+}
+
+/* ---- into the model ---- */
+
+static bool may(const struct visit *v, const char *method, const char *path, struct api_needs *ret)
+{
+    return api_may(v->ui->api, v->who.role, method, span_str(path), ret);
+}
+
+enum err visit__show(struct visit *v, const char *member, const char *path, const char *query,
+                     struct errmsg *msg)
+{
+    struct json *tree = NULL;
+    struct api_needs needs;
+    enum err e;
+
+    if (!may(v, "GET", path, &needs))
+        return ERR_OK;
+    e = visit__get(v, path, query, &tree, msg);
+    if (e == ERR_OK)
+        json_set(v->model, member, tree);
+    return e;
+}
+
+void visit__set_may(struct visit *v, const char *name, const char *method, const char *path)
+{
+    struct api_needs needs = {.code = false};
+    struct json *map;
+    char member[64];
+
+    if (!may(v, method, path, &needs))
+        return;
+    map = json_new_map();
+    json_set_bool(map, "code", needs.code);
+    json_set_bool(map, "approval", needs.approval);
+    (void)snprintf(member, sizeof(member), "can_%s", name);
+    json_set(v->model, member, map);
+}
+
+void visit__set_origin(struct visit *v, const struct json *report)
+{
+    static const char *const members[] = {"as_of", "zone", "configuration", "ledger", "clock"};
+    struct json *origin = json_get(v->model, "origin");
+
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        if (json_get(report, members[i]) != NULL)
+            json_set(origin, members[i], json_clone(json_get(report, members[i])));
+}
+
+const char *visit__choice(const struct visit *v, const char *name, const char *const *words)
+{
+    const struct span value = form_value(&v->query, name);
+
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (span_equal(value, span_str(words[i])))
+            return words[i];
+    return words[0];
+}
+
+void visit__redirect(struct visit *v, const char *path)
+{
+    buf_reset(&v->answer->body);
+    v->answer->status = 303;
+    http_answer_field(v->answer, "location", "%s", path);
+}
