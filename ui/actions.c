@@ -194,7 +194,7 @@ static void carry_out(struct visit *v, const struct action *action)
         guard__set_cookie(v->answer, v->session.id);
     }
     session_set_flash(v->ui->sessions, &v->session,
-                      json_get(answer, "proposal") != NULL ? "done.proposed" : action->flash);
+                      json_get(answer, "proposal") != NULL ? "proposed" : action->flash);
     visit__redirect(v, back);
 }
 

@@ -295,6 +295,63 @@ Test(access, wrong_codes_make_one_wait)
     office_end(&o);
 }
 
+static enum err sign_in(struct office *o, const char *token, const char *code, int64_t now_s)
+{
+    struct access_who who;
+
+    return access_sign_in(o->access, span_str(token), span_str(code), now_s, &who);
+}
+
+Test(access, signing_in_wants_both_and_says_nothing_of_what_was_wrong)
+{
+    struct office o;
+    struct access_who who;
+    uint64_t number, other;
+    char uri[256], token[128], plain[128], code[OTP_DIGITS + 1];
+
+    office_start(&o);
+    (void)snprintf(token, sizeof(token), "%s", made(&o, "dpo", ACCESS_OFFICER, &number));
+    (void)snprintf(plain, sizeof(plain), "%s", made(&o, "no-code", ACCESS_OFFICER, &other));
+    enrolled(&o, number, uri);
+    code_of(uri, NOW / OTP_STEP_S, code);
+    cr_expect_eq(sign_in(&o, token, "000000", NOW), ERR_UNAUTHORIZED);
+    cr_expect_eq(sign_in(&o, token, "", NOW), ERR_UNAUTHORIZED);
+    cr_expect_eq(sign_in(&o, "lta_0", code, NOW), ERR_UNAUTHORIZED);
+    cr_expect_eq(sign_in(&o, "", "", NOW), ERR_UNAUTHORIZED);
+    cr_expect_eq(sign_in(&o, plain, code, NOW), ERR_UNAUTHORIZED);
+    cr_assert_eq(access_sign_in(o.access, span_str(token), span_str(code), NOW, &who), ERR_OK);
+    cr_expect(who.number == number && who.role == ACCESS_OFFICER);
+    cr_expect_eq(sign_in(&o, token, code, NOW), ERR_UNAUTHORIZED, "used");
+    for (int i = 0; i < 5; i++)
+        cr_expect_eq(sign_in(&o, token, "000000", NOW), ERR_UNAUTHORIZED);
+    code_of(uri, NOW / OTP_STEP_S + 1, code);
+    cr_expect_eq(sign_in(&o, token, code, NOW + OTP_STEP_S), ERR_UNAUTHORIZED, "must wait");
+    code_of(uri, NOW / OTP_STEP_S + 2, code);
+    cr_expect_eq(sign_in(&o, token, code, NOW + 2 * OTP_STEP_S), ERR_OK);
+    cr_assert_eq(access_revoke(o.access, number, NOW + 61), ERR_OK);
+    code_of(uri, NOW / OTP_STEP_S + 3, code);
+    cr_expect_eq(sign_in(&o, token, code, NOW + 3 * OTP_STEP_S), ERR_UNAUTHORIZED, "revoked");
+    office_end(&o);
+}
+
+Test(access, who_has_a_number_is_known_while_its_token_lives)
+{
+    struct office o;
+    struct access_who who;
+    uint64_t number;
+
+    office_start(&o);
+    (void)made(&o, "dpo", ACCESS_OFFICER, &number);
+    cr_assert_eq(access_look(o.access, number, NOW, &who), ERR_OK);
+    cr_expect_str_eq(who.name, "dpo");
+    cr_expect_eq(access_look(o.access, number + 1, NOW, &who), ERR_UNAUTHORIZED);
+    cr_expect_eq(access_look(o.access, 0, NOW, &who), ERR_UNAUTHORIZED);
+    cr_expect_eq(access_look(o.access, number, NOW + 100, &who), ERR_UNAUTHORIZED, "expired");
+    cr_assert_eq(access_revoke(o.access, number, NOW), ERR_OK);
+    cr_expect_eq(access_look(o.access, number, NOW, &who), ERR_UNAUTHORIZED, "revoked");
+    office_end(&o);
+}
+
 struct race {
     struct office *o;
     uint64_t number;
