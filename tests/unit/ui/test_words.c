@@ -34,7 +34,8 @@ static void placeholders(const char *text, char ret[256])
 {
     ret[0] = '\0';
     for (; (text = strchr(text, '{')) != NULL; text++)
-        (void)snprintf(ret + strlen(ret), 256 - strlen(ret), "%.*s ", (int)strcspn(text, "}"), text);
+        (void)snprintf(ret + strlen(ret), 256 - strlen(ret), "%.*s ", (int)strcspn(text, "}"),
+                       text);
 }
 
 Test(words, languages_have_the_same_keys_and_names_in_them)
