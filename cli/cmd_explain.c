@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "cli/cli.h"
+#include "cli/leaks.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "proxy/explain.h"
@@ -196,8 +197,13 @@ enum cli_exit cmd_explain(const struct options *o)
     AUTO(json_free) struct json *result = NULL;
     AUTO(buf_done) struct buf text = {.max = TEXT_MAX, .secret = true};
     struct errmsg msg = {""};
-    enum err e = settings_start(o->config, SETTINGS_ALL, &settings, &msg);
+    enum err e;
 
+    for (size_t i = 0; i < o->headers.count; i++)
+        if (leaks_in_header(o->headers.at[i]))
+            return cli_usage("no key or token is taken from an argument, where others can "
+                             "see it: name the caller with --caller");
+    e = settings_start(o->config, SETTINGS_ALL, &settings, &msg);
     if (e == ERR_OK)
         e = explain(o, &settings, &result, &msg);
     if (e == ERR_INVALID)

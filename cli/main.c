@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program: which command, with which options.
  * Runs on: the main thread. Holds: nothing. Invariant: every process of ours is closed to debuggers
- * and leaves no core file before it reads anything. Not here: the commands (cmd_*.c) and their
+ * and leaves no core file before it reads anything; secrets in arguments and in the environment are refused. Not here: the commands (cmd_*.c) and their
  * table (commands.c). */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/secret.h"
 #include "cli/bom.h"
 #include "cli/commands.h"
+#include "cli/leaks.h"
 #include "cli/output.h"
 
 static enum cli_exit print_bom(void)
@@ -35,11 +37,25 @@ static enum cli_exit run(int argc, char *argv[])
     return command_run(c, argc - words, argv + words);
 }
 
+/* What others could read is not worked with, whatever it is for. */
+static enum cli_exit look_for_leaks(int argc, char *argv[])
+{
+    struct errmsg msg;
+    enum err e = leaks_in_environment(environ, &msg);
+
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    return leaks_in_arguments(argc, argv, &msg) == ERR_OK ? CLI_OK : cli_usage(msg.text);
+}
+
 int main(int argc, char *argv[])
 {
+    enum cli_exit code;
+
     secret_start();
     log_set_level(LOG_WARNING);
     if (secret_harden_process() != ERR_OK)
         return (int)cli_fail(ERR_INTERNAL, &(struct errmsg){"the process cannot be protected"});
-    return (int)run(argc, argv);
+    code = look_for_leaks(argc, argv);
+    return (int)(code == CLI_OK ? run(argc, argv) : code);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/leaks.h"
 
 enum option_kind { TEXT, FD, FLAG, LIST };
 
@@ -45,6 +46,14 @@ static void fill_long_options(struct option to[OPTION_COUNT + 1])
     to[OPTION_COUNT] = (struct option){.name = NULL};
 }
 
+/* Does it name a file with a secret in it? */
+static bool is_key_file(const struct known_option *known)
+{
+    const ptrdiff_t i = known - known_options;
+
+    return i == OPTION_INDEX_TOKEN_FILE || i == OPTION_INDEX_OTP_FILE || i == OPTION_INDEX_ROOT_KEY;
+}
+
 /* A descriptor number; nothing but digits. */
 static enum err parse_fd(const struct known_option *known, int *ret, struct errmsg *msg)
 {
@@ -65,6 +74,11 @@ static enum err set(struct options *o, const struct known_option *known, struct 
     char *member = (char *)o + known->offset;
     struct option_list *list;
 
+    if (is_key_file(known) && leaks_instead_of_file(optarg))
+        return errmsg_set(msg, ERR_INVALID,
+                          "--%s takes the name of a file, not what stands in it: others can see "
+                          "arguments (a file in this folder is ./NAME)",
+                          known->name);
     switch (known->kind) {
     case TEXT:
         *(const char **)(void *)member = optarg;
@@ -94,6 +108,12 @@ static enum err refuse(char *argv[], int got, struct errmsg *msg)
         return errmsg_set(msg, ERR_INVALID, "option %.*s needs an argument", len, typed);
     if (strncmp(typed, "--", 2) != 0)
         return errmsg_set(msg, ERR_INVALID, "unknown option -%c", optopt);
+    if (leaks_by_name(typed + 2, (size_t)len - 2))
+        return errmsg_set(msg, ERR_INVALID,
+                          "unknown option %.*s: no secret is taken from an argument; access tokens "
+                          "come from --token-file, one-time codes from --otp-file, passphrases "
+                          "from --passphrase-fd or the terminal",
+                          len, typed);
     return errmsg_set(msg, ERR_INVALID, "unknown option %.*s", len, typed);
 }
 

@@ -64,7 +64,6 @@ def test_it_says_what_the_server_would_say(env):
             (("PUT", "/users/1"), {"note": "n"}, 415),
             (("GET", "/nowhere"), None, 404),
             (("POST", "/users/1"), None, 405),
-            (("-H", "Lethe-Key: nobody-has-this-key", "GET", "/users/1"), None, 401),
             (("--caller", "robot", "--purpose", "support", "GET", "/users/1"), None, 403)):
         answer = explain(lethe, *args, body=body, code=1)
         equal((answer["refused"], answer["status"]), (True, status), args)
@@ -74,6 +73,14 @@ def test_it_says_what_the_server_would_say(env):
                                  headers=headers)
             equal(real.status, status, args)
             equal(real.json()["detail"], answer["problem"]["detail"], args)
+
+
+def test_e70_no_callers_key_stands_in_an_argument(env):
+    lethe = Lethe(env)
+    for header in ("Lethe-Key: planted-key-4711", "authorization:Bearer planted-key-4711"):
+        result = lethe.cli("explain", "-H", header, "GET", "/users/1")
+        equal(result.returncode, 2, header)
+        check("--caller" in result.stderr and "planted" not in result.stderr, result.stderr)
 
 
 def test_lookups_tokens_and_text(env):

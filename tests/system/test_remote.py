@@ -368,6 +368,31 @@ def test_codes(env):
     equal(result.returncode, 0, result.stderr)
 
 
+def test_e70_secrets_in_arguments_are_refused(env):
+    remote = Remote(env)
+    token, file = remote.api.tokens["operator"], remote.files["operator"]
+    for words in (["--token-file", token], ["--token", token], [token], ["--bearer=" + token],
+                  ["--token-file", file, "--otp-file", "123456"], ["--token-file", token[4:]],
+                  ["--password=" + token[4:]], ["--otp=123456"]):
+        result = remote.lethe.run("clock", "accept", "--server", remote.url, *words)
+        equal((result.returncode, result.stdout), (2, ""), f"{words}")
+        check(token[4:] not in result.stderr and "123456" not in result.stderr, f"repeated: {result.stderr}")
+        check("-file" in result.stderr, f"what to use: {result.stderr}")
+
+
+def test_e73_secrets_in_the_environment_are_refused(env):
+    remote = Remote(env)
+    token = remote.api.tokens["operator"]
+    for name in ("LETHE_TOKEN", "LETHE_ACCESS_TOKEN", "LETHE_OTP", "LETHE_PASSWORD", "MY_TOKEN"):
+        remote.lethe.faults = {name: token}
+        for words in (["clock", "status"], ["version"]):
+            result = remote.run("operator", *words) if words[0] == "clock" else remote.lethe.run(*words)
+            equal((result.returncode, result.stdout), (78, ""), f"{name}: {result.stderr}")
+            check(name in result.stderr and token[4:] not in result.stderr, f"{name}: {result.stderr}")
+    remote.lethe.faults = {"LETHE_TOKEN_FILE": remote.files["operator"]}
+    equal(remote.run("operator", "clock", "status").returncode, 0, "where a file is")
+
+
 # ---- lost connections ----
 
 

@@ -180,3 +180,32 @@ Test(options, a_descriptor_is_a_number)
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         cr_assert_eq(PARSE(ALL, &o, &msg, "--ready-fd", wrong[i]), ERR_INVALID, "%s", wrong[i]);
 }
+
+Test(options, E70_that_name_files_of_secrets_take_no_secret)
+{
+    static const char code[] = "123456", key[] = "planted0planted0planted0planted0";
+    struct options o;
+    struct errmsg msg;
+
+    cr_expect_eq(PARSE(OPTION_SERVER, &o, &msg, "--token-file", key), ERR_INVALID);
+    cr_expect(strstr(msg.text, "name of a file") != NULL && strstr(msg.text, "planted") == NULL);
+    cr_expect_eq(PARSE(OPTION_SERVER, &o, &msg, "--otp-file", code), ERR_INVALID);
+    cr_expect_null(strstr(msg.text, code));
+    cr_expect_eq(PARSE(OPTION_ROOT_KEY, &o, &msg, "--root-key", key), ERR_INVALID);
+    cr_expect_eq(PARSE(OPTION_SERVER, &o, &msg, "--token-file", "op.token"), ERR_OK);
+}
+
+Test(options, E70_that_would_be_secrets_do_not_exist_and_say_what_does)
+{
+    static const char *const words[] = {"--password=planted", "--access-token=planted",
+                                        "--api-key=planted", "--pin=planted"};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        struct options o;
+        struct errmsg msg;
+
+        cr_assert_eq(PARSE(OPTION_SERVER, &o, &msg, words[i]), ERR_INVALID);
+        cr_expect_not_null(strstr(msg.text, "--token-file"), "%s", msg.text);
+        cr_expect_null(strstr(msg.text, "planted"), "%s", msg.text);
+    }
+}
