@@ -70,6 +70,18 @@ void exchange_leave_record(struct exchange *x)
     x->held = false;
 }
 
+/* What one turn of the loop hands over is one group: the trail's thread is woken once for it. */
+static void on_flush(h2o_timeout_entry_t *entry)
+{
+    audit_flush(CONTAINER_OF(entry, struct proxy_loop, flush)->audit);
+}
+
+static void flush_later(struct proxy_loop *loop)
+{
+    if (!h2o_timeout_is_linked(&loop->flush))
+        h2o_timeout_link(loop->evloop, &loop->context.zero_timeout, &loop->flush);
+}
+
 /* Reveals of a trail that is buffered go on, as long as it can be written at all. */
 static bool goes_on(const struct exchange *x, const struct audit_record *record)
 {
@@ -98,6 +110,8 @@ static enum err hand_over(struct exchange *x, bool *ret_waits)
     else
         e = audit_submit(x->loop->audit, &record, &x->ticket);
     *ret_waits = e == ERR_OK && !buffered;
+    if (*ret_waits)
+        flush_later(x->loop);
     notes_reset(&x->notes);
     return e;
 }
@@ -165,11 +179,13 @@ void exchange_records_init(struct proxy_loop *loop)
 {
     h2o_linklist_init_anchor(&loop->recording);
     h2o_multithread_register_receiver(loop->context.queue, &loop->records, exchange_on_recorded);
+    loop->flush.cb = on_flush;
     loop->audit = audit_waiter_new(vault_audit(loop->proxy->vault), on_wake, loop);
 }
 
 void exchange_records_done(struct proxy_loop *loop)
 {
+    h2o_timeout_unlink(&loop->flush);
     audit_waiter_free(&loop->audit);
     if (atomic_load(&loop->told))
         (void)h2o_evloop_run(loop->evloop, 0); /* the message is taken out of the queue */

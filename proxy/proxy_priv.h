@@ -131,6 +131,7 @@ struct proxy_loop {
     struct vault_reader *reader;
     struct audit_waiter *audit;
     h2o_linklist_t recording;               /* struct exchange, by ticket */
+    h2o_timeout_entry_t flush;              /* of records, when this turn of the loop is over */
     h2o_multithread_receiver_t records;     /* `told_message`: records are settled */
     h2o_multithread_message_t told_message; /* under way while `told` */
     atomic_bool told;

@@ -4,7 +4,8 @@
  * Holds: what waits. Invariant: a record is settled once, after its batch is durable or has failed.
  * Not here: what a batch is (audit_batch.c).
  *
- *   submit -> pending -> batch: records [head] -> one write, one fdatasync -> waiters woken */
+ *   submit -> handed, by thread -> flush -> pending -> batch: records [head] -> one write, one fdatasync -> waiters
+ *   woken. A thread flushes when it has no more at hand, so that many records share a sync and a wake-up. */
 #include "vault/audit_priv.h"
 
 #include <time.h>
@@ -46,22 +47,40 @@ void audit_figures(struct audit *a, struct audit_figures *ret)
 
 /* ---- telling ---- */
 
-/* Under the lock. */
-static void settle(struct audit_waiter *w, uint64_t from, uint64_t through, enum err e)
+/* Tickets up to `through` are settled; says whether that is news. Under the lock. */
+static bool settle(struct audit_waiter *w, uint64_t through, enum err e)
 {
+    const uint64_t from = w->settled.through + 1;
+
+    if (through < from)
+        return false;
     w->settled.through = through;
     if (e != ERR_OK) {
         w->settled.failed_from = w->settled.failed_to == 0 ? from : w->settled.failed_from;
         w->settled.failed_to = through;
         w->settled.why = e;
     }
+    return true;
 }
 
-static void tell(struct audit *a, uint64_t from, uint64_t through, enum err e)
+/* What was refused is settled in its turn. Under the lock. */
+static bool settle_refused(struct audit_waiter *w)
+{
+    const uint64_t to = w->refused_to;
+
+    if (to == 0 || w->settled.through + 1 < w->refused_from)
+        return false;
+    w->refused_to = 0;
+    return settle(w, to, w->refused_why);
+}
+
+/* The batch is over. Under the lock. */
+static void tell(struct audit *a, enum err e)
 {
     for (struct audit_waiter *w = a->waiters; w != NULL; w = w->next) {
-        settle(w, from, through, e);
-        if (w->ticket >= from) /* it may be of a batch to come as well: then it is woken twice */
+        bool news = settle(w, w->taken, e);
+
+        if (settle_refused(w) || news)
             w->wake(w->context);
     }
 }
@@ -97,14 +116,15 @@ static void wait_for_work(struct audit *a)
 }
 
 /* Take what is pending: under the lock. */
-static void take(struct audit *a, uint64_t *ret_through, uint64_t *ret_records, bool *ret_must)
+static void take(struct audit *a, uint64_t *ret_records, bool *ret_must)
 {
     const struct buf taken = a->pending;
 
     a->pending = a->batch;
     a->batch = taken;
     a->pending.len = 0;
-    *ret_through = a->tickets;
+    for (struct audit_waiter *w = a->waiters; w != NULL; w = w->next)
+        w->taken = w->flushed;
     *ret_records = a->pending_records;
     *ret_must = a->pending_must;
     a->pending_records = 0;
@@ -115,18 +135,17 @@ static void take(struct audit *a, uint64_t *ret_through, uint64_t *ret_records, 
 static void *work(void *context)
 {
     struct audit *a = context;
-    uint64_t from = 1;
     bool last;
 
     (void)pthread_mutex_lock(&a->lock);
     do {
-        uint64_t through, records;
+        uint64_t records;
         bool must;
         enum err e;
 
         wait_for_work(a);
         last = a->closing;
-        take(a, &through, &records, &must);
+        take(a, &records, &must);
         (void)pthread_mutex_unlock(&a->lock);
         if (a->batch.len == 0)
             e = buf_append(&a->batch, a->end.chain, AUDIT_CHAIN_BYTES);
@@ -140,8 +159,7 @@ static void *work(void *context)
         a->figures.records += e == ERR_OK ? records : 0;
         a->figures.failures += e == ERR_OK ? 0 : records;
         a->figures.batches++;
-        tell(a, from, through, e);
-        from = through + 1;
+        tell(a, e);
     } while (!last);
     (void)pthread_mutex_unlock(&a->lock);
     return NULL;
@@ -163,7 +181,7 @@ static enum err need_thread(struct audit *a)
 }
 
 /* Room for the chain before comes first. Under the lock. */
-static enum err append(struct audit *a, const struct buf *frame)
+static enum err append(struct audit *a, const struct buf *frames, size_t records)
 {
     static const uint8_t room[AUDIT_CHAIN_BYTES];
     enum err e = need_thread(a);
@@ -173,11 +191,11 @@ static enum err append(struct audit *a, const struct buf *frame)
     if (e == ERR_OK && a->pending.len == 0)
         e = buf_append(&a->pending, room, sizeof(room));
     if (e == ERR_OK)
-        e = buf_append(&a->pending, frame->bytes, frame->len);
-    if (e == ERR_OK) {
-        a->tickets++;
-        a->pending_records++;
-    }
+        e = buf_append(&a->pending, frames->bytes, frames->len);
+    if (e == ERR_OK)
+        a->pending_records += records;
+    else
+        a->figures.failures += records;
     return e == ERR_TOO_LARGE ? ERR_BUSY : e;
 }
 
@@ -187,41 +205,61 @@ static void wake_thread(struct audit *a, bool wake)
         (void)pthread_cond_signal(&a->wake);
 }
 
-static enum err encode(const struct audit_record *record, struct buf *out)
+/* They are not written: that is said after what was flushed before them. Under the lock. */
+static void refuse(struct audit_waiter *w, enum err why)
 {
-    out->len = 0;
-    return audit_record_encode(record, out);
+    if (w->refused_to == 0)
+        w->refused_from = w->flushed + 1;
+    w->refused_to = w->ticket;
+    w->refused_why = why;
+    if (settle_refused(w))
+        w->wake(w->context);
 }
 
-static enum err submit(struct audit_waiter *w, const struct audit_record *record, bool must,
-                       uint64_t *ret_ticket)
+static void flush(struct audit_waiter *w, bool must)
 {
     struct audit *a = w->a;
     bool wake;
-    enum err e = encode(record, &w->frame);
+    enum err e;
 
-    if (e != ERR_OK)
-        return e;
+    if (w->handed.len == 0)
+        return;
     (void)pthread_mutex_lock(&a->lock);
-    e = append(a, &w->frame);
+    e = append(a, &w->handed, w->handed_records);
     wake = e == ERR_OK && a->sleeping;
     if (e == ERR_OK) {
         a->pending_waits = true;
         a->pending_must = a->pending_must || must;
         a->sleeping = false; /* one signal is enough */
-        w->ticket = *ret_ticket = a->tickets;
     } else {
-        a->figures.failures++;
+        refuse(w, e);
     }
+    w->flushed = w->ticket;
     (void)pthread_mutex_unlock(&a->lock);
+    w->handed.len = 0;
+    w->handed_records = 0;
     wake_thread(a, wake);
-    return e;
 }
 
-enum err audit_submit(struct audit_waiter *waiter, const struct audit_record *record,
+void audit_flush(struct audit_waiter *waiter)
+{
+    flush(waiter, false);
+}
+
+enum err audit_submit(struct audit_waiter *w, const struct audit_record *record,
                       uint64_t *ret_ticket)
 {
-    return submit(waiter, record, false, ret_ticket);
+    enum err e = audit_record_encode(record, &w->handed);
+
+    if (e == ERR_TOO_LARGE && w->handed.len > 0) {
+        flush(w, false);
+        e = audit_record_encode(record, &w->handed);
+    }
+    if (e != ERR_OK)
+        return e;
+    w->handed_records++;
+    *ret_ticket = ++w->ticket;
+    return ERR_OK;
 }
 
 void audit_settled(struct audit_waiter *w, struct audit_settled *ret)
@@ -239,12 +277,13 @@ void audit_note(struct audit *a, const struct audit_record *record)
     enum err e;
 
     (void)pthread_mutex_lock(&a->lock);
-    e = encode(record, &a->note);
+    a->note.len = 0;
+    e = audit_record_encode(record, &a->note);
     if (e == ERR_OK && a->pending.len > NOTES_PENDING_MAX)
         e = ERR_BUSY;
     if (e == ERR_OK)
-        e = append(a, &a->note);
-    if (e != ERR_OK)
+        e = append(a, &a->note, 1);
+    else
         a->figures.failures++;
     wake = e == ERR_OK && a->lazy_ms == 0 && a->sleeping;
     if (e == ERR_OK && a->lazy_ms == 0)
@@ -269,9 +308,8 @@ static void join(struct audit_waiter *w)
 {
     struct audit *a = w->a;
 
-    buf_init(&w->frame, AUDIT_FRAME_MAX);
+    buf_init(&w->handed, AUDIT_HANDED_MAX);
     (void)pthread_mutex_lock(&a->lock);
-    w->settled.through = a->tickets;
     w->next = a->waiters;
     a->waiters = w;
     (void)pthread_mutex_unlock(&a->lock);
@@ -282,12 +320,13 @@ static void leave(struct audit_waiter *w)
     struct audit *a = w->a;
     struct audit_waiter **link;
 
+    flush(w, false);
     (void)pthread_mutex_lock(&a->lock);
     for (link = &a->waiters; *link != w; link = &(*link)->next)
         REQUIRE(*link != NULL);
     *link = w->next;
     (void)pthread_mutex_unlock(&a->lock);
-    buf_done(&w->frame);
+    buf_done(&w->handed);
 }
 
 struct audit_waiter *audit_waiter_new(struct audit *a, void (*wake)(void *context), void *context)
@@ -335,7 +374,8 @@ static enum err write_and_wait(struct audit *a, const struct audit_record *recor
 
     s.waiter.context = &s;
     join(&s.waiter);
-    e = submit(&s.waiter, record, must, &ticket);
+    e = audit_submit(&s.waiter, record, &ticket);
+    flush(&s.waiter, must);
     (void)pthread_mutex_lock(&a->lock);
     while (e == ERR_OK && settled->through < ticket)
         (void)pthread_cond_wait(&s.done, &a->lock);

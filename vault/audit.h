@@ -111,15 +111,19 @@ enum err audit_write_at_all_costs(struct audit *a, const struct audit_record *re
 /* Could the last batch be written? What does not wait for its record asks this before. Any thread. */
 bool audit_is_healthy(struct audit *a);
 
-/* For event loops: hand over, and be woken. */
+/* For event loops: hand over as many as there are, flush, and be woken. A waiter is one thread's. */
 struct audit_waiter;
-/* wake() is called on the trail's thread, after records of this waiter are settled; it must not block. */
+/* wake() is called on the trail's thread, after records of this waiter are settled, or from audit_flush(), when they
+ * could not be taken; it must not block. */
 struct audit_waiter *audit_waiter_new(struct audit *a, void (*wake)(void *context), void *context);
-/* No wake() comes after it returns. */
+/* Flushes. No wake() comes after it returns. */
 void audit_waiter_free(struct audit_waiter **waiter);
-/* Hand a record over. *ret_ticket grows with each; audit_settled() says what became of it. BUSY, TOO_LARGE. */
+/* Hand a record over, to be written when audit_flush() says so. *ret_ticket counts a waiter's records, from 1;
+ * audit_settled() says what became of it. BUSY, TOO_LARGE, NO_SPACE. Does not block; takes no lock. */
 enum err audit_submit(struct audit_waiter *waiter, const struct audit_record *record,
                       uint64_t *ret_ticket) MUST_CHECK;
+/* Have what was handed over written as one group: the trail's thread is woken once. Does not block. */
+void audit_flush(struct audit_waiter *waiter);
 /* What is settled since the last call: tickets up to ->through are; of these, those from ->failed_from to
  * ->failed_to are to be taken as not written, for `why`. (A range may hold some that were written.) */
 struct audit_settled {

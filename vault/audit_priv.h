@@ -24,6 +24,7 @@ enum {
     AUDIT_RESERVE_BYTES = 64 << 10, /* of it are kept for erasures on a full disk */
     AUDIT_SEGMENT_MAX = 64 << 20,
     AUDIT_PENDING_MAX = 32 << 20, /* what may wait for the disk */
+    AUDIT_HANDED_MAX = 4 << 20,   /* what a waiter may keep before it is flushed */
     AUDIT_HEAD_RECORDS = 4096,    /* a head is signed after so many records */
     AUDIT_HEAD_MS = 60000,        /* ... and when the oldest unsigned one is so old */
     AUDIT_LAZY_MS = 500           /* what nobody waits for is written after so long */
@@ -99,9 +100,18 @@ struct audit_waiter {
     struct audit *a;
     void (*wake)(void *context);
     void *context;
-    uint64_t ticket; /* its last */
+
+    /* Its thread's. */
+    struct buf handed; /* frames that were not flushed */
+    size_t handed_records;
+    uint64_t ticket; /* the last that was given out */
+
+    /* Under the trail's lock. */
+    uint64_t flushed;                  /* tickets up to there are pending, or further */
+    uint64_t taken;                    /* ... in a batch, or further */
+    uint64_t refused_from, refused_to; /* could not be made pending; 0, 0: none */
+    enum err refused_why;
     struct audit_settled settled;
-    struct buf frame; /* its thread's */
     struct audit_waiter *next;
 };
 
@@ -112,7 +122,6 @@ struct audit {
     struct audit_waiter *waiters;
     struct buf pending; /* frames; the first bytes are room for the chain before */
     size_t pending_records;
-    uint64_t tickets;   /* given out */
     bool pending_must;  /* somebody may use the reserve */
     bool pending_waits; /* somebody waits */
     int64_t lazy_ms;    /* since when what nobody waits for is pending; 0: nothing is */

@@ -362,6 +362,7 @@ static struct audit_settled wait_for(struct audit_waiter *waiter, struct woken *
 {
     struct audit_settled settled, all = {.failed_from = 0};
 
+    audit_flush(waiter);
     for (;;) {
         audit_settled(waiter, &settled);
         if (settled.failed_to != 0)
@@ -377,31 +378,125 @@ static struct audit_settled wait_for(struct audit_waiter *waiter, struct woken *
     }
 }
 
+static struct woken w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+
+static struct audit_waiter *start_waiter(void)
+{
+    fixture_start(&f);
+    return audit_waiter_new(vault_audit(f.v), on_wake, &w);
+}
+
+static uint64_t hand_over(struct audit_waiter *waiter, size_t count)
+{
+    const struct audit_record record = audit_rig_record("loop");
+    uint64_t ticket = 0;
+
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(audit_submit(waiter, &record, &ticket), ERR_OK);
+    return ticket;
+}
+
 Test(audit, wakes_whoever_handed_over)
 {
-    static struct woken w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
-    const struct audit_record record = audit_rig_record("loop");
-    struct audit_waiter *waiter;
+    struct audit_waiter *waiter = start_waiter();
     struct audit_settled settled;
-    uint64_t ticket = 0, first = 0;
+    uint64_t ticket;
 
-    fixture_start(&f);
-    waiter = audit_waiter_new(vault_audit(f.v), on_wake, &w);
-    for (size_t i = 0; i < 50; i++) {
-        cr_assert_eq(audit_submit(waiter, &record, &ticket), ERR_OK);
+    for (size_t i = 1; i <= 50; i++) {
+        ticket = hand_over(waiter, 1);
+        cr_assert_eq(ticket, i);
         settled = wait_for(waiter, &w, ticket);
         cr_assert_eq(settled.failed_to, 0);
     }
     fault_test_set("audit.write!fail", NULL);
-    cr_assert_eq(audit_submit(waiter, &record, &first), ERR_OK);
-    cr_assert_eq(audit_submit(waiter, &record, &ticket), ERR_OK);
+    ticket = hand_over(waiter, 2);
     settled = wait_for(waiter, &w, ticket);
     fault_test_set(NULL, NULL);
-    cr_assert_neq(settled.failed_to, 0);
-    cr_assert_leq(settled.failed_from, ticket);
+    cr_assert_eq(settled.failed_from, 51);
+    cr_assert_eq(settled.failed_to, 52);
     cr_assert_eq(settled.why, ERR_IO);
+    settled = wait_for(waiter, &w, hand_over(waiter, 1));
+    cr_assert_eq(settled.failed_to, 0, "it goes on");
     audit_waiter_free(&waiter);
     cr_assert_null(waiter);
+    fixture_end(&f);
+}
+
+Test(audit, writes_what_was_handed_over_before_a_flush_with_one_sync)
+{
+    struct audit_waiter *waiter = start_waiter();
+    struct audit_figures figures;
+    struct audit_settled settled;
+    const uint64_t ticket = hand_over(waiter, 100);
+
+    audit_rig_write(&f, "another thread");
+    audit_settled(waiter, &settled);
+    cr_assert_eq(settled.through, 0, "nobody has said that they may be written");
+    settled = wait_for(waiter, &w, ticket);
+    cr_assert_eq(settled.failed_to, 0);
+    audit_figures(vault_audit(f.v), &figures);
+    cr_assert_eq(figures.records, 101);
+    cr_assert_eq(figures.batches, 2);
+    audit_waiter_free(&waiter);
+    fixture_close(&f);
+    cr_assert_eq(read_all(NULL).count, 101);
+    assert_whole();
+    fixture_end(&f);
+}
+
+Test(audit, settles_each_waiter_by_its_own_tickets)
+{
+    static struct woken other_woken = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+    struct audit_waiter *waiter = start_waiter();
+    struct audit_waiter *other = audit_waiter_new(vault_audit(f.v), on_wake, &other_woken);
+    struct audit_settled settled;
+
+    cr_assert_eq(hand_over(waiter, 3), 3);
+    cr_assert_eq(hand_over(other, 2), 2);
+    fault_test_set("audit.write!fail", NULL);
+    settled = wait_for(other, &other_woken, 2);
+    fault_test_set(NULL, NULL);
+    cr_assert_eq(settled.failed_from, 1);
+    settled = wait_for(waiter, &w, 3);
+    cr_assert_eq(settled.through, 3);
+    cr_assert_eq(settled.failed_to, 0, "what failed was not handed over here");
+    audit_waiter_free(&other);
+    audit_waiter_free(&waiter);
+    fixture_end(&f);
+}
+
+Test(audit, loses_nothing_of_a_waiter_that_leaves)
+{
+    struct audit_waiter *waiter = start_waiter();
+
+    (void)hand_over(waiter, 3);
+    audit_waiter_free(&waiter);
+    fixture_close(&f);
+    cr_assert_eq(read_all(NULL).count, 3);
+    fixture_end(&f);
+}
+
+/* More than a waiter keeps before a flush, and more than may wait for a disk that takes nothing. */
+Test(audit, refuses_what_is_too_much_to_wait)
+{
+    struct audit_waiter *waiter = start_waiter();
+    struct audit_record record = audit_rig_record("loop");
+    struct audit_settled settled;
+    uint64_t ticket = 0;
+    AUTO(mem_free) char *text = mem_try_alloc(1, 60000);
+
+    record.classes = span_of(text, 60000);
+    for (size_t i = 0; i < 2 * (size_t)AUDIT_HANDED_MAX / 60000; i++)
+        cr_assert_eq(audit_submit(waiter, &record, &ticket), ERR_OK, "it flushes by itself");
+    settled = wait_for(waiter, &w, ticket);
+    cr_assert_eq(settled.failed_to, 0);
+    audit_stop(vault_audit(f.v));
+    ticket = hand_over(waiter, 2);
+    settled = wait_for(waiter, &w, ticket);
+    cr_assert_eq(settled.failed_from, ticket - 1);
+    cr_assert_eq(settled.failed_to, ticket);
+    cr_assert_eq(settled.why, ERR_CANCELED);
+    audit_waiter_free(&waiter);
     fixture_end(&f);
 }
 
