@@ -29,10 +29,14 @@ static void destroy_call(struct upstream_call *call)
 /* Its place in the queue, or its turn. */
 static void leave_gate(struct upstream_call *call)
 {
-    if (h2o_linklist_is_linked(&call->queue_link)) {
+    const bool linked = h2o_linklist_is_linked(&call->queue_link);
+
+    if (linked)
         h2o_linklist_unlink(&call->queue_link);
+    if (call->pool->config->concurrency == 0)
+        return;
+    if (linked && !call->has_turn)
         gate_give_up(&call->pool->door);
-    }
     if (call->has_turn) {
         call->has_turn = false;
         gate_leave(&call->pool->door);
@@ -43,8 +47,7 @@ static void leave_gate(struct upstream_call *call)
 static void let_go(struct upstream_call *call)
 {
     h2o_timeout_unlink(&call->timer);
-    if (call->pool->config->concurrency > 0)
-        leave_gate(call);
+    leave_gate(call);
 }
 
 static void destroy_calls(h2o_linklist_t *list)
@@ -239,6 +242,30 @@ static void begin(struct upstream_call *call)
         upstream__conn_open(call, target);
 }
 
+void upstream__begin_due(h2o_timeout_entry_t *entry)
+{
+    struct upstream_pool *pool = CONTAINER_OF(entry, struct upstream_pool, beginning);
+
+    while (!h2o_linklist_is_empty(&pool->due)) {
+        struct upstream_call *call =
+            H2O_STRUCT_FROM_MEMBER(struct upstream_call, queue_link, pool->due.next);
+
+        h2o_linklist_unlink(&call->queue_link);
+        begin(call);
+    }
+}
+
+/* Requests of one turn of the loop leave one after the other when it is over: an upstream that sleeps is woken once
+ * for all of them, and the code that sends stays in the processor's cache. */
+static void begin_later(struct upstream_call *call)
+{
+    struct upstream_pool *pool = call->pool;
+
+    h2o_linklist_insert(&pool->due, &call->queue_link);
+    if (!h2o_timeout_is_linked(&pool->beginning))
+        h2o_timeout_link(pool->loop, pool->wait[WAIT_NOT], &pool->beginning);
+}
+
 static void wait_for_turn(struct upstream_call *call)
 {
     h2o_linklist_insert(&call->pool->queue, &call->queue_link);
@@ -261,13 +288,13 @@ void upstream__take_turns(struct upstream_pool *pool)
 static void enter(struct upstream_call *call)
 {
     if (call->pool->config->concurrency == 0) {
-        begin(call);
+        begin_later(call);
         return;
     }
     switch (gate_enter(&call->pool->door)) {
     case GATE_COME_IN:
         call->has_turn = true;
-        begin(call);
+        begin_later(call);
         break;
     case GATE_WAIT:
         wait_for_turn(call);

@@ -253,6 +253,8 @@ struct upstream_pool *upstream_pool_new(h2o_loop_t *loop, h2o_multithread_queue_
     h2o_linklist_init_anchor(&pool->closed);
     h2o_linklist_init_anchor(&pool->calls);
     h2o_linklist_init_anchor(&pool->queue);
+    h2o_linklist_init_anchor(&pool->due);
+    pool->beginning.cb = upstream__begin_due;
     h2o_linklist_init_anchor(&pool->spare_calls);
     init_timeouts(pool);
     if (pool->config->tls != NULL)
@@ -305,6 +307,7 @@ void upstream_pool_free(struct upstream_pool **poolp)
     while (!h2o_linklist_is_empty(&pool->closed))
         upstream__conn_destroy(first_conn(&pool->closed));
     upstream__calls_destroy(pool);
+    h2o_timeout_unlink(&pool->beginning);
     gate_close(&pool->door);
     for (size_t i = 0; i < pool->timeout_count; i++)
         h2o_timeout_dispose(pool->loop, &pool->timeouts[i]);

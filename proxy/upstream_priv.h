@@ -104,7 +104,7 @@ struct upstream_call {
     h2o_linklist_t link;        /* pool->calls or pool->spare_calls */
     h2o_timeout_entry_t
         timer; /* it waits for a turn, for the whole answer, or to be ended by the loop */
-    h2o_linklist_t queue_link; /* pool->queue, while it waits for a turn */
+    h2o_linklist_t queue_link; /* pool->queue, while it waits for a turn; then pool->due */
     struct upstream_events events;
     void *context;
     struct buf head;            /* the request head as it goes out */
@@ -156,6 +156,8 @@ struct upstream_pool {
     h2o_linklist_t closed;
     h2o_linklist_t calls;
     h2o_linklist_t queue; /* calls that wait for a turn, longest first */
+    h2o_linklist_t due;   /* calls that begin when this turn of the loop is over */
+    h2o_timeout_entry_t beginning;
     h2o_linklist_t spare_calls;
     size_t conn_count;
     size_t idle_count;
@@ -275,6 +277,8 @@ void upstream__call_lost(struct upstream_call *call, enum err result);
 void upstream__call_end(struct upstream_call *call, enum err result);
 /* Turns have come: start who waited longest. */
 void upstream__take_turns(struct upstream_pool *pool);
+/* The loop's turn is over: begin what was sent in it. */
+void upstream__begin_due(h2o_timeout_entry_t *entry);
 /* All calls that are left, without a callback: the pool ends. */
 void upstream__calls_destroy(struct upstream_pool *pool);
 /* A call that is not yet upstream_send()'s: from the spare ones or new, on the pool's list. */

@@ -522,6 +522,29 @@ Test(upstream, tells_nothing_more_once_detached)
     expect_detached((struct told){.detach_on_done = true}, whole);
 }
 
+Test(upstream, sends_what_one_turn_of_the_loop_asks_for_when_it_is_over)
+{
+    const struct stub_step *scripts[] = {keep_alive, keep_alive, keep_alive};
+    struct told t[3];
+    struct rig r;
+
+    rig_start(&r, scripts, COUNT_OF(scripts), NULL);
+    rig_pool(&r);
+    for (size_t i = 0; i < COUNT_OF(t); i++) {
+        t[i] = (struct told){.rig = &r};
+        rig_send(&t[i], "GET", "/", NULL);
+    }
+    upstream_detach(t[1].call);
+    for (size_t i = 0; i < COUNT_OF(t); i += 2)
+        rig_run_until(&r, &t[i].dones, 1);
+    rig_turn(&r);
+    cr_expect_eq(http_stub_requests(r.stub), 2, "who left in the same turn sent nothing");
+    cr_expect_eq(t[1].heads + t[1].dones, 0);
+    rig_send(&t[1], "GET", "/", NULL);
+    rig_stop(&r); /* the pool ends before the turn does */
+    cr_expect_eq(t[1].dones, 0);
+}
+
 Test(upstream, can_be_detached_at_any_time)
 {
     static const struct stub_step silent[] = {{STUB_REQUEST, NULL, 0}, {STUB_HOLD, NULL, 0}};
