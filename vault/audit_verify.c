@@ -503,9 +503,11 @@ enum err audit_verify(const struct audit_check *check, audit_finding_fn fn, void
     if (e == ERR_OK && first == 0)
         find(&v, AUDIT_ABSENT, "%s/" AUDIT_DIR ": holds no audit trail", check->dir);
     for (uint64_t n = first; e == ERR_OK && n > 0 && n <= last; n++)
-        e = check_segment(&v, n);
-    check_beginning(&v);
-    compare_end(&v);
+        e = check->stop != NULL && atomic_load(check->stop) ? ERR_CANCELED : check_segment(&v, n);
+    if (e == ERR_OK) {
+        check_beginning(&v);
+        compare_end(&v);
+    }
     free(v.points);
     v.report.last_seq = v.seq;
     if (e == ERR_OK)

@@ -2,6 +2,8 @@
 /* Is an audit trail what was written? On the store itself, also beside a server, or on a copy. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "vault/audit.h"
 
 enum audit_verdict {
@@ -21,6 +23,7 @@ struct audit_check {
     const uint8_t *store; /* VAULT_ID_BYTES; NULL: any */
     struct span heads;    /* lines of heads that were kept elsewhere, among others; empty: none */
     bool ledger;          /* compare with what DIR/ledger.log remembers */
+    const atomic_bool *stop; /* CANCELED, between two segments, once it is set; NULL: never */
 };
 
 struct audit_report {

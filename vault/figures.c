@@ -50,6 +50,55 @@ enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from
     return ERR_OK;
 }
 
+/* The flows of one day, gathered until another day comes. */
+struct flow_day {
+    void (*fn)(void *context, int64_t day, const struct vault_flow *flow);
+    void *context;
+    int64_t day;
+    struct vault_flow flow;
+    bool any;
+};
+
+static void end_day(struct flow_day *d)
+{
+    if (d->any)
+        d->fn(d->context, d->day, &d->flow);
+    d->any = false;
+    d->flow = (struct vault_flow){.created = 0};
+}
+
+static void add_flow(void *context, int64_t day, enum store_flow flow, uint64_t n)
+{
+    struct flow_day *d = context;
+
+    if (day != d->day)
+        end_day(d);
+    d->day = day;
+    d->any = true;
+    if (flow == STORE_CREATED)
+        d->flow.created += n;
+    else if (flow == STORE_PURGED_TIMER)
+        d->flow.purged_timer += n;
+    else
+        d->flow.purged_erasure += n;
+}
+
+enum err vault_read_flow_days(struct vault_reader *r, uint16_t class_id, int64_t from_day,
+                              int64_t to_day,
+                              void (*fn)(void *context, int64_t day, const struct vault_flow *flow),
+                              void *context)
+{
+    struct flow_day d = {.fn = fn, .context = context};
+    enum err e;
+
+    REQUIRE(r->reading);
+    if (vault__class(r->v, class_id) == NULL)
+        return ERR_NOT_FOUND;
+    e = store_flow_each(r->store, class_id, from_day, to_day, add_flow, &d);
+    end_day(&d);
+    return e;
+}
+
 static bool starts_from_event(const struct vault *v, uint16_t class_id)
 {
     const struct class_def *def = v->defs[class_id];
@@ -90,28 +139,30 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
     return ERR_OK;
 }
 
-struct due_days {
-    void (*fn)(void *context, int64_t due_day, uint64_t n);
+struct days {
+    void (*fn)(void *context, int64_t created_day, int64_t due_day, uint64_t n);
     void *context;
 };
 
-static void add_due_day(void *context, int64_t created_day UNUSED, int64_t due_day, int64_t n)
+static void add_days(void *context, int64_t created_day, int64_t due_day, int64_t n)
 {
-    const struct due_days *days = context;
+    const struct days *days = context;
 
     if (n > 0)
-        days->fn(days->context, due_day, (uint64_t)n);
+        days->fn(days->context, created_day, due_day, (uint64_t)n);
 }
 
-enum err vault_read_due_days(struct vault_reader *r, uint16_t class_id,
-                             void (*fn)(void *context, int64_t due_day, uint64_t n), void *context)
+enum err vault_read_days(struct vault_reader *r, uint16_t class_id,
+                         void (*fn)(void *context, int64_t created_day, int64_t due_day,
+                                    uint64_t n),
+                         void *context)
 {
-    struct due_days days = {fn, context};
+    struct days days = {fn, context};
 
     REQUIRE(r->reading);
     if (vault__class(r->v, class_id) == NULL)
         return ERR_NOT_FOUND;
-    return store_aggregate_each(r->store, class_id, add_due_day, &days);
+    return store_aggregate_each(r->store, class_id, add_days, &days);
 }
 
 enum err vault_read_subject_info(struct vault_reader *r, uint64_t slot,

@@ -55,3 +55,55 @@ enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receip
     memcpy(ret->erasure, first->id, VAULT_ID_BYTES);
     return ERR_OK;
 }
+
+static enum err count_open(struct store *s, struct vault_receipts *ret)
+{
+    struct store_erasure open = {0};
+    enum err e;
+
+    while ((e = store_erasure_next(s, open.ledger_seq, &open)) == ERR_OK) {
+        ret->open++;
+        if (ret->open_since_ms == 0 || open.begun_ms < ret->open_since_ms)
+            ret->open_since_ms = open.begun_ms;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err find_last(struct store *s, int64_t from_ms, int64_t to_ms,
+                          struct vault_receipts *ret)
+{
+    enum err e = ERR_OK;
+
+    while (ret->last_count < VAULT_RECEIPTS_LAST) {
+        struct vault_receipt_entry *entry = &ret->last[ret->last_count];
+        struct store_erasure closed = {0};
+
+        e = store_receipt_last(s, from_ms, to_ms, ret->last_count, &closed);
+        if (e != ERR_OK)
+            break;
+        *entry = (struct vault_receipt_entry){
+            .ledger_seq = closed.ledger_seq, .begun_ms = closed.begun_ms, .is_closed = true};
+        memcpy(entry->erasure, closed.id, VAULT_ID_BYTES);
+        ret->last_count++;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err vault_receipts_look(struct vault *v, int64_t from_ms, int64_t to_ms,
+                             struct vault_receipts *ret)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    struct vault_receipts found = {.closed = 0};
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    if (e == ERR_OK)
+        e = store_receipts_count(s, from_ms, to_ms, &found.closed);
+    if (e == ERR_OK)
+        e = find_last(s, from_ms, to_ms, &found);
+    if (e == ERR_OK)
+        e = count_open(s, &found);
+    if (e == ERR_OK)
+        *ret = found;
+    return e;
+}

@@ -59,6 +59,12 @@ enum err vault_record_by_key(struct vault_records *r, enum vault_record_kind kin
     return store_record_by_key(r->store, kind, key, ret);
 }
 
+enum err vault_record_last(struct vault_records *r, enum vault_record_kind kind,
+                           struct vault_record *ret)
+{
+    return store_record_last(r->store, kind, ret);
+}
+
 enum err vault_record_next(struct vault_records *r, const struct vault_record_filter *filter,
                            uint64_t after, struct vault_record *ret)
 {
@@ -71,6 +77,12 @@ enum err vault_record_next_due(struct vault_records *r, enum vault_record_kind k
 {
     return store_record_next_due(r->store, kind, until_ms, after == NULL ? 0 : after->due_ms,
                                  after == NULL ? 0 : after->number, ret);
+}
+
+enum err vault_record_next_made(struct vault_records *r, enum vault_record_kind kind, int64_t to_ms,
+                                const struct vault_record *after, struct vault_record *ret)
+{
+    return store_record_next_made(r->store, kind, to_ms, after, ret);
 }
 
 enum err vault_records_count(struct vault_records *r, enum vault_record_kind kind,

@@ -26,6 +26,8 @@ enum vault_record_kind {
     VAULT_RECORD_ERASURE,     /* erasures that were asked for under a key */
     VAULT_RECORD_BACKUP,      /* the last */
     VAULT_RECORD_ANSWER,      /* to requests with an idempotency key, for a day */
+    VAULT_RECORD_ACCESS_DAY,  /* the audit trail, added up */
+    VAULT_RECORD_AUDIT_CHECK, /* the last verification of the audit trail */
     VAULT_RECORD_KINDS        /* one past the last */
 };
 
@@ -90,6 +92,9 @@ enum err vault_record_by_id(struct vault_records *r, enum vault_record_kind kind
                             const uint8_t id[VAULT_ID_BYTES], struct vault_record *ret) MUST_CHECK;
 enum err vault_record_by_key(struct vault_records *r, enum vault_record_kind kind, const char *key,
                              struct vault_record *ret) MUST_CHECK;
+/* The one with the highest number. */
+enum err vault_record_last(struct vault_records *r, enum vault_record_kind kind,
+                           struct vault_record *ret) MUST_CHECK;
 /* The first after `after` in the order of their numbers. */
 struct vault_record_filter {
     enum vault_record_kind kind;
@@ -103,6 +108,11 @@ enum err vault_record_next(struct vault_records *r, const struct vault_record_fi
 enum err vault_record_next_due(struct vault_records *r, enum vault_record_kind kind,
                                int64_t until_ms, const struct vault_record *after,
                                struct vault_record *ret) MUST_CHECK;
+/* The first that was made before to_ms, in the order in which they were made, past at_ms and number of `after`
+ * (may be what was found last). */
+enum err vault_record_next_made(struct vault_records *r, enum vault_record_kind kind, int64_t to_ms,
+                                const struct vault_record *after, struct vault_record *ret)
+    MUST_CHECK;
 /* How many there are in each state, and how many of all are due at until_ms. */
 enum err vault_records_count(struct vault_records *r, enum vault_record_kind kind,
                              uint64_t ret[VAULT_RECORD_STATES]) MUST_CHECK;

@@ -21,10 +21,15 @@ enum err store_record_by_id(struct store *s, enum vault_record_kind kind,
                             const uint8_t id[VAULT_ID_BYTES], struct vault_record *ret) MUST_CHECK;
 enum err store_record_by_key(struct store *s, enum vault_record_kind kind, const char *key,
                              struct vault_record *ret) MUST_CHECK;
+enum err store_record_last(struct store *s, enum vault_record_kind kind, struct vault_record *ret)
+    MUST_CHECK;
 enum err store_record_next(struct store *s, const struct vault_record_filter *filter,
                            uint64_t after, struct vault_record *ret) MUST_CHECK;
 enum err store_record_next_due(struct store *s, enum vault_record_kind kind, int64_t until_ms,
                                int64_t after_ms, uint64_t after, struct vault_record *ret)
+    MUST_CHECK;
+enum err store_record_next_made(struct store *s, enum vault_record_kind kind, int64_t to_ms,
+                                const struct vault_record *after, struct vault_record *ret)
     MUST_CHECK;
 enum err store_records_count(struct store *s, enum vault_record_kind kind,
                              uint64_t ret[VAULT_RECORD_STATES]) MUST_CHECK;

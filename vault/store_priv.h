@@ -325,6 +325,10 @@ enum err store_flow_add(struct store *s, uint16_t class_id, int64_t day, enum st
 /* The sum of each flow over the days [from, to); ret is indexed by enum store_flow. */
 enum err store_flow_sums(struct store *s, uint16_t class_id, int64_t from_day, int64_t to_day,
                          uint64_t ret[STORE_FLOWS]) MUST_CHECK;
+/* Each flow of each of these days, in the order of the days. */
+enum err store_flow_each(struct store *s, uint16_t class_id, int64_t from_day, int64_t to_day,
+                         void (*fn)(void *context, int64_t day, enum store_flow flow, uint64_t n),
+                         void *context) MUST_CHECK;
 
 /* ---- erasures that are acknowledged and not yet swept and verified ---- */
 
@@ -360,6 +364,14 @@ enum err store_receipt_get(struct store *s, const uint8_t id[VAULT_ID_BYTES], st
     MUST_CHECK;
 /* The first with a ledger entry after `seq` (its number, id and begin); NOT_FOUND past the last. */
 enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
+/* Make what is looked for in their table by date, where it is missing. As store_holds_prepare(). */
+enum err store_receipts_prepare(struct store *s) MUST_CHECK;
+/* Receipts of erasures that began in [from_ms, to_ms); and the last of these but `skip`, NOT_FOUND past the
+ * first. */
+enum err store_receipts_count(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *ret)
+    MUST_CHECK;
+enum err store_receipt_last(struct store *s, int64_t from_ms, int64_t to_ms, size_t skip,
+                            struct store_erasure *ret) MUST_CHECK;
 
 /* ---- holds, restrictions, erasures that wait, objections (holds.h) ---- */
 

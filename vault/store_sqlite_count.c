@@ -125,6 +125,28 @@ enum err store_flow_sums(struct store *s, uint16_t class_id, int64_t from_day, i
     return ERR_OK;
 }
 
+enum err store_flow_each(struct store *s, uint16_t class_id, int64_t from_day, int64_t to_day,
+                         void (*fn)(void *context, int64_t day, enum store_flow flow, uint64_t n),
+                         void *context)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_FLOW_EACH);
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, class_id);
+        bind_int(stmt, 2, from_day);
+        bind_int(stmt, 3, to_day);
+    }
+    while ((e = store__row(s, stmt)) == ERR_OK) {
+        const int64_t flow = sqlite3_column_int64(stmt, 1);
+
+        if (flow < STORE_CREATED || flow >= STORE_FLOWS)
+            return ERR_CORRUPT;
+        fn(context, sqlite3_column_int64(stmt, 0), (enum store_flow)flow, column_u64(stmt, 2));
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 /* ---- what they count ---- */
 
 enum err store_rows_each(struct store *s, const struct store_class *c,

@@ -48,6 +48,8 @@
                 " ON CONFLICT(class,day,reason) DO UPDATE SET n=n+excluded.n")                     \
     X(FLOW_SUMS, "SELECT reason,sum(n) FROM flow WHERE class=?1 AND day>=?2 AND day<?3"            \
                  " GROUP BY reason")                                                               \
+    X(FLOW_EACH, "SELECT day,reason,n FROM flow WHERE class=?1 AND day>=?2 AND day<?3"             \
+                 " ORDER BY day,reason")                                                           \
     X(EVENT_PUT, "INSERT INTO subject_event VALUES(?1,?2,?3,?4,?5,0) ON CONFLICT(slot,name)"       \
                  " DO UPDATE SET at=excluded.at,recorded=excluded.recorded,"                       \
                  "corrections=excluded.corrections")                                               \
@@ -81,6 +83,9 @@
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt VALUES(?1,?2,?3,?4)")                           \
     X(RECEIPT_GET, "SELECT body FROM receipt WHERE id=?1")                                         \
     X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")          \
+    X(RECEIPT_COUNT, "SELECT count(*) FROM receipt WHERE begun>=?1 AND begun<?2")                  \
+    X(RECEIPT_LAST, "SELECT seq,id,begun FROM receipt WHERE begun>=?1 AND begun<?2"                \
+                    " ORDER BY begun DESC,seq DESC LIMIT 1 OFFSET ?3")                             \
     X(PURGE_COUNT, "INSERT INTO purge_run VALUES(?1,?2,?3,?4,?5) ON CONFLICT(run,class) DO UPDATE" \
                    " SET purged=purged+excluded.purged,batches=batches+excluded.batches,"          \
                    "delay=max(delay,excluded.delay)")                                              \
@@ -190,12 +195,16 @@
     X(RECORD_GET, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND number=?2")       \
     X(RECORD_BY_ID, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND id=?2")         \
     X(RECORD_BY_KEY, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND key=?2")       \
+    X(RECORD_LAST, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1"                     \
+                   " ORDER BY number DESC LIMIT 1")                                                \
     X(RECORD_NEXT, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND number>?3"       \
                    " AND ?2>>state&1 ORDER BY number LIMIT 1")                                     \
     X(RECORD_NEXT_OF, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE slot=?4 AND slot>0"       \
                       " AND kind=?1 AND number>?3 AND ?2>>state&1 ORDER BY number LIMIT 1")        \
     X(RECORD_NEXT_DUE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND due>0"       \
                        " AND due<=?2 AND (due,number)>(?3,?4) ORDER BY due,number LIMIT 1")        \
+    X(RECORD_NEXT_MADE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND at<?2"      \
+                        " AND (at,number)>(?3,?4) ORDER BY at,number LIMIT 1")                     \
     X(RECORD_COUNT, "SELECT state,count(*) FROM record WHERE kind=?1 GROUP BY state")              \
     X(RECORD_COUNT_DUE, "SELECT count(*) FROM record WHERE kind=?1 AND due>0 AND due<=?2")
 

@@ -74,15 +74,11 @@ enum err store_receipt_get(struct store *s, const uint8_t id[VAULT_ID_BYTES], st
     return e;
 }
 
-enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret)
+static enum err one_receipt(struct store *s, sqlite3_stmt *stmt, struct store_erasure *ret)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_RECEIPT_NEXT);
     struct store_erasure found = {0};
-    enum err e;
+    enum err e = store__row(s, stmt);
 
-    if (stmt != NULL)
-        bind_int(stmt, 1, (int64_t)seq);
-    e = store__row(s, stmt);
     if (e != ERR_OK)
         return e;
     if (!column_bytes(stmt, 1, found.id, VAULT_ID_BYTES))
@@ -91,4 +87,49 @@ enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure 
     found.begun_ms = sqlite3_column_int64(stmt, 2);
     *ret = found;
     return ERR_OK;
+}
+
+enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RECEIPT_NEXT);
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)seq);
+    return one_receipt(s, stmt, ret);
+}
+
+/* ---- by date ---- */
+
+/* It came after the table, as did those of store_sqlite_watch.c. */
+enum err store_receipts_prepare(struct store *s)
+{
+    return store__exec(s, "CREATE INDEX IF NOT EXISTS receipt_begun ON receipt(begun)", 0);
+}
+
+enum err store_receipts_count(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RECEIPT_COUNT);
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, from_ms);
+        bind_int(stmt, 2, to_ms);
+    }
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        *ret = column_u64(stmt, 0);
+    return e;
+}
+
+enum err store_receipt_last(struct store *s, int64_t from_ms, int64_t to_ms, size_t skip,
+                            struct store_erasure *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RECEIPT_LAST);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, from_ms);
+        bind_int(stmt, 2, to_ms);
+        bind_int(stmt, 3, (int64_t)skip);
+    }
+    return one_receipt(s, stmt, ret);
 }

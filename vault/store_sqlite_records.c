@@ -16,6 +16,7 @@ static const char tables_sql[] =
     "CREATE INDEX IF NOT EXISTS record_state ON record(kind, state);"
     "CREATE INDEX IF NOT EXISTS record_slot ON record(slot, kind, number) WHERE slot>0;"
     "CREATE INDEX IF NOT EXISTS record_due ON record(kind, due, number) WHERE due>0;"
+    "CREATE INDEX IF NOT EXISTS record_at ON record(kind, at, number);"
     "CREATE TABLE IF NOT EXISTS record_last(kind INTEGER PRIMARY KEY, number INTEGER NOT NULL);";
 
 enum err store_records_prepare(struct store *s)
@@ -173,6 +174,15 @@ enum err store_record_by_key(struct store *s, enum vault_record_kind kind, const
     return one_record(s, stmt, ret);
 }
 
+enum err store_record_last(struct store *s, enum vault_record_kind kind, struct vault_record *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RECORD_LAST);
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, kind);
+    return one_record(s, stmt, ret);
+}
+
 enum err store_record_next(struct store *s, const struct vault_record_filter *filter,
                            uint64_t after, struct vault_record *ret)
 {
@@ -199,6 +209,20 @@ enum err store_record_next_due(struct store *s, enum vault_record_kind kind, int
         bind_int(stmt, 2, until_ms);
         bind_int(stmt, 3, after_ms);
         bind_int(stmt, 4, (int64_t)after);
+    }
+    return one_record(s, stmt, ret);
+}
+
+enum err store_record_next_made(struct store *s, enum vault_record_kind kind, int64_t to_ms,
+                                const struct vault_record *after, struct vault_record *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RECORD_NEXT_MADE);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, kind);
+        bind_int(stmt, 2, to_ms);
+        bind_int(stmt, 3, after->at_ms);
+        bind_int(stmt, 4, (int64_t)after->number);
     }
     return one_record(s, stmt, ret);
 }

@@ -279,7 +279,7 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
     if (e == ERR_OK &&
         (store_watch_prepare(s) != ERR_OK || vault__watch_load(v->watch, s) != ERR_OK))
         e = errmsg_set(msg, ERR_IO, "%s: canaries and incidents cannot be read", path);
-    if (e == ERR_OK && store_records_prepare(s) != ERR_OK)
+    if (e == ERR_OK && (store_records_prepare(s) != ERR_OK || store_receipts_prepare(s) != ERR_OK))
         e = errmsg_set(msg, ERR_IO, "%s: the tables of operators' books cannot be made", path);
     if (e == ERR_OK && vault__holds_load(v, s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: holds and restrictions cannot be read", path);

@@ -459,6 +459,19 @@ struct vault_receipt_entry {
 enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
     MUST_CHECK;
 
+/* Erasures that began in [from_ms, to_ms) and are closed, which they are once they were verified; all that are
+ * open, whenever they began; and the last of those that are closed. Blocks shortly, however many there are. */
+enum { VAULT_RECEIPTS_LAST = 5 };
+struct vault_receipts {
+    uint64_t closed;
+    uint64_t open;
+    int64_t open_since_ms;                                /* of the oldest; 0: there is none */
+    struct vault_receipt_entry last[VAULT_RECEIPTS_LAST]; /* the newest first */
+    size_t last_count;
+};
+enum err vault_receipts_look(struct vault *v, int64_t from_ms, int64_t to_ms,
+                             struct vault_receipts *ret) MUST_CHECK;
+
 /* ---- reading ---- */
 
 /* A reader belongs to one thread. Opening blocks shortly, and never happens while the same thread is
@@ -570,11 +583,18 @@ struct vault_flow {
 enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from_day,
                          int64_t to_day, struct vault_flow *ret) MUST_CHECK;
 
-/* Values of a class by the day (since 1970, UTC) they fall due, from the same counters; a day may come more
- * than once. Between begin and end. */
-enum err vault_read_due_days(struct vault_reader *r, uint16_t class_id,
-                             void (*fn)(void *context, int64_t due_day, uint64_t n), void *context)
-    MUST_CHECK;
+/* The same day by day, in order; days on which nothing came or went are left out. */
+enum err vault_read_flow_days(struct vault_reader *r, uint16_t class_id, int64_t from_day,
+                              int64_t to_day,
+                              void (*fn)(void *context, int64_t day, const struct vault_flow *flow),
+                              void *context) MUST_CHECK;
+
+/* Values of a class by the days (since 1970, UTC) on which they were stored and fall due, from the same
+ * counters; a pair of days comes once. Between begin and end. */
+enum err vault_read_days(struct vault_reader *r, uint16_t class_id,
+                         void (*fn)(void *context, int64_t created_day, int64_t due_day,
+                                    uint64_t n),
+                         void *context) MUST_CHECK;
 
 /* All figures of the vault for monitoring; those of the database are left out while it is sealed or
  * cannot be read. On the reader's thread, outside of a read transaction; blocks shortly. */

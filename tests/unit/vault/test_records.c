@@ -275,6 +275,34 @@ Test(records, are_listed_by_state_and_by_subject)
     vault_records_close(&r);
 }
 
+/* Whatever their numbers: a clock that was set back makes later ones older. */
+Test(records,
+     are_listed_in_the_order_in_which_they_were_made_and_the_last_is_that_of_the_highest_number)
+{
+    static const int64_t made[] = {700, 300, 500, 300, 900};
+    static const uint64_t want[] = {2, 4, 3, 1};
+    AUTO(vault_records_close) struct vault_records *r = NULL;
+    struct vault_record found = {.at_ms = 0};
+    size_t n = 0;
+
+    r = look();
+    cr_expect_eq(vault_record_last(r, VAULT_RECORD_REQUEST, &found), ERR_NOT_FOUND);
+    for (size_t i = 0; i < 5; i++) {
+        struct vault_record record = request("", 0, 0);
+
+        record.at_ms = made[i];
+        cr_assert_eq(put(&record, 1), ERR_OK);
+    }
+    found = (struct vault_record){.at_ms = 300};
+    while (vault_record_next_made(r, VAULT_RECORD_REQUEST, 900, &found, &found) == ERR_OK) {
+        cr_assert_lt(n, 4);
+        cr_expect_eq(found.number, want[n++]);
+    }
+    cr_expect_eq(n, 4, "the one at 900 is not before it");
+    cr_expect_eq(vault_record_last(r, VAULT_RECORD_REQUEST, &found), ERR_OK);
+    cr_expect_eq(found.number, 5);
+}
+
 Test(records, are_listed_in_the_order_in_which_they_fall_due)
 {
     static const int64_t due[] = {500, 0, 100, 300, 100, 900};
