@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "retention/access_days.h"
+#include "retention/audit_check.h"
 #include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/recount.h"
@@ -51,7 +53,8 @@ struct housekeeping {
     int64_t resume_at_ms;         /* worker thread; by the monotonic clock, as is the next */
     int64_t forget_at_ms;
     uint64_t heads_lost, audit_failures; /* worker thread: as they were told last */
-    int64_t recount_at_s;                /* worker thread; by the vault's clock */
+    int64_t recount_at_s;                /* worker thread; by the vault's clock, as is the next */
+    int64_t audit_check_at_s;
     housekeeping_stopped_fn stopped;
     void *context;
 };
@@ -136,6 +139,28 @@ static void recount(struct housekeeping *h)
         e == ERR_OK && result.uncounted == 0 ? next_night(now_s) : now_s + RECOUNT_AGAIN_S;
 }
 
+/* Once a night, after the rows. */
+static void check_audit(struct housekeeping *h)
+{
+    const int64_t now_s = vault_now_s(h->options.vault);
+    enum err e;
+
+    if (h->audit_check_at_s == 0)
+        h->audit_check_at_s = next_night(now_s);
+    if (now_s < h->audit_check_at_s)
+        return;
+    e = audit_check_run(h->options.vault, &h->stop);
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_AUDIT_CHECK_FAILED, F_LIT("error", err_name(e)));
+    h->audit_check_at_s = e == ERR_OK ? next_night(now_s) : now_s + RECOUNT_AGAIN_S;
+}
+
+/* So that whoever opens the overview does not wait. What fails is tried again, by the next pass or the overview. */
+static void add_up_access(struct housekeeping *h)
+{
+    (void)!access_days_update(h->options.vault, &h->stop);
+}
+
 /* What was kept under an exception goes when that ends. */
 static void end_exceptions(struct housekeeping *h)
 {
@@ -218,9 +243,12 @@ static void on_work(uv_work_t *work)
         return;
     record_sweep(h, &counts, sweeper_pass(&sweep, &counts)); /* the next pass tries again */
     tell_audit(h);
+    add_up_access(h);
     h->more = counts.more;
     if (!h->more && !atomic_load(&h->stop))
         recount(h);
+    if (!h->more && !atomic_load(&h->stop))
+        check_audit(h);
 }
 
 static void free_when_done(struct housekeeping *h)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a server does by the clock: finish open erasures, carry out what was approved, sweep what is
- * due and record what was swept, count all rows each night. */
+ * due and record what was swept, add the audit trail up; count all rows and check the trail each night. */
 #pragma once
 
 #include <stdint.h>

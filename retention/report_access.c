@@ -11,22 +11,17 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "retention/access_days.h"
 #include "vault/audit_read.h"
 #include "vault/watch.h"
 
-enum {
-    DAY_S = 86400,
-    DAY_MS = 86400000,
-    NAME_MAX_BYTES = 64,
-    BREACH_HOURS = 72,
-    GROWTH_MANY = 100
-};
+enum { DAY_S = 86400, DAY_MS = 86400000, BREACH_HOURS = 72, GROWTH_MANY = 100 };
 
 /* ---- sums ---- */
 
 /* What one caller saw of one class for one purpose. Class 0: what was refused, and honeytokens. */
 struct sum {
-    char who[NAME_MAX_BYTES + 1], purpose[NAME_MAX_BYTES + 1];
+    char who[ACCESS_NAME_MAX + 1], purpose[ACCESS_NAME_MAX + 1];
     enum audit_role role;
     uint16_t class_id;
     uint64_t requests, values, masks, people, refused, honeytokens, before;
@@ -103,15 +98,6 @@ static enum err count_person(struct sums *s, uint32_t row, const uint8_t *tag, b
     return ERR_OK;
 }
 
-static void copy_name(char out[NAME_MAX_BYTES + 1], struct span name)
-{
-    const size_t len = name.len < NAME_MAX_BYTES ? name.len : NAME_MAX_BYTES;
-
-    for (size_t i = 0; i < len; i++)
-        out[i] = name.at[i] >= ' ' && name.at[i] < 0x7f ? name.at[i] : '?';
-    out[len] = '\0';
-}
-
 static bool is_row(const struct sum *sum, const struct sum *wanted)
 {
     return sum->class_id == wanted->class_id && sum->role == wanted->role &&
@@ -125,8 +111,8 @@ static enum err find_row(struct sums *s, const struct audit_record *r, uint16_t 
     struct sum wanted = {.role = r->role, .class_id = class_id};
     struct sum *grown;
 
-    copy_name(wanted.who, r->who.len == 0 ? SPAN_LIT("-") : r->who);
-    copy_name(wanted.purpose, r->purpose);
+    access_copy_name(wanted.who, r->who, "-");
+    access_copy_name(wanted.purpose, r->purpose, "");
     for (size_t i = s->count; i > 0; i--)
         if (is_row(&s->at[i - 1], &wanted)) {
             *ret_index = (uint32_t)i;
@@ -179,7 +165,7 @@ static enum err take_entry(struct sums *s, const struct audit_record *r,
     return e;
 }
 
-static enum err take_refusal(struct sums *s, const struct audit_record *r)
+static enum err take_refusal(struct sums *s, const struct audit_record *r, enum access_kind kind)
 {
     uint32_t row;
     enum err e;
@@ -189,7 +175,7 @@ static enum err take_refusal(struct sums *s, const struct audit_record *r)
     e = find_row(s, r, 0, &row);
     if (e != ERR_OK)
         return e;
-    if (r->action == AUDIT_INCIDENT)
+    if (kind == ACCESS_HONEYTOKEN)
         s->at[row - 1].honeytokens++;
     else
         s->at[row - 1].refused += 1 + r->more;
@@ -198,13 +184,13 @@ static enum err take_refusal(struct sums *s, const struct audit_record *r)
 
 static enum err take(const struct audit_record *r, void *context)
 {
+    const enum access_kind kind = access_kind_of(r);
     struct sums *s = context;
     enum err e = ERR_OK;
 
-    if (r->outcome == AUDIT_REFUSED ||
-        (r->action == AUDIT_INCIDENT && span_equal(r->object, SPAN_LIT("honeytoken"))))
-        return take_refusal(s, r);
-    if (r->outcome != AUDIT_DONE)
+    if (kind == ACCESS_REFUSED || kind == ACCESS_HONEYTOKEN)
+        return take_refusal(s, r, kind);
+    if (kind == ACCESS_NONE)
         return ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < r->entry_count; i++)
         if (r->entries[i].values + r->entries[i].masks > 0)
