@@ -304,32 +304,14 @@ void request_walk_close(struct request_walk **walkp)
     free(walk);
 }
 
-/* Only those are looked into that may be due: the others' dates stand in the index. */
-static enum err count_due(struct requests *r, struct vault_records *records,
-                          struct request_figures *figures)
+static enum err count_due(const struct request_case *c UNUSED, const struct request_clock *clock,
+                          void *context)
 {
-    struct vault_record record = {.number = 0};
-    const struct vault_record *after = NULL;
-    struct request_case now;
-    int64_t until_ms;
-    enum err e;
+    struct request_figures *figures = context;
 
-    request__begin(r, NULL, &now);
-    until_ms = calendar_start(civil_of(civil_days(now.today) + DEADLINE_SOON_DAYS + 1)) * 1000;
-    while ((e = vault_record_next_due(records, VAULT_RECORD_REQUEST, until_ms, after, &record)) ==
-           ERR_OK) {
-        AUTO(request__case_done) struct request_case c = now;
-        struct request_clock clock;
-
-        e = request__take_record(&c, &record);
-        if (e != ERR_OK)
-            return e;
-        request__clock(&c, &clock);
-        figures->soon += clock.standing == DEADLINE_SOON;
-        figures->past += clock.standing == DEADLINE_PAST;
-        after = &record;
-    }
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    figures->soon += clock->standing == DEADLINE_SOON;
+    figures->past += clock->standing == DEADLINE_PAST;
+    return ERR_OK;
 }
 
 enum err requests_figures(struct requests *r, struct request_figures *ret)
@@ -344,7 +326,7 @@ enum err requests_figures(struct requests *r, struct request_figures *ret)
     for (size_t i = 0; e == ERR_OK && i < REQUEST_STATE_COUNT; i++)
         figures.open += (REQUEST_OPEN_STATES >> i & 1) != 0 ? states[i] : 0;
     if (e == ERR_OK)
-        e = count_due(r, records, &figures);
+        e = request__running_each(r, DEADLINE_SOON_DAYS, count_due, &figures);
     if (e != ERR_OK)
         return e;
     if (figures.open < figures.soon + figures.past)

@@ -127,6 +127,20 @@ void request__clock(const struct request_case *c, struct request_clock *ret);
 /* When it is past due, for the record; 0 for what is no longer open. */
 int64_t request__due_ms(const struct request_case *c, enum request_state state);
 
+/* ---- those whose clock runs (request_running.c) ---- */
+
+int64_t request__days_left(const struct request_case *c, const struct request_clock *clock);
+/* Every request that is not answered and has `days` days left or fewer (INT64_MAX: all), those first that are due
+ * first, paused ones by the date that they would have else; any error ends the walk and comes back. */
+typedef enum err (*request_running_fn)(const struct request_case *c,
+                                       const struct request_clock *clock, void *context);
+enum err request__running_each(struct requests *r, int64_t days, request_running_fn fn,
+                               void *context) MUST_CHECK;
+/* {"number", "id", "rights", "state", "standing", "owner", "received", "target", "legal", "extended", "due",
+ * "days_left", "paused"}: what is shown of one. legal: without an extension; extended: with it, or null; due: the
+ * date that is counted on. */
+struct json *request__running_row(const struct request_case *c, const struct request_clock *clock);
+
 /* ---- what an action does (request_steps.c) ---- */
 
 typedef enum err (*request_step_fn)(struct request_case *c, struct errmsg *msg);

@@ -397,14 +397,13 @@ enum err runs_list(struct vault *vault, int64_t from_ms, int64_t to_ms, struct j
 {
     AUTO(vault_records_close) struct vault_records *records = NULL;
     AUTO(json_free) struct json *list = json_new_list();
-    struct vault_record record = {.number = 0};
+    struct vault_record record = {.at_ms = from_ms};
     enum err e = vault_records_open(vault, &records);
 
-    while (e == ERR_OK && (e = next_run(records, &record)) == ERR_OK) {
+    while (e == ERR_OK && (e = vault_record_next_made(records, VAULT_RECORD_RUN, to_ms, &record,
+                                                      &record)) == ERR_OK) {
         struct json *map = NULL;
 
-        if (record.at_ms < from_ms || record.at_ms >= to_ms)
-            continue;
         e = run_map(&record, &map);
         if (e == ERR_OK)
             json_add(list, map);
@@ -418,12 +417,10 @@ enum err runs_list(struct vault *vault, int64_t from_ms, int64_t to_ms, struct j
 enum err runs_last(struct vault *vault, struct json **ret_run)
 {
     AUTO(vault_records_close) struct vault_records *records = NULL;
-    struct vault_record record = {.number = 0};
+    struct vault_record record;
     enum err e = vault_records_open(vault, &records);
 
-    while (e == ERR_OK)
-        e = next_run(records, &record);
-    if (e == ERR_NOT_FOUND && record.number != 0)
-        e = vault_record_get(records, VAULT_RECORD_RUN, record.number, &record);
+    if (e == ERR_OK)
+        e = vault_record_last(records, VAULT_RECORD_RUN, &record);
     return e == ERR_OK ? run_map(&record, ret_run) : e;
 }

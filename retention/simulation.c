@@ -32,7 +32,7 @@ static void free_days(const struct due_days *days)
     free(days->at);
 }
 
-static void add(void *context, int64_t due_day, uint64_t n)
+static void add(void *context, int64_t created_day UNUSED, int64_t due_day, uint64_t n)
 {
     struct due_days *days = context;
 
@@ -100,7 +100,7 @@ static enum err add_class(const struct simulation *s, const struct class_def *de
 {
     AUTO(free_days) struct due_days days = {.last = civil_days(s->at)};
     struct json *map;
-    enum err e = vault_read_due_days(s->reader, vault_class_id(s->vault, def), add, &days);
+    enum err e = vault_read_days(s->reader, vault_class_id(s->vault, def), add, &days);
 
     if (e != ERR_OK)
         return e;
