@@ -13,6 +13,7 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "base/certificates.h"
 #include "base/mem.h"
 #include "base/period.h"
 #include "base/tls.h"
@@ -22,7 +23,6 @@ enum {
     DAY_S = 86400,
     CERTIFICATE_DAYS = 21,       /* what renews by itself does so earlier */
     MEMLOCK_MIN = 8 << 20,       /* of the kernel and of systemd by default */
-    NESTING_MAX = 16,            /* of maps in a configuration */
     OTHERS = S_IRWXG | S_IRWXO,  /* may do anything */
     WRITERS = S_IWGRP | S_IWOTH, /* may write */
     READERS = S_IRGRP | S_IROTH  /* may read */
@@ -136,41 +136,26 @@ static void look_at_certificate(struct doctor *d, const char *path, int64_t now_
         doctor_say(d, DOCTOR_OK, "certificate", NULL, "%s is good until %.10s", path, end);
 }
 
-static void look_at_pair(struct doctor *d, struct conf_node certificate, struct conf_node key,
-                         int64_t now_s)
+struct certificates {
+    struct doctor *d;
+    int64_t now_s;
+};
+
+static void look_at_pair(struct conf_node certificate, struct conf_node key, void *context)
 {
+    const struct certificates *c = context;
     AUTO(mem_free) char *certificate_path = conf_path(certificate, json_str_of(certificate.value));
     AUTO(mem_free) char *key_path = conf_path(key, json_str_of(key.value));
 
-    look_at_certificate(d, certificate_path, now_s);
+    look_at_certificate(c->d, certificate_path, c->now_s);
     if (has_mode(key_path, WRITERS | READERS))
-        doctor_say(d, DOCTOR_PROBLEM, "certificate", "chmod go= it",
+        doctor_say(c->d, DOCTOR_PROBLEM, "certificate", "chmod go= it",
                    "%s, the key of a certificate, is open to others than its owner", key_path);
-}
-
-static void look_at_certificates(struct doctor *d, struct conf_node node, int64_t now_s,
-                                 int nesting)
-{
-    struct conf_node certificate = conf_get(node, "certificate"), key = conf_get(node, "key");
-    struct conf_node member;
-    void *it = NULL;
-
-    if (nesting > NESTING_MAX)
-        return;
-    if (node.name != NULL && strcmp(node.name, "tls") == 0 &&
-        json_str_of(certificate.value) != NULL && json_str_of(key.value) != NULL)
-        look_at_pair(d, certificate, key, now_s);
-    if (json_kind(node.value) == JSON_MAP)
-        while (conf_next(node, &it, &member))
-            look_at_certificates(d, member, now_s, nesting + 1);
-    if (json_kind(node.value) == JSON_LIST)
-        for (size_t i = 0; i < json_count(node.value); i++)
-            look_at_certificates(d, conf_at(node, i), now_s, nesting + 1);
 }
 
 void doctor_certificates(struct doctor *d, struct conf_node root, int64_t now_s)
 {
-    look_at_certificates(d, root, now_s, 0);
+    certificates_each(root, look_at_pair, &(struct certificates){d, now_s});
 }
 
 /* ---- the process ---- */
