@@ -636,6 +636,8 @@ static const struct operation {
     {"clock.status", {NULL}, run_clock_status},
     {"clock.accept", {NULL}, run_clock_accept},
     {"report", {"report", "from", "to", "caller", "aware", NULL}, ops_report},
+    {"overview", {"from", "to", NULL}, ops_overview},
+    {"figures", {"figure", "from", "to", NULL}, ops_figures},
     {"notice.list", {"state", "after", "limit", NULL}, ops_notice_list},
     {"notice.done", {"number", "how", "impossible", NULL}, ops_notice_done},
     {"notice.retry", {"number", NULL}, ops_notice_retry},

@@ -37,8 +37,9 @@ struct admin {
     const uint8_t *request_id; /* of what they ask, AUDIT_REQUEST_BYTES; NULL: it has none */
     const char *approved_by;   /* somebody else, who approved it; NULL: nobody did */
     int64_t approval_delay_ms; /* from an approval to what it approves */
-    struct keys *keys;         /* these two: for key.* only */
+    struct keys *keys; /* these two: for key.* only; NULL: the overview tells nothing of keys */
     struct rotation *rotation;
+    const struct conf *conf; /* for the certificates that it names; NULL: nothing is said of them */
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
     enum err (*reload)(void *context, struct errmsg *msg);
     void *reload_context;
@@ -96,6 +97,8 @@ enum ops_limits {
  *   retention.recount {}                                          {"counted", "differ", "uncounted"}: classes
  *   evidence        {file, from?, to?}: an absolute path           {"file", "record", "files", "sha256"}
  *   report          {report, from?, to?}: days                     retention/report.h draws it
+ *   overview        {from?, to?}: days                             docs/REPORTS.md draws it
+ *   figures         {figure, from?, to?}: days                     docs/REPORTS.md draws it
  *   request.add     {with: {rights[], channel, ...}, subject, domain? | token, class?}
  *                                                                 the request (retention/requests.h)
  *   request.act     {number, action, with: {...}, version?}       the request; CHANGED: it has another version

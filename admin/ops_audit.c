@@ -76,6 +76,8 @@ static const struct audited {
     {"clock.", AUDIT_CLOCK, false, true},
     {"key.", AUDIT_KEY, false, true},
     {"report", AUDIT_REPORT, true, false},
+    {"overview", AUDIT_REPORT, true, false},
+    {"figures", AUDIT_REPORT, true, false},
     {"evidence", AUDIT_REPORT, true, false},
     {"evidence.", AUDIT_REPORT, true, false},
     {"reload", AUDIT_CONFIGURE, false, false},
@@ -150,7 +152,7 @@ static bool is_number(struct span text)
 static struct span object_of(const struct json *request, const struct json *response,
                              char number[NUMBER_MAX])
 {
-    static const char *const named[] = {"caller", "report", "class"};
+    static const char *const named[] = {"caller", "report", "figure", "class"};
     const struct json *numbers[] = {json_get(response, "number"), json_get(request, "number"),
                                     json_get(response, "proposal")};
     struct span text;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin/ops.h"
+#include "retention/report.h"
 #include "vault/notes.h"
 
 /* Carry out one operation; as ops_run(). */
@@ -161,6 +162,10 @@ enum err ops_find_person(const struct admin *admin, struct vault_reader *reader,
     MUST_CHECK;
 enum err ops_recount(struct admin *admin, const struct json *request, struct json **ret_response,
                      struct errmsg *msg) MUST_CHECK;
+enum err ops_overview(struct admin *admin, const struct json *request, struct json **ret_response,
+                      struct errmsg *msg) MUST_CHECK;
+enum err ops_figures(struct admin *admin, const struct json *request, struct json **ret_response,
+                     struct errmsg *msg) MUST_CHECK;
 enum err ops_evidence(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg) MUST_CHECK;
 
@@ -183,6 +188,18 @@ void ops_set_next(struct json *map, bool more, uint64_t last);
 /* A page of a list that is there as a whole, in the order of the member `number`; ops_set_next() of it. */
 struct json *ops_cut(const struct json *whole, const struct ops_page *page, const char *number,
                      struct json *map);
+/* ---- reports and what is like them (ops_report.c) ---- */
+
+/* What they are made of: "from" and "to" of a request, and what else a report may be asked for. The context is good
+ * until ops_desk_done(). */
+struct ops_desk {
+    struct report_context context;
+    struct vault_reader *reader;
+    uint8_t configuration[CONF_DIGEST_BYTES];
+};
+enum err ops_desk_init(struct ops_desk *desk, struct admin *admin, const struct json *request,
+                       struct errmsg *msg) MUST_CHECK;
+void ops_desk_done(struct ops_desk *desk);
 
 /* ---- members of a request; what comes back is borrowed from it. INVALID, TOO_LARGE, NOT_FOUND ---- */
 

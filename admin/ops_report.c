@@ -80,20 +80,13 @@ static enum err read_aware(const struct json *request, int64_t *ret_s, struct er
     return ERR_OK;
 }
 
-/* What reports are made of; the reader is the caller's to close, before which the context is used. */
-struct desk {
-    struct report_context context;
-    struct vault_reader *reader;
-    uint8_t configuration[CONF_DIGEST_BYTES];
-};
-
-static void desk_done(struct desk *desk)
+void ops_desk_done(struct ops_desk *desk)
 {
     vault_reader_close(&desk->reader);
 }
 
-static enum err desk_init(struct desk *desk, struct admin *admin, const struct json *request,
-                          struct errmsg *msg)
+enum err ops_desk_init(struct ops_desk *desk, struct admin *admin, const struct json *request,
+                       struct errmsg *msg)
 {
     struct report_context *c = &desk->context;
     enum err e;
@@ -125,26 +118,26 @@ static enum err desk_init(struct desk *desk, struct admin *admin, const struct j
 enum err ops_report(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg)
 {
-    AUTO(desk_done) struct desk desk = {.reader = NULL};
+    AUTO(ops_desk_done) struct ops_desk desk = {.reader = NULL};
     const struct report_kind *kind;
     enum err e = read_kind(request, &kind, msg);
 
     if (e == ERR_OK)
-        e = desk_init(&desk, admin, request, msg);
+        e = ops_desk_init(&desk, admin, request, msg);
     return e == ERR_OK ? report_make(kind, &desk.context, ret_response, msg) : e;
 }
 
 enum err ops_evidence(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg)
 {
-    AUTO(desk_done) struct desk desk = {.reader = NULL};
+    AUTO(ops_desk_done) struct ops_desk desk = {.reader = NULL};
     struct evidence evidence;
     const char *path = NULL;
     struct json *map;
     enum err e = ops_need_path(request, "file", &path, msg);
 
     if (e == ERR_OK)
-        e = desk_init(&desk, admin, request, msg);
+        e = ops_desk_init(&desk, admin, request, msg);
     if (e == ERR_OK)
         e = evidence_make(&desk.context, path, &evidence, msg);
     if (e != ERR_OK)

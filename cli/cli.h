@@ -93,6 +93,7 @@ enum cli_exit cmd_retention_simulate(const struct options *options);
 enum cli_exit cmd_retention_preview(const struct options *options);
 enum cli_exit cmd_retention_apply(const struct options *options);
 enum cli_exit cmd_retention_versions(const struct options *options);
+enum cli_exit cmd_overview(const struct options *options);
 enum cli_exit cmd_audit_verify(const struct options *options);
 enum cli_exit cmd_audit_list(const struct options *options);
 enum cli_exit cmd_audit_tail(const struct options *options);

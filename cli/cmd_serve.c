@@ -198,7 +198,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .requests = s->requests,
                               .exports = s->exports,
                               .keys = s->settings.keys,
-                              .rotation = s->rotation};
+                              .rotation = s->rotation,
+                              .conf = s->settings.conf};
     audit_settings_use(&s->settings, s->vault);
     e = audit_record_start(&s->settings, s->vault);
     if (e != ERR_OK)

@@ -340,6 +340,14 @@ const struct command commands[] = {
      "readable,\nnot this store, or nothing can be said.\n",
      OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_JSON, 1, 1,
      cmd_verify_erasure},
+    {"overview", "[-c FILE] [--from DAY] [--to DAY] [--json]",
+     "is anything overdue, held for ever, running out, destroyed with proof; exit 3 when somebody "
+     "must act",
+     "Who looked at clear data, too, and which clocks run out next. Of the last 30 days, unless "
+     "days are said, as in\n"
+     "`lethe report`. A line that begins with \"!\" is for somebody to act on; docs/REPORTS.md "
+     "says what each means.\n",
+     OPTION_CONFIG | OPTION_PERIOD | OPTION_JSON, 0, 0, cmd_overview},
     {"report",
      "[-c FILE] [--format table|json|csv|csv-excel|html] [--json] [--wide] [-o FILE]\n"
      "         [--from DAY] [--to DAY] [--caller NAME [--aware INSTANT]] NAME",

@@ -165,7 +165,8 @@ static enum err call_store(struct session *s, const struct json *request, struct
                           .requests = s->requests,
                           .exports = s->exports,
                           .keys = s->settings.keys,
-                          .rotation = s->rotation};
+                          .rotation = s->rotation,
+                          .conf = s->settings.conf};
     enum err e = ops_run(&admin, request, &reply->tree, msg);
 
     reply->result = reply->tree;

@@ -315,7 +315,8 @@ static enum err add_day(struct writing *w, const struct day *day)
 static enum err write_days(struct fold *f)
 {
     const size_t count = parts_at_hand(f) + 1;
-    AUTO(writing_done) struct writing w = {
+    AUTO(writing_done)
+    struct writing w = {
         .records = mem_alloc(count * sizeof(*w.records)),
         .bodies = mem_alloc(count * sizeof(*w.bodies)),
     };

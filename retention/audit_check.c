@@ -12,8 +12,7 @@
 
 static const char key[] = "last";
 
-static void ignore(enum audit_verdict verdict UNUSED, const char *text UNUSED,
-                   void *context UNUSED)
+static void ignore(enum audit_verdict verdict UNUSED, const char *text UNUSED, void *context UNUSED)
 {
     /* the verdict and how many findings there are is what is kept; `lethe audit verify` names them */
 }

@@ -34,7 +34,8 @@ static size_t bar_of(const int64_t *bounds, size_t count, int64_t days)
 /* ---- requests ---- */
 
 /* Past due, each day of a fortnight, the two weeks after it, then by months. */
-static const int64_t days_left[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 21, 31, 61, 92};
+static const int64_t days_left[] = {0,  1,  2,  3,  4,  5,  6,  7,  8, 9,
+                                    10, 11, 12, 13, 14, 21, 31, 61, 92};
 
 struct burndown {
     struct json *strips;

@@ -94,8 +94,8 @@ static enum err add_classes(const struct report_context *c, struct bars *b)
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; e == ERR_OK && i < c->classes->count; i++)
-        e = vault_read_flow_days(c->reader, vault_class_id(c->vault, &c->classes->defs[i]),
-                                 b->from, b->to, add_day, b);
+        e = vault_read_flow_days(c->reader, vault_class_id(c->vault, &c->classes->defs[i]), b->from,
+                                 b->to, add_day, b);
     vault_read_end(c->reader);
     return e;
 }
@@ -129,8 +129,7 @@ static enum err build_purges(const struct report_context *c, struct json *tree)
     return e;
 }
 
-const struct figure_kind figure__purges = {"purges", "What was destroyed, by reason",
-                                           build_purges};
+const struct figure_kind figure__purges = {"purges", "What was destroyed, by reason", build_purges};
 
 /* ---- inflow and outflow ---- */
 
@@ -222,5 +221,4 @@ static enum err build_flow(const struct report_context *c, struct json *tree)
     return e;
 }
 
-const struct figure_kind figure__flow = {"flow", "What came, what went, what is there",
-                                         build_flow};
+const struct figure_kind figure__flow = {"flow", "What came, what went, what is there", build_flow};

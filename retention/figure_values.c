@@ -112,8 +112,8 @@ static enum err build_expiries(const struct report_context *c, struct json *tree
     return e;
 }
 
-const struct figure_kind figure__expiries = {
-    "expiries", "What falls due, by week and class", build_expiries};
+const struct figure_kind figure__expiries = {"expiries", "What falls due, by week and class",
+                                             build_expiries};
 
 /* ---- ages ---- */
 

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 
 static const struct figure_kind *const kinds[] = {
-    &figure__expiries, &figure__ages,     &figure__purges, &figure__flow,
-    &figure__burndown, &figure__matrix,   &figure__holds,
+    &figure__expiries, &figure__ages,   &figure__purges, &figure__flow,
+    &figure__burndown, &figure__matrix, &figure__holds,
 };
 
 const struct figure_kind *figure_kind_find(struct span name)

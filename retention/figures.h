@@ -12,11 +12,11 @@
 
 enum {
     FIGURE_WEEKS_AHEAD = 13,
-    FIGURE_DAYS = 26 * 7,     /* looked back at, where no period is asked for */
-    FIGURE_DAYS_MAX = 1100,   /* of a period */
-    FIGURE_DAILY_MAX = 35,    /* a longer period is drawn by weeks */
-    FIGURE_BUCKETS = 16,      /* of ages */
-    FIGURE_STRIPS_MAX = 200   /* requests or holds drawn one by one */
+    FIGURE_DAYS = 26 * 7,   /* looked back at, where no period is asked for */
+    FIGURE_DAYS_MAX = 1100, /* of a period */
+    FIGURE_DAILY_MAX = 35,  /* a longer period is drawn by weeks */
+    FIGURE_BUCKETS = 16,    /* of ages */
+    FIGURE_STRIPS_MAX = 200 /* requests or holds drawn one by one */
 };
 
 struct figure_kind {

@@ -138,7 +138,8 @@ enum err overview_make(const struct report_context *context, struct json **ret_t
 
     choose_days(&o.context);
     if (o.context.to_day - o.context.from_day > OVERVIEW_DAYS_MAX)
-        return errmsg_set(msg, ERR_INVALID, "the overview is of %d days at most", OVERVIEW_DAYS_MAX);
+        return errmsg_set(msg, ERR_INVALID, "the overview is of %d days at most",
+                          OVERVIEW_DAYS_MAX);
     e = report_make(report_kind_find(SPAN_LIT("retention")), &o.context, &retention, msg);
     if (e == ERR_OK)
         e = vault_records_open(o.context.vault, &records);

@@ -8,7 +8,12 @@
 #include "retention/report.h"
 
 /* The days that are meant where none are said: today and so many before. */
-enum { OVERVIEW_DAYS = 30, OVERVIEW_DAYS_MAX = 1100, OVERVIEW_ROWS_MAX = 50, OVERVIEW_WEEK_DAYS = 7 };
+enum {
+    OVERVIEW_DAYS = 30,
+    OVERVIEW_DAYS_MAX = 1100,
+    OVERVIEW_ROWS_MAX = 50,
+    OVERVIEW_WEEK_DAYS = 7
+};
 
 /* context: as for a report; with a register of requests. ret_tree: json_free(). Errors as report_make(). Worker
  * thread; blocks shortly, however much the store holds. */

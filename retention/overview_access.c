@@ -111,8 +111,8 @@ static void add_sums(struct json *part, struct caller *list, size_t count)
 static void gather(struct json *part, const struct access_sums *now,
                    const struct access_sums *before)
 {
-    AUTO(mem_free) struct caller *list =
-        mem_alloc((now->count + before->count + 1) * sizeof(*list));
+    AUTO(mem_free)
+    struct caller *list = mem_alloc((now->count + before->count + 1) * sizeof(*list));
     size_t count = 0;
 
     for (size_t i = 0; i < now->count; i++) {

@@ -19,8 +19,8 @@
 enum {
     DAY_S = 86400,
     REVIEW_SOON_DAYS = 30,
-    BACKUP_DAYS = 30,    /* the last one should not be older */
-    HEAD_DAYS = 2,       /* a head is signed each minute in which something is recorded */
+    BACKUP_DAYS = 30, /* the last one should not be older */
+    HEAD_DAYS = 2,    /* a head is signed each minute in which something is recorded */
     ERASURE_OPEN_S = DAY_S,
 };
 
@@ -64,8 +64,7 @@ enum err overview__add_requests(struct overview *o)
     json_set_int(part, "open", (int64_t)figures.open);
     json_set_int(part, "past_due", running.past);
     json_set_int(part, "this_week", running.soon);
-    report_set_day(part, "until",
-                   civil_days(calendar_date(o->context.now_s)) + OVERVIEW_WEEK_DAYS);
+    report_set_day(part, "until", civil_days(calendar_date(o->context.now_s)) + OVERVIEW_WEEK_DAYS);
     json_set_bool(part, "more", running.more);
     if (running.past > 0)
         overview__attend(part, "past_due");
@@ -276,8 +275,7 @@ static enum err add_backup(const struct overview *o)
         return e;
     if (e == ERR_OK && civil_parse(span_of(time, 10), &date))
         next.at_s = (civil_days(date) + 1 + BACKUP_DAYS) * DAY_S;
-    json_set(o->tree, "last_backup",
-             e == ERR_OK ? json_new_text(span_str(time)) : json_new_null());
+    json_set(o->tree, "last_backup", e == ERR_OK ? json_new_text(span_str(time)) : json_new_null());
     overview_add_clock(o->tree, &next, o->context.now_s);
     return ERR_OK;
 }

@@ -151,7 +151,8 @@ static void add_not_started(const struct overview *o, struct json *part)
 
 struct holds_seen {
     int64_t in_force, review_overdue;
-    struct vault_hold oldest[OLDEST]; /* the first that were set: holds are numbered in that order */
+    struct vault_hold
+        oldest[OLDEST]; /* the first that were set: holds are numbered in that order */
     size_t count;
 };
 

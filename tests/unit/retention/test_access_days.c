@@ -27,10 +27,8 @@ static void on_day(int64_t day)
 static void show(const char *who, const char *purpose, const char *class_name, uint16_t values,
                  uint16_t masks)
 {
-    const struct audit_entry entry = {.tag = {1},
-                                      .class_id = rig_class(&r, class_name),
-                                      .values = values,
-                                      .masks = masks};
+    const struct audit_entry entry = {
+        .tag = {1}, .class_id = rig_class(&r, class_name), .values = values, .masks = masks};
     const struct audit_record record = {.action = AUDIT_REVEAL,
                                         .outcome = AUDIT_DONE,
                                         .role = AUDIT_CALLER,
@@ -144,9 +142,8 @@ Test(access_days, count_a_record_of_many_people_as_one_request)
     rig_init(&r);
     on_day(TODAY);
     for (uint8_t i = 0; i < 5; i++)
-        entries[i] = (struct audit_entry){.tag = {i},
-                                          .class_id = rig_class(&r, i < 3 ? "note" : "mail"),
-                                          .values = 2};
+        entries[i] = (struct audit_entry){
+            .tag = {i}, .class_id = rig_class(&r, i < 3 ? "note" : "mail"), .values = 2};
     cr_assert_eq(audit_write(vault_audit(r.vault), &record), ERR_OK);
     update();
     sum = sum_of(TODAY, TODAY + 1, &rows);
@@ -168,8 +165,9 @@ Test(access_days, hold_more_callers_than_one_record_has_room_for)
         char who[80];
 
         (void)snprintf(who, sizeof(who), "\"\\\"%060d", i);
-        show(who, "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"", "note",
-             1, 0);
+        show(who,
+             "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"",
+             "note", 1, 0);
     }
     update();
     show("desk", "support", "note", 1, 0);

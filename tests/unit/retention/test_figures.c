@@ -99,9 +99,8 @@ static void live(void)
         if (day % 3 == 0)
             rig_store_many(&r.rig, "brief", who, 2);
         if (day == 15) {
-            struct sweeper_options o = {.vault = r.rig.vault,
-                                        .classes = &r.rig.classes,
-                                        .now_s = vault_now_s(r.rig.vault)};
+            struct sweeper_options o = {
+                .vault = r.rig.vault, .classes = &r.rig.classes, .now_s = vault_now_s(r.rig.vault)};
             struct sweeper_counts counts;
 
             REQUIRE(sweeper_pass(&o, &counts) == ERR_OK);
@@ -193,10 +192,10 @@ Test(figures, the_line_of_ages_stands_within_the_picture_and_what_is_older_right
     cr_expect_eq(number(note, "limit_days"), 10);
     cr_expect_lt(line, FIGURE_BUCKETS);
     cr_expect_eq(json_int_of(json_at(json_get(note, "buckets"), 0), -1), 1);
-    cr_expect_eq(json_int_of(json_at(json_get(note, "buckets"),
-                                     (size_t)(12 / number(note, "bucket_days"))),
-                             -1),
-                 1);
+    cr_expect_eq(
+        json_int_of(json_at(json_get(note, "buckets"), (size_t)(12 / number(note, "bucket_days"))),
+                    -1),
+        1);
     request_rig_done(&r);
 }
 
@@ -271,12 +270,14 @@ Test(figures, the_burn_down_has_each_open_request_by_the_days_that_are_left)
     cr_assert_eq(request_rig_add(&r, "{\"rights\":[\"erasure\"],\"channel\":\"email\"}", "ada", &a),
                  ERR_OK, "%s", r.msg.text);
     cr_assert_eq(request_rig_add(
-                     &r, "{\"rights\":[\"access\"],\"channel\":\"letter\",\"received\":\"2025-12-01\"}",
+                     &r,
+                     "{\"rights\":[\"access\"],\"channel\":\"letter\",\"received\":\"2025-12-01\"}",
                      "ada", &b),
                  ERR_OK, "%s", r.msg.text);
     cr_assert_eq(request_rig_add(&r, "{\"rights\":[\"access\"],\"channel\":\"email\"}", "ada", &c),
                  ERR_OK, "%s", r.msg.text);
-    cr_assert_eq(request_rig_act(&r, 3, REQUEST_WITHDRAW, "{\"channel\": \"phone\"}"), ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(request_rig_act(&r, 3, REQUEST_WITHDRAW, "{\"channel\": \"phone\"}"), ERR_OK, "%s",
+                 r.msg.text);
     tree = figure("burndown");
     cr_expect_eq(number(tree, "open"), 2);
     bars = json_get(tree, "bars");
@@ -305,9 +306,10 @@ Test(figures, a_request_that_was_extended_has_both_dates)
     cr_assert_eq(request_rig_act(&r, 1, REQUEST_VERIFY_IDENTITY, "{\"method\":\"login\"}"), ERR_OK,
                  "%s", r.msg.text);
     cr_assert_eq(request_rig_act(&r, 1, REQUEST_SCOPE, "{}"), ERR_OK, "%s", r.msg.text);
-    cr_assert_eq(request_rig_act(&r, 1, REQUEST_EXTEND,
-                                 "{\"reason\": \"number\", \"channel\": \"email\", \"by\": \"M. Roe\"}"),
-                 ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(
+        request_rig_act(&r, 1, REQUEST_EXTEND,
+                        "{\"reason\": \"number\", \"channel\": \"email\", \"by\": \"M. Roe\"}"),
+        ERR_OK, "%s", r.msg.text);
     tree = figure("burndown");
     strip = json_at(json_get(tree, "strips"), 0);
     cr_expect_str_eq(json_str_of(json_get(strip, "legal")), "2026-02-10");

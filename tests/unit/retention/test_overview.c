@@ -142,8 +142,8 @@ Test(overview, says_that_the_next_sweep_takes_what_became_overdue_since_the_last
     sweep(runs);
     after_days(1);
     tree = overview();
-    cr_expect_str_eq(
-        json_str_of(json_get(json_at(at(tree, "overdue", "classes"), 0), "reason")), "next_sweep");
+    cr_expect_str_eq(json_str_of(json_get(json_at(at(tree, "overdue", "classes"), 0), "reason")),
+                     "next_sweep");
     runs_free(&runs);
     request_rig_done(&r);
 }
@@ -211,11 +211,13 @@ Test(overview, lists_requests_past_due_and_those_of_the_week_and_no_others)
     cr_assert_eq(request_rig_add(&r, "{\"rights\":[\"erasure\"],\"channel\":\"email\"}", "ada", &a),
                  ERR_OK);
     cr_assert_eq(request_rig_add(
-                     &r, "{\"rights\":[\"access\"],\"channel\":\"letter\",\"received\":\"2025-12-01\"}",
+                     &r,
+                     "{\"rights\":[\"access\"],\"channel\":\"letter\",\"received\":\"2025-12-01\"}",
                      "ada", &b),
                  ERR_OK);
     cr_assert_eq(request_rig_add(
-                     &r, "{\"rights\":[\"access\"],\"channel\":\"letter\",\"received\":\"2025-12-15\"}",
+                     &r,
+                     "{\"rights\":[\"access\"],\"channel\":\"letter\",\"received\":\"2025-12-15\"}",
                      "ada", &c),
                  ERR_OK);
     tree = overview();
