@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "retention/backups.h"
 #include "retention/proof.h"
 #include "retention/rectification.h"
@@ -79,6 +80,8 @@ enum err ops_read_word(const struct json *request, const char *name, struct span
         return e;
     if (text.len > WORD_MAX)
         return errmsg_set(msg, ERR_TOO_LARGE, "the %s is longer than %d bytes", name, WORD_MAX);
+    if (!unicode_is_line(text))
+        return errmsg_set(msg, ERR_INVALID, "the %s must be one line of text", name);
     if (ops_mentions(text, subject))
         return errmsg_set(msg, ERR_INVALID,
                           "the %s holds the subject's identifier; it is printed on the receipt, "

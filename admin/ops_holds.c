@@ -9,7 +9,6 @@
 #include "base/civil.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/unicode.h"
 #include "retention/receipt.h"
 #include "vault/holds.h"
 #include "vault/part.h"
@@ -30,8 +29,6 @@ static enum err copy_word(const struct json *request, const char *name, char *to
         return e;
     if (text.len >= size)
         return errmsg_set(msg, ERR_TOO_LARGE, "the %s is longer than %zu bytes", name, size - 1);
-    if (!unicode_is_line(text))
-        return errmsg_set(msg, ERR_INVALID, "the %s must be one line of text", name);
     if (text.len > 0)
         memcpy(to, text.at, text.len);
     to[text.len] = '\0';

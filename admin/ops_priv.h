@@ -214,8 +214,8 @@ enum err ops_need_path(const struct json *request, const char *name, const char 
 /* "subject": an identifier. */
 enum err ops_need_subject(const struct json *request, struct span *ret, struct errmsg *msg)
     MUST_CHECK;
-/* A text of the operator's that is kept, and must not hold `subject`, the person's identifier. Absent or
- * empty is none. */
+/* A text of the operator's that is kept: one line (unicode_is_line()), without `subject`, the person's
+ * identifier. Absent or empty is none. */
 enum err ops_read_word(const struct json *request, const char *name, struct span subject,
                        struct span *ret, struct errmsg *msg) MUST_CHECK;
 /* "domain". *ret is the domain when none is named: set it before. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The adapter of utf8proc.
  * Runs on: any thread. Holds: nothing. Not here: what is compared (proxy/near_name.c), who is asked for a line
- * (admin/ops_holds.c and others). */
+ * (admin/ops.c and others). */
 #include "base/unicode.h"
 
 #include <string.h>

@@ -162,6 +162,7 @@ def test_e67_labels_run_nowhere(env):
     for label in ("a\nb", "\x1b]0;title\x07", "\x9b31mred", "\u202egnp.exe"):
         result = lethe.cli("hold", "add", "--subject", "0", f"--ground={label}", "--owner=o", "--review", review)
         equal(result.returncode, 1, f"more than a line: {label!r}")
+        equal(lethe.cli("subject", "erase", "1", f"--reason={label}").returncode, 1, f"a reason: {label!r}")
 
     def report(form):
         result = lethe.cli("report", "holds", "--format", form, "--wide")
