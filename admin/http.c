@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/api.h"
 #include "admin/links.h"
@@ -96,8 +97,19 @@ enum err admin_http_read(struct conf_node root, struct admin_http_settings *ret,
     return e;
 }
 
+enum err admin_http_bind(struct admin_http_settings *s, struct errmsg *msg)
+{
+    const struct http_address address = {s->address, s->host, s->port};
+    enum err e = s->address == NULL ? ERR_OK : http_listen(&address, &s->bound, 1, msg);
+
+    s->is_bound = s->address != NULL && e == ERR_OK;
+    return e;
+}
+
 void admin_http_settings_done(struct admin_http_settings *s)
 {
+    if (s->is_bound)
+        (void)close(s->bound);
     free(s->address);
     free(s->host);
     free(s->port);
@@ -253,9 +265,10 @@ static void free_http(struct admin_http *http)
 enum err admin_http_start(const struct admin_http_parts *parts, struct admin_http **ret_http,
                           struct errmsg *msg)
 {
-    const struct admin_http_settings *s = parts->settings;
+    struct admin_http_settings *s = parts->settings;
     struct admin_http *http = mem_alloc(sizeof(*http));
     const struct http_server_options options = {.address = {s->address, s->host, s->port},
+                                                .bound = s->is_bound ? &s->bound : NULL,
                                                 .tls = s->tls,
                                                 .handler = on_request,
                                                 .context = http,
@@ -270,6 +283,7 @@ enum err admin_http_start(const struct admin_http_parts *parts, struct admin_htt
         http->links = links_new(parts->api->admin->exports);
     REQUIRE(pthread_mutex_init(&http->lock, NULL) == 0);
     use_key(http, s);
+    s->is_bound = false; /* the server's now */
     e = http_server_start(&options, &http->server, msg);
     if (e != ERR_OK)
         free_http(http);

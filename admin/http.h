@@ -20,6 +20,8 @@ struct admin_http_settings {
     char *host;
     char *port;
     struct ssl_ctx_st *tls; /* NULL: plain */
+    bool is_bound;          /* ahead, admin_http_bind() */
+    int bound;              /* the socket then */
     bool has_key;           /* /metrics wants one */
     uint8_t key_hash[SECRET_HASH_BYTES];
     bool four_eyes;            /* what destroys is proposed and approved by two people */
@@ -31,12 +33,14 @@ struct admin_http_settings {
  * `metrics_key`. Reads the files named there. */
 enum err admin_http_read(struct conf_node root, struct admin_http_settings *ret, struct errmsg *msg)
     MUST_CHECK;
+/* Bind ahead, as long as the process may: admin_http_start() takes the socket over. IO with a message. */
+enum err admin_http_bind(struct admin_http_settings *settings, struct errmsg *msg) MUST_CHECK;
 void admin_http_settings_done(struct admin_http_settings *settings);
 
 struct admin_http;
 
 struct admin_http_parts {
-    const struct admin_http_settings *settings; /* borrowed until the start has come back */
+    struct admin_http_settings *settings; /* borrowed until the start has come back */
     struct vault *vault;
     const struct api *api; /* borrowed; NULL: no API is served, and no link */
     /* Pages beside the API. site: NULL, there are none. Several threads at once; may block. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/owner.h"
 
 /* A key file as it must be: regular, the process's or root's own, closed to everybody else. */
 static enum err check_key_file(struct conf_node node, const char *path, int fd, struct errmsg *msg)
@@ -19,7 +20,7 @@ static enum err check_key_file(struct conf_node node, const char *path, int fd, 
 
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return conf_fail(node, msg, "the key file %s is not a regular file", path);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
+    if (!owner_is_ours(st.st_uid))
         return conf_fail(node, msg, "the key file %s belongs to another user", path);
     if ((st.st_mode & 077) != 0)
         return conf_fail(node, msg, "the key file %s is open to others: chmod 0400 it", path);

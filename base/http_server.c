@@ -274,14 +274,19 @@ enum err http_server_start(const struct http_server_options *options,
 {
     struct http_server *server;
     int fd = -1;
-    enum err e = http_listen(&options->address, &fd, 1, msg);
+    enum err e = ERR_OK;
 
+    if (options->bound != NULL)
+        fd = *options->bound;
+    else
+        e = http_listen(&options->address, &fd, 1, msg);
     if (e != ERR_OK)
         return e;
     server = mem_alloc(sizeof(*server));
     server->magic = SERVER_MAGIC;
     server->options = *options;
     server->options.address = (struct http_address){NULL, NULL, NULL};
+    server->options.bound = NULL;
     server->fd = fd;
     server->address = http_listen_address(fd);
     server->accept.ssl_ctx = tls_share(options->tls);

@@ -72,7 +72,10 @@ typedef void (*http_handler_fn)(const struct http_request *request, struct http_
 
 struct http_server_options {
     struct http_address address; /* borrowed until the start has come back */
-    struct ssl_ctx_st *tls;      /* NULL: plain; the server takes a reference of its own */
+    const int
+        *bound; /* NULL: bind the address; otherwise a socket that listens on it already, taken
+                                  * over also when the start fails; the pointer is borrowed likewise */
+    struct ssl_ctx_st *tls; /* NULL: plain; the server takes a reference of its own */
     http_handler_fn handler;
     void *context;
     /* Is this one for the pool? Server thread. NULL: the handler always runs on the server's thread. */

@@ -155,7 +155,9 @@ static enum err make_store(const char *config, int passphrase_fd, struct buf *pe
     e = vault_create(settings.store_dir, &root, msg);
     if (e != ERR_OK)
         (void)!keys_drop(settings.keys, root.epoch, &ignored);
-    return e == ERR_OK ? read_public(settings.store_dir, &root, pem, msg) : e;
+    if (e == ERR_OK)
+        e = read_public(settings.store_dir, &root, pem, msg);
+    return e == ERR_OK ? privilege_give(&settings.user, settings.store_dir, msg) : e;
 }
 
 /* The example caller's key: 256 random bits in hexadecimal. */

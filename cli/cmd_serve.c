@@ -19,6 +19,7 @@
 #include "cli/housekeeping.h"
 #include "cli/keywatch.h"
 #include "cli/monitor.h"
+#include "cli/notify.h"
 #include "cli/output.h"
 #include "cli/reload.h"
 #include "cli/settings.h"
@@ -53,6 +54,7 @@ struct server {
     struct courier *courier;
     struct reload *reload;
     struct monitor *monitor;
+    struct notify *notify;
     bool stopping;
 };
 
@@ -78,6 +80,7 @@ static void begin_stop(struct server *s)
     if (s->stopping)
         return;
     s->stopping = true;
+    notify_stop(&s->notify);
     /* A second signal then has its default effect: the operator cannot be made to wait. */
     for (size_t i = 0; i < COUNT_OF(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
@@ -151,6 +154,37 @@ static void start_reload(struct server *s)
 
 /* ---- start ---- */
 
+/* A reload reads again what only root may have been able to. */
+static void try_reload(const struct server *s)
+{
+    AUTO(settings_done) struct settings again = {.conf = NULL};
+    struct errmsg why = {""};
+
+    if (settings_load(s->config_path, SETTINGS_ALL, &again, &why) != ERR_OK)
+        log_event(EV_RELOAD_BLIND, F_TEXT("why", span_str(why.text)));
+}
+
+/* The configuration and the keys are read, nothing of the store is open, no thread runs. Root binds first: it may use
+ * ports below 1024. */
+static enum err step_down(struct server *s, struct errmsg *msg)
+{
+    const struct identity *who = &s->settings.user;
+    const bool is_root = geteuid() == 0;
+    enum err e = notify_open(&s->notify, msg);
+
+    if (is_root && !who->given)
+        log_event(EV_RUNS_AS_ROOT);
+    if (is_root && e == ERR_OK)
+        e = proxy_settings_bind(s->settings.proxy, msg);
+    if (is_root && e == ERR_OK)
+        e = admin_http_bind(&s->settings.admin, msg);
+    if (e == ERR_OK)
+        e = privilege_drop(who, s->settings.store_dir, msg);
+    if (is_root && e == ERR_OK && geteuid() != 0)
+        try_reload(s);
+    return e;
+}
+
 static enum err open_vault(struct server *s, struct errmsg *msg)
 {
     AUTO(root_keys_done) struct root_keys roots = {.count = 0};
@@ -167,6 +201,9 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     if (e != ERR_OK)
         return ERR_CONFIG;
     keys_end_prompt(s->settings.keys);
+    e = step_down(s, msg);
+    if (e != ERR_OK)
+        return e;
     e = vault_open(&options, &s->vault, msg);
     if (e != ERR_OK)
         return e;
@@ -296,6 +333,14 @@ static enum err announce(const struct server *s, int fd, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* All is open, and every thread runs that began before the first request. */
+static enum err close_sandbox(const struct server *s, struct errmsg *msg)
+{
+    if (s->settings.sandbox != SANDBOX_ON)
+        log_event(EV_NO_SANDBOX);
+    return sandbox_enter(s->settings.sandbox, msg);
+}
+
 /* With the vault open: run until a signal comes. */
 static enum err run(struct server *s, int ready_fd, struct errmsg *msg)
 {
@@ -305,8 +350,12 @@ static enum err run(struct server *s, int ready_fd, struct errmsg *msg)
     start_signals(s);
     e = start_parts(s, msg);
     if (e == ERR_OK)
+        e = close_sandbox(s, msg);
+    if (e == ERR_OK)
         e = announce(s, ready_fd, msg);
-    if (e != ERR_OK)
+    if (e == ERR_OK)
+        notify_ready(s->notify, &s->loop);
+    else
         begin_stop(s);
     REQUIRE(uv_run(&s->loop, UV_RUN_DEFAULT) == 0);
     REQUIRE(uv_loop_close(&s->loop) == 0);
@@ -321,8 +370,6 @@ enum cli_exit cmd_serve(const struct options *o)
 
     s.config_path = o->config;
     log_set_level(LOG_INFO);
-    if (geteuid() == 0)
-        log_event(EV_RUNS_AS_ROOT);
     e = settings_start(o->config, SETTINGS_ALL, &s.settings, &msg);
     if (e == ERR_OK) {
         keys_use_fd(s.settings.keys, o->passphrase_fd);
@@ -330,6 +377,7 @@ enum cli_exit cmd_serve(const struct options *o)
     }
     if (e == ERR_OK)
         e = run(&s, o->ready_fd, &msg);
+    notify_stop(&s.notify); /* when it never ran */
     reload_free(&s.reload);
     api_end(&s.api);
     proposals_free(&s.admin.proposals);

@@ -81,7 +81,7 @@ static void collect(struct metrics *m, void *context)
     metrics_process(m);
 }
 
-enum err monitor_start(const struct settings *settings, const struct api *api, struct proxy *proxy,
+enum err monitor_start(struct settings *settings, const struct api *api, struct proxy *proxy,
                        struct monitor **ret_monitor, struct errmsg *msg)
 {
     struct monitor *m;

@@ -12,7 +12,7 @@ struct monitor;
 
 /* Listen as the settings say; without a section `admin` *ret_monitor stays NULL, and the functions below do
  * nothing. Vault, proxy and API must outlive it. IO with a message. */
-enum err monitor_start(const struct settings *settings, const struct api *api, struct proxy *proxy,
+enum err monitor_start(struct settings *settings, const struct api *api, struct proxy *proxy,
                        struct monitor **ret_monitor, struct errmsg *msg) MUST_CHECK;
 const char *monitor_address(const struct monitor *m);
 /* Take certificate and key from other settings. */

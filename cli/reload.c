@@ -119,9 +119,9 @@ static bool same_admin(const struct admin_http_settings *a, const struct admin_h
 static enum err check_fixed(const struct settings *from, const struct settings *to,
                             struct errmsg *msg)
 {
-    static const char *const fixed[] = {"store",          "ledger_mirror",     "threads",
-                                        "root_key",       "root_key_previous", "key_rotation",
-                                        "sweep_interval", "retention"};
+    static const char *const fixed[] = {
+        "store",        "ledger_mirror",  "threads",   "root_key", "root_key_previous",
+        "key_rotation", "sweep_interval", "retention", "seccomp",  "user"};
     const struct conf_node admin = section(to, "admin");
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++) {

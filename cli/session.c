@@ -68,6 +68,9 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     e = keys_load(s->settings.keys, &roots, msg);
     if (e != ERR_OK)
         return e == ERR_SEALED ? ERR_CONFIG : e;
+    e = privilege_become(&s->settings.user, s->settings.store_dir, msg);
+    if (e != ERR_OK)
+        return e;
     e = vault_open(&options, &s->vault, msg);
     if (e == ERR_BUSY)
         return errmsg_set(msg, e,

@@ -89,7 +89,9 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     struct conf_node classes = {.value = NULL};
     enum err e;
 
-    e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
+    e = identity_read(conf_get(root, "user"), &s->user, msg); /* first: key files may be its own */
+    if (e == ERR_OK)
+        e = read_path(root, "store", "sqlite:", &s->store_dir, msg);
     if (e == ERR_OK)
         e = read_ledger_mirror(root, &s->ledger_mirror, msg);
     if (e == ERR_OK)
@@ -98,6 +100,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
         e = keys_read(root, &s->keys, msg);
     if (e == ERR_OK)
         e = read_sweep_interval(root, &s->sweep_ms, msg);
+    if (e == ERR_OK)
+        e = sandbox_read(conf_get(root, "seccomp"), &s->sandbox, msg);
     if (e == ERR_OK)
         e = audit_settings_read(conf_get(root, "audit"), &s->audit, msg);
     if (e == ERR_OK)

@@ -7,6 +7,8 @@
 #include "base/conf.h"
 #include "base/err.h"
 #include "cli/audit_settings.h"
+#include "cli/privilege.h"
+#include "cli/sandbox.h"
 #include "admin/http.h"
 #include "keys/keys.h"
 #include "proxy/proxy.h"
@@ -32,6 +34,8 @@ struct settings {
     struct audit_settings audit;      /* `audit` */
     struct request_settings requests; /* `requests`, `holidays`, `registers` */
     struct recipients recipients;     /* `recipients` */
+    struct identity user;             /* `user` */
+    enum sandbox_mode sandbox;        /* `seccomp` */
     struct proxy_settings *proxy;     /* SETTINGS_ALL only, as is the next */
     struct admin_http_settings admin;
 };

@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/secret.h"
 
 static void close_fd(int *fd)
@@ -49,7 +50,7 @@ static enum err check_owner(const struct source *f, int fd, struct errmsg *msg)
         return errmsg_set(msg, ERR_SEALED,
                           "%s: %s is open to others (mode %04o); run: chmod 0400 %s", path, what,
                           (unsigned)st.st_mode & 07777, path);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
+    if (!owner_is_ours(st.st_uid))
         return errmsg_set(msg, ERR_SEALED,
                           "%s: %s belongs to another user (uid %u); run: chown %u %s", path, what,
                           (unsigned)st.st_uid, (unsigned)geteuid(), path);

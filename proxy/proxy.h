@@ -25,6 +25,10 @@ void proxy_settings_free(struct proxy_settings **settings);
 /* How many file descriptors a process may need that serves by these. */
 uint64_t proxy_settings_descriptors(const struct proxy_settings *settings);
 
+/* Bind the listeners ahead, as long as the process may: proxy_start() takes the sockets over, and freeing the settings
+ * closes what is left of them. IO with a message that names the address. */
+enum err proxy_settings_bind(struct proxy_settings *settings, struct errmsg *msg) MUST_CHECK;
+
 /* Bind the listeners and start the loop threads. Vault and settings must outlive the proxy, or the
  * settings until they were given back (proxy_on_released()). IO with a message that names the address when one cannot be bound; nothing runs then. */
 enum err proxy_start(const struct proxy_settings *settings, struct vault *vault,

@@ -161,6 +161,14 @@ enum err settings_read_listens(struct conf_node root, struct proxy_settings *set
     return ERR_OK;
 }
 
+static void close_bound(struct listen_def *def, size_t count)
+{
+    for (size_t i = 0; def->bound != NULL && i < count; i++)
+        if (def->bound[i] >= 0)
+            (void)close(def->bound[i]);
+    free(def->bound);
+}
+
 void settings_free_listens(struct proxy_settings *settings)
 {
     for (size_t i = 0; i < settings->listen_count; i++) {
@@ -170,8 +178,25 @@ void settings_free_listens(struct proxy_settings *settings)
         free(def->host);
         free(def->port);
         tls_free(&def->tls);
+        close_bound(def, settings->threads);
     }
     free(settings->listens);
+}
+
+enum err proxy_settings_bind(struct proxy_settings *settings, struct errmsg *msg)
+{
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        struct listen_def *def = &settings->listens[i];
+        const struct http_address address = {def->address, def->host, def->port};
+        enum err e;
+
+        def->bound = mem_alloc(settings->threads * sizeof(*def->bound));
+        memset(def->bound, 0xff, settings->threads * sizeof(*def->bound)); /* all -1 */
+        e = http_listen(&address, def->bound, settings->threads, msg);
+        if (e != ERR_OK)
+            return e;
+    }
+    return ERR_OK;
 }
 
 /* ---- the whole ---- */

@@ -31,6 +31,7 @@ struct listen_def {
     struct ssl_ctx_st *tls; /* NULL: plain */
     bool proxy_protocol;    /* a trusted proxy says first whom it brings */
     bool asks_clients;      /* for certificates */
+    int *bound;             /* a socket a loop, -1 once it is in use; NULL: not bound ahead */
 };
 
 struct upstream_def {

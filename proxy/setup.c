@@ -104,6 +104,15 @@ static void announce(struct proxy_setup *setup, bool at_start)
     }
 }
 
+/* Sockets that were bound while the process might. */
+static void take_bound(const struct listen_def *def, int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = def->bound[i];
+        def->bound[i] = -1;
+    }
+}
+
 static enum err bind_new(struct proxy_setup *setup, const struct proxy_setup *before,
                          struct errmsg *msg)
 {
@@ -116,7 +125,10 @@ static enum err bind_new(struct proxy_setup *setup, const struct proxy_setup *be
 
         setup->points[i] = find_point(before, setup, i);
         if (setup->points[i] == 0) {
-            e = http_listen(&address, &setup->fds[i * loops], loops, msg);
+            if (before == NULL && def->bound != NULL)
+                take_bound(def, &setup->fds[i * loops], loops);
+            else
+                e = http_listen(&address, &setup->fds[i * loops], loops, msg);
             setup->points[i] = ++setup->proxy->last_point;
         }
         if (e != ERR_OK)

@@ -298,6 +298,7 @@ class Env:
         self.dir = folder
         self.processes = []
         self.cleanups = []
+        self.looks_for_leaks = can_ptrace()
         # No two tests that run beside each other draw the same ports; below 32768 the kernel hands
         # none out by itself.
         self.random = random.Random(os.getpid())
@@ -351,7 +352,7 @@ class Env:
     def sanitizer_env(self):
         log = self.path("san")
         return {
-            "ASAN_OPTIONS": f"abort_on_error=1:detect_leaks={int(can_ptrace())}:"
+            "ASAN_OPTIONS": f"abort_on_error=1:detect_leaks={int(self.looks_for_leaks)}:"
                             f"verify_asan_link_order=0:log_path={log}",
             "UBSAN_OPTIONS": f"print_stacktrace=1:abort_on_error=1:log_path={log}",
             "LSAN_OPTIONS": f"log_path={log}",
