@@ -164,19 +164,19 @@ static void try_reload(const struct server *s)
         log_event(EV_RELOAD_BLIND, F_TEXT("why", span_str(why.text)));
 }
 
-/* The configuration and the keys are read, nothing of the store is open, no thread runs. Root binds first: it may use
- * ports below 1024. */
+/* The configuration and the keys are read, nothing of the store is open, no thread runs. Who may use
+ * ports below 1024 binds first. */
 static enum err step_down(struct server *s, struct errmsg *msg)
 {
     const struct identity *who = &s->settings.user;
-    const bool is_root = geteuid() == 0;
+    const bool is_root = geteuid() == 0, may_more = privilege_has_any();
     enum err e = notify_open(&s->notify, msg);
 
     if (is_root && !who->given)
         log_event(EV_RUNS_AS_ROOT);
-    if (is_root && e == ERR_OK)
+    if (may_more && e == ERR_OK)
         e = proxy_settings_bind(s->settings.proxy, msg);
-    if (is_root && e == ERR_OK)
+    if (may_more && e == ERR_OK)
         e = admin_http_bind(&s->settings.admin, msg);
     if (e == ERR_OK)
         e = privilege_drop(who, s->settings.store_dir, msg);

@@ -141,6 +141,15 @@ static enum err change_user(const struct identity *who, struct errmsg *msg)
                : errmsg_set(msg, ERR_IO, "the process cannot be protected");
 }
 
+bool privilege_has_any(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3] = {{.effective = 0}};
+
+    return syscall(SYS_capget, &header, has) == 0 && (has[0].permitted | has[1].permitted) != 0;
+}
+
+/* Service managers may forbid capset to who has nothing to give up. */
 static enum err give_up_capabilities(struct errmsg *msg)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -151,7 +160,8 @@ static enum err give_up_capabilities(struct errmsg *msg)
         none[0].effective = none[0].permitted = 1U << CAP_SYS_PTRACE;
 #endif
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
-        syscall(SYS_capset, &header, none) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        (privilege_has_any() && syscall(SYS_capset, &header, none) != 0) ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return errmsg_set(msg, ERR_IO, "privileges cannot be given up: %s", strerror(errno));
     return ERR_OK;
 }

@@ -19,6 +19,9 @@ struct identity {
  * (base/owner.h). */
 enum err identity_read(struct conf_node node, struct identity *ret, struct errmsg *msg) MUST_CHECK;
 
+/* Does the process have any capability: may it more than others? */
+bool privilege_has_any(void);
+
 /* Become that user, with its groups, when root started the process and a user is given; whoever else started it must be
  * that user. Refused when the store is another's: its files would get two owners. Errors with a message: CONFIG, DENIED,
  * IO. Before any thread of ours is started; there is no way back. */

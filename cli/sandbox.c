@@ -144,8 +144,7 @@ static void add_sockets(struct filter *f)
 /* A terminal would take what TIOCSTI puts into it for what its user types. */
 static void add_ioctl(struct filter *f)
 {
-    static const uint64_t allowed[] = {FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, TCGETS,
-                                       TIOCGWINSZ};
+    static const uint64_t allowed[] = {FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, TCGETS, TIOCGWINSZ};
 
     for (size_t i = 0; i < COUNT_OF(allowed); i++)
         on_value(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, allowed[i]);

@@ -24,6 +24,20 @@ def stories(*texts):
 ONE = "* `tests/unit/vault/test_t.c`: `t/refuses`,\n  `t/e01_again`\n* `tests/fuzz/fuzz_t.c`\n"
 TWO = "* `tests/system/test_s.py`: `e02_waits`, `made_*`\n"
 
+
+def unit(**changed):
+    """A unit without powers."""
+    keys = {"ExecStart": "/bin/x", "User": "daemon", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
+            "ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes", "PrivateNetwork": "yes",
+            "PrivateUsers": "yes", "ProtectKernelTunables": "yes", "ProtectKernelModules": "yes",
+            "ProtectKernelLogs": "yes", "ProtectControlGroups": "yes", "ProtectClock": "yes", "ProtectHostname": "yes",
+            "ProtectProc": "invisible", "RestrictNamespaces": "yes", "RestrictRealtime": "yes",
+            "RestrictSUIDSGID": "yes", "RestrictAddressFamilies": "AF_UNIX", "LockPersonality": "yes",
+            "MemoryDenyWriteExecute": "yes", "SystemCallArchitectures": "native", "RemoveIPC": "yes",
+            "SystemCallFilter": "@system-service", "CapabilityBoundingSet": "", "UMask": "0077", **changed}
+    return "[Service]\n" + "".join(f"{name}={value}\n" for name, value in keys.items())
+
+
 CLEAN = {
     "CMakeLists.txt": PY,
     "base/a.h": header("\nint a_get(void);\n"),
@@ -56,6 +70,8 @@ CLEAN = {
     "docs/THREATS.md": stories(ONE, TWO),
     "tools/run.py": PY,
     "scripts/run": SH + "exit 0\n",
+    "cli/sandbox.def": SPDX + "ALLOW(read)\n",
+    "packaging/x.service": PY + unit(),
 }
 
 
@@ -152,6 +168,10 @@ FAULTS = [
     ("shell", "tests/run", "#!/usr/bin/env bash\n" + PY + "cd $1\n", "SC2086"),
     ("cppcheck", "base/a.c", c("int f(void);\nint f(void)\n{\n    int *p = 0;\n    return *p;\n}\n"),
      "base/a.c:6: error: Null pointer"),
+    ("units", "packaging/x.service", PY + unit(ProtectSytem="strict"), "Unknown key 'ProtectSytem'"),
+    ("units", "packaging/x.service", PY + unit(CapabilityBoundingSet="~", User="root", SystemCallFilter="", UMask="0"), "is more than 2.0"),
+    ("units", "packaging/x.service", PY + unit(SystemCallFilter="@system-service\nSystemCallFilter=~@basic-io"),
+     "forbids read"),
     ("cppcheck", "vault/b.c", c("int f(void);\nint f(void)\n{\n    int a[3];\n    a[3] = 1;\n"
                                 "    return a[0];\n}\n"), "vault/b.c:6: error:"),
 ]

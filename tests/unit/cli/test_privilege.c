@@ -93,8 +93,8 @@ static bool drops_all(struct scratch *s)
     REQUIRE(getrlimit(RLIMIT_MEMLOCK, &locked) == 0);
     return getuid() == OTHER && geteuid() == OTHER && getgid() == OTHER &&
            getgroups(4, groups) == 1 && groups[0] == OTHER && setuid(0) != 0 && setgid(0) != 0 &&
-           prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 &&
-           prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && (!may_raise || locked.rlim_cur == RLIM_INFINITY);
+           prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+           (!may_raise || locked.rlim_cur == RLIM_INFINITY);
 }
 
 static bool is_root_without_powers(struct scratch *s)
