@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lethe init: a store, its root key, an example configuration and the key of its example caller.
- * Runs on: the main thread. Holds: nothing. Invariant: nothing that exists is overwritten, and a
- * failure leaves nothing behind. Not here: access tokens of an admin listener. */
+/* lethe init: a store, its root key, an example configuration, the key of its example caller, and an access token
+ * with a second factor.
+ * Runs on: the main thread. Holds: nothing. Invariant: nothing that exists is overwritten, a
+ * failure before the store is whole leaves nothing behind, and the second factor's secret goes to a terminal or to a
+ * file that is the operator's alone. Not here: what tokens are (admin/access.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -18,11 +20,16 @@
 #include "cli/cli.h"
 #include "cli/example.h"
 #include "cli/output.h"
+#include "cli/qr.h"
+#include "cli/session.h"
 #include "cli/settings.h"
 #include "retention/proof.h"
 #include "vault/vault.h"
 
-enum { CALLER_KEY_BYTES = 32, PEM_MAX = 1024 };
+enum { CALLER_KEY_BYTES = 32, PEM_MAX = 1024, LINE_BYTES_MAX = 1024, PICTURE_MAX = 64 << 10 };
+
+/* Long enough to come to know it, and to make tokens for people. */
+#define TOKEN_PERIOD "P90D"
 
 /* What is made, in this order; undone backwards. The root key and the store are made as the
  * configuration says, and undone by those who make them. */
@@ -33,6 +40,8 @@ enum piece {
     PIECE_ROOT_KEY,
     PIECE_STORE,
     PIECE_RECEIPT_KEY,
+    PIECE_TOKEN,
+    PIECE_FACTOR, /* where there is no terminal to show it on */
     PIECE_COUNT
 };
 
@@ -48,7 +57,8 @@ static void setup_init(struct setup *s, const char *dir)
     static const char *const names[PIECE_COUNT] = {
         [PIECE_ROOT_KEY] = "root.key",       [PIECE_STORE] = "store",
         [PIECE_CALLER_KEY] = "support.key",  [PIECE_CONFIG] = "lethe.yaml",
-        [PIECE_RECEIPT_KEY] = "receipt.pub",
+        [PIECE_RECEIPT_KEY] = "receipt.pub", [PIECE_TOKEN] = "admin.token",
+        [PIECE_FACTOR] = "admin.otpauth",
     };
 
     *s = (struct setup){.dir = dir};
@@ -199,25 +209,132 @@ static enum err make_all(struct setup *s, struct errmsg *msg)
                             s->paths[PIECE_RECEIPT_KEY]);
 }
 
+/* ---- who may use the admin listener ---- */
+
+static enum err ask(struct session *session, struct json *request, struct reply *reply,
+                    struct errmsg *msg)
+{
+    AUTO(json_free) struct json *own = request;
+
+    reply_done(reply);
+    return session_call(session, own, reply, msg);
+}
+
+static struct json *grant(void)
+{
+    struct json *request = json_new_map();
+
+    json_set_str(request, "op", "access.create");
+    json_set_str(request, "name", "admin");
+    json_set_str(request, "role", "operator");
+    json_set_str(request, "expires", TOKEN_PERIOD);
+    return request;
+}
+
+/* One line into a file of its own. */
+static enum err keep_line(struct setup *s, enum piece piece, const struct json *text,
+                          struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf line = {.max = 0};
+    enum err e;
+
+    buf_init_secret(&line, LINE_BYTES_MAX);
+    e = buf_append_span(&line, json_text_of(text));
+    if (e == ERR_OK)
+        e = buf_append_byte(&line, '\n');
+    return e == ERR_OK ? make_file(s, piece, 0400, buf_span(&line), msg) : e;
+}
+
+/* A token that runs out, and the second factor of whoever holds it; `uri` is filled for a terminal. */
+static enum err make_access(struct setup *s, struct buf *uri, struct errmsg *msg)
+{
+    AUTO(session_close) struct session *session = NULL;
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    const struct options here = {.config = s->paths[PIECE_CONFIG], .passphrase_fd = -1};
+    struct json *enrol = json_new_map();
+    enum err e = session_open(&here, &session, msg);
+
+    json_set_str(enrol, "op", "access.enrol");
+    if (e == ERR_OK)
+        e = ask(session, grant(), &reply, msg);
+    if (e == ERR_OK)
+        e = keep_line(s, PIECE_TOKEN, json_get(reply.result, "token"), msg);
+    json_set_int(enrol, "number", json_int_of(json_get(reply.result, "number"), 0));
+    if (e != ERR_OK) {
+        json_free(&enrol);
+        return e;
+    }
+    e = ask(session, enrol, &reply, msg);
+    if (e != ERR_OK)
+        return e;
+    return isatty(STDOUT_FILENO) == 1
+               ? buf_append_span(uri, json_text_of(json_get(reply.result, "uri")))
+               : keep_line(s, PIECE_FACTOR, json_get(reply.result, "uri"), msg);
+}
+
+/* ---- the command ---- */
+
+/* What an authenticator takes, as a picture and as a text. */
+static enum err show_factor(const struct buf *uri)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init_secret(&text, PICTURE_MAX);
+    e = buf_append_str(&text, "\nThe second factor of admin.token, shown this once; let an "
+                              "authenticator scan it:\n");
+    if (e == ERR_OK)
+        e = qr_write((const char *)uri->bytes, &text);
+    if (e == ERR_OK)
+        e = buf_append(&text, uri->bytes, uri->len - 1);
+    if (e == ERR_OK)
+        e = buf_append_str(&text, "\n\n");
+    return e == ERR_OK ? output_write(buf_span(&text)) : e;
+}
+
+static enum err print_made(const struct setup *s, struct buf *uri)
+{
+    char text[1024];
+    enum err e = ERR_OK;
+
+    if (uri->len > 0)
+        e = buf_append_byte(uri, '\0');
+    if (e == ERR_OK && uri->len > 0)
+        e = show_factor(uri);
+    if (e != ERR_OK)
+        return e;
+    (void)snprintf(
+        text, sizeof(text),
+        "made %.200s: lethe.yaml, root.key, support.key, receipt.pub, admin.token%s, store/\n"
+        "next: lethe serve -c %.200s/lethe.yaml\n%s",
+        s->dir, uri->len > 0 ? "" : ", admin.otpauth", s->dir,
+        uri->len > 0 ? ""
+                     : "then: give admin.otpauth to an authenticator, and delete it (shred -u)\n");
+    return output_write(span_str(text));
+}
+
 static enum cli_exit init_dir(const char *dir)
 {
     AUTO(setup_done) struct setup s = {.dir = NULL};
-    struct errmsg msg = {""};
-    char text[512];
+    AUTO(buf_done) struct buf uri = {.max = 0};
+    struct errmsg msg = {""}, whole;
     enum err e;
 
     setup_init(&s, dir);
+    buf_init_secret(&uri, LINE_BYTES_MAX);
     e = make_all(&s, &msg);
     if (e != ERR_OK) {
         if (!s.whole)
             undo(&s);
         return cli_fail(e, &msg);
     }
-    (void)snprintf(text, sizeof(text),
-                   "made %.200s: lethe.yaml, root.key, support.key, receipt.pub, store/\n"
-                   "next: lethe serve -c %.200s/lethe.yaml\n",
-                   s.dir, s.dir);
-    return output_write(span_str(text)) == ERR_OK ? CLI_OK : CLI_FAILED;
+    e = make_access(&s, &uri, &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, cli_message(&whole,
+                                       "%.300s; everything else was made, and `lethe access "
+                                       "create` and `enrol` make a token",
+                                       msg.text));
+    return print_made(&s, &uri) == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 
 enum cli_exit cmd_init(const struct options *o)

@@ -8,11 +8,14 @@
 
 const struct command commands[] = {
     {"init", "DIR | -c FILE", "make a store, its root key, and an example configuration",
-     "With DIR: makes DIR/lethe.yaml, DIR/root.key, DIR/support.key, DIR/receipt.pub and "
-     "DIR/store. With -c FILE: "
-     "makes "
-     "the\n"
-     "root key and the store as FILE says. Overwrites nothing.\n",
+     "With DIR: makes DIR/lethe.yaml, DIR/root.key, DIR/support.key, DIR/receipt.pub, DIR/store, "
+     "and "
+     "DIR/admin.token,\n"
+     "an operator's token for 90 days, whose second factor is shown as a QR code, or, where there "
+     "is no terminal,\n"
+     "written to DIR/admin.otpauth. With -c FILE: makes the root key and the store as FILE says. "
+     "Overwrites\n"
+     "nothing.\n",
      OPTION_CONFIG, 0, 1, cmd_init},
     {"check", "[-c FILE]", "validate a configuration; exit 78 when it is wrong",
      "Prints \"ok\", or the first mistake as FILE:LINE:COLUMN: message.\n", OPTION_CONFIG, 0, 0,

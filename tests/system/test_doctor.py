@@ -121,7 +121,7 @@ def test_doctor_sees_what_is_old_or_overdue(env):
     expect(lethe, "root key age", "warning", "key_rotation is PT1S")
     equal(lethe.cli("access", "create", "--name", "desk", "--role", "support", "--expires",
                     "P20D").returncode, 0, "access create")
-    expect(lethe, "access token", "ok", "1 alive")
+    expect(lethe, "access token", "ok", "2 alive")
     equal(lethe.cli("access", "create", "--name", "brief", "--role", "officer", "--expires",
                     "P9D").returncode, 0, "access create")
     expect(lethe, "access token", "warning", r"number 2 \(brief\) ends on")

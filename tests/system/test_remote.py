@@ -4,6 +4,7 @@ an operation says what it says on the server's own host; the others say why they
 import http.server
 import json
 import os
+import pty
 import re
 import stat
 import subprocess
@@ -391,6 +392,51 @@ def test_e73_secrets_in_the_environment_are_refused(env):
             check(name in result.stderr and token[4:] not in result.stderr, f"{name}: {result.stderr}")
     remote.lethe.faults = {"LETHE_TOKEN_FILE": remote.files["operator"]}
     equal(remote.run("operator", "clock", "status").returncode, 0, "where a file is")
+
+
+def on_terminal(env, lethe, *words):
+    """A command whose standard output is a terminal, and what that shows."""
+    near, far = pty.openpty()
+    process = subprocess.Popen([env.lethe_path(), *words], stdin=far, stdout=far, stderr=far,
+                               env=lethe.environment())
+    os.close(far)
+    shown = b""
+    try:
+        while chunk := os.read(near, 65536):
+            shown += chunk
+    except OSError:  # the terminal ends with its last user
+        pass
+    os.close(near)
+    equal(process.wait(60), 0, shown.decode())
+    return shown.decode()
+
+
+def test_what_init_makes_is_enough_to_work_with(env):
+    """The example as it is, but for its ports; the second factor from the terminal."""
+    lethe = Lethe(env)
+    home = env.path("new")
+    shown = on_terminal(env, lethe, "init", home)
+    uri = re.search(r"otpauth://\S+", shown)[0]
+    check("\x1b[30;47m" in shown, "a picture")
+    check("lta_" not in shown and not os.path.exists(os.path.join(home, "admin.otpauth")), "what is kept")
+    token = os.path.join(home, "admin.token")
+    equal(stat.S_IMODE(os.stat(token).st_mode), 0o400, "its mode")
+    lethe.home, lethe.file = home, os.path.join(home, "lethe.yaml")
+    with open(lethe.file) as f:
+        text = f.read()
+    with open(lethe.file, "w") as f:
+        f.write(text.replace("127.0.0.1:8080", "127.0.0.1:0").replace("127.0.0.1:8444", "127.0.0.1:0"))
+    lethe.start()
+    url = "http://{}:{}".format(*admin_address(lethe))
+    code = env.write("code", one_time_code(uri) + "\n", 0o400)
+    made = lethe.run("access", "create", "--name", "shop", "--role", "app", "--expires", "P1D", "--server", url,
+                     "--token-file", token, "--otp-file", code)
+    equal(made.returncode, 0, made.stderr)
+    listed = json.loads(lethe.run("access", "list", "--json", "--server", url, "--token-file", token).stdout)
+    entry = next(e for e in listed if e["name"] == "admin")
+    equal((entry["role"], entry["state"], entry["code"]), ("operator", "alive", True), "the first token")
+    check(80 * 86400 < time.mktime(time.strptime(entry["expires"][:19], "%Y-%m-%dT%H:%M:%S")) - time.time() < 91 * 86400,
+          entry["expires"])
 
 
 # ---- lost connections ----

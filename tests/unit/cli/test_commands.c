@@ -88,10 +88,30 @@ Test(init, makes_a_store_keys_and_a_configuration_with_the_right_modes)
     cr_assert_eq(mode_of(&h, "support.key"), 0400);
     cr_assert_eq(mode_of(&h, "store"), 0700);
     cr_assert_eq(mode_of(&h, "lethe.yaml"), 0644);
+    cr_assert_eq(mode_of(&h, "admin.token"), 0400);
+    cr_assert_eq(mode_of(&h, "admin.otpauth"), 0400);
     cr_assert_eq(scratch_size(file_of(&h, "support.key")), 65);
     cr_assert_not_null(strstr(h.ran.out, "next: lethe serve -c "));
     cr_assert_eq(run(&h, cmd_check, (struct options){0}, ""), CLI_OK, "%s", h.ran.err);
     cr_assert_str_eq(h.ran.out, "ok\n");
+}
+
+Test(init, makes_a_token_that_ends_and_a_second_factor_that_it_does_not_print)
+{
+    AUTO(home_done) struct home h;
+    char token[80] = "", uri[160] = "";
+
+    home_init(&h);
+    (void)scratch_read(file_of(&h, "admin.token"), 0, token, sizeof(token) - 1);
+    (void)scratch_read(file_of(&h, "admin.otpauth"), 0, uri, sizeof(uri) - 1);
+    cr_assert_eq(strncmp(token, "lta_", 4), 0);
+    cr_assert_eq(strncmp(uri, "otpauth://totp/Lethe:admin?", 27), 0, "%s", uri);
+    cr_assert_null(strstr(h.ran.out, "otpauth://"));
+    cr_assert_null(strstr(h.ran.out, "lta_"));
+    cr_assert_not_null(strstr(h.ran.out, "delete it"));
+    cr_assert_eq(run(&h, cmd_access_list, (struct options){0}, ""), CLI_OK, "%s", h.ran.err);
+    cr_assert_not_null(strstr(h.ran.out, "operator"), "%s", h.ran.out);
+    cr_assert_not_null(strstr(h.ran.out, "code  admin"), "%s", h.ran.out);
 }
 
 Test(init, makes_another_key_each_time)
@@ -109,7 +129,8 @@ Test(init, makes_another_key_each_time)
 
 Test(init, overwrites_nothing_and_leaves_nothing)
 {
-    static const char *const names[] = {"lethe.yaml", "root.key", "support.key", "store"};
+    static const char *const names[] = {"lethe.yaml", "root.key",    "support.key",
+                                        "store",      "admin.token", "admin.otpauth"};
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         AUTO(home_done) struct home h = {.scratch = scratch_new()};
