@@ -61,6 +61,18 @@ bool access_names_have(const struct access_names *names, struct span name)
     return names->count == 0;
 }
 
+bool access_place_is(const struct access_place *place, const struct address *address,
+                     struct span certificate)
+{
+    bool ok = place->network_count == 0;
+
+    for (size_t i = 0; i < place->network_count; i++)
+        ok = ok || network_has(&place->networks[i], address);
+    return ok && (!place->has_certificate ||
+                  (certificate.len == TLS_FINGERPRINT_BYTES &&
+                   secret_equal(certificate.at, place->certificate, TLS_FINGERPRINT_BYTES)));
+}
+
 /* ---- its life ---- */
 
 enum err access_open(const char *store_dir, struct vault *vault, struct access **ret_access,

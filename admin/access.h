@@ -8,10 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/span.h"
+#include "base/tls.h"
 #include "vault/vault.h"
 
 enum access_limits {
@@ -43,15 +45,27 @@ struct access_names {
     char at[ACCESS_LIST_MAX][ACCESS_NAME_MAX + 1];
 };
 
+/* Where whoever has the token must ask from. */
+struct access_place {
+    size_t network_count; /* 0: anywhere */
+    struct network networks[ACCESS_LIST_MAX];
+    bool has_certificate;
+    uint8_t certificate[TLS_FINGERPRINT_BYTES]; /* SHA-256 of the one that the client must show */
+};
+
 /* Who asks. */
 struct access_who {
     uint64_t number; /* of the token; 0: nobody's */
     char name[ACCESS_NAME_MAX + 1];
     enum access_role role;
     struct access_names domains, classes, purposes; /* beyond which it may ask for nothing */
-    bool has_code;                                  /* a second factor is enrolled */
+    struct access_place place;
+    bool has_code; /* a second factor is enrolled */
 };
 
+/* Is this where the token may be used? certificate: TLS_FINGERPRINT_BYTES; at is NULL: none was shown. */
+bool access_place_is(const struct access_place *place, const struct address *address,
+                     struct span certificate);
 bool access_names_have(const struct access_names *names, struct span name);
 
 struct access;
@@ -77,7 +91,7 @@ enum err access_create(struct access *access, const struct access_grant *grant,
 /* From now on it is nobody's. NOT_FOUND: unknown, or revoked before. Any thread; blocks. */
 enum err access_revoke(struct access *access, uint64_t number, int64_t now_s) MUST_CHECK;
 /* All tokens that are or were, as a list: number, name, role, domains, classes, purposes, created, expires,
- * used, revoked, state, code. json_free(). Any thread. */
+ * networks, certificate, used, revoked, state, code. json_free(). Any thread. */
 struct json *access_list(struct access *access, int64_t now_s);
 /* Whose a token is. UNAUTHORIZED for whatever is none, all alike and in the same time: unknown, expired,
  * revoked. Any thread; blocks shortly, and for one write an hour, since the last use is remembered. */

@@ -42,6 +42,21 @@ static void set_names(struct json *map, const char *name, const struct access_na
     json_set(map, name, list);
 }
 
+static void set_place(struct json *map, const struct access_place *place)
+{
+    struct json *list = json_new_list();
+    char text[NETWORK_TEXT_MAX];
+
+    for (size_t i = 0; i < place->network_count; i++) {
+        const size_t len = network_write(&place->networks[i], text);
+
+        json_add(list, json_new_text(span_of(text, len)));
+    }
+    json_set(map, "networks", list);
+    if (place->has_certificate)
+        set_hex(map, "certificate", place->certificate, sizeof(place->certificate));
+}
+
 struct json *access__map(const struct access_entry *entry)
 {
     struct json *map = json_new_map();
@@ -52,6 +67,7 @@ struct json *access__map(const struct access_entry *entry)
     set_names(map, "domains", &entry->who.domains);
     set_names(map, "classes", &entry->who.classes);
     set_names(map, "purposes", &entry->who.purposes);
+    set_place(map, &entry->who.place);
     json_set_int(map, "created", entry->created_s);
     json_set_int(map, "expires", entry->expires_s);
     json_set_int(map, "used", entry->used_s);
@@ -86,6 +102,23 @@ static bool read_names(const struct json *list, struct access_names *ret)
     return true;
 }
 
+/* Tokens that were made before there were places may be used anywhere. */
+static bool read_place(const struct json *map, struct access_place *ret)
+{
+    const struct json *list = json_get(map, "networks"),
+                      *certificate = json_get(map, "certificate");
+
+    ret->network_count = json_count(list);
+    if (ret->network_count > ACCESS_LIST_MAX)
+        return false;
+    for (size_t i = 0; i < ret->network_count; i++)
+        if (network_parse(json_text_of(json_at(list, i)), &ret->networks[i]) != ERR_OK)
+            return false;
+    ret->has_certificate = certificate != NULL;
+    return certificate == NULL ||
+           proof_unhex(json_text_of(certificate), ret->certificate, sizeof(ret->certificate));
+}
+
 static bool read_entry(const struct json *map, struct access_entry *ret)
 {
     const struct span name = json_text_of(json_get(map, "name"));
@@ -105,6 +138,7 @@ static bool read_entry(const struct json *map, struct access_entry *ret)
     return read_names(json_get(map, "domains"), &ret->who.domains) &&
            read_names(json_get(map, "classes"), &ret->who.classes) &&
            read_names(json_get(map, "purposes"), &ret->who.purposes) &&
+           read_place(map, &ret->who.place) &&
            proof_unhex(json_text_of(json_get(map, "hash")), ret->hash, sizeof(ret->hash)) &&
            (nonce == NULL || proof_unhex(json_text_of(nonce), ret->nonce, sizeof(ret->nonce)));
 }

@@ -120,6 +120,16 @@ static enum err find_route(struct call *c)
 
 /* ---- who ---- */
 
+/* A token that is used from elsewhere was stolen: it is answered as a wrong one, and recorded as its owner's. */
+static bool is_in_place(const struct call *c)
+{
+    struct address address = {.known = false};
+
+    if (address_parse(c->request->peer, &address) != ERR_OK)
+        address.known = false;
+    return access_place_is(&c->who.place, &address, c->request->certificate);
+}
+
 /* RFC 6750 2.1. */
 static enum err find_who(struct call *c)
 {
@@ -132,9 +142,10 @@ static enum err find_who(struct call *c)
     if (c->known)
         return ERR_OK;
     token = has_scheme ? span_of(token.at + len, token.len - len) : SPAN_LIT("");
-    return access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who) == ERR_OK
-               ? api__admit_token(c)
-               : api__count_failure(c);
+    if (access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who) != ERR_OK ||
+        !is_in_place(c))
+        return api__count_failure(c);
+    return api__admit_token(c);
 }
 
 /* Something that destroys, and not only asks what it would destroy? */
@@ -182,6 +193,9 @@ static enum err check_scope(struct call *c)
         domain = SPAN_LIT("default"); /* where identifiers are looked for then */
     if (domain.at != NULL && !access_names_have(&c->who.domains, domain))
         return errmsg_set(&c->msg, ERR_DENIED, "the token is not for this domain");
+    if (c->who.classes.count > 0 && (c->route->flags & PARTS) == 0)
+        return errmsg_set(&c->msg, ERR_DENIED,
+                          "this is about all classes, and the token is bound to some");
     if (class_name.at != NULL && !access_names_have(&c->who.classes, class_name))
         return errmsg_set(&c->msg, ERR_DENIED, "the token is not for this class");
     if ((c->route->flags & PURPOSE) == 0)

@@ -14,7 +14,8 @@ enum route_flags {
     APPROVAL = 1 << 4,
     REPORT = 1 << 5,
     AGAIN = 1 << 6,
-    SECRET = 1 << 7
+    SECRET = 1 << 7,
+    PARTS = 1 << 8
 };
 
 enum { API_SEGMENT_MAX = 256 };

@@ -53,6 +53,9 @@ static enum err read_section(struct conf_node node, struct admin_http_settings *
 {
     static const char *const keys[] = {"address",        "tls",    "metrics_key", "four_eyes",
                                        "approval_delay", "limits", NULL};
+    static const char *const tls_keys[] = {"certificate", "key", "client_ca", "client_certificates",
+                                           NULL};
+    bool asks = false;
     struct conf_node address, tls = conf_get(node, "tls"), key = conf_get(node, "metrics_key");
     const char *text = NULL;
     enum err e = conf_only(node, keys, msg);
@@ -68,7 +71,9 @@ static enum err read_section(struct conf_node node, struct admin_http_settings *
                          "an address is HOST:PORT or [IPV6]:PORT; port 0 takes any free one");
     s->address = mem_strdup(text);
     if (conf_has(tls))
-        e = http_tls_read(tls, &s->tls, msg);
+        e = http_tls_read_of(tls, tls_keys, &s->tls, msg);
+    if (e == ERR_OK && conf_has(tls))
+        e = http_tls_read_clients(tls, s->tls, http_server_take_certificate, &asks, msg);
     s->has_key = conf_has(key);
     if (e == ERR_OK && s->has_key)
         e = conf_key_hash(key, s->key_hash, msg);

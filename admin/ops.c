@@ -601,7 +601,7 @@ static const struct operation {
     {"retention.apply", {"confirm", NULL}, ops_retention_apply},
     {"retention.versions", {"class", "after", "limit", NULL}, ops_retention_versions},
     {"access.create",
-     {"name", "role", "expires", "domains", "classes", "purposes", NULL},
+     {"name", "role", "expires", "domains", "classes", "purposes", "networks", "certificate", NULL},
      ops_access_create},
     {"access.list", {"after", "limit", NULL}, ops_access_list},
     {"access.revoke", {"number", NULL}, ops_access_revoke},

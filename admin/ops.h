@@ -80,7 +80,7 @@ enum ops_limits {
  *   honeytoken.list {}                                            {"honeytokens": [...]}
  *   incident.list   {after?}                                      {"incidents": [...], "more"}
  *   caller.restore  {caller}                                      {"closed": incidents}
- *   access.create   {name, role, expires, domains?, classes?, purposes?}  {"number", "token", ...}
+ *   access.create   {name, role, expires, domains?, classes?, purposes?, networks?, certificate?}  {"number", "token", ...}
  *   access.list     {}                                            {"tokens": [...]}
  *   access.revoke   {number}                                      {}
  *   access.enrol    {number}                                      {"uri": what an authenticator takes}

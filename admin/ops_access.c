@@ -9,6 +9,7 @@
 #include "admin/ops_priv.h"
 #include "base/mem.h"
 #include "base/period.h"
+#include "retention/proof.h"
 #include "retention/receipt.h"
 
 enum { TEXT_MAX = 512 };
@@ -48,6 +49,57 @@ static enum err check_names(const struct admin *admin, const struct access_who *
     return ERR_OK;
 }
 
+static enum err read_networks(const struct json *request, struct access_place *ret,
+                              struct errmsg *msg)
+{
+    const struct json *list = json_get(request, "networks");
+
+    if (list == NULL)
+        return ERR_OK;
+    if (json_kind(list) != JSON_LIST || json_count(list) > ACCESS_LIST_MAX)
+        return errmsg_set(msg, ERR_INVALID, "\"networks\" is a list of at most %d networks",
+                          ACCESS_LIST_MAX);
+    for (size_t i = 0; i < json_count(list); i++)
+        if (network_parse(json_text_of(json_at(list, i)), &ret->networks[i]) != ERR_OK)
+            return errmsg_set(msg, ERR_INVALID,
+                              "a network is an address, or as 10.0.0.0/8 or 2001:db8::/32, with "
+                              "nothing behind its prefix");
+    ret->network_count = json_count(list);
+    return ERR_OK;
+}
+
+/* As OpenSSL prints it, too: with colons, in upper case. */
+static enum err read_certificate(const struct json *request, struct access_place *ret,
+                                 struct errmsg *msg)
+{
+    struct span text;
+    char hex[2 * TLS_FINGERPRINT_BYTES];
+    size_t len = 0;
+    enum err e;
+
+    if (json_get(request, "certificate") == NULL)
+        return ERR_OK;
+    e = ops_need_text(request, "certificate", &text, msg);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < text.len && len <= sizeof(hex); i++) {
+        const char c = text.at[i];
+
+        if (c == ':')
+            continue;
+        if (len < sizeof(hex))
+            hex[len] = c >= 'A' && c <= 'F' ? (char)(c | 0x20) : c;
+        len++;
+    }
+    ret->has_certificate = len == sizeof(hex) && proof_unhex(span_of(hex, len), ret->certificate,
+                                                             sizeof(ret->certificate));
+    return ret->has_certificate
+               ? ERR_OK
+               : errmsg_set(msg, ERR_INVALID,
+                            "\"certificate\" is the SHA-256 of a client's certificate: 64 "
+                            "hexadecimal digits");
+}
+
 static enum err read_grant(const struct admin *admin, const struct json *request,
                            struct access_grant *ret, struct errmsg *msg)
 {
@@ -79,6 +131,10 @@ static enum err read_grant(const struct admin *admin, const struct json *request
         e = read_names(request, "classes", &ret->who.classes, msg);
     if (e == ERR_OK)
         e = read_names(request, "purposes", &ret->who.purposes, msg);
+    if (e == ERR_OK)
+        e = read_networks(request, &ret->who.place, msg);
+    if (e == ERR_OK)
+        e = read_certificate(request, &ret->who.place, msg);
     return e == ERR_OK ? check_names(admin, &ret->who, msg) : e;
 }
 

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAPPED_PREFIX = 12, V4_BITS_BEFORE = 96, ALL_BITS = 128 };
@@ -135,6 +136,19 @@ enum err network_parse(struct span text, struct network *ret)
     memcpy(ret->base, base.bytes, sizeof(ret->base));
     ret->bits = (uint8_t)bits;
     return ERR_OK;
+}
+
+size_t network_write(const struct network *network, char out[NETWORK_TEXT_MAX])
+{
+    const bool v4 = is_mapped(network->base) && network->bits >= V4_BITS_BEFORE;
+    struct address base = {.known = true};
+    char text[ADDRESS_TEXT_MAX];
+    size_t len;
+
+    memcpy(base.bytes, network->base, sizeof(base.bytes));
+    len = address_write(&base, text);
+    return (size_t)snprintf(out, NETWORK_TEXT_MAX, "%.*s/%d", (int)len, text,
+                            network->bits - (v4 ? V4_BITS_BEFORE : 0));
 }
 
 bool network_has(const struct network *network, const struct address *address)

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/span.h"
+
+struct sockaddr;
 
 struct address {
     uint8_t bytes[16];
@@ -37,4 +38,7 @@ bool address_equal(const struct address *a, const struct address *b);
 
 /* "10.0.0.0/8", "2001:db8::/32", or one address. INVALID: not that, or bits set beyond the prefix. */
 enum err network_parse(struct span text, struct network *ret) MUST_CHECK;
+enum { NETWORK_TEXT_MAX = ADDRESS_TEXT_MAX + 4 };
+/* As network_parse() reads it, without NUL; returns its length. */
+size_t network_write(const struct network *network, char out[NETWORK_TEXT_MAX]);
 bool network_has(const struct network *network, const struct address *address);

@@ -76,11 +76,30 @@ enum err http_tls_read_of(struct conf_node node, const char *const keys[],
     return e == ERR_OK ? e : conf_fail(node, msg, "%s", why.text);
 }
 
-enum err http_tls_read(struct conf_node node, struct ssl_ctx_st **ret_tls, struct errmsg *msg)
+enum err http_tls_read_clients(struct conf_node map, struct ssl_ctx_st *tls, tls_peer_fn told,
+                               bool *ret_asks, struct errmsg *msg)
 {
-    static const char *const keys[] = {"certificate", "key", NULL};
+    struct conf_node ca = conf_get(map, "client_ca"), mode = conf_get(map, "client_certificates");
+    const char *file = NULL, *text = "optional";
+    AUTO(mem_free) char *path = NULL;
+    struct errmsg why = {""};
+    bool required;
+    enum err e = conf_str(ca, &file, msg);
 
-    return http_tls_read_of(node, keys, ret_tls, msg);
+    if (e == ERR_OK)
+        e = conf_str(mode, &text, msg);
+    if (e != ERR_OK)
+        return e;
+    required = strcmp(text, "required") == 0;
+    if (!required && strcmp(text, "optional") != 0)
+        return conf_fail(mode, msg, "client certificates are \"optional\" or \"required\"");
+    if (file == NULL)
+        return conf_has(mode) ? conf_fail(mode, msg, "`client_certificates` needs `client_ca`")
+                              : ERR_OK;
+    path = conf_path(ca, file);
+    e = tls_server_ask_clients(tls, path, required, told, &why);
+    *ret_asks = e == ERR_OK;
+    return e == ERR_OK ? e : conf_fail(ca, msg, "%s", why.text);
 }
 
 /* ---- binding ---- */

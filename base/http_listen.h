@@ -7,19 +7,21 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/tls.h"
 
 struct ssl_ctx_st;
 
 /* "host:port" or "[v6]:port" into its two halves; port 0 takes any free one. False for anything else.
  * The caller frees both. */
 bool http_address_split(const char *address, char **ret_host, char **ret_port) MUST_CHECK;
-/* `tls: {certificate: FILE, key: FILE}`: a server context. CONFIG with its place. */
-enum err http_tls_read(struct conf_node node, struct ssl_ctx_st **ret_tls, struct errmsg *msg)
-    MUST_CHECK;
-
-/* The same where more keys are known (`keys`, NULL-terminated), which the caller reads. */
+/* `tls: {certificate: FILE, key: FILE, ...}`: a server context. keys (NULL-terminated): what may stand there, of
+ * which the caller reads the others. CONFIG with its place. */
 enum err http_tls_read_of(struct conf_node node, const char *const keys[],
                           struct ssl_ctx_st **ret_tls, struct errmsg *msg) MUST_CHECK;
+/* Which clients show certificates, and who vouches for them: `client_ca: FILE` and `client_certificates:
+ * optional | required` of the map `tls`. *ret_asks: they are asked. CONFIG with its place. */
+enum err http_tls_read_clients(struct conf_node map, struct ssl_ctx_st *tls, tls_peer_fn told,
+                               bool *ret_asks, struct errmsg *msg) MUST_CHECK;
 
 struct http_address {
     const char *text; /* as it was written, for messages */

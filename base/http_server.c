@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/http_overrides.h"
 #include "base/http_service_priv.h"
 #include "base/http_thread.h"
@@ -59,6 +60,7 @@ struct client {
     h2o_linklist_t link;
     h2o_socket_t *socket;
     struct http_server *server;
+    struct tls_peer *certificate; /* verified; NULL: it showed none */
 };
 
 static void on_acceptable(h2o_socket_t *socket, const char *err);
@@ -84,9 +86,29 @@ static void on_closed(void *data)
     struct http_server *server = client->server;
 
     h2o_linklist_unlink(&client->link);
+    tls_peer_free(&client->certificate);
     free(client);
     server->client_count--;
     accept_more(server);
+}
+
+void http_server_take_certificate(void *transport, struct tls_peer *peer)
+{
+    h2o_socket_t *socket = transport;
+    struct client *client = socket->on_close.data;
+
+    tls_peer_free(&client->certificate);
+    client->certificate = peer;
+}
+
+/* One that has ended since the handshake says nothing any more. */
+struct span http_service_certificate(const h2o_socket_t *socket)
+{
+    const struct client *client = socket->on_close.data;
+
+    return client->certificate == NULL || client->certificate->not_after_s < clock_now_s()
+               ? SPAN_NONE
+               : span_of(client->certificate->fingerprint, TLS_FINGERPRINT_BYTES);
 }
 
 static void take_client(struct http_server *server, h2o_socket_t *socket)

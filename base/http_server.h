@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/http_listen.h"
 #include "base/span.h"
+#include "base/tls.h"
 
 struct http_server;
 
@@ -48,6 +49,7 @@ struct http_request {
     struct span fields[HTTP_FIELDS]; /* at is NULL: it is not there */
     struct span body;                /* at is NULL: there is none */
     struct span peer;                /* the client's address, numeric */
+    struct span certificate;         /* SHA-256 of what it showed, verified; at is NULL: none */
 };
 
 struct http_answer {
@@ -89,6 +91,8 @@ enum err http_server_start(const struct http_server_options *options,
                            struct http_server **ret_server, struct errmsg *msg) MUST_CHECK;
 /* What it is bound to; borrowed. */
 const char *http_server_address(const struct http_server *server);
+/* Told of clients' certificates by the context that the server was given: for tls_server_ask_clients(). */
+void http_server_take_certificate(void *transport, struct tls_peer *peer);
 /* Connections from now on get this certificate; a reference is taken. NULL: nothing happens. Any thread but
  * its own, one at a time, not while it is being stopped; blocks until the handler under way is done. */
 void http_server_use_tls(struct http_server *server, struct ssl_ctx_st *tls);

@@ -267,7 +267,7 @@ static struct span copy(struct buf *to, struct span text)
 static bool copy_request(struct job *job, const struct http_request *from)
 {
     size_t len = from->method.len + from->path.len + from->query.len + from->host.len +
-                 from->body.len + from->peer.len + 1;
+                 from->body.len + from->peer.len + from->certificate.len + 1;
 
     for (size_t f = 0; f < HTTP_FIELDS; f++)
         len += from->fields[f].len;
@@ -280,6 +280,7 @@ static bool copy_request(struct job *job, const struct http_request *from)
     job->request.host = copy(&job->copies, from->host);
     job->request.body = copy(&job->copies, from->body);
     job->request.peer = copy(&job->copies, from->peer);
+    job->request.certificate = copy(&job->copies, from->certificate);
     for (size_t f = 0; f < HTTP_FIELDS; f++)
         job->request.fields[f] = copy(&job->copies, from->fields[f]);
     return true;
@@ -375,6 +376,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     read_target(facts.target, &request);
     request.host = facts.host;
     read_peer(req, peer, &request);
+    request.certificate = http_service_certificate(socket);
     if (facts.has_body)
         request.body = span_of(req->entity.base, req->entity.len);
     if (o->is_slow != NULL && o->is_slow(&request, o->context))

@@ -13,6 +13,8 @@ struct http_service {
     h2o_multithread_receiver_t done;           /* jobs that the pool has carried out */
 };
 
+/* The SHA-256 of the certificate that a client of this connection has shown; at is NULL: none. http_server.c */
+struct span http_service_certificate(const h2o_socket_t *socket);
 /* IO when a thread cannot be started. */
 enum err http_service_start(struct http_service *service, const struct http_server_options *options)
     MUST_CHECK;

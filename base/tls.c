@@ -12,12 +12,15 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/assert.h"
 
 /* Forward secrecy and AEAD only (RFC 9325 4.2); TLS 1.3 has nothing else. */
 static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -202,7 +205,8 @@ static struct tls_peer *peer_of(const X509 *certificate)
     AUTO(tls_peer_free) struct tls_peer *peer = mem_alloc(sizeof(*peer));
 
     peer->subject = subject_of(certificate);
-    if (peer->subject == NULL || !add_names(peer, certificate) || !read_end(peer, certificate))
+    if (peer->subject == NULL || !add_names(peer, certificate) || !read_end(peer, certificate) ||
+        X509_digest(certificate, EVP_sha256(), peer->fingerprint, NULL) != 1)
         return NULL;
     return TAKE(peer);
 }
@@ -222,8 +226,34 @@ static int judge_client(int sound, X509_STORE_CTX *chain)
     return X509_STORE_CTX_get_error(chain) == X509_V_OK;
 }
 
-/* One receiver a process. */
-static _Atomic(tls_peer_fn) receiver;
+/* Of each context its receiver: a pointer to a function is no pointer to an object, so it is kept in one. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int receiver_index;
+
+static void free_receiver(void *parent UNUSED, void *receiver, CRYPTO_EX_DATA *data UNUSED,
+                          int index UNUSED, long arg UNUSED, void *context UNUSED)
+{
+    free(receiver);
+}
+
+static void make_index(void)
+{
+    receiver_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_receiver);
+    REQUIRE(receiver_index >= 0);
+}
+
+static bool set_receiver(SSL_CTX *ctx, tls_peer_fn told)
+{
+    tls_peer_fn *receiver = mem_alloc(sizeof(*receiver));
+
+    REQUIRE(pthread_once(&once, make_index) == 0);
+    *receiver = told;
+    free(SSL_CTX_get_ex_data(ctx, receiver_index));
+    if (SSL_CTX_set_ex_data(ctx, receiver_index, receiver) == 1)
+        return true;
+    free(receiver);
+    return false;
+}
 
 static void on_progress(const SSL *ssl, int where, UNUSED int value)
 {
@@ -238,7 +268,8 @@ static void on_progress(const SSL *ssl, int where, UNUSED int value)
     peer = peer_of(certificate);
     ERR_clear_error();
     if (peer != NULL)
-        atomic_load (&receiver)(BIO_get_data(SSL_get_rbio(ssl)), peer);
+        (*(tls_peer_fn *)SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), receiver_index))(
+            BIO_get_data(SSL_get_rbio(ssl)), peer);
 }
 
 enum err tls_server_ask_clients(SSL_CTX *ctx, const char *ca_path, bool required, tls_peer_fn told,
@@ -251,7 +282,10 @@ enum err tls_server_ask_clients(SSL_CTX *ctx, const char *ca_path, bool required
     names = SSL_load_client_CA_file(ca_path);
     if (names == NULL)
         return fail_library(msg);
-    atomic_store(&receiver, told);
+    if (!set_receiver(ctx, told)) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return fail_library(msg);
+    }
     SSL_CTX_set_client_CA_list(ctx, names);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        judge_client);

@@ -16,10 +16,11 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 enum err tls_server_new(const char *certificate_path, const char *key_path,
                         struct ssl_ctx_st **ret_ctx, struct errmsg *msg) MUST_CHECK;
 /* Who a client says it is, in a certificate that was verified. */
-enum { TLS_PEER_NAMES_MAX = 32 };
+enum { TLS_PEER_NAMES_MAX = 32, TLS_FINGERPRINT_BYTES = 32 };
 struct tls_peer {
     char *subject;       /* as RFC 2253 writes it, UTF-8: "CN=batch,O=Example" */
     int64_t not_after_s; /* the certificate is good up to this second */
+    uint8_t fingerprint[TLS_FINGERPRINT_BYTES]; /* its SHA-256 */
     size_t name_count;
     char *names[TLS_PEER_NAMES_MAX]; /* "dns:..." in lower case, "uri:...", "email:..." */
 };
@@ -27,7 +28,7 @@ void tls_peer_free(struct tls_peer **peer);
 
 /* Told of each client that showed a certificate, once the handshake is done and the chain verified, on the
  * thread that drives the connection. transport: what its BIO was given as data (libh2o: the socket). The
- * peer is the receiver's to free. One receiver a process. */
+ * peer is the receiver's to free. */
 typedef void (*tls_peer_fn)(void *transport, struct tls_peer *peer);
 
 /* Make a server context ask its clients for certificates. They are verified against the authorities in

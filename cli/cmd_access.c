@@ -58,7 +58,9 @@ enum cli_exit cmd_access_create(const struct options *o)
     json_set_str(request, "op", "access.create");
     if (!set_text(request, "name", o->name) || !set_text(request, "role", o->role) ||
         !set_text(request, "expires", o->expires) || !set_list(request, "domains", o->domain) ||
-        !set_list(request, "classes", o->class_name) || !set_list(request, "purposes", o->purpose))
+        !set_list(request, "classes", o->class_name) ||
+        !set_list(request, "purposes", o->purpose) || !set_list(request, "networks", o->network) ||
+        (o->certificate != NULL && !set_text(request, "certificate", o->certificate)))
         return cli_usage("arguments must be UTF-8");
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)

@@ -259,14 +259,16 @@ const struct command commands[] = {
      OPTION_CONFIG, 1, 1, cmd_caller_restore},
     {"access create",
      "[-c FILE] --name NAME --role ROLE --expires PERIOD [--domain D,...] [--class C,...]\n"
-     "         [--purpose P,...] [--json]",
+     "         [--purpose P,...] [--network CIDR,...] [--certificate SHA256] [--json]",
      "a token for the admin API; prints it, once",
      "ROLE: app (tokenizes and reveals), support (looks up single people), officer (reads "
      "reports),\n"
      "operator, approver or auditor. PERIOD: from now, at most a year (P90D). Without --domain,\n"
-     "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n",
+     "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n"
+     "--network: from elsewhere it is a wrong token. --certificate: the fingerprint that\n"
+     "`openssl x509 -fingerprint -sha256` prints; the client must show that certificate.\n",
      OPTION_CONFIG | OPTION_NAME | OPTION_ROLE | OPTION_EXPIRES | OPTION_DOMAIN | OPTION_CLASS |
-         OPTION_PURPOSE | OPTION_JSON,
+         OPTION_PURPOSE | OPTION_NETWORK | OPTION_CERTIFICATE | OPTION_JSON,
      0, 0, cmd_access_create},
     {"access list", "[-c FILE] [--json]", "the tokens that are or were, when they expire, last use",
      "Each line: number, state, role, expires, last used (to the hour), second factor, name.\n",

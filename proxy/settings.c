@@ -79,39 +79,15 @@ enum err settings_domain(struct conf_node node, const char *name,
 
 /* ---- listen ---- */
 
-/* Which clients show certificates, and who vouches for them. */
-static enum err read_clients(struct conf_node map, struct listen_def *def, struct errmsg *msg)
-{
-    struct conf_node ca = conf_get(map, "client_ca"), mode = conf_get(map, "client_certificates");
-    const char *file = NULL, *text = "optional";
-    AUTO(mem_free) char *path = NULL;
-    struct errmsg why = {""};
-    bool required;
-    enum err e = conf_str(ca, &file, msg);
-
-    if (e == ERR_OK)
-        e = conf_str(mode, &text, msg);
-    if (e != ERR_OK)
-        return e;
-    required = strcmp(text, "required") == 0;
-    if (!required && strcmp(text, "optional") != 0)
-        return conf_fail(mode, msg, "client certificates are \"optional\" or \"required\"");
-    if (file == NULL)
-        return conf_has(mode) ? conf_fail(mode, msg, "`client_certificates` needs `client_ca`")
-                              : ERR_OK;
-    path = conf_path(ca, file);
-    e = tls_server_ask_clients(def->tls, path, required, client_on_certificate, &why);
-    def->asks_clients = e == ERR_OK;
-    return e == ERR_OK ? e : conf_fail(ca, msg, "%s", why.text);
-}
-
 static enum err read_tls(struct conf_node node, struct listen_def *def, struct errmsg *msg)
 {
     static const char *const keys[] = {"certificate", "key", "client_ca", "client_certificates",
                                        NULL};
     enum err e = http_tls_read_of(node, keys, &def->tls, msg);
 
-    return e == ERR_OK ? read_clients(node, def, msg) : e;
+    return e == ERR_OK ? http_tls_read_clients(node, def->tls, client_on_certificate,
+                                               &def->asks_clients, msg)
+                       : e;
 }
 
 static enum err read_listen(struct conf_node node, const struct proxy_settings *settings,

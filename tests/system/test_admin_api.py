@@ -2,6 +2,7 @@
 """The admin API: who may ask for what, how strictly it listens, and the main job over it. Every cell of roles
 times routes is tried; the routes come from the program's own table."""
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -360,6 +361,7 @@ def test_health_needs_no_token(env):
 # ---- what is written about it ----
 
 
+@functools.cache
 def described():
     with open(os.path.join(ROOT, "docs/openapi.yaml")) as f:
         return yaml.safe_load(f)

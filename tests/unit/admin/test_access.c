@@ -388,3 +388,59 @@ Test(access, of_many_who_use_one_code_at_once_one_is_right)
     cr_expect_eq(atomic_load(&race.right), 1);
     office_end(&o);
 }
+
+static struct address at(const char *text)
+{
+    struct address address = {.known = false};
+
+    cr_assert_eq(address_parse(span_str(text), &address), ERR_OK);
+    return address;
+}
+
+Test(access, a_place_is_networks_and_a_certificate)
+{
+    struct access_place place = {.network_count = 0};
+    const struct address near = at("10.1.2.3"), far = at("203.0.113.1"), nowhere = {.known = false};
+    uint8_t mine[TLS_FINGERPRINT_BYTES] = {1}, other[TLS_FINGERPRINT_BYTES] = {2};
+    const struct span with_mine = span_of(mine, sizeof(mine));
+
+    cr_expect(access_place_is(&place, &nowhere, SPAN_NONE), "anywhere");
+    place.network_count = 2;
+    cr_assert_eq(network_parse(SPAN_LIT("192.0.2.0/24"), &place.networks[0]), ERR_OK);
+    cr_assert_eq(network_parse(SPAN_LIT("10.0.0.0/8"), &place.networks[1]), ERR_OK);
+    cr_expect(access_place_is(&place, &near, SPAN_NONE));
+    cr_expect_not(access_place_is(&place, &far, SPAN_NONE));
+    cr_expect_not(access_place_is(&place, &nowhere, SPAN_NONE));
+    place.has_certificate = true;
+    memcpy(place.certificate, mine, sizeof(mine));
+    cr_expect_not(access_place_is(&place, &near, SPAN_NONE));
+    cr_expect_not(access_place_is(&place, &near, span_of(other, sizeof(other))));
+    cr_expect_not(access_place_is(&place, &near, span_of(mine, 31)));
+    cr_expect(access_place_is(&place, &near, with_mine));
+    cr_expect_not(access_place_is(&place, &far, with_mine), "both are wanted");
+}
+
+Test(access, places_outlive_a_restart)
+{
+    AUTO(buf_done) struct buf token = {.max = 0};
+    struct access_grant grant = {.now_s = NOW, .expires_s = NOW + 100};
+    struct access_who who;
+    struct office o;
+    uint64_t number;
+
+    office_start(&o);
+    (void)snprintf(grant.who.name, sizeof(grant.who.name), "bound");
+    grant.who.role = ACCESS_APP;
+    grant.who.place = (struct access_place){
+        .network_count = 1, .has_certificate = true, .certificate = {[31] = 7}};
+    cr_assert_eq(network_parse(SPAN_LIT("2001:db8::/32"), &grant.who.place.networks[0]), ERR_OK);
+    buf_init_secret(&token, 128);
+    cr_assert_eq(access_create(o.access, &grant, &token, &number, &o.msg), ERR_OK);
+    access_close(&o.access);
+    open_office(&o);
+    cr_assert_eq(access_find(o.access, buf_span(&token), NOW, &who), ERR_OK);
+    cr_expect_eq(who.place.network_count, 1);
+    cr_expect_eq(who.place.networks[0].bits, 32);
+    cr_expect(who.place.has_certificate && who.place.certificate[31] == 7);
+    office_end(&o);
+}

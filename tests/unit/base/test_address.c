@@ -145,3 +145,17 @@ Test(network, says_one_thing_only)
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         cr_expect_eq(network_parse(span_str(texts[i]), &n), ERR_INVALID, "%s", texts[i]);
 }
+
+Test(address, networks_are_written_as_they_are_read)
+{
+    static const char *const texts[] = {"10.0.0.0/8",    "192.0.2.1/32", "0.0.0.0/0",
+                                        "2001:db8::/32", "::/0",         "2001:db8::1/128"};
+    char out[NETWORK_TEXT_MAX];
+    struct network network;
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        cr_assert_eq(network_parse(span_str(texts[i]), &network), ERR_OK, "%s", texts[i]);
+        cr_expect(span_equal(span_of(out, network_write(&network, out)), span_str(texts[i])), "%s",
+                  texts[i]);
+    }
+}

@@ -117,6 +117,7 @@ Test(tls_clients, are_known_by_their_names)
     cr_assert(gets_through("batch", true, TLS1_3_VERSION));
     cr_assert_not_null(seen);
     cr_expect_str_eq(seen->subject, "CN=localhost");
+    cr_expect_neq(seen->fingerprint[0] | seen->fingerprint[1] | seen->fingerprint[2], 0);
     cr_assert_eq(seen->name_count, 3, "an address names nobody");
     cr_expect_str_eq(seen->names[0], "dns:batch.example.org");
     cr_expect_str_eq(seen->names[1], "uri:spiffe://example/batch");
@@ -136,4 +137,20 @@ Test(tls_clients, need_an_authority_that_can_be_read)
     cr_expect_eq(strncmp(msg.text, "none.crt: ", 10), 0, "%s", msg.text);
     cr_expect_eq(tls_server_ask_clients(server, "server.key", true, on_peer, &msg), ERR_CONFIG);
     cr_expect_eq(ERR_peek_error(), 0);
+}
+
+static void on_other_peer(void *transport UNUSED, struct tls_peer *peer)
+{
+    tls_peer_free(&peer);
+}
+
+Test(tls_clients, are_told_of_to_their_own_receiver)
+{
+    AUTO(tls_free) SSL_CTX *other = NULL;
+
+    cr_assert_eq(tls_server_new("server.crt", "server.key", &other, &msg), ERR_OK);
+    cr_assert_eq(tls_server_ask_clients(other, "ca.crt", true, on_other_peer, &msg), ERR_OK);
+    cr_assert_eq(tls_server_ask_clients(other, "ca.crt", true, on_other_peer, &msg), ERR_OK);
+    cr_expect(gets_through("batch", true, TLS1_3_VERSION));
+    cr_expect_not_null(seen, "another context has another one");
 }
