@@ -121,13 +121,13 @@ static enum err find_route(struct call *c)
 /* ---- who ---- */
 
 /* A token that is used from elsewhere was stolen: it is answered as a wrong one, and recorded as its owner's. */
-static bool is_in_place(const struct call *c)
+bool api_is_in_place(const struct access_who *who, const struct http_request *request)
 {
     struct address address = {.known = false};
 
-    if (address_parse(c->request->peer, &address) != ERR_OK)
+    if (address_parse(request->peer, &address) != ERR_OK)
         address.known = false;
-    return access_place_is(&c->who.place, &address, c->request->certificate);
+    return access_place_is(&who->place, &address, request->certificate);
 }
 
 /* RFC 6750 2.1. */
@@ -139,13 +139,12 @@ static enum err find_who(struct call *c)
     const bool has_scheme =
         token.at != NULL && token.len > len && strncasecmp(token.at, scheme, len) == 0;
 
-    if (c->known)
-        return ERR_OK;
     token = has_scheme ? span_of(token.at + len, token.len - len) : SPAN_LIT("");
-    if (access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who) != ERR_OK ||
-        !is_in_place(c))
-        return api__count_failure(c);
-    return api__admit_token(c);
+    if (!c->known)
+        c->known = access_find(c->api->access, token, vault_now_s(c->api->admin->vault), &c->who) ==
+                   ERR_OK;
+    return c->known && api_is_in_place(&c->who, c->request) ? api__admit_token(c)
+                                                            : api__count_failure(c);
 }
 
 /* Something that destroys, and not only asks what it would destroy? */

@@ -56,6 +56,8 @@ void api_serve(const struct api *api, const struct http_request *request,
  * as it is for others. */
 void api_serve_as(const struct api *api, const struct access_who *who,
                   const struct http_request *request, struct http_answer *answer);
+/* Does a request come from where this token may be used? Any thread. */
+bool api_is_in_place(const struct access_who *who, const struct http_request *request);
 /* May a role use what there is at this path? For what is shown only: api_serve() decides. Any thread. */
 bool api_may(const struct api *api, enum access_role role, const char *method, struct span path,
              struct api_needs *ret);

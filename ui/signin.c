@@ -99,7 +99,7 @@ static enum err check(struct visit *v, int64_t now_ms)
                        &v->who);
     secret_wipe(token_text, sizeof(token_text));
     secret_wipe(code_text, sizeof(code_text));
-    if (e == ERR_OK && v->who.role == ACCESS_APP)
+    if (e == ERR_OK && (v->who.role == ACCESS_APP || !api_is_in_place(&v->who, v->request)))
         e = ERR_UNAUTHORIZED;
     if (e != ERR_UNAUTHORIZED)
         return e;

@@ -124,6 +124,8 @@ static void find_session(struct visit *v)
         session_end_all(ui->sessions, v->session.token);
         return;
     }
+    if (!api_is_in_place(&v->who, v->request)) /* a stolen cookie ends nobody's sessions */
+        return;
     v->signed_in = true;
     v->lang = v->session.lang;
 }
