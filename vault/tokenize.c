@@ -238,17 +238,40 @@ static void write_token(const struct writer *w, struct vault_item *item, uint64_
     token_write(&ref, def->format, def->email_domain, w->v->locator_key, &item->token);
 }
 
-static enum err put_random(struct writer *w, struct request *r, struct vault_item *item)
+enum err vault__find_again(struct writer *w, const struct request *r, size_t number,
+                           struct store_row *ret)
 {
-    struct store_row row = {0};
-    enum err e = writer_next_row(w, &row.id);
+    const struct store_class *c = &w->v->table[r->op->items[number].class_id];
+    enum err e;
 
+    if (r->op->rows == NULL || r->op->rows[number] == 0)
+        return ERR_NOT_FOUND;
+    e = store_row_get(w->store, c, r->op->rows[number], ret);
+    if (e != ERR_OK)
+        return e;
+    return ret->slot == r->slot && r->now_s < ret->due_s ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static enum err put_random(struct writer *w, struct request *r, size_t number)
+{
+    struct vault_item *item = &r->op->items[number];
+    struct store_row row = {0};
+    enum err e = vault__find_again(w, r, number, &row);
+
+    if (e == ERR_OK)
+        write_token(w, item, row.id, row.salt);
+    if (e != ERR_NOT_FOUND)
+        return e;
+    row = (struct store_row){0};
+    e = writer_next_row(w, &row.id);
     if (e != ERR_OK)
         return e;
     secret_random(row.salt, sizeof(row.salt));
     e = vault__put_row(w, r, item, &row);
     if (e == ERR_OK)
         write_token(w, item, row.id, row.salt);
+    if (r->op->rows != NULL)
+        r->op->rows[number] = row.id;
     return e;
 }
 
@@ -350,7 +373,7 @@ static enum err write_all(struct writer *w, struct request *r)
         else if (w->v->table[item->class_id].deterministic)
             e = put_deterministic(w, r, item);
         else
-            e = put_random(w, r, item);
+            e = put_random(w, r, i);
     }
     return e;
 }

@@ -31,6 +31,10 @@ struct shared {
 enum err vault__find_shared(struct writer *w, const struct request *r, const struct store_class *c,
                             const uint8_t fingerprint[CRYPTO_MAC_BYTES], struct shared *ret)
     MUST_CHECK;
+/* The row that item `number`, of a random class, has already (op->rows). NOT_FOUND: it has none, or that is over,
+ * or somebody else's by now. */
+enum err vault__find_again(struct writer *w, const struct request *r, size_t number,
+                           struct store_row *ret) MUST_CHECK;
 /* Seal a value and store its row; row->id and row->salt are set, and row->revision when the salt is
  * that of a token that was there before. */
 enum err vault__put_row(struct writer *w, struct request *r, const struct vault_item *item,

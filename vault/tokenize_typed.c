@@ -31,14 +31,22 @@ static enum err look(struct writer *w, struct request *r, struct typed_plan *p)
     const struct vault_item *item = &r->op->items[p->item];
     const struct store_class *c = &w->v->table[item->class_id];
     struct shared shared;
+    struct store_row row;
     enum err e = vault__typed_check(w->v, item);
 
     if (e != ERR_OK)
         return e;
     p->fresh = true;
     secret_random(p->salt, sizeof(p->salt));
-    if (!c->deterministic)
-        return ERR_OK;
+    if (!c->deterministic) {
+        e = vault__find_again(w, r, p->item, &row);
+        if (e == ERR_OK) {
+            p->fresh = false;
+            p->done = true;
+            p->number = row.id;
+        }
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
     vault__fingerprint(r->index_key, r->op->domain, c->id, item->kind, item->value, p->fingerprint);
     e = vault__find_shared(w, r, c, p->fingerprint, &shared);
     if (e != ERR_OK)
@@ -179,8 +187,10 @@ enum err vault__typed_put(struct writer *w, struct request *r, size_t number)
     struct store_row row = {.id = p->number, .token_row = p->number};
     enum err e = ERR_OK;
 
+    if (r->op->rows != NULL && !c->deterministic)
+        r->op->rows[number] = p->number;
     if (p->done)
-        return vault__use_shared(w, c, p->number, r->slot);
+        return c->deterministic ? vault__use_shared(w, c, p->number, r->slot) : ERR_OK;
     memcpy(row.salt, p->salt, TOKEN_SALT_BYTES);
     if (c->deterministic) {
         if (p->dead != 0)

@@ -184,6 +184,7 @@ enum vault_op_kind {
     VAULT_EVENT,  /* events.h */
     VAULT_USE,    /* the readers' own (uses.h) */
     VAULT_CONFIGURE,
+    VAULT_BULK,      /* bulk.h */
     VAULT_AUDIT_MARK /* the audit trail's own */
 };
 
@@ -230,6 +231,7 @@ struct vault_tokenize {
     size_t count;
     struct vault_tokenize *also; /* NULL: nobody else */
     uint64_t owner;              /* out: whose slot they are in now */
+    uint64_t *rows;              /* bulk.h; NULL: nobody asks */
 };
 
 /* Erase a subject, by name or by slot, steps 1 and 2: ledger entry synced, key slot zeroed and synced, every reader's

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/secret.h"
+#include "vault/bulk.h"
 #include "vault/events.h"
 #include "vault/retime.h"
 #include "vault/retime_priv.h"
@@ -103,8 +104,8 @@ bool writer_make_room(struct writer *w, enum err e)
 /* New values wait while the reserve is given away. */
 static bool wants_room(const struct vault_op *op)
 {
-    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_RECTIFY || op->kind == VAULT_RETIME ||
-           op->kind == VAULT_EVENT || op->kind == VAULT_USE;
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_BULK || op->kind == VAULT_RECTIFY ||
+           op->kind == VAULT_RETIME || op->kind == VAULT_EVENT || op->kind == VAULT_USE;
 }
 
 static bool any_destroys(const struct vault_op *op)
@@ -125,19 +126,25 @@ static bool is_sweep(const struct vault_op *op)
 /* What may share a commit with whatever is there. */
 static bool joins(const struct vault_op *op)
 {
-    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_USE;
+    return op->kind == VAULT_TOKENIZE || op->kind == VAULT_BULK || op->kind == VAULT_USE;
+}
+
+static size_t rows_of_all(const struct vault_tokenize *t)
+{
+    size_t rows = 0;
+
+    for (; t != NULL; t = t->also)
+        rows += 1 + t->count;
+    return rows;
 }
 
 static size_t rows_of(const struct vault_op *op)
 {
-    size_t rows = 0;
-
     switch (op->kind) {
     case VAULT_TOKENIZE:
-        for (const struct vault_tokenize *t = (const struct vault_tokenize *)op; t != NULL;
-             t = t->also)
-            rows += 1 + t->count;
-        return rows;
+        return rows_of_all((const struct vault_tokenize *)op);
+    case VAULT_BULK:
+        return 1 + rows_of_all(((const struct vault_bulk *)op)->first);
     case VAULT_SWEEP_SUBJECT:
         return ((const struct vault_sweep_subject *)op)->limit;
     case VAULT_PURGE_DUE:
@@ -167,6 +174,9 @@ static enum err execute(struct writer *w, struct vault_op *op)
     case VAULT_TOKENIZE:
         w->stored = true;
         return vault__tokenize(w, (struct vault_tokenize *)op);
+    case VAULT_BULK:
+        w->stored = true;
+        return vault__bulk(w, (struct vault_bulk *)op);
     case VAULT_SWEEP_SUBJECT:
         return vault__sweep_subject(w, (struct vault_sweep_subject *)op);
     case VAULT_RETIME:

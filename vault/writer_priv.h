@@ -88,6 +88,8 @@ void writer_free(struct writer **w);
 /* Called inside a group's transaction. An error that leaves w->broken untouched and the store whole
  * concerns this operation alone: nothing was written. */
 enum err vault__tokenize(struct writer *w, struct vault_tokenize *op) MUST_CHECK;
+struct vault_bulk;
+enum err vault__bulk(struct writer *w, struct vault_bulk *op) MUST_CHECK;
 enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op) MUST_CHECK;
 enum err vault__purge_due(struct writer *w, struct vault_purge_due *op) MUST_CHECK;
 
