@@ -57,6 +57,14 @@ enum ops_limits {
  *   ping            {}                                            {"version", "commit"}
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
  *   reveal          {tokens[], hold?, domain?, class?, purpose?}         {"values": [...]}
+ *   bulk.start      {classes[], domain?, purpose?, job?: to go on} {"job", "key": for digests, "email_domains": [...]}
+ *   bulk.tokenize   {job, group, on_error, columns: [{class, kind?}], rows: [[subject, column, value, ...]],
+ *                   subject_class?, domain?}                      {"states": a letter a value, "tokens": [token or null]}
+ *                   without "tokens" nothing was stored. The letters: + # stored, = a token already, and what is wrong: f, l, s
+ *   bulk.reveal     {job, columns, tokens: [column, token, ...], purpose, domain?}
+ *                                                                 {"states", "values": [value or null]}, fewer, too
+ *   bulk.verify     {job, columns, pairs: [column, token, value, ...], domain?}  {"states"}
+ *   bulk.finish     {job}                                         {}
  *   rectify         {token, class?, value, subject?, domain?}     {"class"}
  *   subject.erase   {subject, domain? | token, class? | person, ground?, reason?, reference?, except?, dry_run?, key?}
  *                   the receipt, signed; with dry_run {"goes", "stays", ...}. except: [{class, code, law, until}]

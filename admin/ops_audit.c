@@ -29,6 +29,11 @@ static const struct audited {
     {"audit.tail", 0, true, false}, /* it would record itself for ever */
     {"reveal", AUDIT_REVEAL, true, false},
     {"tokenize", AUDIT_TOKENIZE, false, false},
+    {"bulk.start", 0, true, false},
+    {"bulk.finish", 0, true, false},
+    {"bulk.tokenize", AUDIT_TOKENIZE, false, false},
+    {"bulk.reveal", AUDIT_REVEAL, true, false},
+    {"bulk.verify", AUDIT_READ, true, false},
     {"rectify", AUDIT_RECTIFY, false, false},
     {"subject.erase", AUDIT_ERASE, false, true},
     {"subject.show", AUDIT_READ, true, false},
@@ -154,7 +159,7 @@ static struct span object_of(const struct json *request, const struct json *resp
 {
     static const char *const named[] = {"caller", "report", "figure", "class"};
     const struct json *numbers[] = {json_get(response, "number"), json_get(request, "number"),
-                                    json_get(response, "proposal")};
+                                    json_get(response, "proposal"), json_get(request, "job")};
     struct span text;
 
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {

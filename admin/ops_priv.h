@@ -23,6 +23,17 @@ enum err ops_tokenize(struct admin *admin, const struct json *request, struct js
 enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg) MUST_CHECK;
 
+enum err ops_bulk_start(struct admin *admin, const struct json *request, struct json **ret_response,
+                        struct errmsg *msg) MUST_CHECK;
+enum err ops_bulk_tokenize(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_bulk_reveal(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_bulk_verify(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_bulk_finish(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+
 enum err ops_honeytoken_create(struct admin *admin, const struct json *request,
                                struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_honeytoken_list(struct admin *admin, const struct json *request,
