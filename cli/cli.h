@@ -54,6 +54,9 @@ enum cli_exit cmd_explain(const struct options *options);
 enum cli_exit cmd_reload(const struct options *options);
 enum cli_exit cmd_tokenize(const struct options *options);
 enum cli_exit cmd_reveal(const struct options *options);
+/* The same with --csv and --ndjson: whole files of rows. */
+enum cli_exit cmd_bulk_tokenize(const struct options *options);
+enum cli_exit cmd_bulk_reveal(const struct options *options);
 enum cli_exit cmd_subject_erase(const struct options *options);
 enum cli_exit cmd_subject_rectify(const struct options *options);
 enum cli_exit cmd_retention_status(const struct options *options);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lethe tokenize and lethe reveal: one value, or a line each from standard input.
+/* lethe tokenize and lethe reveal: one value, or a line each from standard input (whole files of
+ * rows: cmd_bulk.c).
  * Runs on: the main thread. Holds: one batch in wiped memory. Invariant: one line out for one line
  * in, in their order. Not here: what a token is. */
 #include <errno.h>
@@ -219,6 +220,8 @@ enum cli_exit cmd_tokenize(const struct options *o)
 {
     struct job job = {.options = o, .operation = "tokenize", .in = "values", .out = "tokens"};
 
+    if (o->csv || o->ndjson)
+        return cmd_bulk_tokenize(o);
     if (o->class_name == NULL || o->subject == NULL)
         return cli_usage("tokenize needs --class and --subject");
     return run_job(&job);
@@ -228,5 +231,7 @@ enum cli_exit cmd_reveal(const struct options *o)
 {
     struct job job = {.options = o, .operation = "reveal", .in = "tokens", .out = "values"};
 
+    if (o->csv || o->ndjson)
+        return cmd_bulk_reveal(o);
     return run_job(&job);
 }

@@ -41,20 +41,42 @@ const struct command commands[] = {
      "they\n"
      "began under. A wrong one is not taken over: the server keeps what it has and says why.\n",
      OPTION_CONFIG, 0, 0, cmd_reload},
-    {"tokenize", "[-c FILE] --class CLASS --subject ID [--domain D] [--json] [VALUE]",
-     "a token for a value, or for each line of standard input",
+    {"tokenize",
+     "[-c FILE] [--domain D] [--json] --class CLASS --subject ID [VALUE]\n"
+     "         | --csv | --ndjson --fields FIELD=CLASS,... --subject FIELD [--in FILE] [--out "
+     "FILE] "
+     "...",
+     "a token for a value, for each line of standard input, or for fields of a dump",
      "A value on the command line can be seen by other users of the host while the command runs, "
      "and\n"
      "stays in the shell's history: standard input is safer. Line ends (LF or CRLF) are no part of "
      "a\n"
      "value. With --json each answer is a JSON string. Without --domain the domain is \"default\": "
      "the\n"
-     "same identifier in another one is another subject.\n",
-     OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON, 0, 1,
-     cmd_tokenize},
+     "same identifier in another one is another subject.\n"
+     "--csv, --ndjson: rows of a dump with tokens in the place of values; everything else stays as "
+     "it\n"
+     "is. FIELD is a column of the header, or a JSON path as in routes ($.email). --subject is the "
+     "one\n"
+     "that says whose a row is. Texts that are tokens stay. --out is a new file, and so are "
+     "FILE.progress,\n"
+     "which says how far the job has come until it is done, and FILE.rejects (LINE, FIELD, why). "
+     "After a\n"
+     "crash the same command with --resume goes on: no row twice, none lost, no second token. "
+     "Then OUT is\n"
+     "held against IN; --verify does only that. --on-error: rows that cannot be worked on stop the "
+     "job\n"
+     "(stop), are left out (skip) or left as they are (keep). Exit code 3: there were such rows. "
+     "See\n"
+     "docs/MIGRATION.md.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_SUBJECT | OPTION_DOMAIN | OPTION_JSON | OPTION_CSV |
+         OPTION_PROGRESS,
+     0, 1, cmd_tokenize},
     {"reveal",
-     "[-c FILE] [--class CLASS] [--domain D] [--purpose P] [--hold NUMBER] [--json] [TOKEN]",
-     "the value behind a token, or behind each line of standard input",
+     "[-c FILE] [--class CLASS] [--domain D] [--purpose P] [--hold NUMBER] [--json] [TOKEN]\n"
+     "         | --csv | --ndjson --fields FIELD=CLASS,... | --all-tokens --purpose P [--in FILE] "
+     "[--out FILE] ...",
+     "the value behind a token, behind each line of standard input, or in a dump",
      "A token that stands for nothing gives nothing (in a stream: an empty line; with --json: "
      "null)\n"
      "and exit code 1 at the end. With --domain the tokens of other domains stand for nothing, "
@@ -65,9 +87,17 @@ const struct command commands[] = {
      "nobody.\n"
      "Typed tokens (phone, pan, ...) do not say their class: --class is needed where one text is "
      "a\n"
-     "token of several, and faster.\n",
-     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_PURPOSE | OPTION_HOLD | OPTION_JSON, 0,
-     1, cmd_reveal},
+     "token of several, and faster.\n"
+     "--csv, --ndjson: rows of a dump with values in the place of tokens, as `lethe tokenize` "
+     "describes\n"
+     "it, for a purpose of their classes; --all-tokens also finds opaque and e-mail tokens inside "
+     "of any\n"
+     "text. Tokens that stand for nothing become empty (in JSON null), stay, or become "
+     "\"[erased]\"\n"
+     "(--erased). What comes out is personal data in the clear. Exit code 3: not all was shown.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_HOLD | OPTION_JSON | OPTION_CSV |
+         OPTION_ERASED | OPTION_PURPOSE | OPTION_PROGRESS,
+     0, 1, cmd_reveal},
     {"subject erase",
      "[-c FILE] [--domain D] [--ground a-f] [--reason TEXT] [--reference TEXT]\n"
      "         [--except CLASS:CODE:LAW:DATE]... [--dry-run [--json]] [--idempotency-key KEY]\n"

@@ -23,10 +23,19 @@ enum option_index {
     OPTION_COUNT
 };
 
-/* Which options a command takes; -h is always one. */
+/* Which options a command takes; -h is always one. Those that go along with another one have no bit of their own. */
+enum option_bit_index {
+#define OPTION(id, name, kind, member, with, argument, text) OPTION_BIT_##id,
+#define OPTION_ALSO(id, name, kind, member, with, argument, text)
+#include "cli/options.def"
+#undef OPTION
+    OPTION_BIT_COUNT
+};
+
 enum option_bits {
 #define OPTION(id, name, kind, member, with, argument, text)                                       \
-    OPTION_##id = UINT64_C(1) << OPTION_INDEX_##id,
+    OPTION_##id = UINT64_C(1) << OPTION_BIT_##id,
+#define OPTION_ALSO(id, name, kind, member, with, argument, text)
 #include "cli/options.def"
 #undef OPTION
 };
