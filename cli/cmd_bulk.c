@@ -77,6 +77,9 @@ static enum err check_options(const struct options *o, const struct bulk_job *jo
 {
     if (o->csv && o->ndjson)
         return errmsg_set(msg, ERR_INVALID, "--csv or --ndjson, not both");
+    if (o->server != NULL)
+        return errmsg_set(msg, ERR_INVALID,
+                          "--csv and --ndjson are for the server's own machine: no --server");
     if (o->argument_count > 0 || o->class_name != NULL || o->hold != NULL)
         return errmsg_set(msg, ERR_INVALID,
                           "--csv and --ndjson take files: no value, --class or --hold");
@@ -230,7 +233,7 @@ static enum cli_exit run(const struct options *o, bool reveal)
 
     if (e != ERR_OK)
         return cli_usage(msg.text);
-    e = session_open(o->config, o->passphrase_fd, &job.ask.session, &msg);
+    e = session_open(o, &job.ask.session, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     warn_of_values(&job);

@@ -106,7 +106,8 @@ static int64_t values_of(struct desk *d, const char *subject)
 
     memcpy(job, d->job, sizeof(job));
     d->job[0] = '\0';
-    (void)snprintf(request, sizeof(request), "{\"op\":\"subject.show\",\"subject\":\"%s\"}", subject);
+    (void)snprintf(request, sizeof(request), "{\"op\":\"subject.show\",\"subject\":\"%s\"}",
+                   subject);
     if (run(d, request, &tree) == ERR_OK)
         for (size_t i = 0; i < json_count(json_get(tree, "items")); i++)
             values += json_int_of(json_get(json_at(json_get(tree, "items"), i), "values"), 0);
@@ -116,9 +117,10 @@ static int64_t values_of(struct desk *d, const char *subject)
 
 Test(ops_bulk, a_group_gets_its_tokens_and_the_same_ones_again)
 {
-    static const char request[] = TOKENIZE("1", "stop",
-                                           "[\"1\",0,\"a@x.org\",1,\"tea\"],[\"2\",1,\"tea\",2,\"123456\"],"
-                                           "[\"3\",3,\"17\"],[\"4\"]");
+    static const char request[] =
+        TOKENIZE("1", "stop",
+                 "[\"1\",0,\"a@x.org\",1,\"tea\"],[\"2\",1,\"tea\",2,\"123456\"],"
+                 "[\"3\",3,\"17\"],[\"4\"]");
     AUTO(desk_done) struct desk d;
     AUTO(json_free) struct json *first = NULL;
     AUTO(json_free) struct json *again = NULL;
@@ -142,9 +144,10 @@ Test(ops_bulk, a_person_may_have_any_number_of_addresses)
     AUTO(json_free) struct json *tree = NULL;
 
     desk_init(&d);
-    tree = answer(&d, TOKENIZE("1", "stop",
-                               "[\"1\",0,\"a@x\",0,\"b@x\",0,\"c@x\",0,\"d@x\",0,\"e@x\",0,\"f@x\",0,\"g@x\","
-                               "0,\"h@x\",0,\"i@x\"]"));
+    tree = answer(
+        &d, TOKENIZE("1", "stop",
+                     "[\"1\",0,\"a@x\",0,\"b@x\",0,\"c@x\",0,\"d@x\",0,\"e@x\",0,\"f@x\",0,\"g@x\","
+                     "0,\"h@x\",0,\"i@x\"]"));
     cr_assert_str_eq(states_of(tree), "+++++++++");
     cr_assert_eq(values_of(&d, "i@x"), 9);
     cr_assert_eq(values_of(&d, "1"), 9);
@@ -214,7 +217,8 @@ Test(ops_bulk, what_is_no_request_is_refused_and_stores_nothing)
     d.admin.who = &who;
     refused(&d, TOKENIZE("1", "stop", "[\"1\",1,\"secret\"]"), ERR_DENIED);
     refused(&d, "{\"op\":\"bulk.finish\"}", ERR_DENIED);
-    refused(&d, "{\"op\":\"bulk.reveal\"," COLUMNS ",\"purpose\":\"support\",\"tokens\":[]}", ERR_DENIED);
+    refused(&d, "{\"op\":\"bulk.reveal\"," COLUMNS ",\"purpose\":\"support\",\"tokens\":[]}",
+            ERR_DENIED);
     refused(&d, "{\"op\":\"bulk.verify\"," COLUMNS ",\"pairs\":[]}", ERR_DENIED);
     refused(&d, "{\"op\":\"bulk.start\",\"classes\":[]}", ERR_DENIED);
 }
@@ -230,7 +234,8 @@ Test(ops_bulk, reveal_says_of_each_token_what_it_is)
     desk_init(&d);
     made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\",2,\"123456\",3,\"17\"]"));
     (void)snprintf(request, sizeof(request),
-                   "{\"op\":\"bulk.reveal\",\"purpose\":\"support\"," COLUMNS ",\"tokens\":[4,\"%s\",2,\"%s\","
+                   "{\"op\":\"bulk.reveal\",\"purpose\":\"support\"," COLUMNS
+                   ",\"tokens\":[4,\"%s\",2,\"%s\","
                    "3,\"%s\",1,\"lt_000000000000000000000000000000\",1,\"tea\"]}",
                    token_of(made, 0), token_of(made, 1), token_of(made, 2));
     shown = answer(&d, request);
@@ -251,7 +256,8 @@ Test(ops_bulk, nothing_is_revealed_for_another_purpose)
     desk_init(&d);
     made = answer(&d, TOKENIZE("1", "stop", "[\"1\",2,\"123456\"]"));
     (void)snprintf(request, sizeof(request),
-                   "{\"op\":\"bulk.reveal\",\"purpose\":\"account\"," COLUMNS ",\"tokens\":[2,\"%s\"]}",
+                   "{\"op\":\"bulk.reveal\",\"purpose\":\"account\"," COLUMNS
+                   ",\"tokens\":[2,\"%s\"]}",
                    token_of(made, 0));
     refused(&d, request, ERR_DENIED);
 }
@@ -266,7 +272,8 @@ Test(ops_bulk, verify_tells_right_from_wrong_and_shows_nothing)
     desk_init(&d);
     made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\",3,\"17\"]"));
     (void)snprintf(request, sizeof(request),
-                   "{\"op\":\"bulk.verify\"," COLUMNS ",\"pairs\":[1,\"%s\",\"tea\",1,\"%s\",\"Tea\","
+                   "{\"op\":\"bulk.verify\"," COLUMNS
+                   ",\"pairs\":[1,\"%s\",\"tea\",1,\"%s\",\"Tea\","
                    "3,\"%s\",\"17\",3,\"%s\",\"18\",1,\"tea\",\"tea\"]}",
                    token_of(made, 0), token_of(made, 0), token_of(made, 1), token_of(made, 1));
     seen = answer(&d, request);
@@ -298,7 +305,8 @@ Test(ops_bulk, tokens_of_erased_people_are_dead_and_name_nobody)
     made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\",0,\"a@x\"]"));
     erase(&d, "1");
     (void)snprintf(request, sizeof(request),
-                   "{\"op\":\"bulk.reveal\",\"purpose\":\"support\"," COLUMNS ",\"tokens\":[1,\"%s\"]}",
+                   "{\"op\":\"bulk.reveal\",\"purpose\":\"support\"," COLUMNS
+                   ",\"tokens\":[1,\"%s\"]}",
                    token_of(made, 0));
     shown = answer(&d, request);
     cr_assert_str_eq(states_of(shown), "0");
@@ -343,9 +351,11 @@ Test(ops_bulk, groups_are_in_the_audit_trail_with_their_job)
     desk_init(&d);
     made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\"]"));
     (void)snprintf(request, sizeof(request),
-                   "{\"op\":\"bulk.reveal\",\"purpose\":\"support\"," COLUMNS ",\"tokens\":[1,\"%s\"]}",
+                   "{\"op\":\"bulk.reveal\",\"purpose\":\"support\"," COLUMNS
+                   ",\"tokens\":[1,\"%s\"]}",
                    token_of(made, 0));
     shown = answer(&d, request);
     trail(&d, records);
-    cr_assert_str_eq(records, "bulk.tokenize begun -\nbulk.tokenize done job\nbulk.reveal done job\n");
+    cr_assert_str_eq(records,
+                     "bulk.tokenize begun -\nbulk.tokenize done job\nbulk.reveal done job\n");
 }

@@ -42,8 +42,9 @@ Test(bulk_source, csv_values_are_those_of_the_named_columns)
 
 Test(bulk_source, what_is_not_replaced_stays_the_bytes_it_was)
 {
-    CSV_START(r, "a=x,b=x", "id",
-              "\xEF\xBB\xBFid,a,b,\"c\"\r\n1,\"q\",plain,\" x\"\"y\"\n\n2,,\"\",\xff\r\n3,z,\"l\nm\",");
+    CSV_START(
+        r, "a=x,b=x", "id",
+        "\xEF\xBB\xBFid,a,b,\"c\"\r\n1,\"q\",plain,\" x\"\"y\"\n\n2,,\"\",\xff\r\n3,z,\"l\nm\",");
     bulk_rig_next(&r);
     bulk_rig_renders(&r, "\xEF\xBB\xBFid,a,b,\"c\"\r\n1,\"q\",plain,\" x\"\"y\"\n\n2,,\"\",\xff\r\n"
                          "3,z,\"l\nm\",");
@@ -158,9 +159,10 @@ Test(bulk_source, a_quote_that_is_never_closed_ends_the_job_and_not_the_memory)
 
 Test(bulk_source, json_values_are_those_of_the_paths)
 {
-    JSON_START(r, "$.email=email,$.phones[*]=phone", "$.id",
-               "{\"id\":7,\"email\":\"a\\u00e9@b\",\"phones\":[1,\"2\"],\"x\":{\"email\":\"no\"}}\r\n"
-               "\n{\"id\":\"8\",\"email\":null}");
+    JSON_START(
+        r, "$.email=email,$.phones[*]=phone", "$.id",
+        "{\"id\":7,\"email\":\"a\\u00e9@b\",\"phones\":[1,\"2\"],\"x\":{\"email\":\"no\"}}\r\n"
+        "\n{\"id\":\"8\",\"email\":null}");
     bulk_rig_next(&r);
     cr_assert_eq(r.group.count, 3);
     cr_assert_eq(r.group.data_rows, 2);
@@ -175,8 +177,9 @@ Test(bulk_source, json_values_are_those_of_the_paths)
     bulk_rig_replace(&r, 0, "t\"1");
     bulk_rig_replace(&r, 1, "12");
     r.group.pieces[1].literal = true;
-    bulk_rig_renders(&r, "{\"id\":7,\"email\":\"t\\\"1\",\"phones\":[12,\"2\"],\"x\":{\"email\":\"no\"}}"
-                         "\r\n\n{\"id\":\"8\",\"email\":null}");
+    bulk_rig_renders(
+        &r, "{\"id\":7,\"email\":\"t\\\"1\",\"phones\":[12,\"2\"],\"x\":{\"email\":\"no\"}}"
+            "\r\n\n{\"id\":\"8\",\"email\":null}");
 }
 
 Test(bulk_source, the_subject_may_be_a_field_too)

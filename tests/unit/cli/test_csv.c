@@ -86,9 +86,9 @@ Test(csv, line_ends_inside_of_a_record_are_counted)
 
 Test(csv, what_other_readers_may_take_for_something_else_is_refused)
 {
-    static const char *const bad[] = {"a\"b\n",   "a\"\n",        "\"a\"b,c\n", "\"a\" ,b\n", "a\rb\n",
-                                      "a,b\r",    "\"a\n",        "\"a\"\"\n",  "a,\"b",      "\"a\"\r,b\n",
-                                      "\"\"\"\n", "a,\" b \" c\n"};
+    static const char *const bad[] = {"a\"b\n", "a\"\n",       "\"a\"b,c\n", "\"a\" ,b\n",
+                                      "a\rb\n", "a,b\r",       "\"a\n",      "\"a\"\"\n",
+                                      "a,\"b",  "\"a\"\r,b\n", "\"\"\"\n",   "a,\" b \" c\n"};
     char out[256];
     size_t len;
 
@@ -99,7 +99,8 @@ Test(csv, what_other_readers_may_take_for_something_else_is_refused)
 /* Every prefix of a text that may go on says so, or reads the same record. */
 Test(csv, a_record_in_pieces_waits_for_its_end)
 {
-    static const char *const texts[] = {"a,b\n", "a,b\r\n", "\"a\"\"b\",\"c\nd\"\r\n", "\"a\",\"\"\n"};
+    static const char *const texts[] = {"a,b\n", "a,b\r\n", "\"a\"\"b\",\"c\nd\"\r\n",
+                                        "\"a\",\"\"\n"};
     char whole[256], part[256];
     size_t len, got;
 
