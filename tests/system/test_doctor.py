@@ -124,7 +124,7 @@ def test_doctor_sees_what_is_old_or_overdue(env):
     expect(lethe, "access token", "ok", "2 alive")
     equal(lethe.cli("access", "create", "--name", "brief", "--role", "officer", "--expires",
                     "P9D").returncode, 0, "access create")
-    expect(lethe, "access token", "warning", r"number 2 \(brief\) ends on")
+    expect(lethe, "access token", "warning", r"number 3 \(brief\) ends on")
     equal(lethe.cli("request", "add", "rights=access", "channel=email").returncode, 0, "request add")
     expect(lethe, "requests", "ok")
     received = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 60 * 86400))
