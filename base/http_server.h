@@ -64,7 +64,8 @@ struct http_answer {
     } fields[HTTP_ANSWER_FIELDS_MAX];
 };
 
-/* Add a field (printf style). Control characters and what is too long become an answer without it. */
+/* Add a field (printf style), or say otherwise than the fields that guard every answer (add_guards() in http_service.c).
+ * Not one of CORS: other origins get nothing. Control characters and what is too long become an answer without it. */
 void http_answer_field(struct http_answer *answer, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -105,6 +105,7 @@ void http_answer_field(struct http_answer *answer, const char *name, const char 
     int len;
 
     REQUIRE(answer->field_count < HTTP_ANSWER_FIELDS_MAX);
+    REQUIRE(strncmp(name, "access-control-", strlen("access-control-")) != 0);
     value = answer->fields[answer->field_count].value;
     va_start(args, format);
     len = vsnprintf(value, HTTP_ANSWER_VALUE_MAX, format, args);
@@ -135,6 +136,34 @@ static void add_field(h2o_req_t *req, const char *name, const char *value)
                           copy.len);
 }
 
+static bool has_field(const struct http_answer *answer, const char *name)
+{
+    for (size_t i = 0; i < answer->field_count; i++)
+        if (strcmp(answer->fields[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What browsers shall make of an answer that says nothing else: nothing. No page of another origin reads, frames or
+ * loads it; there is no CORS (http_answer_field() refuses it). */
+static void add_guards(h2o_req_t *req, const struct http_answer *answer)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+    } guards[] = {
+        {"content-security-policy", "default-src 'none'; frame-ancestors 'none'"},
+        {"cross-origin-resource-policy", "same-origin"},
+        {"referrer-policy", "no-referrer"},
+        {"x-content-type-options", "nosniff"},
+        {"x-frame-options", "DENY"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(guards); i++)
+        if (!has_field(answer, guards[i].name))
+            add_field(req, guards[i].name, guards[i].value);
+}
+
 /* The body lives as long as the request: libh2o writes it when it can. */
 static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
 {
@@ -154,7 +183,7 @@ static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
                                                : answer->content_type);
     if (!answer->cacheable)
         add_token(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
-    add_field(req, "x-content-type-options", "nosniff");
+    add_guards(req, answer);
     for (size_t i = 0; i < answer->field_count; i++)
         add_field(req, answer->fields[i].name, answer->fields[i].value);
     h2o_start_response(req, &nothing_more);

@@ -265,6 +265,23 @@ def test_the_operators_listener_guards_itself(env):
     lethe.alive()
 
 
+def test_other_origins_get_nothing_of_any_answer(env):
+    lethe, _ = start(env)
+    browser = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
+               "Access-Control-Request-Headers": "authorization"}
+    with Conn(admin_address(lethe)) as conn:
+        for method, path in (("OPTIONS", "/v1/tokens"), ("GET", "/v1/status"), ("GET", "/healthz"), ("GET", "/metrics"),
+                             ("GET", "/nothing"), ("POST", "/healthz"), ("GET", "/exports/x"), ("HEAD", "/readyz")):
+            fields = conn.request(method, path, headers=browser).headers
+            what = f"{method} {path}: {fields}"
+            check(not [name for name in fields if name.startswith("access-control-")], what)
+            check("frame-ancestors 'none'" in fields["content-security-policy"], what)
+            equal(fields["x-content-type-options"], "nosniff", what)
+            equal(fields["x-frame-options"], "DENY", what)
+            equal(fields["cross-origin-resource-policy"], "same-origin", what)
+            check("no-store" in fields["cache-control"] and "referrer-policy" in fields, what)
+
+
 def test_the_metrics_key_is_wanted_and_may_change(env):
     """E78: figures are not for everybody."""
     key = env.write("scrape.key", "scrape-key-scrape-key\n", 0o400)

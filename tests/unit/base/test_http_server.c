@@ -2,6 +2,7 @@
 /* A small server: what its handler sees, and how it ends. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@ static void echo(const struct http_request *request, struct http_answer *answer,
                            : request->fields[HTTP_AUTHORIZATION].at);
 
     answer->status = 200;
+    if (span_equal(request->path, SPAN_LIT("/page")))
+        http_answer_field(answer, "content-security-policy", "script-src 'self'");
     cr_assert_eq(buf_append(&answer->body, text, (size_t)len), ERR_OK);
 }
 
@@ -89,6 +92,38 @@ Test(http_server, hands_the_request_to_its_handler)
     cr_expect_not_null(strstr(answer, "cache-control: no-store"), "%s", answer);
     http_server_stop(&server);
     cr_expect_null(server);
+}
+
+Test(http_server, guards_every_answer_that_does_not_guard_itself)
+{
+    static const char *const guards[] = {
+        "\r\ncross-origin-resource-policy: same-origin\r\n", "\r\nreferrer-policy: no-referrer\r\n",
+        "\r\nx-content-type-options: nosniff\r\n", "\r\nx-frame-options: DENY\r\n"};
+    static const char own[] = "\r\ncontent-security-policy: script-src 'self'\r\n";
+    static const char none[] =
+        "\r\ncontent-security-policy: default-src 'none'; frame-ancestors 'none'\r\n";
+    uint16_t port;
+    struct http_server *server = start(&port);
+    const char *answer = ask(port, "GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+    for (size_t i = 0; i < COUNT_OF(guards); i++)
+        cr_expect_not_null(strstr(answer, guards[i]), "%s: %s", guards[i], answer);
+    cr_expect(strstr(answer, own) != NULL && strstr(answer, none) == NULL, "%s", answer);
+    answer = ask(port, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    cr_expect_not_null(strstr(answer, none), "%s", answer);
+    http_server_stop(&server);
+}
+
+static void allow_others(struct http_answer *answer)
+{
+    http_answer_field(answer, "access-control-allow-origin", "*");
+}
+
+Test(http_server, lets_nobody_open_it_to_other_origins, .signal = SIGABRT)
+{
+    struct http_answer answer = {.status = 200};
+
+    allow_others(&answer);
 }
 
 Test(http_server, refuses_what_reads_two_ways_and_bodies)
