@@ -68,7 +68,7 @@ static enum err add(struct form *form, struct span pair)
     return e;
 }
 
-enum err form_read(struct span text, struct form *ret)
+enum err form_parse(struct span text, struct form *ret)
 {
     enum err e;
 

@@ -22,7 +22,7 @@ struct form {
 
 /* application/x-www-form-urlencoded. INVALID: badly encoded, no UTF-8, a NUL; TOO_LARGE: too many fields or bytes.
  * form_done() in any case. */
-enum err form_read(struct span text, struct form *ret) MUST_CHECK;
+enum err form_parse(struct span text, struct form *ret) MUST_CHECK;
 void form_done(struct form *form);
 /* The first value of a name; at is NULL: there is none. */
 struct span form_value(const struct form *form, const char *name);

@@ -187,7 +187,7 @@ static void serve_post(struct visit *v)
     enum err e = guard__check_post(v->request);
 
     if (e == ERR_OK)
-        e = form_read(v->request->body, &v->form);
+        e = form_parse(v->request->body, &v->form);
     if (e != ERR_OK) {
         page__fail(v, e, NULL);
         return;
@@ -213,7 +213,7 @@ static void serve(struct visit *v)
 {
     const struct span method = v->request->method;
 
-    if (form_read(v->request->query, &v->query) != ERR_OK) {
+    if (form_parse(v->request->query, &v->query) != ERR_OK) {
         page__fail(v, ERR_INVALID, NULL);
         return;
     }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that users get: no fault points (E80), hardened, and it does the main job."""
+import glob
 import json
 import os
 import re
@@ -67,6 +68,19 @@ def test_the_release_tells_what_it_is_made_of(env):
                                                            check=True).stdout, re.M))
     equal(sorted(loaded - files), [], "loaded, but not in the bill")
     check(all(part["licenses"] and part["purl"] for part in bill["components"]), "a part without licence or purl")
+
+
+def test_no_two_libraries_define_the_same_function(env):
+    """The linker would take whichever comes first, without a word."""
+    seen = {}
+    for library in sorted(glob.glob(os.path.join(env.build, "liblethe_*.a"))):
+        symbols = subprocess.run(["nm", "-g", "--defined-only", library], capture_output=True, text=True,
+                                 check=True).stdout
+        for name in set(re.findall(r"^[0-9a-f]+ [TDBR] (\w+)$", symbols, re.M)):
+            seen.setdefault(name, []).append(os.path.basename(library))
+    check(len(seen) > 1000, f"only {len(seen)} functions")
+    twice = {name: places for name, places in seen.items() if len(places) > 1 and not name.startswith("__odr_asan")}
+    check(not twice, f"defined twice: {twice}")
 
 
 def test_the_release_does_the_main_job(env):

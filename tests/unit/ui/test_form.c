@@ -18,13 +18,13 @@ Test(form, reads_what_browsers_send)
 {
     struct form form;
 
-    cr_assert_eq(form_read(SPAN_LIT("a=1&b=two+words&c=%C3%A9%26&d=&a=2&e"), &form), ERR_OK);
+    cr_assert_eq(form_parse(SPAN_LIT("a=1&b=two+words&c=%C3%A9%26&d=&a=2&e"), &form), ERR_OK);
     cr_expect_eq(form.count, 6);
     cr_expect(holds(&form, "a", "1") && holds(&form, "b", "two words"));
     cr_expect(holds(&form, "c", "\xc3\xa9&") && holds(&form, "d", "") && holds(&form, "e", ""));
     cr_expect_null(form_value(&form, "f").at);
     form_done(&form);
-    cr_assert_eq(form_read(SPAN_NONE, &form), ERR_OK);
+    cr_assert_eq(form_parse(SPAN_NONE, &form), ERR_OK);
     cr_expect_eq(form.count, 0);
     form_done(&form);
 }
@@ -36,12 +36,12 @@ Test(form, refuses_what_is_badly_written_or_too_much)
     struct form form;
 
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        cr_expect_eq(form_read(span_str(bad[i]), &form), ERR_INVALID, "%s", bad[i]);
+        cr_expect_eq(form_parse(span_str(bad[i]), &form), ERR_INVALID, "%s", bad[i]);
         form_done(&form);
     }
     for (size_t i = 0; i <= FORM_FIELDS_MAX; i++)
         memcpy(many + 4 * i, "a=1&", 5);
-    cr_expect_eq(form_read(span_str(many), &form), ERR_TOO_LARGE);
+    cr_expect_eq(form_parse(span_str(many), &form), ERR_TOO_LARGE);
     form_done(&form);
 }
 
