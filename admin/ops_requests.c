@@ -187,6 +187,7 @@ static struct json *line_of(struct json *view)
     for (size_t i = 0; i < json_count(rights); i++)
         json_add(words, json_new_text(json_text_of(json_get(json_at(rights, i), "right"))));
     json_set(map, "rights", words);
+    json_set(map, "days_left", json_clone(json_get(view, "days_left")));
     return map;
 }
 

@@ -61,6 +61,20 @@ static void set_recipients(struct json *view, const struct request_case *c)
     json_set(view, "recipients", map);
 }
 
+/* What operators can do with it now, whoever may. */
+static void set_actions(struct json *view, enum request_state state)
+{
+    struct json *list = json_new_list();
+
+    for (int i = 0; i < REQUEST_ACTION_COUNT; i++) {
+        const struct request_rule *rule = request_rule((enum request_action)i);
+
+        if (!rule->internal && (rule->from >> state & 1) != 0)
+            json_add(list, json_new_text(span_str(rule->word)));
+    }
+    json_set(view, "actions", list);
+}
+
 struct json *request__view(struct request_case *c)
 {
     const char *decision = request__decision(c->body);
@@ -74,6 +88,7 @@ struct json *request__view(struct request_case *c)
     json_set_int(view, "version", (int64_t)c->record.version);
     json_set_str(view, "state", request_state_word((enum request_state)c->record.state));
     request__set_text(view, "decision", decision);
+    set_actions(view, (enum request_state)c->record.state);
     set_dates(view, &clock);
     set_standing(view, c, &clock);
     set_recipients(view, c);

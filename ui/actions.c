@@ -2,6 +2,7 @@
 /* What forms do.
  * Runs on: the listener's pool; blocks. Holds: nothing. Invariant: a form can hold nothing but what the table says, and
  * the API looks at it as it does at what anybody else sends. Not here: the forms (ui/templates). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,16 +150,20 @@ static enum err read_members(const struct visit *v, const struct action *action,
 
 /* ---- doing it ---- */
 
-/* A pattern with the parameters of the path in it. */
-static void fill_path(const struct visit *v, const char *pattern, char ret[UI_PATH_MAX])
+/* A pattern with the parameters of the path in it, and with what the API answered. */
+static void fill_path(const struct visit *v, const char *pattern, const struct json *answer,
+                      char ret[UI_PATH_MAX])
 {
     size_t n = 0, parameter = 0;
+    char number[24];
 
     for (; *pattern != '\0' && n + 1 < UI_PATH_MAX; pattern++) {
         struct span text = span_of(pattern, 1);
 
         if (*pattern == '{') {
-            text = v->parameters[parameter++];
+            (void)snprintf(number, sizeof(number), "%" PRId64,
+                           json_int_of(json_get(answer, "number"), 0));
+            text = pattern[1] == '=' ? span_str(number) : v->parameters[parameter++];
             pattern += strcspn(pattern, "}");
         }
         if (n + text.len >= UI_PATH_MAX)
@@ -167,6 +172,24 @@ static void fill_path(const struct visit *v, const char *pattern, char ret[UI_PA
         n += text.len;
     }
     ret[n] = '\0';
+}
+
+/* The page that the form stood on. */
+static void show_again(struct visit *v, const struct action *action, enum err e,
+                       const struct errmsg *msg)
+{
+    const struct page *page = page__find(v, v->request->path);
+    char back[UI_PATH_MAX];
+
+    if (page == NULL) {
+        (void)page__fits(v, action->path, v->request->path);
+        fill_path(v, action->back, NULL, back);
+        page = page__find(v, span_str(back));
+        REQUIRE(page != NULL);
+        page__serve_again(v, page, e, msg->text);
+        return;
+    }
+    page__serve_again(v, page, e, msg->text);
 }
 
 static void carry_out(struct visit *v, const struct action *action)
@@ -178,15 +201,11 @@ static void carry_out(struct visit *v, const struct action *action)
     struct errmsg msg = {""};
     enum err e = read_members(v, action, members, &msg);
 
-    fill_path(v, action->route, route);
-    fill_path(v, action->back, back);
+    fill_path(v, action->route, NULL, route);
     if (e == ERR_OK)
         e = visit__post(v, route, members, code, &answer, &msg);
     if (e != ERR_OK) {
-        const struct page *page = page__find(v, span_str(back));
-
-        REQUIRE(page != NULL);
-        page__serve_again(v, page, e, msg.text);
+        show_again(v, action, e, &msg);
         return;
     }
     if (code.len > 0) {
@@ -195,6 +214,7 @@ static void carry_out(struct visit *v, const struct action *action)
     }
     session_set_flash(v->ui->sessions, &v->session,
                       json_get(answer, "proposal") != NULL ? "proposed" : action->flash);
+    fill_path(v, action->back, answer, back);
     visit__redirect(v, back);
 }
 

@@ -305,8 +305,11 @@ static enum err fill_words(const struct filling *f, const struct node *node)
     if (!full_key(node->text, star, ending, key))
         return fail(f, ERR_INVALID, "these words have too long a name", node->text);
     text = words_get(f->view->words, f->view->lang, key);
-    return text != NULL ? put_words(f, node->place, text)
-                        : fail(f, ERR_NOT_FOUND, "there are no such words", span_str(key));
+    if (text != NULL)
+        return put_words(f, node->place, text);
+    /* a word of the API that no catalogue knows says more than no page */
+    return star.at != NULL ? put_value(f, node->place, star)
+                           : fail(f, ERR_NOT_FOUND, "there are no such words", span_str(key));
 }
 
 /* ---- nodes ---- */

@@ -4,7 +4,7 @@
  *   {{name}}  {{a.b}}  {{.}}      text or number, always escaped for where it stands; there is no other form
  *   {{date name}}  {{instant name}}  {{count name}}  {{period name}}    the same, as a reader of the language writes it
  *   {{t key}}                     words of the catalogue (ui/words.h); {names} in them are filled, too
- *   {{t key.* name}}              the * stands for what `name` holds
+ *   {{t key.* name}}              the * stands for what `name` holds, which is shown itself where there are no such words
  *   {{n key name}}                key.one or key.other, by the number in `name`
  *   {{#name}} ... {{/name}}       once for each of a list, once inside a map, once if it is true, a number but 0, or
  *                                 a text that is not empty

@@ -105,6 +105,9 @@ static enum err in_tag(struct html *h, char c, struct errmsg *msg)
         e = end_tag_name(h, msg);
     if (e != ERR_OK)
         return e;
+    if (h->attribute_over && !is_space(c) && c != '>' && c != '/')
+        return errmsg_set(msg, ERR_INVALID, "an attribute goes on behind a section");
+    h->attribute_over = false;
     if (h->after_equals && c != '"')
         return errmsg_set(msg, ERR_INVALID, "an attribute's value is not in double quotes");
     if (c == '>') {
@@ -172,13 +175,23 @@ enum err html__value(struct html *h, enum node_place *ret, struct errmsg *msg)
     return ERR_OK;
 }
 
-bool html__same(const struct html *a, const struct html *b)
+/* Whole attributes, with or without a value. */
+static bool ends_in_tag(const struct html *opened, struct html *h)
 {
-    if (a->at != b->at || a->script != b->script)
+    if (!opened->tag_ended || opened->after_equals || h->after_equals ||
+        opened->attribute[0] != '\0' || strcmp(opened->tag, h->tag) != 0)
         return false;
-    if (a->at == HTML_TAG)
-        return a->tag_ended == b->tag_ended && a->after_equals == b->after_equals &&
-               strcmp(a->tag, b->tag) == 0 && strcmp(a->attribute, b->attribute) == 0;
-    return a->at == HTML_TEXT || (strcmp(a->attribute, b->attribute) == 0 &&
-                                  (!a->is_address || is_own_address(a) == is_own_address(b)));
+    h->attribute_over = h->attribute[0] != '\0';
+    h->attribute[0] = '\0';
+    return true;
+}
+
+bool html__end_section(const struct html *opened, struct html *h)
+{
+    if (opened->at != h->at || opened->script != h->script)
+        return false;
+    if (h->at == HTML_TAG)
+        return ends_in_tag(opened, h);
+    return h->at == HTML_TEXT || (strcmp(opened->attribute, h->attribute) == 0 &&
+                                  (!h->is_address || is_own_address(opened) == is_own_address(h)));
 }

@@ -175,7 +175,7 @@ static enum err close_section(struct parser *p, struct span body)
     opened = &p->opened[--p->depth];
     if (!span_equal(name, p->template->nodes[opened->node].text))
         return errmsg_set(&p->why, ERR_INVALID, "a section is closed by another name");
-    if (!html__same(&opened->html, &p->html))
+    if (!html__end_section(&opened->html, &p->html))
         return errmsg_set(&p->why, ERR_INVALID,
                           "a section begins and ends at different places of the HTML");
     p->template->nodes[opened->node].end = p->template->count;

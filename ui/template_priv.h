@@ -43,10 +43,11 @@ struct html {
     char attribute[24]; /* the one that HTML_VALUE is of, or that was read last */
     bool tag_ended;     /* the tag's name is over */
     bool after_equals;
-    bool script;     /* inside of one, which must be empty */
-    bool is_address; /* HTML_VALUE: the attribute holds one */
-    size_t begun;    /* bytes of the value so far */
-    char start[4];   /* the first of them */
+    bool attribute_over; /* a section has ended behind it: nothing may follow it */
+    bool script;         /* inside of one, which must be empty */
+    bool is_address;     /* HTML_VALUE: the attribute holds one */
+    size_t begun;        /* bytes of the value so far */
+    char start[4];       /* the first of them */
 };
 
 /* Go over literal text. INVALID with a message: markup that this does not follow, or that has no place in a page
@@ -54,5 +55,5 @@ struct html {
 enum err html__literal(struct html *h, struct span text, struct errmsg *msg) MUST_CHECK;
 /* A value stands here. INVALID: none may. */
 enum err html__value(struct html *h, enum node_place *ret, struct errmsg *msg) MUST_CHECK;
-/* Do both stand at the same kind of place? So what is between them can be left out or repeated. */
-bool html__same(const struct html *a, const struct html *b);
+/* A section ends that began at `opened`: can what is between them be left out and repeated? False: no. */
+bool html__end_section(const struct html *opened, struct html *h);

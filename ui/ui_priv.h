@@ -86,6 +86,14 @@ void visit__set_may(struct visit *v, const char *name, const char *method, const
 void visit__set_origin(struct visit *v, const struct json *report);
 /* A parameter of the query that is one of these words (NULL ends them); else the first. */
 const char *visit__choice(const struct visit *v, const char *name, const char *const *words);
+/* The same words into the model, as a list of {"value", "selected"}. */
+void visit__set_choices(struct visit *v, const char *member, const char *const *words,
+                        const char *chosen);
+/* "from" and "to" of the query, if they are days: as a query of the API, and into the model as "period". */
+void visit__set_period(struct visit *v, char query[UI_QUERY_MAX]);
+/* `first`, then name=value unless name is NULL, then "after" of our own query: the page of a list that is asked for. */
+void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *first,
+                  const char *name, const char *value);
 
 /* ---- guarding (ui/guard.c) ---- */
 

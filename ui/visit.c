@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/assert.h"
-#include "base/clock.h"
+#include "base/civil.h"
 #include "base/mem.h"
-#include "base/period.h"
 #include "ui/ui_priv.h"
 
 /* ---- calls ---- */
@@ -157,4 +155,61 @@ void visit__redirect(struct visit *v, const char *path)
     buf_reset(&v->answer->body);
     v->answer->status = 303;
     http_answer_field(v->answer, "location", "%s", path);
+}
+
+void visit__set_choices(struct visit *v, const char *member, const char *const *words,
+                        const char *chosen)
+{
+    struct json *list = json_new_list();
+
+    for (; *words != NULL; words++) {
+        struct json *map = json_new_map();
+
+        json_set_str(map, "value", *words);
+        json_set_bool(map, "selected", strcmp(*words, chosen) == 0);
+        json_add(list, map);
+    }
+    json_set(v->model, member, list);
+}
+
+void visit__set_period(struct visit *v, char query[UI_QUERY_MAX])
+{
+    static const char *const names[] = {"from", "to"};
+    struct json *map = json_new_map();
+    size_t len = 0;
+
+    query[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct span day = form_value(&v->query, names[i]);
+        struct civil date;
+        const bool is_day = civil_parse(day, &date);
+
+        json_set(map, names[i], json_new_text(is_day ? day : SPAN_LIT("")));
+        if (is_day)
+            len += (size_t)snprintf(query + len, UI_QUERY_MAX - len, "%s%s=%.*s",
+                                    len == 0 ? "" : "&", names[i], (int)day.len, day.at);
+    }
+    json_set(v->model, "period", map);
+}
+
+static bool is_number(struct span text)
+{
+    bool ok = text.len > 0 && text.len <= 18;
+
+    for (size_t i = 0; i < text.len; i++)
+        ok = ok && text.at[i] >= '0' && text.at[i] <= '9';
+    return ok;
+}
+
+void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *first,
+                  const char *name, const char *value)
+{
+    const struct span after = form_value(&v->query, "after");
+    int len = snprintf(query, UI_QUERY_MAX, "%s", first);
+
+    if (name != NULL)
+        len += snprintf(query + len, UI_QUERY_MAX - (size_t)len, "&%s=%s", name, value);
+    if (is_number(after))
+        (void)snprintf(query + len, UI_QUERY_MAX - (size_t)len, "&after=%.*s", (int)after.len,
+                       after.at);
 }
