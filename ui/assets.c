@@ -21,6 +21,7 @@ static const struct kind {
 } kinds[] = {
     {"assets/app.css", "css", "app", ".css", "text/css; charset=utf-8"},
     {"assets/app.js", "js", "app", ".js", "text/javascript; charset=utf-8"},
+    {"assets/charts.js", "charts_js", "charts", ".js", "text/javascript; charset=utf-8"},
     {"assets/icon.svg", "icon", "icon", ".svg", "image/svg+xml"},
     {"assets/uplot.css", "uplot_css", "uplot", ".css", "text/css; charset=utf-8"},
     {"assets/uplot.js", "uplot_js", "uplot", ".js", "text/javascript; charset=utf-8"},

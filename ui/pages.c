@@ -66,6 +66,14 @@ bool page__may(const struct visit *v, const struct page *page)
     return api_may(v->ui->api, v->who.role, "GET", span_str(page->route), &needs);
 }
 
+const struct page *page__first(const struct visit *v)
+{
+    for (size_t i = 0; i < COUNT_OF(pages); i++)
+        if (strcmp(pages[i].name, pages[i].of) == 0 && page__may(v, &pages[i]))
+            return &pages[i];
+    return NULL;
+}
+
 /* ---- what all have in common ---- */
 
 static struct json *navigation(const struct visit *v, const struct page *current)

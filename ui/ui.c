@@ -159,7 +159,7 @@ static void go_sign_in(struct visit *v)
 
 static void serve_get(struct visit *v)
 {
-    const struct page *page;
+    const struct page *page, *first;
 
     if (is_path(v, "/ui")) {
         visit__redirect(v, "/ui/");
@@ -176,8 +176,11 @@ static void serve_get(struct visit *v)
         return;
     }
     page = page__find(v, v->request->path);
+    first = page__first(v);
     if (page == NULL)
         page__fail(v, ERR_NOT_FOUND, NULL);
+    else if (is_path(v, "/ui/") && first != NULL && first != page)
+        visit__redirect(v, first->path); /* not every role has the overview */
     else
         page__serve(v, page);
 }

@@ -57,6 +57,8 @@ struct page {
 /* NULL: there is none at this path. */
 const struct page *page__find(struct visit *v, struct span path);
 bool page__may(const struct visit *v, const struct page *page);
+/* The first of the navigation that whoever is signed in may see; NULL: there is none. */
+const struct page *page__first(const struct visit *v);
 /* Put what all pages have into the model. page: NULL, or whose place in the navigation is marked. */
 void page__start(struct visit *v, const struct page *page);
 /* Answer with a page, or with what went wrong. */
