@@ -77,6 +77,7 @@ def test_a_failed_request_lets_go_of_its_key(env):
 
 
 def test_of_many_at_once_one_is_carried_out(env):
+    """E43: raced."""
     api = Api(env)
 
     def ask(_):
@@ -102,6 +103,7 @@ def test_what_is_shown_once_is_not_shown_again(env):
 
 
 def test_an_erasure_is_answered_again_with_its_receipt(env):
+    """E43: it touches nothing that came since."""
     api = Api(env, four_eyes=False)
     api.enrol("operator")
     stored(api, "p1")

@@ -19,6 +19,7 @@ static bool lives(struct sessions *s, const char *id, int64_t now_ms)
     return session_find(s, span_str(id), now_ms, &found) == ERR_OK;
 }
 
+/* E64 */
 Test(session, is_found_by_its_id_only)
 {
     AUTO(sessions_free) struct sessions *s = sessions_new();
@@ -40,6 +41,7 @@ Test(session, is_found_by_its_id_only)
     cr_expect_not(lives(s, id, NOW));
 }
 
+/* E64 */
 Test(session, ends_when_nobody_uses_it)
 {
     AUTO(sessions_free) struct sessions *s = sessions_new();
@@ -67,6 +69,7 @@ Test(session, ends_after_a_working_day_however_much_it_is_used)
     cr_expect_not(lives(s, one.id, now + 1000));
 }
 
+/* E64 */
 Test(session, has_another_id_after_a_step_up)
 {
     AUTO(sessions_free) struct sessions *s = sessions_new();
@@ -81,6 +84,7 @@ Test(session, has_another_id_after_a_step_up)
     cr_expect_not(lives(s, before.id, NOW));
 }
 
+/* E64 */
 Test(session, sign_out_ends_one_or_all_of_a_token)
 {
     AUTO(sessions_free) struct sessions *s = sessions_new();
@@ -122,6 +126,7 @@ Test(session, remembers_language_and_words_to_show_once)
     cr_expect_str_eq(found.flash, "done");
 }
 
+/* E66 */
 Test(session, only_its_own_forms_count)
 {
     AUTO(sessions_free) struct sessions *s = sessions_new();

@@ -82,6 +82,7 @@ Test(template, shows_names_numbers_and_flags)
     gives("{{! nothing }}{{b?}}", "{}", "");
 }
 
+/* E67 */
 Test(template, escapes_whatever_a_model_holds)
 {
     gives("<p>{{a}}</p>", "{\"a\":\"<script>alert(1)</script> & \\\"'\"}",
@@ -168,6 +169,7 @@ Test(template, fails_by_name_rather_than_show_half_of_something)
     rig_end(&r);
 }
 
+/* E67 */
 Test(template, refuses_markup_in_which_a_value_could_do_harm)
 {
     static const struct {
