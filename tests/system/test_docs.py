@@ -2,6 +2,7 @@
 """The examples of the documentation are configurations that Lethe takes."""
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -88,6 +89,7 @@ def test_every_example_is_taken(env):
     for document in ("CONFIGURATION.md", "OPERATIONS.md"):
         for line, text in examples(document):
             own = set(re.findall(r"^([a-z_]+):", text, re.M))
+            text = text.replace("user: lethe", f"user: {pwd.getpwuid(os.getuid()).pw_name}")
             with open(lethe.file, "w") as f:
                 f.write(text + "".join(value for key, value in base.items() if key not in own))
             result = lethe.cli("check")
