@@ -315,6 +315,7 @@ def test_files_that_are_no_csv_or_have_no_such_column_change_nothing(env):
 
 
 def test_links_and_files_that_are_there_are_not_written_to(env):
+    """E31: a path that leads elsewhere."""
     lethe = installed(env)
     src, out, victim = env.path("dump.csv"), env.path("out.csv"), env.path("victim")
     write_csv(src, rows_of(3))
@@ -434,6 +435,7 @@ def test_streams_and_rates(env):
 
 
 def test_people_who_were_erased_leave_nothing_in_the_way_out(env):
+    """E81: nor does a dump bring them back."""
     lethe = installed(env).start()
     src, out = env.path("dump.csv"), env.path("out.csv")
     rows = rows_of(50)

@@ -266,6 +266,7 @@ def test_the_operators_listener_guards_itself(env):
 
 
 def test_other_origins_get_nothing_of_any_answer(env):
+    """E66: nor does a frame."""
     lethe, _ = start(env)
     browser = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
                "Access-Control-Request-Headers": "authorization"}

@@ -94,6 +94,7 @@ Test(http_server, hands_the_request_to_its_handler)
     cr_expect_null(server);
 }
 
+/* E66 */
 Test(http_server, guards_every_answer_that_does_not_guard_itself)
 {
     static const char *const guards[] = {
@@ -119,6 +120,7 @@ static void allow_others(struct http_answer *answer)
     http_answer_field(answer, "access-control-allow-origin", "*");
 }
 
+/* E66 */
 Test(http_server, lets_nobody_open_it_to_other_origins, .signal = SIGABRT)
 {
     struct http_answer answer = {.status = 200};
