@@ -13,11 +13,41 @@
 #include "vault/holds_priv.h"
 #include "vault/part_priv.h"
 
-enum { READER_NAMES = 4096, READER_ROWS = 16384, READER_SEEN = 16384 };
+enum {
+    READER_NAMES = 4096,
+    READER_ROWS = 16384,
+    READER_SEEN = 16384,
+    READERS_IDLE_MAX = 4 /* kept for whoever opens next: a connection, room for keys and rows */
+};
 
 /* ---- opening ---- */
 
-enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
+/* Of the state of the database that it keeps. Under its lock. */
+static void let_go(struct vault_reader *r)
+{
+    if (r->keeps)
+        store_read_end(r->store);
+    r->keeps = false;
+}
+
+/* One that was closed, with all that it remembers: an operator's request needs a reader for as long as it takes, and
+ * making one costs a hundred times that. */
+static struct vault_reader *take_idle(struct vault *v)
+{
+    struct vault_reader *r;
+
+    (void)pthread_mutex_lock(&v->readers_lock);
+    for (r = v->readers; r != NULL && !r->idle; r = r->next)
+        ;
+    if (r != NULL) {
+        r->idle = false;
+        v->readers_idle--;
+    }
+    (void)pthread_mutex_unlock(&v->readers_lock);
+    return r;
+}
+
+static enum err make(struct vault *v, struct vault_reader **ret_reader)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     struct store *store = NULL;
@@ -43,14 +73,38 @@ enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
     return ERR_OK;
 }
 
-void vault_reader_close(struct vault_reader **reader)
+enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
 {
-    struct vault_reader *r = TAKE(*reader);
+    struct vault_reader *idle = take_idle(v);
+
+    if (idle == NULL)
+        return make(v, ret_reader);
+    *ret_reader = idle;
+    return ERR_OK;
+}
+
+/* It stays on the vault's list, so that what must be forgotten is forgotten here as well. */
+static bool become_idle(struct vault_reader *r)
+{
+    bool kept;
+
+    (void)pthread_mutex_lock(&r->lock);
+    let_go(r);
+    (void)pthread_mutex_unlock(&r->lock);
+    (void)pthread_mutex_lock(&r->v->readers_lock);
+    kept = r->v->readers_idle < READERS_IDLE_MAX;
+    if (kept) {
+        r->idle = true;
+        r->v->readers_idle++;
+    }
+    (void)pthread_mutex_unlock(&r->v->readers_lock);
+    return kept;
+}
+
+static void destroy(struct vault_reader *r)
+{
     struct vault_reader **link;
 
-    if (r == NULL)
-        return;
-    vault_read_end(r);
     (void)pthread_mutex_lock(&r->v->readers_lock);
     for (link = &r->v->readers; *link != r; link = &(*link)->next)
         REQUIRE(*link != NULL);
@@ -66,11 +120,23 @@ void vault_reader_close(struct vault_reader **reader)
     free(r);
 }
 
-static void let_go(struct vault_reader *r)
+void vault_reader_close(struct vault_reader **reader)
 {
-    if (r->keeps)
-        store_read_end(r->store);
-    r->keeps = false;
+    struct vault_reader *r = TAKE(*reader);
+
+    if (r == NULL)
+        return;
+    vault_read_end(r);
+    if (!become_idle(r))
+        destroy(r);
+}
+
+void vault__readers_free_idle(struct vault *v)
+{
+    struct vault_reader *r;
+
+    while ((r = take_idle(v)) != NULL)
+        destroy(r);
 }
 
 static void begin(struct vault_reader *r)

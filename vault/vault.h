@@ -476,8 +476,8 @@ enum err vault_receipts_look(struct vault *v, int64_t from_ms, int64_t to_ms,
 
 /* ---- reading ---- */
 
-/* A reader belongs to one thread. Opening blocks shortly, and never happens while the same thread is
- * inside a read transaction. Closed before the vault. */
+/* A reader belongs to one thread at a time. Opening blocks shortly (a few are kept when they are closed, and cost
+ * nothing to open again), and never happens while the same thread is inside a read transaction. Closed before the vault. */
 enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader) MUST_CHECK;
 void vault_reader_close(struct vault_reader **reader);
 

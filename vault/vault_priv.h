@@ -113,6 +113,7 @@ struct vault {
     atomic_uint names_generation;
     pthread_mutex_t readers_lock;
     struct vault_reader *readers;
+    size_t readers_idle; /* of them */
     /* The writer's commits: what a reader has seen of the database is the latest until the next one. */
     atomic_uint commits;
     /* The log is to be emptied: readers keep no state of it from one transaction to the next. */
@@ -139,6 +140,7 @@ struct vault_reader {
     struct store *store;
     pthread_mutex_t lock; /* held between begin and end, and by the writer while it drops a key */
     bool reading;
+    bool idle;        /* closed, and kept for the next; under readers_lock */
     bool keeps;       /* the state that it saw last, between transactions, for the next */
     unsigned commits; /* ... and of which commit that is */
     int64_t now_s;    /* when the transaction began: what is due then is not read in it */
@@ -254,6 +256,8 @@ enum err vault__replay_mark(struct vault *v, struct store *s) MUST_CHECK;
 /* Make readers that are not just reading forget what they keep of the database. Any thread that holds
  * no reader's lock. */
 void vault__readers_let_go(struct vault *v);
+/* Free those that are closed and kept: the vault closes. */
+void vault__readers_free_idle(struct vault *v);
 
 /* ---- checkpoint.c ---- */
 

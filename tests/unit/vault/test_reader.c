@@ -604,3 +604,74 @@ Test(reader, a_transaction_under_way_is_left_alone)
     cr_assert_not(f.r->keeps);
     cr_assert(fixture_reveals(&f, &token, "x"));
 }
+
+/* ---- readers that come and go ---- */
+
+static enum err read_with(struct vault_reader *r, const struct token_text *token)
+{
+    struct vault_value value;
+    struct buf out;
+    enum err e;
+
+    buf_init_secret(&out, 4096);
+    cr_assert_eq(vault_read_begin(r), ERR_OK);
+    e = vault_reveal(r, 0, fixture_span(token), 0, &out, &value);
+    vault_read_end(r);
+    buf_done(&out);
+    return e;
+}
+
+Test(reader, one_that_was_closed_is_opened_again_and_has_forgotten_who_was_erased)
+{
+    const struct token_text ada = store(f.note, "ada", "1"), bob = store(f.note, "bob", "2");
+    struct vault_erasure erasure = {.slot = 0};
+    struct vault_reader *r = NULL, *first;
+
+    cr_assert_eq(vault_reader_open(f.v, &r), ERR_OK);
+    first = r;
+    for (size_t i = 0; i < 3; i++) /* it is remembered from the second time on */
+        cr_assert_eq(read_with(r, &ada), ERR_OK);
+    vault_reader_close(&r);
+    cr_assert_null(r);
+    cr_assert_eq(fixture_erase(&f, "ada", &erasure), ERR_OK);
+    vault_erasure_done(&erasure);
+    cr_assert_eq(vault_reader_open(f.v, &r), ERR_OK);
+    cr_assert_eq(r, first);
+    cr_assert_eq(read_with(r, &ada), ERR_NOT_FOUND);
+    cr_assert_eq(read_with(r, &bob), ERR_OK);
+    vault_reader_close(&r);
+}
+
+Test(reader, as_many_as_are_wanted_are_open_at_once)
+{
+    const struct token_text ada = store(f.note, "ada", "1");
+    struct vault_reader *r[8] = {NULL};
+
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT_OF(r); i++) {
+            cr_assert_eq(vault_reader_open(f.v, &r[i]), ERR_OK);
+            for (size_t k = 0; k < i; k++)
+                cr_assert_neq(r[i], r[k]);
+        }
+        for (size_t i = 0; i < COUNT_OF(r); i++) {
+            cr_assert_eq(read_with(r[i], &ada), ERR_OK);
+            vault_reader_close(&r[i]);
+        }
+        cr_assert_leq(f.v->readers_idle, 4);
+    }
+}
+
+/* What one keeps of the database would hold the log, which could not be emptied then. */
+Test(reader, one_that_is_closed_keeps_no_state_of_the_database)
+{
+    const struct token_text ada = store(f.note, "ada", "1");
+    struct vault_reader *r = NULL;
+
+    cr_assert_eq(vault_reader_open(f.v, &r), ERR_OK);
+    cr_assert_eq(read_with(r, &ada), ERR_OK);
+    cr_assert(r->keeps);
+    vault_reader_close(&r);
+    cr_assert_eq(vault_reader_open(f.v, &r), ERR_OK);
+    cr_assert_not(r->keeps);
+    vault_reader_close(&r);
+}
