@@ -21,7 +21,8 @@
 #include "base/mem.h"
 #include "base/tls.h"
 
-enum { WORKERS = 4 };
+/* They mostly wait for the disk, and what waits together is written together. */
+enum { WORKERS = 16 };
 
 struct admin_http {
     struct admin_http_parts parts;

@@ -32,14 +32,16 @@ static enum err tokenize_group(struct admin *admin, struct vault_tokenize *op,
 }
 
 /* Whose they are is known now. Somebody who was erased since has no record any more. */
-static enum err note_stored(const struct admin *admin, struct vault_reader *reader,
-                            const struct vault_tokenize *op, uint16_t class_id)
+static enum err note_stored(const struct admin *admin, const struct vault_tokenize *op,
+                            uint16_t class_id)
 {
-    enum err e = vault_read_begin(reader);
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    enum err e = vault_reader_open(admin->vault, &reader);
 
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
     for (size_t i = 0; e == ERR_OK && i < op->count; i++)
         e = ops_note(admin, reader, op->owner, class_id, NOTE_TOKEN);
-    vault_read_end(reader);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
@@ -52,8 +54,7 @@ static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct 
     AUTO(mem_free) struct vault_item *items = mem_try_alloc(total + 1, sizeof(*items));
     struct vault_tokenize op = {.op = {.kind = VAULT_TOKENIZE}, .domain = domain};
     uint16_t class_id = vault_class_id(admin->vault, def);
-    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    enum err e;
+    enum err e = ERR_OK;
 
     if (items == NULL)
         return ERR_NO_SPACE;
@@ -62,7 +63,6 @@ static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct 
         items[i].kind = VALUE_STRING;
     }
     op.names[0] = subject;
-    e = vault_reader_open(admin->vault, &reader);
     for (size_t first = 0; e == ERR_OK && first < total; first += op.count) {
         op.items = items + first;
         op.count = total - first < step ? total - first : step;
@@ -75,7 +75,7 @@ static enum err tokenize_all(struct admin *admin, uint16_t domain, const struct 
         }
         e = tokenize_group(admin, &op, values, first, tokens);
         if (e == ERR_OK)
-            e = note_stored(admin, reader, &op, class_id);
+            e = note_stored(admin, &op, class_id);
     }
     return e;
 }
