@@ -104,10 +104,11 @@ static inline void bare_fill(struct bare *b, struct bare_row rows[BARE_GROUP], s
     }
 }
 
-static inline void bare_insert(struct bare *b, const struct bare_row rows[BARE_GROUP])
+/* As one transaction. */
+static inline void bare_insert(struct bare *b, const struct bare_row *rows, size_t count)
 {
     bare_run(b->begin);
-    for (size_t i = 0; i < BARE_GROUP; i++) {
+    for (size_t i = 0; i < count; i++) {
         (void)sqlite3_bind_int64(b->insert, 1, b->next++);
         (void)sqlite3_bind_int64(b->insert, 2, rows[i].subject);
         (void)sqlite3_bind_int64(b->insert, 3, BARE_CREATED_S);

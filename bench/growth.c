@@ -175,7 +175,7 @@ static void ingest_bare(struct bare *b, size_t from, size_t to, struct bare_figu
         bare_fill(b, rows, to / PER_SUBJECT);
         wall -= measured ? now() : 0;
         spent -= measured ? cpu() : 0;
-        bare_insert(b, rows);
+        bare_insert(b, rows, BARE_GROUP);
         wall += measured ? now() : 0;
         spent += measured ? cpu() : 0;
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bench/proxy and bench/instructions stand on: Lethe as users start it, with one loop thread, in
+"""What bench/proxy, bench/api and bench/instructions stand on: Lethe as users start it, with one loop thread, in
 front of bench/echo_upstream, and the requests that are measured.
 
 Everything is in a folder of its own, on loopback, and ends with the rig.
@@ -107,8 +107,8 @@ class Rig:
                                 str(self.upstream)], False)
         wait_port(self.upstream)
 
-    def start_lethe(self, argv=(), more_routes=()):
-        """argv: what stands before `lethe serve`; more_routes: beside the ones below."""
+    def start_lethe(self, argv=(), more_routes=(), **sections):
+        """argv: what stands before `lethe serve`; more_routes: beside the ones below; sections: of the configuration."""
         lethe = os.path.join(self.build, "lethe")
         home = self.path("l")
         subprocess.run([lethe, "init", home], check=True, capture_output=True)
@@ -138,6 +138,7 @@ class Rig:
                           "request": list_, "response": list_}
                          for kind, list_ in fields.items()),
                        *({**route, **more} for more in more_routes)],
+            **sections,
         }
         with open(self.path("lethe.yaml"), "w") as f:
             json.dump(config, f, indent=1)
