@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/effort.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/unicode.h"
@@ -33,6 +34,25 @@ static enum err run_ping(struct admin *admin UNUSED, const struct json *request 
 
     json_set_str(map, "version", LETHE_VERSION);
     json_set_str(map, "commit", LETHE_COMMIT);
+    *ret_response = map;
+    return ERR_OK;
+}
+
+/* How far each kind of long work is. */
+static enum err run_progress(struct admin *admin UNUSED, const struct json *request UNUSED,
+                             struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    struct json *map = json_new_map();
+
+    for (enum effort kind = 0; kind < EFFORTS; kind++) {
+        struct json *one = json_new_map();
+        uint64_t done, total;
+
+        effort_get(kind, &done, &total);
+        json_set_int(one, "done", (int64_t)done);
+        json_set_int(one, "total", (int64_t)total);
+        json_set(map, effort_name(kind), one);
+    }
     *ret_response = map;
     return ERR_OK;
 }
@@ -575,6 +595,7 @@ static const struct operation {
     ops_handler_fn run;
 } operations[] = {
     {"ping", {NULL}, run_ping},
+    {"progress", {NULL}, run_progress},
     {"tokenize", {"class", "subject", "domain", "values", NULL}, ops_tokenize},
     {"reveal", {"tokens", "domain", "class", "purpose", "hold", NULL}, ops_reveal},
     {"bulk.start", {"job", "domain", "classes", "purpose", NULL}, ops_bulk_start},

@@ -55,6 +55,7 @@ enum ops_limits {
 /* Carry out {"op": NAME, ...}:
  *
  *   ping            {}                                            {"version", "commit"}
+ *   progress        {}                                            {"backup": {"done", "total"}, ...}: base/effort.h
  *   tokenize        {class, subject, values[], domain?}           {"tokens": [...]}
  *   reveal          {tokens[], hold?, domain?, class?, purpose?}         {"values": [...]}
  *   bulk.start      {classes[], domain?, purpose?, job?: to go on} {"job", "key": for digests, "email_domains": [...]}

@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/settings.h"
+#include "cli/waiting.h"
 #include "vault/restore.h"
 
 static enum err print(const char *text)
@@ -67,7 +68,9 @@ enum cli_exit cmd_backup(const struct options *o)
     AUTO(mem_free) char *data = NULL;
     AUTO(mem_free) char *keys = NULL;
     struct json *data_text, *keys_text;
+    struct waiting waiting;
     struct errmsg msg = {""};
+    enum cli_exit code;
     enum err e;
 
     if (o->data == NULL || o->keys == NULL)
@@ -85,10 +88,13 @@ enum cli_exit cmd_backup(const struct options *o)
     json_set(request, "data", data_text);
     json_set(request, "keys", keys_text);
     e = session_open(o, &session, &msg);
-    if (e == ERR_OK)
-        e = session_call(session, request, &reply, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
+    waiting_begin(&waiting, EFFORT_BACKUP, "pages copied", o->progress, session);
+    code = cli_call(o, session, request, &reply);
+    waiting_end(&waiting);
+    if (code != CLI_OK)
+        return code;
     e = o->json ? output_json(reply.result) : print_backup(reply.result);
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }
@@ -143,6 +149,7 @@ enum cli_exit cmd_restore(const struct options *o)
 {
     struct vault_restored restored;
     struct settings settings;
+    struct waiting waiting;
     struct errmsg msg = {""};
     enum err e;
 
@@ -151,7 +158,9 @@ enum cli_exit cmd_restore(const struct options *o)
     e = settings_start(o->config, SETTINGS_STORE, &settings, &msg);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
+    waiting_begin(&waiting, EFFORT_RESTORE, "MiB copied", o->progress, NULL);
     e = restore(o, &settings, &restored, &msg);
+    waiting_end(&waiting);
     settings_done(&settings);
     if (e == ERR_OK)
         return print_restored(&restored, o->json) == ERR_OK ? CLI_OK : CLI_FAILED;

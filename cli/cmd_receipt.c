@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/settings.h"
+#include "cli/waiting.h"
 #include "keys/keys.h"
 #include "retention/proof.h"
 #include "retention/receipt_text.h"
@@ -340,6 +341,7 @@ enum cli_exit cmd_verify_erasure(const struct options *o)
     struct vault_copy_report report;
     struct vault_copy_erasure about;
     struct receipt_facts facts;
+    struct waiting waiting;
     struct errmsg msg = {""};
     enum err e;
 
@@ -353,6 +355,8 @@ enum cli_exit cmd_verify_erasure(const struct options *o)
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     about = verdict_question(&facts);
+    waiting_begin(&waiting, EFFORT_EXAMINE, "keys tried", o->progress, NULL);
     e = vault_copy_examine(o->store, &about, with_roots ? &roots : NULL, &report, &msg);
+    waiting_end(&waiting);
     return e == ERR_OK ? print_verdict(o, &report, &facts) : cli_fail(e, &msg);
 }

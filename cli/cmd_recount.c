@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/waiting.h"
 
 static enum err print_result(const struct json *result)
 {
@@ -23,13 +24,21 @@ static enum err print_result(const struct json *result)
 
 enum cli_exit cmd_retention_recount(const struct options *o)
 {
+    AUTO(session_close) struct session *session = NULL;
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
+    struct waiting waiting;
+    struct errmsg msg = {""};
     enum cli_exit code;
     enum err e;
 
     json_set_str(request, "op", "retention.recount");
-    code = cli_ask(o, request, &reply);
+    e = session_open(o, &session, &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    waiting_begin(&waiting, EFFORT_RECOUNT, "looked at", o->progress, session);
+    code = cli_call(o, session, request, &reply);
+    waiting_end(&waiting);
     if (code != CLI_OK)
         return code;
     e = o->json ? output_json(reply.result) : print_result(reply.result);

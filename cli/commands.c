@@ -363,7 +363,8 @@ const struct command commands[] = {
      "else.\n",
      OPTION_KEY, 1, 1, cmd_verify_receipt},
     {"verify-erasure",
-     "--store DIR [--key receipt.pub] [-c FILE | --root-key PROVIDER] [--json] RECEIPT",
+     "--store DIR [--key receipt.pub] [-c FILE | --root-key PROVIDER] [--progress] [--json] "
+     "RECEIPT",
      "look whether a copy of a store still gives an erased person away",
      "DIR is any copy: the live store, a backup put back, a mounted image. Nothing is written "
      "there; "
@@ -373,8 +374,8 @@ const struct command commands[] = {
      "is\n"
      "tried on the rows. Exit code 0: erased; 3: erased, but rows or an old ledger are left; 1: "
      "readable,\nnot this store, or nothing can be said.\n",
-     OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_JSON, 1, 1,
-     cmd_verify_erasure},
+     OPTION_CONFIG | OPTION_KEY | OPTION_STORE | OPTION_ROOT_KEY | OPTION_PROGRESS | OPTION_JSON, 1,
+     1, cmd_verify_erasure},
     {"overview", "[-c FILE] [--from DAY] [--to DAY] [--json]",
      "is anything overdue, held for ever, running out, destroyed with proof; exit 3 when somebody "
      "must act",
@@ -402,11 +403,11 @@ const struct command commands[] = {
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD |
          OPTION_REQUEST | OPTION_AWARE,
      1, 1, cmd_report},
-    {"retention recount", "[-c FILE] [--json]",
+    {"retention recount", "[-c FILE] [--progress] [--json]",
      "count every value, and hold it against the counters; exit 3 when they differ",
      "The server does so each night. Traffic goes on. What was found stands in the retention "
      "report.\n",
-     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_retention_recount},
+     OPTION_CONFIG | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_retention_recount},
     {"evidence", "[-c FILE] [--from DAY] [--to DAY] [--json] -o FILE.tar",
      "all reports, receipts, rules and the ledger of a period in one signed archive",
      "FILE must not be there yet; it is written by the server, where one runs. That it was made "
@@ -463,22 +464,23 @@ const struct command commands[] = {
      "also when\n"
      "a rotation was interrupted, the provider does not answer, or it still has an old version.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_key_status},
-    {"backup", "[-c FILE] --data DIR --keys DIR [--json]",
+    {"backup", "[-c FILE] --data DIR --keys DIR [--progress] [--json]",
      "copy the store while it is in use: data here, keys there",
      "DATA gets vault-TIME.db and its manifest, one a backup; KEYS gets keys.slab, in the place of "
      "the\n"
      "one before, which is overwritten. Keep the directories on different media: data may be kept\n"
      "for years, of the keys there is only the latest. The ledger and the root key are in "
      "neither.\n",
-     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_JSON, 0, 0, cmd_backup},
-    {"restore", "[-c FILE] --data FILE --keys FILE [--ledger FILE] [--replace]",
+     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_backup},
+    {"restore", "[-c FILE] --data FILE --keys FILE [--ledger FILE] [--replace] [--progress]",
      "put a backup back; what was erased since stays erased",
      "Needs the live ledger: the one in the store's directory, its mirror, or the one named. What "
      "it\n"
      "holds beyond the backup is carried out before the store can be served. A restore that was\n"
      "stopped leaves a store that refuses to be served until the command is run again.\n",
-     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_LEDGER | OPTION_REPLACE | OPTION_JSON, 0, 0,
-     cmd_restore},
+     OPTION_CONFIG | OPTION_DATA | OPTION_KEYS | OPTION_LEDGER | OPTION_REPLACE | OPTION_PROGRESS |
+         OPTION_JSON,
+     0, 0, cmd_restore},
     {"ledger verify", "[-c FILE] [--json] [FILE]",
      "is the ledger whole, and all of it? exit 1 when not",
      "Says which: altered, shortened (the store or the mirror has seen more), another store's,\n"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/effort.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -119,6 +120,7 @@ enum err recount_run(struct vault *vault, const atomic_bool *stop, struct recoun
     struct recount_result result = {.counted = 0};
     enum err e = ERR_OK;
 
+    effort_set(EFFORT_RECOUNT, 0, 0);
     for (size_t i = 0; i < classes->count && e == ERR_OK; i++)
         e = count_class(vault, &classes->defs[i], stop, &result);
     *ret = result;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/effort.h"
 #include "base/secret.h"
 #include "vault/erasure_priv.h"
 #include "vault/file_priv.h"
@@ -169,9 +170,13 @@ static enum err try_keys(struct copy *c, const struct vault_sample *sample)
     AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     AUTO(mem_free) uint8_t *slots = mem_try_alloc(1, COPY_BYTES);
     struct vault_copy_report *report = c->report;
+    struct stat st = {.st_size = 0};
     uint64_t at = SLAB_HEADER_BYTES;
     size_t got = 1;
     enum err e = slots == NULL ? ERR_NO_SPACE : ERR_OK;
+
+    if (fd >= 0)
+        (void)fstat(fd, &st);
 
     if (report->key == VAULT_COPY_KEY_OPEN) {
         report->keys_tried++;
@@ -190,6 +195,7 @@ static enum err try_keys(struct copy *c, const struct vault_sample *sample)
             secret_wipe(&key, sizeof(key));
         }
         at += got;
+        effort_set(EFFORT_EXAMINE, at / SLAB_SLOT_BYTES, (uint64_t)st.st_size / SLAB_SLOT_BYTES);
     }
     return e;
 }

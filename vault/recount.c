@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/effort.h"
 #include "vault/vault_priv.h"
 
 enum {
@@ -98,8 +99,12 @@ static int64_t day_of(int64_t at_s)
 /* BUSY: the log is to be cut. */
 static enum err may_go_on(struct counting *c)
 {
+    uint64_t done, total;
+
     if (++c->looked % LOOK_ROWS != 0)
         return ERR_OK;
+    effort_get(EFFORT_RECOUNT, &done, &total);
+    effort_set(EFFORT_RECOUNT, done + LOOK_ROWS, total);
     if (c->stop != NULL && atomic_load(c->stop))
         return ERR_CANCELED;
     return atomic_load(&c->v->cut_wanted) ? ERR_BUSY : ERR_OK;

@@ -8,15 +8,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/effort.h"
 #include "base/secret.h"
 #include "vault/file_priv.h"
 #include "vault/mirror_priv.h"
 #include "vault/slab_format_priv.h"
 
-enum { RUN_BYTES = 1 << 20 };
+enum { MIB = 1 << 20, RUN_BYTES = MIB };
 
 const char *const vault__restore_targets[RESTORE_TARGETS] = {VAULT_DB, VAULT_SLAB};
 
@@ -32,12 +34,14 @@ static enum err copy(const struct restore *j, const char *from, const char *name
     AUTO(vault__fd_close)
     int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct digest hash;
+    struct stat st = {.st_size = 0};
     uint64_t at = 0;
     size_t got = 0;
     enum err e = out < 0 ? ERR_IO : ERR_OK;
 
     if (in < 0)
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    (void)fstat(in, &st);
     digest_begin(&hash);
     do {
         if (e == ERR_OK)
@@ -48,6 +52,7 @@ static enum err copy(const struct restore *j, const char *from, const char *name
             return e;
         digest_add(&hash, run, got);
         at += got;
+        effort_set(EFFORT_RESTORE, at / MIB, (uint64_t)st.st_size / MIB);
     } while (got == RUN_BYTES);
     digest_end(&hash, ret_digest);
     *ret_bytes = at;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/effort.h"
 #include "base/fault.h"
 #include "vault/file_priv.h"
 
@@ -45,6 +46,9 @@ static enum err copy_pages(struct store *s, sqlite3_backup *backup, int fd,
 
         if (rc != SQLITE_OK && rc != SQLITE_DONE)
             return store__error(s, rc);
+        effort_set(EFFORT_BACKUP,
+                   (uint64_t)(sqlite3_backup_pagecount(backup) - sqlite3_backup_remaining(backup)),
+                   (uint64_t)sqlite3_backup_pagecount(backup));
         FAULT_POINT("backup.copying");
         if (stop(context))
             return ERR_CANCELED;

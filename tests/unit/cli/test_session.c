@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "admin/control.h"
+#include "base/effort.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -80,6 +81,26 @@ Test(session, opens_the_store_itself_when_no_server_runs)
     cr_assert_not_null(json_str_of(json_get(reply.result, "version")));
     session_close(&session);
     rig_open(&r); /* the lock is free again */
+}
+
+Test(session, tells_how_far_long_work_is)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(session_close) struct session *session = NULL;
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    const struct json *backup;
+    struct errmsg msg = {""};
+
+    rig_init(&r);
+    vault_close(&r.vault);
+    json_set_str(request, "op", "progress");
+    effort_set(EFFORT_BACKUP, 3, 10);
+    cr_assert_eq(session_open(with_config(&r), &session, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(session_call(session, request, &reply, &msg), ERR_OK, "%s", msg.text);
+    backup = json_get(reply.result, "backup");
+    cr_assert_eq(json_int_of(json_get(backup, "done"), 0), 3);
+    cr_assert_eq(json_int_of(json_get(backup, "total"), 0), 10);
 }
 
 Test(session, says_so_when_the_store_is_locked_and_nobody_answers)
