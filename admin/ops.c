@@ -658,6 +658,7 @@ static const struct operation {
      {"subject", "domain", "token", "class", "person", "from", "to", "caller", "action", "after",
       "limit", NULL},
      ops_audit_list},
+    {"audit.status", {NULL}, ops_audit_status},
     {"audit.tail", {"after", "limit", NULL}, ops_audit_tail},
     {"subject.export",
      {"subject", "domain", "token", "class", "person", "format", "lang", "portable", "link",

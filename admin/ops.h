@@ -123,6 +123,8 @@ enum ops_limits {
  *   retention.apply {confirm}: the digest of a preview            the same
  *   retention.versions {class?, after?}: entries to pass over     {"versions": [...], "more"}
  *   reload          {}                                            {}
+ *   audit.status    {}                                            {"last", "head", "unsigned", "unsigned_since", "failures",
+ *                                                                  "heads_lost"}
  *   key.status      {}                                            admin/ops_keys.c draws it
  *
  * Lists take {after?, limit?}, too, and say "more" and "next": what to give as "after".

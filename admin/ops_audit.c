@@ -27,6 +27,7 @@ static const struct audited {
     {"clock.status", 0, true, false},
     {"key.status", 0, true, false},
     {"key.public", 0, true, false},
+    {"audit.status", 0, true, false},
     {"audit.tail", 0, true, false}, /* it would record itself for ever */
     {"reveal", AUDIT_REVEAL, true, false},
     {"tokenize", AUDIT_TOKENIZE, false, false},

@@ -149,6 +149,8 @@ enum err ops_retention_versions(struct admin *admin, const struct json *request,
                                 struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_audit_list(struct admin *admin, const struct json *request, struct json **ret_response,
                         struct errmsg *msg) MUST_CHECK;
+enum err ops_audit_status(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_audit_tail(struct admin *admin, const struct json *request, struct json **ret_response,
                         struct errmsg *msg) MUST_CHECK;
 

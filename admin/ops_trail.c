@@ -7,6 +7,7 @@
 #include "admin/ops_priv.h"
 #include "base/civil.h"
 #include "retention/audit_json.h"
+#include "retention/receipt.h"
 #include "vault/audit_read.h"
 
 /* ---- reading ---- */
@@ -132,6 +133,32 @@ enum err ops_audit_list(struct admin *admin, const struct json *request, struct 
         return e;
     filter.after = page.after;
     return read_page(admin, &filter, page.limit, ret_response);
+}
+
+static void set_instant(struct json *map, const char *name, int64_t at_ms)
+{
+    if (at_ms > 0)
+        receipt_set_instant(map, name, at_ms);
+    else
+        json_set(map, name, json_new_null());
+}
+
+/* How it is with the writing and signing of the trail, since the start. */
+enum err ops_audit_status(struct admin *admin, const struct json *request UNUSED,
+                          struct json **ret_response, struct errmsg *msg UNUSED)
+{
+    struct audit_figures f;
+    struct json *map = json_new_map();
+
+    audit_figures(vault_audit(admin->vault), &f);
+    json_set_int(map, "last", (int64_t)f.last_seq);
+    set_instant(map, "head", f.head_ms);
+    json_set_int(map, "unsigned", (int64_t)f.unsigned_records);
+    set_instant(map, "unsigned_since", f.unsigned_since_ms);
+    json_set_int(map, "failures", (int64_t)f.failures);
+    json_set_int(map, "heads_lost", (int64_t)f.heads_lost);
+    *ret_response = map;
+    return ERR_OK;
 }
 
 /* The last records, without `after`; else those that have come since. */

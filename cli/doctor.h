@@ -76,6 +76,8 @@ void doctor_settings(struct doctor *d, const struct settings *settings, bool has
 /* ---- the store, by what operations give back (admin/ops.h): doctor_store.c ---- */
 
 void doctor_keys(struct doctor *d, const struct json *status);
+/* now_s: heads are signed within a minute; what waits for much longer is not. */
+void doctor_trail(struct doctor *d, const struct json *status, int64_t now_s);
 void doctor_clock(struct doctor *d, const struct json *status);
 void doctor_retention(struct doctor *d, const struct json *status);
 /* last: when the last backup was done, as the audit trail writes it; NULL: none in DOCTOR_BACKUP_DAYS. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -104,11 +105,26 @@ static void look_at_mirror(struct doctor *d, const char *path, const char *store
         doctor_say(d, DOCTOR_OK, "ledger mirror", NULL, "%s", path);
 }
 
+/* What `lethe init` wrote where it had no terminal: beside the token it is no second factor. */
+static void look_at_factor(struct doctor *d, const char *config_path)
+{
+    const char *slash = strrchr(config_path, '/');
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%.*sadmin.otpauth",
+                   slash == NULL ? 0 : (int)(slash + 1 - config_path), config_path);
+    if (access(path, F_OK) == 0)
+        doctor_say(d, DOCTOR_WARNING, "second factor",
+                   "let an authenticator take it, and delete it (shred -u)",
+                   "%s is still there: whoever reads it makes one-time codes", path);
+}
+
 void doctor_files(struct doctor *d, const char *config_path, const struct settings *settings)
 {
     if (has_mode(config_path, WRITERS))
         doctor_say(d, DOCTOR_PROBLEM, "configuration", "chmod go-w it",
                    "%s can be written by others than its owner", config_path);
+    look_at_factor(d, config_path);
     look_at_store(d, settings->store_dir);
     look_at_mirror(d, settings->ledger_mirror, settings->store_dir);
 }

@@ -13,6 +13,7 @@
 enum {
     DAY_S = 86400,
     TOKEN_DAYS = 14,  /* an access token that ends within these should be renewed */
+    HEAD_AGE_S = 300, /* heads are signed within a minute */
     BACKUP_DAYS = 7,  /* a backup that is older is old */
     SECONDS_TEXT = 19 /* of an instant, up to its seconds: as texts they are in the order of time */
 };
@@ -89,6 +90,31 @@ void doctor_keys(struct doctor *d, const struct json *status)
     else
         doctor_say(d, DOCTOR_OK, "root key age", NULL, "%" PRId64 " days, due on %.10s",
                    json_int_of(json_get(status, "age_days"), 0), text_of(status, "due"));
+}
+
+void doctor_trail(struct doctor *d, const struct json *status, int64_t now_s)
+{
+    const int64_t failures = json_int_of(json_get(status, "failures"), 0);
+    const int64_t lost = json_int_of(json_get(status, "heads_lost"), 0);
+    const char *since = json_str_of(json_get(status, "unsigned_since"));
+    const char *head = json_str_of(json_get(status, "head"));
+
+    if (failures > 0)
+        doctor_say(d, DOCTOR_PROBLEM, "audit trail", "look at the disk, and at the server's log",
+                   "%" PRId64 " records could not be written since the start: what they were "
+                   "about was refused",
+                   failures);
+    if (lost > 0)
+        doctor_say(d, DOCTOR_WARNING, "audit trail", "look at where audit: {heads: ...} sends them",
+                   "%" PRId64 " signed heads did not get to where they are kept", lost);
+    if (since != NULL && is_before(since, now_s - HEAD_AGE_S))
+        doctor_say(d, DOCTOR_PROBLEM, "audit trail", "look at the server's log",
+                   "%" PRId64 " records wait for a signed head since %.*s",
+                   json_int_of(json_get(status, "unsigned"), 0), SECONDS_TEXT, since);
+    else if (failures == 0 && lost == 0)
+        doctor_say(d, DOCTOR_OK, "audit trail", NULL, "%s%.*s",
+                   head == NULL ? "nothing to sign since the start" : "last signed at ",
+                   SECONDS_TEXT, head == NULL ? "" : head);
 }
 
 void doctor_clock(struct doctor *d, const struct json *status)
@@ -211,6 +237,14 @@ static void look_at(struct doctor *d, struct session *session, const char *opera
         look(d, reply.result);
 }
 
+static void ask_trail(struct doctor *d, struct session *session, int64_t now_s)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+
+    if (ask(d, session, request_of("audit.status"), &reply))
+        doctor_trail(d, reply.result, now_s);
+}
+
 static void ask_tokens(struct doctor *d, struct session *session, int64_t now_s)
 {
     AUTO(reply_done) struct reply reply = {NULL, NULL};
@@ -303,6 +337,7 @@ void doctor_store(struct doctor *d, struct session *session, int64_t now_s)
     look_at(d, session, "key.status", doctor_keys);
     look_at(d, session, "clock.status", doctor_clock);
     look_at(d, session, "retention.status", doctor_retention);
+    ask_trail(d, session, now_s);
     ask_backup(d, session, now_s);
     ask_tokens(d, session, now_s);
     ask_books(d, session, now_s);

@@ -228,6 +228,10 @@ static void advance(struct audit *a, const struct buf *batch, const struct batch
     a->figures.heads += head != NULL;
     a->figures.last_seq = a->end.seq;
     a->figures.unsigned_records = a->end.unsigned_records;
+    if (head != NULL)
+        a->figures.unsigned_since_ms = 0;
+    else if (a->figures.unsigned_since_ms == 0)
+        a->figures.unsigned_since_ms = vault__now_ms(a->v);
     a->figures.segment = a->end.number;
     a->figures.head_ms = a->end.has_head ? a->end.head.time_ms : 0;
     (void)pthread_mutex_unlock(&a->lock);

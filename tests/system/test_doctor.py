@@ -43,7 +43,7 @@ def test_doctor_beside_a_server_and_without_one(env):
     lethe.start()
     expect(lethe, "server", "ok", "is running")
     for name in ("configuration", "store", "store files", "disk", "clock", "retention", "requests",
-                 "holds", "core files", "root key age", "access token", "admin listener"):
+                 "holds", "core files", "root key age", "access token", "admin listener", "audit trail"):
         expect(lethe, name, "ok")
     text = lethe.cli("doctor")
     check(re.search(r"^ok       configuration  .*test\.yaml$", text.stdout, re.M), text.stdout)
@@ -113,6 +113,14 @@ def test_doctor_sees_too_few_descriptors(env):
     expect(lethe, "open files", "ok", "enough")
     subprocess.run(["prlimit", "--pid", str(lethe.process.pid), "--nofile=512:512"], check=True)
     expect(lethe, "open files", "warning", r"at most 512 \(the server\)")
+
+
+def test_doctor_sees_a_second_factor_that_lies_about(env):
+    lethe = Lethe(env)
+    expect(lethe, "second factor", "warning", "admin.otpauth is still there")
+    os.remove(os.path.join(lethe.home, "admin.otpauth"))
+    names = [f["check"] for f in findings(lethe.cli("doctor", "--json"))]
+    check("second factor" not in names, f"{names}")
 
 
 def test_doctor_sees_what_is_old_or_overdue(env):

@@ -47,6 +47,34 @@ Test(doctor_store, judges_the_root_key)
     expect_found(&d, 4, DOCTOR_WARNING, "root key age", "0 days");
 }
 
+static void trail(struct doctor *d, const char *answer)
+{
+    AUTO(json_free) struct json *tree = NULL;
+
+    cr_assert_eq(json_parse(span_str(answer), &tree), ERR_OK);
+    doctor_init(d);
+    doctor_trail(d, tree, NOW_S);
+}
+
+Test(doctor_store, judges_the_age_of_what_no_head_has_signed)
+{
+    struct doctor d;
+
+    trail(&d, "{\"head\": \"2026-11-28T23:59:30.000Z\", \"unsigned\": 0}");
+    expect_found(&d, 1, DOCTOR_OK, "audit trail", "last signed at 2026-11-28T23:59:30");
+    trail(&d, "{\"head\": null}");
+    expect_found(&d, 1, DOCTOR_OK, "audit trail", "nothing to sign");
+    trail(&d, "{\"head\": \"2026-10-01T00:00:00.000Z\", \"unsigned\": 2, "
+              "\"unsigned_since\": \"2026-11-28T23:55:01.000Z\"}");
+    expect_found(&d, 1, DOCTOR_OK, "audit trail", "last signed at 2026-10-01");
+    trail(&d, "{\"unsigned\": 7, \"unsigned_since\": \"2026-11-28T23:54:59.000Z\"}");
+    expect_found(&d, 1, DOCTOR_PROBLEM, "audit trail", "7 records wait");
+    trail(&d, "{\"failures\": 3}");
+    expect_found(&d, 1, DOCTOR_PROBLEM, "audit trail", "3 records could not be written");
+    trail(&d, "{\"heads_lost\": 4}");
+    expect_found(&d, 1, DOCTOR_WARNING, "audit trail", "4 signed heads");
+}
+
 Test(doctor_store, judges_the_clock)
 {
     struct doctor d;
