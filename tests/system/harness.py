@@ -438,6 +438,7 @@ class Lethe:
         self.tls = None
         self.faults = {}
         self.preload = {}
+        self.prefix = []  # what the server is started by
         result = self.run("init", self.home)
         equal(result.returncode, 0, f"lethe init ({result.stderr})")
         self.config = {
@@ -510,7 +511,7 @@ class Lethe:
         ready, write = os.pipe()
         try:
             process = LetheProcess(
-                self.env, self.name, [self.env.lethe_path(), "serve", "-c", self.file,
+                self.env, self.name, [*self.prefix, self.env.lethe_path(), "serve", "-c", self.file,
                                       "--ready-fd", str(write)],
                 pass_fds=(write,), env=self.environment(), cwd=self.home)
         finally:
