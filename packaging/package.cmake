@@ -37,10 +37,10 @@ set(CPACK_PACKAGE_NAME lethe)
 set(CPACK_PACKAGE_VENDOR "The Lethe authors")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "proxy that keeps personal data out of applications")
 set(CPACK_PACKAGE_DESCRIPTION
-    "Lethe stands between clients and an application: it replaces personal data by
-tokens on the way in, keeps the values in an encrypted vault with a deletion rule
-for each, gives them back to callers who may see them, and destroys them when
-their time is over or the person asks for it, with a receipt.
+    "Lethe stands between clients and an application: it replaces personal data
+by tokens on the way in, keeps the values in an encrypted vault with a deletion
+rule for each, gives them back to callers who may see them, and destroys them
+when their time is over or the person asks for it, with a receipt.
 It speaks HTTP/1.1, with an admin API and pages for data protection officers.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)

@@ -167,6 +167,16 @@ def supply():
     return tuple(sum(column) if n < 2 else "".join(column) for n, column in enumerate(zip(*results)))
 
 
+def package():
+    """The Debian package: two builds are equal, nothing is in it that should not be, and the checks see what is wrong."""
+    code, output = shell(["scripts/package", "--twice"])
+    if code != 0:
+        return 0, 1, output
+    file = output.splitlines()[-1]
+    results = [counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])()]
+    return 1 + sum(r[0] for r in results), sum(r[1] for r in results), "".join(r[2] for r in results)
+
+
 def demo():
     return simple(["scripts/demo"])
 
@@ -180,6 +190,7 @@ STEPS = [
     ("tests dev", ctest("dev")),
     ("build release", build("release")),
     ("supply chain", supply),
+    ("package", package),
     ("system tests dev", system("dev")),
     ("demo", demo),
     ("build asan", build("asan")),
