@@ -211,8 +211,8 @@ void doctor_process(struct doctor *d, const struct doctor_process *p, uint64_t f
                    "may be written (%s): what is in memory would be on the disk", whose);
     else
         doctor_say(d, DOCTOR_OK, "core files", NULL, "none are written");
-    /* root locks what it likes */
-    if (p->uid != 0 && p->memlock.rlim_cur < MEMLOCK_MIN)
+    /* root locks what it likes, but a server gives that up */
+    if ((p->uid != 0 || p->is_server) && p->memlock.rlim_cur < MEMLOCK_MIN)
         doctor_say(d, DOCTOR_WARNING, "locked memory", "raise it (systemd: LimitMEMLOCK=)",
                    "at most %" PRIu64 " bytes (%s): keys may be written to swap",
                    (uint64_t)p->memlock.rlim_cur, whose);
