@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import socket
 import stat
 import subprocess
 import threading
@@ -476,3 +477,31 @@ def test_a_call_that_lost_its_answer_is_made_again_under_the_same_key(env):
     equal(len(seen), 3, "requests")
     equal(seen[0], seen[1], "the same request under the same key")
     check(re.fullmatch(r"[0-9a-f]{32}", seen[0][1]) and seen[2][1] != seen[0][1], f"{seen}")
+
+
+def test_what_was_done_before_its_answer_got_lost_is_done_once(env):
+    """A relay that lets the request through and keeps the first answer for itself."""
+    remote = Remote(env)
+    listener = socket.create_server(("127.0.0.1", env.port()))
+    env.cleanup(listener.close)
+    statuses = []
+
+    def relay():
+        while True:
+            near, _ = listener.accept()
+            with near, socket.create_connection(remote.api.address) as far:
+                near.settimeout(10)
+                far.sendall(near.recv(1 << 20))
+                answer = far.recv(1 << 20)
+                statuses.append(answer.split()[1])
+                if len(statuses) > 1:
+                    near.sendall(answer)
+
+    threading.Thread(target=relay, daemon=True).start()
+    result = remote.lethe.run("request", "add", "rights=access", "channel=email", "--server",
+                              "http://127.0.0.1:{}".format(listener.getsockname()[1]), "--token-file",
+                              remote.files["support"])
+    equal(result.returncode, 0, result.stderr)
+    equal(statuses, [b"201", b"201"], "both were answered")
+    listed = remote.here("request", "list").stdout.splitlines()
+    equal(len(listed), 1, f"requests in the register: {listed}")
