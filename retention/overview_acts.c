@@ -13,7 +13,7 @@
 #include "retention/receipt.h"
 #include "retention/requests_priv.h"
 #include "retention/runs.h"
-#include "vault/audit.h"
+#include "vault/audit_read.h"
 #include "vault/holds.h"
 
 enum {
@@ -180,6 +180,8 @@ static enum err add_audit(const struct overview *o, struct json *part)
     enum err e = audit_check_last(o->records, &last);
 
     audit_figures(vault_audit(o->context.vault), &f);
+    if (f.last_seq == 0 && audit_last(o->context.vault, &f.last_seq) != ERR_OK)
+        e = ERR_IO; /* the trail counts from the first record that this process writes */
     json_set_int(map, "records", (int64_t)f.last_seq);
     json_set_int(map, "unsigned", (int64_t)f.unsigned_records);
     json_set(map, "head", json_new_null());

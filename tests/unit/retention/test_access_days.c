@@ -125,6 +125,22 @@ Test(access_days, count_each_record_once_however_often_they_are_asked)
     rig_done(&r);
 }
 
+Test(access_days, see_what_an_earlier_process_has_recorded)
+{
+    struct access_sum sum;
+    size_t rows;
+
+    rig_init(&r);
+    on_day(TODAY);
+    show("desk", "support", "note", 7, 0);
+    vault_close(&r.vault);
+    rig_open(&r);
+    update();
+    sum = sum_of(TODAY, TODAY + 1, &rows);
+    cr_expect_eq(sum.values, 7);
+    rig_done(&r);
+}
+
 /* One record with entries of several people in a class is one request. */
 Test(access_days, count_a_record_of_many_people_as_one_request)
 {
