@@ -177,6 +177,7 @@ def test_e66_forms_are_taken_from_own_pages_only(env):
 
 
 def test_every_answer_is_protected(env):
+    """E66: no frame, no script of others."""
     api = Api(env)
     b = Browser(api.address)
     answers = [b.ask("GET", "/ui/"), b.ask("GET", "/ui/sign-in"), b.post("/ui/sign-in", {}), b.ask("PUT", "/ui/")]
@@ -218,6 +219,7 @@ def test_pages_hold_no_script_and_no_style_of_their_own(env):
 
 
 def test_every_role_sees_what_it_may_read_and_nothing_else(env):
+    """E59: as over the API."""
     api = Api(env)
     number = add_request(api)
     for role in PEOPLE:
@@ -277,6 +279,7 @@ def test_e67_what_operators_write_never_becomes_markup(env):
 
 
 def test_no_page_holds_a_clear_value_or_an_identifier(env):
+    """E34: also not of one who is looked at."""
     api = Api(env)
     value, person = "planted.canary@example.org", "planted-person-4711"
     api.got(201, "POST", "/v1/tokens", {"class": "email", "subject": person, "values": [value]}, "app")
