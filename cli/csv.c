@@ -46,8 +46,6 @@ static enum err skip_quoted(struct span text, bool last, size_t *at, uint64_t *l
             ++*lines;
         if (text.at[i] != '"')
             continue;
-        if (i + 1 == text.len && !last)
-            return ERR_NOT_FOUND; /* another quote may follow */
         if (i + 1 < text.len && text.at[i + 1] == '"') {
             i++;
             continue;
