@@ -192,6 +192,7 @@ STEPS = [
     ("supply chain", supply),
     ("package", package),
     ("system tests dev", system("dev")),
+    ("browser tests", counting(["tests/browser/run", "--build", "build/dev"])),
     ("demo", demo),
     ("build asan", build("asan")),
     ("tests asan", ctest("asan")),

@@ -56,7 +56,7 @@
     const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, font: "12px system-ui" };
     const bars = uPlot.paths.bars({ size: [0.75, 48] });
     const options = {
-      width: Math.max(place.clientWidth, 240),
+      width: Math.max(place.clientWidth, 160),
       height: HEIGHT,
       cursor: { show: false },
       legend: { live: false },
