@@ -86,12 +86,14 @@ test("the page to sign in passes axe", async () => {
 
 test("nothing is lost at 320 pixels or 400 per cent", async () => {
   const { page } = await as("operator", { viewport: { width: 320, height: 640 } });
-  for (const path of PAGES) {
-    await go(page, path);
-    const [wide, inside] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    check(wide <= inside, `${path} is ${wide} pixels wide`);
-    await page.evaluate(() => { document.querySelectorAll("details").forEach((d) => { d.open = true; }); });
-    check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path}, all open`);
+  for (const lang of LANGUAGES) {
+    await language(page, lang);
+    for (const path of PAGES) {
+      await go(page, path);
+      await page.evaluate(() => { document.querySelectorAll("details").forEach((d) => { d.open = true; }); });
+      const [wide, inside] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      check(wide <= inside, `${path} ${lang} is ${wide} pixels wide`);
+    }
   }
 });
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Templates from anywhere: whatever is taken renders the same tags and quotes with a harmless model and with one that
+/* E67: templates from anywhere: whatever is taken renders the same tags and quotes with a harmless model and with one that
  * holds nothing but markup. */
 #include <string.h>
 

@@ -291,9 +291,10 @@ class Nginx:
         wait_port(self.port)
 
 
-def npm_folder(source=os.path.join(HERE, "npm"), name="system-npm"):
-    """node_modules with what others have written, installed once from the lock file."""
-    target = os.path.join(ROOT, "build", name)
+def npm_folder():
+    """node_modules with someone else's application, installed once from the lock file."""
+    source = os.path.join(HERE, "npm")
+    target = os.path.join(ROOT, "build", "system-npm")
     os.makedirs(target, exist_ok=True)
     with open(os.path.join(source, "package-lock.json"), "rb") as f:
         digest = hashlib.sha256(f.read()).hexdigest()

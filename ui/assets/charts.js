@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures of tables: each is drawn from the numbers of the table that stands behind it. Without this file, or what it
 // draws with, there are the tables.
+/* global uPlot */
 "use strict";
 
 (() => {

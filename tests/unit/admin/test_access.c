@@ -302,6 +302,7 @@ static enum err sign_in(struct office *o, const char *token, const char *code, i
     return access_sign_in(o->access, span_str(token), span_str(code), now_s, &who);
 }
 
+/* E62 */
 Test(access, signing_in_wants_both_and_says_nothing_of_what_was_wrong)
 {
     struct office o;

@@ -10,6 +10,7 @@ TestSuite(guard, .init = secret_start, .timeout = 30);
 
 #define FORM "application/x-www-form-urlencoded"
 
+/* E66 */
 Test(guard, a_form_comes_from_our_own_pages)
 {
     static const struct {
