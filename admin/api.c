@@ -49,7 +49,7 @@ static void refuse(struct call *c, enum err e, const char *detail)
         json_set_bool(problem, "one_time_code", true);
     if (e == ERR_UNAUTHORIZED)
         http_answer_field(c->answer, "www-authenticate", "Bearer");
-    if (e == ERR_LIMIT && c->retry_s > 0)
+    if (c->retry_s > 0)
         http_answer_field(c->answer, "retry-after", "%lld", (long long)c->retry_s);
     api__write(c->answer, problem);
 }
@@ -252,7 +252,14 @@ static enum err carry_out(struct call *c, bool *ret_recorded)
 {
     struct admin admin = admin_of(c);
     bool answered;
-    enum err e = api__once_begin(c, &answered);
+    enum err e;
+
+    if (c->is_stream) {
+        e = api__stream(c, &admin);
+        *ret_recorded = e == ERR_OK;
+        return e;
+    }
+    e = api__once_begin(c, &answered);
 
     *ret_recorded = answered;
     if (e != ERR_OK || answered)
@@ -330,12 +337,12 @@ void api_start(struct api *api, const struct api_settings *settings)
 {
     api->state = mem_alloc(sizeof(*api->state));
     api->state->keys = api__keys_new();
-    api->state->limits = api__limits_new(&settings->rates);
+    api->state->limits = api__limits_new(settings);
 }
 
 void api_configure(const struct api *api, const struct api_settings *settings)
 {
-    api__limits_use(api->state->limits, &settings->rates);
+    api__limits_use(api->state->limits, settings);
 }
 
 void api_end(struct api *api)

@@ -18,9 +18,16 @@ struct api_rates {
     struct meter_rate failures; /* one address, without a right token */
 };
 
+/* How long an NDJSON request may be. */
+struct api_streams {
+    int64_t bytes;
+    int64_t lines;
+};
+
 /* What `admin` says of the API. */
 struct api_settings {
     struct api_rates rates;
+    struct api_streams streams;
 };
 void api_settings_init(struct api_settings *ret);
 /* CONFIG with its place. */

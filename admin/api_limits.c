@@ -18,18 +18,18 @@ enum { METERS = 4096, MS_IN_S = 1000, RECORDS_PER_S = 50 };
 struct api_limits {
     struct meters *meters;
     pthread_mutex_t lock; /* of what follows */
-    struct api_rates rates;
+    struct api_settings settings;
     int64_t second;     /* by the monotonic clock */
     unsigned recorded;  /* refusals in it */
     uint64_t forgotten; /* since the last that was recorded */
 };
 
-struct api_limits *api__limits_new(const struct api_rates *rates)
+struct api_limits *api__limits_new(const struct api_settings *settings)
 {
     struct api_limits *limits = mem_alloc(sizeof(*limits));
 
     limits->meters = meters_new(METERS);
-    limits->rates = *rates;
+    limits->settings = *settings;
     REQUIRE(pthread_mutex_init(&limits->lock, NULL) == 0);
     return limits;
 }
@@ -45,10 +45,10 @@ void api__limits_free(struct api_limits **limitsp)
     free(limits);
 }
 
-void api__limits_use(struct api_limits *limits, const struct api_rates *rates)
+void api__limits_use(struct api_limits *limits, const struct api_settings *settings)
 {
     (void)pthread_mutex_lock(&limits->lock);
-    limits->rates = *rates;
+    limits->settings = *settings;
     (void)pthread_mutex_unlock(&limits->lock);
 }
 
@@ -57,9 +57,20 @@ static struct api_rates in_force(struct api_limits *limits)
     struct api_rates rates;
 
     (void)pthread_mutex_lock(&limits->lock);
-    rates = limits->rates;
+    rates = limits->settings.rates;
     (void)pthread_mutex_unlock(&limits->lock);
     return rates;
+}
+
+struct api_streams api__streams(const struct api *api)
+{
+    struct api_limits *limits = api->state->limits;
+    struct api_streams streams;
+
+    (void)pthread_mutex_lock(&limits->lock);
+    streams = limits->settings.streams;
+    (void)pthread_mutex_unlock(&limits->lock);
+    return streams;
 }
 
 /* ---- taking ---- */

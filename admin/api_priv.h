@@ -2,6 +2,8 @@
 /* A request of the admin API, as its parts share it. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "admin/api.h"
 #include "vault/audit.h"
 #include "vault/records.h"
@@ -15,7 +17,8 @@ enum route_flags {
     REPORT = 1 << 5,
     AGAIN = 1 << 6,
     SECRET = 1 << 7,
-    PARTS = 1 << 8
+    PARTS = 1 << 8,
+    STREAM = 1 << 9
 };
 
 enum { API_SEGMENT_MAX = 256 };
@@ -49,6 +52,7 @@ struct call {
     bool wants_code;       /* it was refused for want of a one-time code, and nothing else */
     struct errmsg msg;
     int64_t retry_s; /* LIMIT: when to come again; 0: it is not known */
+    bool is_stream;  /* NDJSON */
     uint8_t id[AUDIT_REQUEST_BYTES];
     struct api_once once;
 };
@@ -57,6 +61,7 @@ struct call {
 struct api_state {
     struct api_keys *keys;
     struct api_limits *limits;
+    atomic_uint streams; /* under way */
 };
 
 /* ---- api.c ---- */
@@ -83,11 +88,19 @@ bool api__is_parameter(struct span pattern);
 /* Fill c->members with what the request says. INVALID, UNSUPPORTED, with a message. */
 enum err api__read(struct call *c) MUST_CHECK;
 
+/* ---- api_stream.c ---- */
+
+/* Carry out an NDJSON request. An error: nothing was sent. */
+enum err api__stream(struct call *c, struct admin *admin) MUST_CHECK;
+
 /* ---- api_limits.c ---- */
 
-struct api_limits *api__limits_new(const struct api_rates *rates);
+/* What is in force. */
+struct api_streams api__streams(const struct api *api);
+
+struct api_limits *api__limits_new(const struct api_settings *settings);
 void api__limits_free(struct api_limits **limits);
-void api__limits_use(struct api_limits *limits, const struct api_rates *rates);
+void api__limits_use(struct api_limits *limits, const struct api_settings *settings);
 /* LIMIT with a message and c->retry_s: the client's address, or the token, has had its share. */
 enum err api__admit_client(struct call *c) MUST_CHECK;
 enum err api__admit_token(struct call *c) MUST_CHECK;

@@ -169,8 +169,17 @@ static enum err read_body(struct call *c)
     }
     if (strcmp(c->route->method, "GET") == 0)
         return errmsg_set(&c->msg, ERR_INVALID, "GET takes no body");
+    c->is_stream =
+        (c->route->flags & STREAM) != 0 &&
+        span_equal_nocase(c->request->fields[HTTP_CONTENT_TYPE], SPAN_LIT("application/x-ndjson"));
+    if (c->is_stream) {
+        c->members = json_new_map();
+        return ERR_OK;
+    }
     if (!is_json(c->request->fields[HTTP_CONTENT_TYPE]))
         return errmsg_set(&c->msg, ERR_UNSUPPORTED, "the body must be application/json");
+    if (body.len > API_BODY_MAX)
+        return errmsg_set(&c->msg, ERR_TOO_LARGE, "the body is larger than %d bytes", API_BODY_MAX);
     e = json_parse(body, &c->members);
     if (e != ERR_OK)
         return errmsg_set(&c->msg, e, "the body is no JSON");

@@ -268,6 +268,12 @@ static void free_http(struct admin_http *http)
     free(http);
 }
 
+/* A stream may be longer than other requests. */
+static size_t body_max(const struct admin_http_settings *s)
+{
+    return s->api.streams.bytes > API_BODY_MAX ? (size_t)s->api.streams.bytes : API_BODY_MAX;
+}
+
 enum err admin_http_start(const struct admin_http_parts *parts, struct admin_http **ret_http,
                           struct errmsg *msg)
 {
@@ -280,7 +286,7 @@ enum err admin_http_start(const struct admin_http_parts *parts, struct admin_htt
                                                 .context = http,
                                                 .is_slow = is_slow,
                                                 .workers = WORKERS,
-                                                .body_max = API_BODY_MAX};
+                                                .body_max = body_max(s)};
     enum err e;
 
     http->parts = *parts;

@@ -605,6 +605,8 @@ static const struct operation {
     {"bulk.reveal", {"job", "domain", "columns", "tokens", "purpose", NULL}, ops_bulk_reveal},
     {"bulk.verify", {"job", "domain", "columns", "pairs", NULL}, ops_bulk_verify},
     {"bulk.finish", {"job", NULL}, ops_bulk_finish},
+    {"tokenize.lines", {"lines", NULL}, ops_tokenize_lines},
+    {"reveal.lines", {"lines", "purpose", NULL}, ops_reveal_lines},
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
      {"subject", "domain", "token", "class", "person", "ground", "reason", "reference", "except",

@@ -49,6 +49,7 @@ struct admin {
 enum ops_limits {
     OPS_ERASE_MAX = 256,           /* subjects erased by one request */
     OPS_VALUES_MAX = 1000,         /* values or tokens in one request */
+    OPS_LINES_MAX = 256,           /* lines in one request */
     OPS_REVEAL_BYTES_MAX = 1 << 20 /* values given back at once; one is always given */
 };
 
@@ -66,6 +67,8 @@ enum ops_limits {
  *                                                                 {"states", "values": [value or null]}, fewer, too
  *   bulk.verify     {job, columns, pairs: [column, token, value, ...], domain?}  {"states"}
  *   bulk.finish     {job}                                         {}
+ *   tokenize.lines  {lines[]: {subject, class, value, domain?}}   {"lines": [{"token"} or {"error"}]}
+ *   reveal.lines    {lines[]: {token, domain?, class?}, purpose?} {"lines": [{"value"} or {"error"}]}, perhaps fewer
  *   rectify         {token, class?, value, subject?, domain?}     {"class"}
  *   subject.erase   {subject, domain? | token, class? | person, ground?, reason?, reference?, except?, dry_run?, key?}
  *                   the receipt, signed; with dry_run {"goes", "stays", ...}. except: [{class, code, law, until}]

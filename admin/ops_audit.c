@@ -36,6 +36,8 @@ static const struct audited {
     {"bulk.tokenize", AUDIT_TOKENIZE, false, false},
     {"bulk.reveal", AUDIT_REVEAL, true, false},
     {"bulk.verify", AUDIT_READ, true, false},
+    {"reveal.lines", AUDIT_REVEAL, true, false},
+    {"tokenize.lines", AUDIT_TOKENIZE, false, false},
     {"rectify", AUDIT_RECTIFY, false, false},
     {"subject.erase", AUDIT_ERASE, false, true},
     {"subject.show", AUDIT_READ, true, false},

@@ -20,6 +20,13 @@ enum err ops_retention_resume(struct admin *admin, const struct json *request,
                               struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_tokenize(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg) MUST_CHECK;
+enum err ops_tokenize_lines(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_reveal_lines(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+/* What keeps a value of this class from being stored, as a message. */
+enum err ops_cannot_tokenize(enum err e, const struct class_def *def, struct errmsg *msg)
+    MUST_CHECK;
 enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg) MUST_CHECK;
 

@@ -92,7 +92,7 @@ static enum err check_values(const struct class_def *def, const struct json *val
     return ERR_OK;
 }
 
-static enum err cannot_tokenize(enum err e, const struct class_def *def, struct errmsg *msg)
+enum err ops_cannot_tokenize(enum err e, const struct class_def *def, struct errmsg *msg)
 {
     const char *format = format_name(def->format);
 
@@ -141,7 +141,7 @@ enum err ops_tokenize(struct admin *admin, const struct json *request, struct js
         return e;
     e = tokenize_all(admin, domain, def, subject, values, tokens);
     if (e != ERR_OK)
-        return cannot_tokenize(e, def, msg);
+        return ops_cannot_tokenize(e, def, msg);
     map = json_new_map();
     json_set(map, "tokens", TAKE(tokens));
     *ret_response = map;

@@ -54,9 +54,10 @@ struct http_request {
 
 struct http_answer {
     int status;
-    const char *content_type; /* a literal; NULL: text/plain */
-    bool cacheable;           /* without "cache-control: no-store", which all others have */
-    struct buf body;          /* empty, of HTTP_ANSWER_MAX, wiped; the server frees it */
+    const char *content_type;   /* a literal; NULL: text/plain */
+    bool cacheable;             /* without "cache-control: no-store", which all others have */
+    struct buf body;            /* empty, of HTTP_ANSWER_MAX, wiped; the server frees it */
+    struct http_stream *stream; /* the server's; NULL: it goes out whole */
     size_t field_count;
     struct {
         const char *name; /* a literal */
@@ -68,6 +69,14 @@ struct http_answer {
  * Not one of CORS: other origins get nothing. Control characters and what is too long become an answer without it. */
 void http_answer_field(struct http_answer *answer, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* For handlers on the pool: send what is in the body so far, which is empty then, as a piece of the answer; status and
+ * fields cannot change any more. Waits until the client has taken the piece before. An answer that need not be
+ * whole is ended when the handler comes back. CANCELED: the client is gone, or does not take it, or the server
+ * ends: nothing more is wanted. Elsewhere pieces pile up in the body. */
+enum err http_answer_send(struct http_answer *answer) MUST_CHECK;
+/* The client must not take the pieces so far for the whole: its connection breaks. */
+void http_answer_break(struct http_answer *answer);
 
 /* The answer's status is 404 and its body empty unless the handler says otherwise. */
 typedef void (*http_handler_fn)(const struct http_request *request, struct http_answer *answer,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of a small server and their answers.
  * Runs on: the server's thread, all of libh2o's part; slow handlers on a pool. Holds: a job for each
- * request that is with the pool, with copies of all it may look at. Invariant: a handler sees only
+ * request that is with the pool, with copies of all it may look at; answers in pieces are http_stream.c's. Invariant: a handler sees only
  * requests that read one way (base/http_guard.h), whole; a job touches its request only on the
  * server's thread and only while that lives. Not here: connections (base/http_server.c). */
 #include "base/http_service_priv.h"
@@ -25,19 +25,11 @@ struct handler {
     struct http_service *service;
 };
 
-struct job;
-
-/* Lives in the request's pool; tells the job when the request is gone. */
-struct anchor {
-    struct job *job;
-};
-
 struct job {
     struct work work;
-    h2o_multithread_message_t message;
+    struct http_note note;
     struct http_service *service;
-    h2o_req_t *req; /* these two: NULL when it is gone. Server thread */
-    struct anchor *anchor;
+    struct http_stream stream;
     bool head;
     struct http_request request; /* its spans stand in `copies` */
     struct buf copies;
@@ -164,6 +156,22 @@ static void add_guards(h2o_req_t *req, const struct http_answer *answer)
             add_field(req, guards[i].name, guards[i].value);
 }
 
+void http_service_head(h2o_req_t *req, const struct http_answer *answer, size_t length)
+{
+    req->res.status = answer->status;
+    req->res.reason = reason_of(answer->status);
+    req->res.content_length = length;
+    if (answer->status != 204 && answer->status != 304)
+        add_token(req, H2O_TOKEN_CONTENT_TYPE,
+                  answer->content_type == NULL ? "text/plain; charset=utf-8"
+                                               : answer->content_type);
+    if (!answer->cacheable)
+        add_token(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
+    add_guards(req, answer);
+    for (size_t i = 0; i < answer->field_count; i++)
+        add_field(req, answer->fields[i].name, answer->fields[i].value);
+}
+
 /* The body lives as long as the request: libh2o writes it when it can. */
 static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
 {
@@ -174,18 +182,8 @@ static void send_answer(h2o_req_t *req, struct http_answer *answer, bool head)
     *body = answer->body;
     buf_init_secret(&answer->body, HTTP_ANSWER_MAX);
     bytes = h2o_iovec_init(body->bytes, body->len);
-    req->res.status = answer->status;
-    req->res.reason = reason_of(answer->status);
-    req->res.content_length = answer->status == 304 ? SIZE_MAX : body->len; /* not of this answer */
-    if (answer->status != 204 && answer->status != 304)
-        add_token(req, H2O_TOKEN_CONTENT_TYPE,
-                  answer->content_type == NULL ? "text/plain; charset=utf-8"
-                                               : answer->content_type);
-    if (!answer->cacheable)
-        add_token(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
-    add_guards(req, answer);
-    for (size_t i = 0; i < answer->field_count; i++)
-        add_field(req, answer->fields[i].name, answer->fields[i].value);
+    http_service_head(req, answer,
+                      answer->status == 304 ? SIZE_MAX : body->len); /* not of this answer */
     h2o_start_response(req, &nothing_more);
     h2o_send(req, &bytes, head || bytes.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
@@ -268,19 +266,10 @@ static void wipe_body(h2o_req_t *req)
 
 static void free_job(struct job *job)
 {
+    http_stream_done(&job->stream);
     buf_done(&job->copies);
     buf_done(&job->answer.body);
     free(job);
-}
-
-static void on_request_gone(void *memory)
-{
-    struct anchor *anchor = memory;
-
-    if (anchor->job != NULL) {
-        anchor->job->req = NULL;
-        anchor->job->anchor = NULL;
-    }
 }
 
 static struct span copy(struct buf *to, struct span text)
@@ -322,21 +311,30 @@ static void run_job(struct work *work)
     const struct http_server_options *o = job->service->options;
 
     o->handler(&job->request, &job->answer, o->context);
+    http_stream_finish(&job->answer);
     buf_done(&job->copies); /* before anybody reads the answer */
-    h2o_multithread_send_message(&job->service->done, &job->message);
+    h2o_multithread_send_message(&job->service->done, &job->note.message);
 }
 
-static void on_done(h2o_multithread_receiver_t *receiver UNUSED, h2o_linklist_t *messages)
+static void end_job(struct job *job)
+{
+    h2o_req_t *req = http_stream_end(&job->stream);
+
+    if (req != NULL)
+        send_answer(req, &job->answer, job->head);
+    free_job(job);
+}
+
+static void on_note(h2o_multithread_receiver_t *receiver UNUSED, h2o_linklist_t *messages)
 {
     while (!h2o_linklist_is_empty(messages)) {
-        struct job *job = CONTAINER_OF(messages->next, struct job, message.link);
+        struct http_note *note = CONTAINER_OF(messages->next, struct http_note, message.link);
 
-        h2o_linklist_unlink(&job->message.link);
-        if (job->req != NULL) {
-            job->anchor->job = NULL;
-            send_answer(job->req, &job->answer, job->head);
-        }
-        free_job(job);
+        h2o_linklist_unlink(&note->message.link);
+        if (note->is_piece)
+            http_stream_send(CONTAINER_OF(note, struct http_stream, note));
+        else
+            end_job(CONTAINER_OF(note, struct job, note));
     }
 }
 
@@ -344,8 +342,8 @@ static void hand_over(struct http_service *service, h2o_req_t *req,
                       const struct http_request *request)
 {
     struct job *job = mem_alloc(sizeof(*job));
-    struct anchor *anchor;
 
+    http_stream_init(&job->stream, service);
     if (!copy_request(job, request)) {
         free_job(job);
         refuse(req, 503);
@@ -353,9 +351,10 @@ static void hand_over(struct http_service *service, h2o_req_t *req,
     }
     job->work.run = run_job;
     job->service = service;
-    job->req = req;
+    job->stream.answer = &job->answer;
     job->head = span_equal(request->method, SPAN_LIT("HEAD"));
     job->answer.status = 404;
+    job->answer.stream = job->head ? NULL : &job->stream;
     buf_init_secret(&job->answer.body, HTTP_ANSWER_MAX);
     wipe_body(req);
     if (!work_pool_add(service->pool, &job->work)) {
@@ -363,9 +362,7 @@ static void hand_over(struct http_service *service, h2o_req_t *req,
         refuse(req, 503);
         return;
     }
-    anchor = h2o_mem_alloc_shared(&req->pool, sizeof(*anchor), on_request_gone);
-    anchor->job = job; /* whose end is heard of on this thread */
-    job->anchor = anchor;
+    http_stream_attach(&job->stream, req); /* messages of the job are heard on this thread, later */
 }
 
 /* ---- a request ---- */
@@ -434,7 +431,7 @@ void http_service_attach(struct http_service *service, h2o_hostconf_t *host)
 
 void http_service_listen(struct http_service *service, h2o_multithread_queue_t *queue)
 {
-    h2o_multithread_register_receiver(queue, &service->done, on_done);
+    h2o_multithread_register_receiver(queue, &service->done, on_note);
 }
 
 void http_service_deafen(struct http_service *service, h2o_multithread_queue_t *queue)
@@ -444,6 +441,7 @@ void http_service_deafen(struct http_service *service, h2o_multithread_queue_t *
 
 void http_service_end(struct http_service *service)
 {
+    atomic_store(&service->ending, true);
     if (service->pool != NULL)
         work_pool_end(service->pool);
 }

@@ -77,7 +77,11 @@ class Fuzzer:
             parameter = self.resolve(parameter)
             value = self.make(parameter["schema"], parameter["name"])
             value = value if isinstance(value, str) else json.dumps(value)
-            if parameter["in"] == "path":
+            if parameter["in"] == "header" and parameter["name"] not in ("Lethe-Otp", "Lethe-Purpose"):
+                if self.random.random() < 0.3:
+                    text = "".join(c for c in value if " " <= c <= "~").strip()
+                    fields[parameter["name"]] = self.random.choice([text, '"%s"' % text.replace('"', ""), "*", "k1", "k2"])
+            elif parameter["in"] == "path":
                 path = path.replace("{%s}" % parameter["name"], urllib.parse.quote(value, safe="") or "0")
             elif parameter["in"] == "query" and self.random.random() < 0.7:
                 query.append(f"{parameter['name']}={urllib.parse.quote(value, safe='')}")
@@ -90,6 +94,10 @@ class Fuzzer:
         if "requestBody" not in operation and self.random.random() < 0.95:
             return None, {}
         described = self.resolve(operation.get("requestBody", {"content": {"application/json": {"schema": {}}}}))
+        lines = described["content"].get("application/x-ndjson")
+        if lines and self.random.random() < 0.3:
+            made = [json.dumps(self.make(lines["schema"])) for _ in range(self.random.randrange(1, 600))]
+            return "\n".join(made).encode(), {"Content-Type": "application/x-ndjson"}
         text = json.dumps(self.make(described["content"]["application/json"]["schema"])).encode()
         chance = self.random.random()
         if chance < 0.05 and text:
@@ -104,6 +112,10 @@ class Fuzzer:
 
     def learn(self, response):
         """Real tokens, people and digests make deeper requests."""
+        if response.headers["content-type"] == "application/x-ndjson":
+            for line in map(json.loads, response.body.splitlines()):
+                check(line.keys() & {"token", "value", "error"}, f"{line}")
+            return
         found = json.loads(response.body)
         if not isinstance(found, dict):
             return
@@ -122,7 +134,7 @@ def judge(fuzzer, operation, response, what):
         check({"type", "title", "status", "detail", "code"} <= set(problem), f"{what}: {problem}")
         return
     check(str(response.status) in told, f"{what}: {response.status} is not described")
-    if response.headers["content-type"] == "application/json":
+    if response.headers.get("content-type") in ("application/json", "application/x-ndjson"):
         fuzzer.learn(response)
 
 

@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,4 +300,142 @@ Test(http_server, survives_clients_that_leave_before_a_slow_answer)
         close(fd);
     }
     http_server_stop(&server); /* with some under way */
+}
+
+/* ---- answers in pieces ---- */
+
+enum { PIECES = 400, PIECE_BYTES = 64 << 10 };
+
+struct pieces {
+    bool breaks;        /* after half of them */
+    atomic_int sent;    /* that http_answer_send() took */
+    atomic_bool wanted; /* it said so to the end */
+};
+
+static void stream(const struct http_request *request UNUSED, struct http_answer *answer,
+                   void *context)
+{
+    struct pieces *p = context;
+    char piece[PIECE_BYTES];
+    enum err e = ERR_OK;
+
+    memset(piece, '#', sizeof(piece));
+    answer->status = 200;
+    for (int i = 0; e == ERR_OK && i < PIECES; i++) {
+        if (p->breaks && i == PIECES / 2)
+            http_answer_break(answer);
+        cr_assert_eq(buf_append(&answer->body, piece, sizeof(piece)), ERR_OK);
+        e = http_answer_send(answer);
+        if (e == ERR_OK)
+            atomic_fetch_add(&p->sent, 1);
+    }
+    atomic_store(&p->wanted, e == ERR_OK);
+}
+
+static bool always(const struct http_request *request UNUSED, void *context UNUSED)
+{
+    return true;
+}
+
+static struct http_server *start_stream(struct pieces *p, uint16_t *ret_port)
+{
+    const struct http_server_options o = {.address = {"127.0.0.1:0", "127.0.0.1", "0"},
+                                          .handler = stream,
+                                          .context = p,
+                                          .is_slow = always,
+                                          .workers = 1};
+    struct http_server *server = NULL;
+    struct errmsg msg;
+
+    cr_assert_eq(http_server_start(&o, &server, &msg), ERR_OK, "%s", msg.text);
+    *ret_port = (uint16_t)strtoul(strrchr(http_server_address(server), ':') + 1, NULL, 10);
+    return server;
+}
+
+static int ask_stream(uint16_t port)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    int fd = dial(port);
+
+    cr_assert_eq(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(text) - 1);
+    return fd;
+}
+
+/* How many '#' come; *ret_whole: the last chunk, too. */
+static size_t read_stream(int fd, bool *ret_whole)
+{
+    static char bytes[1 << 16];
+    char end[8] = "";
+    size_t count = 0;
+    ssize_t n;
+
+    while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0) {
+        for (ssize_t i = 0; i < n; i++)
+            count += bytes[i] == '#';
+        if (n >= 5)
+            (void)snprintf(end, sizeof(end), "%.5s", bytes + n - 5);
+    }
+    *ret_whole = strcmp(end, "0\r\n\r\n") == 0;
+    return count;
+}
+
+Test(http_server, sends_an_answer_in_pieces)
+{
+    struct pieces p = {.breaks = false};
+    uint16_t port;
+    struct http_server *server = start_stream(&p, &port);
+    bool whole = false;
+    int fd = ask_stream(port);
+
+    cr_expect_eq(read_stream(fd, &whole), (size_t)PIECES * PIECE_BYTES);
+    cr_expect(whole);
+    close(fd);
+    http_server_stop(&server);
+    cr_expect(atomic_load(&p.wanted));
+}
+
+Test(http_server, breaks_off_what_must_not_be_taken_for_whole)
+{
+    struct pieces p = {.breaks = true};
+    uint16_t port;
+    struct http_server *server = start_stream(&p, &port);
+    bool whole = true;
+    int fd = ask_stream(port);
+
+    (void)read_stream(fd, &whole);
+    cr_expect_not(whole);
+    close(fd);
+    http_server_stop(&server);
+}
+
+Test(http_server, waits_for_a_slow_client_and_not_for_one_that_is_gone)
+{
+    struct pieces p = {.breaks = false};
+    const int small = 4096;
+    uint16_t port;
+    struct http_server *server = start_stream(&p, &port);
+    int fd = ask_stream(port), before = -1;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    while (before != atomic_load(&p.sent)) { /* until nothing moves any more */
+        before = atomic_load(&p.sent);
+        (void)usleep(300000); /* style 7.10: that nothing happens can only be waited for */
+    }
+    cr_expect_lt(before, PIECES, "all were made before the client took any");
+    close(fd);
+    http_server_stop(&server);
+    cr_expect_not(atomic_load(&p.wanted));
+}
+
+Test(http_server, ends_while_a_client_takes_nothing)
+{
+    struct pieces p = {.breaks = false};
+    uint16_t port;
+    struct http_server *server = start_stream(&p, &port);
+    int fd = ask_stream(port);
+
+    while (atomic_load(&p.sent) == 0)
+        (void)sched_yield();
+    http_server_stop(&server);
+    close(fd);
 }
