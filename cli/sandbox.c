@@ -187,7 +187,7 @@ static int load(struct filter *f)
 static void intrude(void)
 {
     if (FAULT_FAILS("intruder.exec"))
-        (void)execl("/bin/true", "true", NULL);
+        (void)syscall(SYS_execve, "/bin/true", NULL, NULL);
     if (FAULT_FAILS("intruder.ptrace"))
         (void)process_vm_readv(getppid(), NULL, 0, NULL, 0, 0);
     if (FAULT_FAILS("intruder.packet"))

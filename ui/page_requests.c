@@ -235,7 +235,7 @@ static void set_letter(struct visit *v, const char *path)
     struct json *tree = NULL;
     struct api_needs needs;
     struct errmsg msg = {""};
-    char query[UI_QUERY_MAX], letter_path[UI_PATH_MAX];
+    char query[UI_QUERY_MAX], letter_path[UI_PATH_MAX + sizeof("/letter")];
 
     (void)snprintf(letter_path, sizeof(letter_path), "%s/letter", path);
     if (!api_may(v->ui->api, v->who.role, "GET", span_str(letter_path), &needs))
