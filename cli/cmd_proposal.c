@@ -48,7 +48,7 @@ static enum err print_line(const struct json *p)
     const char *state = text_of(p, "state");
     char line[512];
     const int len =
-        snprintf(line, sizeof(line), "%5" PRId64 "  %-8s  %-20s  %.20s  by %s  %s%s\n",
+        snprintf(line, sizeof(line), "%5" PRId64 "  %-8s  %-20s  %.19s  by %s  %s%s\n",
                  json_int_of(json_get(p, "proposal"), 0), state, text_of(p, "operation"),
                  text_of(p, "proposed"), text_of(p, "proposed_by"),
                  strcmp(state, "open") == 0       ? "until "
