@@ -33,7 +33,8 @@ enum {
     KEY_BYTES = 16,
     ANSWER_MAX = 64 << 20,
     CONNECT_MS = 10000,
-    TRIES = 3
+    TRIES = 3,
+    WAITS = 6 /* 16 seconds in all */
 };
 
 /* An erasure may read the whole store to verify itself. */
@@ -255,9 +256,9 @@ static void make_key(struct asked *a)
         used += (size_t)snprintf(a->key + used, sizeof(a->key) - used, "%02x", bytes[i]);
 }
 
-static void pause_before(int try)
+static void pause_for(int quarters)
 {
-    const struct timespec t = {.tv_nsec = (long)try * 250000000};
+    const struct timespec t = {.tv_sec = quarters / 4, .tv_nsec = quarters % 4 * 250000000L};
 
     (void)nanosleep(&t, NULL);
 }
@@ -285,8 +286,20 @@ static enum err post(struct remote *r, struct asked *a, struct errmsg *msg)
         return errmsg_set(msg, e, "the request is too large");
     e = web_ask(&server, &request, &a->answer, &a->status, msg);
     for (int try = 1; e == ERR_UNAVAILABLE && try < TRIES; try++) {
-        pause_before(try);
+        pause_for(try);
         e = web_ask(&server, &request, &a->answer, &a->status, msg);
+    }
+    return e;
+}
+
+/* Asked too often, it did nothing: it is given time. (With a code there were too many wrong ones.) */
+static enum err post_patiently(struct remote *r, struct asked *a, struct errmsg *msg)
+{
+    enum err e = post(r, a, msg);
+
+    for (int i = 0; e == ERR_OK && a->status == 429 && a->code_line == NULL && i < WAITS; i++) {
+        pause_for(1 << i);
+        e = post(r, a, msg);
     }
     return e;
 }
@@ -376,7 +389,7 @@ static enum err ask(struct remote *r, const struct api_call *call, struct json *
 
     buf_init_secret(&asked.answer, ANSWER_MAX);
     make_key(&asked);
-    e = post(r, &asked, msg);
+    e = post_patiently(r, &asked, msg);
     if (e == ERR_OK && wants_code(&asked))
         e = post_with_code(r, &asked, msg);
     return e == ERR_OK ? judge(r, &asked, ret_result, msg) : e;

@@ -209,6 +209,22 @@ Test(remote, gives_up_after_three_tries)
     cr_assert_null(strstr(r.msg.text, TOKEN), "%s", r.msg.text);
 }
 
+Test(remote, gives_a_server_time_that_was_asked_too_often)
+{
+    static const char LATER[] =
+        ANSWER("429 Too Many Requests", "application/problem+json", "16", "{\"code\":\"LIMIT\"}");
+    static const struct stub_step first[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, LATER, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step script[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, GOOD, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {first, script};
+    AUTO(rig_done) struct rig r;
+
+    rig_init(&r, scripts, 2);
+    cr_assert_eq(call(&r, "{\"op\":\"clock.status\"}"), ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(http_stub_requests(r.stub), 2);
+}
+
 Test(remote, gives_a_code_when_it_is_asked_for_one)
 {
     static const char WANTED[] = ANSWER("403 Forbidden", "application/problem+json", "38",
