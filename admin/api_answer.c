@@ -187,6 +187,8 @@ enum err api__match(struct call *c, struct admin *admin)
 
 /* ---- the answer ---- */
 
+#define XLSX_TYPE "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 /* Does Accept name this type before JSON? */
 static bool prefers(const struct call *c, const char *type)
 {
@@ -198,14 +200,17 @@ static bool prefers(const struct call *c, const char *type)
 
 enum err api__answer(struct call *c, const struct json *response)
 {
-    const struct report_style style = {.format = REPORT_CSV};
+    const bool is_report = (c->route->flags & REPORT) != 0;
     enum err e = ERR_OK;
 
     c->answer->status = api__is_proposal(c) ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
     c->answer->content_type = "application/json";
-    if ((c->route->flags & REPORT) != 0 && prefers(c, "text/csv")) {
+    if (is_report && prefers(c, "text/csv")) {
         c->answer->content_type = "text/csv; charset=utf-8; header=present";
-        e = report_write(response, &style, &c->answer->body);
+        e = report_write(response, &(struct report_style){.format = REPORT_CSV}, &c->answer->body);
+    } else if (is_report && prefers(c, XLSX_TYPE)) {
+        c->answer->content_type = XLSX_TYPE;
+        e = report_write(response, &(struct report_style){.format = REPORT_XLSX}, &c->answer->body);
     } else {
         api__write(c->answer, response);
     }

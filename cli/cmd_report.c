@@ -75,7 +75,9 @@ enum cli_exit cmd_report(const struct options *o)
     if (kind == NULL)
         return no_such_report();
     if (o->format != NULL && report_format_of(span_str(o->format), &style.format) != ERR_OK)
-        return cli_usage("--format takes table, json, csv, csv-excel or html");
+        return cli_usage("--format takes table, json, csv, csv-excel, html or xlsx");
+    if (style.format == REPORT_XLSX && o->output == NULL && isatty(STDOUT_FILENO))
+        return cli_usage("xlsx is nothing for a terminal: say -o FILE");
     json_set_str(request, "op", "report");
     json_set_str(request, "report", kind->name);
     if (!set_day(request, "caller", o->caller) || !set_day(request, "aware", o->aware))

@@ -385,7 +385,7 @@ const struct command commands[] = {
      "says what each means.\n",
      OPTION_CONFIG | OPTION_PERIOD | OPTION_JSON, 0, 0, cmd_overview},
     {"report",
-     "[-c FILE] [--format table|json|csv|csv-excel|html] [--json] [--wide] [-o FILE]\n"
+     "[-c FILE] [--format table|json|csv|csv-excel|html|xlsx] [--json] [--wide] [-o FILE]\n"
      "         [--from DAY] [--to DAY] [--caller NAME [--aware INSTANT]] NAME",
      "what a data officer asks for; exit 3 when it shows what somebody must act on",
      "NAME: retention (what is kept, why, until when), changes (of deletion rules), ropa (records "
@@ -399,7 +399,9 @@ const struct command commands[] = {
      "it.\n"
      "The table leaves columns out that are seldom needed, unless --wide; the other formats have "
      "all.\n"
-     "csv-excel is for European spreadsheets: \";\" and a byte order mark. -o replaces FILE.\n",
+     "csv-excel is for European spreadsheets: \";\" and a byte order mark; xlsx has dates that are "
+     "dates, and needs -o\n"
+     "or a pipe. -o replaces FILE.\n",
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD |
          OPTION_REQUEST | OPTION_AWARE,
      1, 1, cmd_report},

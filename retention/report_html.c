@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/mem.h"
 
 enum { BAND_COLUMNS = 10 }; /* beside the first: what A4 across has room for */
@@ -218,18 +217,6 @@ static void put_bands(struct page *p, bool wide, size_t *number)
 
 /* ---- the whole ---- */
 
-static enum err hash_of(const struct json *tree, char ret[DIGEST_HEX_BYTES])
-{
-    AUTO(buf_done) struct buf text = {.max = 0};
-    enum err e;
-
-    buf_init(&text, REPORT_TEXT_MAX);
-    e = json_write_pretty(tree, &text);
-    if (e == ERR_OK)
-        digest_hex(buf_span(&text), ret);
-    return e;
-}
-
 enum err report__write_html(const struct report_kind *kind, const struct json *tree,
                             struct buf *out)
 {
@@ -237,7 +224,7 @@ enum err report__write_html(const struct report_kind *kind, const struct json *t
     char hash[DIGEST_HEX_BYTES];
     size_t number = 0;
 
-    p.e = hash_of(tree, hash);
+    p.e = report__hash(tree, hash);
     if (p.e != ERR_OK)
         return p.e;
     buf_init(&p.cell, REPORT_CELL_MAX);

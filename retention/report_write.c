@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports as text: which format, and how a cell reads in all of them.
  * Runs on: any thread. Holds: nothing. Not here: the formats (report_table.c, report_csv.c,
- * report_html.c). */
+ * report_html.c, report_xlsx.c). */
 #include "retention/report_write_priv.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 static const char *const format_names[] = {
     [REPORT_TABLE] = "table",         [REPORT_JSON] = "json", [REPORT_CSV] = "csv",
-    [REPORT_CSV_EXCEL] = "csv-excel", [REPORT_HTML] = "html",
+    [REPORT_CSV_EXCEL] = "csv-excel", [REPORT_HTML] = "html", [REPORT_XLSX] = "xlsx",
 };
 
 enum err report_format_of(struct span name, enum report_format *ret)
@@ -99,6 +99,18 @@ void report__period(const struct json *tree, char ret[64])
         (void)snprintf(ret, 64, "from %.24s, before %.24s", from, to);
 }
 
+enum err report__hash(const struct json *tree, char ret[DIGEST_HEX_BYTES])
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init(&text, REPORT_TEXT_MAX);
+    e = json_write_pretty(tree, &text);
+    if (e == ERR_OK)
+        digest_hex(buf_span(&text), ret);
+    return e;
+}
+
 /* ---- the whole ---- */
 
 enum err report_write(const struct json *tree, const struct report_style *style, struct buf *out)
@@ -115,6 +127,8 @@ enum err report_write(const struct json *tree, const struct report_style *style,
         return report__write_csv(kind, tree, style, out);
     case REPORT_HTML:
         return report__write_html(kind, tree, out);
+    case REPORT_XLSX:
+        return report__write_xlsx(kind, tree, out);
     default:
         return report__write_table(kind, tree, style, out);
     }

@@ -15,7 +15,8 @@ enum report_format {
     REPORT_JSON,      /* the tree, indented */
     REPORT_CSV,       /* RFC 4180, UTF-8; the members' names are the header */
     REPORT_CSV_EXCEL, /* the same with ";" and a byte order mark, as European spreadsheets read it */
-    REPORT_HTML       /* one file for reading and for printing */
+    REPORT_HTML,      /* one file for reading and for printing */
+    REPORT_XLSX       /* Office Open XML: dates are dates, numbers are numbers, labels are text */
 };
 
 enum { REPORT_TEXT_MAX = 64 << 20 }; /* what a report may be as text */
@@ -27,11 +28,11 @@ struct report_style {
         width; /* table: of the terminal, beyond which columns go to a further band; 0: unbounded */
 };
 
-/* "table", "json", "csv", "csv-excel" or "html"; INVALID otherwise. */
+/* "table", "json", "csv", "csv-excel", "html" or "xlsx"; INVALID otherwise. */
 enum err report_format_of(struct span name, enum report_format *ret) MUST_CHECK;
 /* Append the report. Labels are the operator's input and act in no format: control characters are
  * replaced in tables and HTML, where all is escaped, and cells that a spreadsheet would take for a formula
- * start with an apostrophe. TOO_LARGE when the buffer ends, INVALID when the tree is no report of a known kind. Any thread; does
- * not block. */
+ * start with an apostrophe. TOO_LARGE when the buffer ends, INVALID when the tree is no report of a known kind; XLSX also
+ * IO and NO_SPACE, and it blocks on temporary files without a name. Any thread. */
 enum err report_write(const struct json *tree, const struct report_style *style, struct buf *out)
     MUST_CHECK;

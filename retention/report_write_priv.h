@@ -2,6 +2,7 @@
 /* What the formats of reports share. */
 #pragma once
 
+#include "base/digest.h"
 #include "retention/report.h"
 #include "retention/report_write.h"
 
@@ -19,6 +20,8 @@ enum err report__cell(const struct json *value, const char *none, const char *jo
                       struct buf *out) MUST_CHECK;
 /* Text of the tree's header; "" when it is absent. */
 const char *report__text(const struct json *map, const char *name);
+/* SHA-256 of the report as JSON, as `lethe report --json` prints it. */
+enum err report__hash(const struct json *tree, char ret[DIGEST_HEX_BYTES]) MUST_CHECK;
 /* "2026-01-01 to 2026-02-01", "since ever", ...: at most 64 bytes. */
 void report__period(const struct json *tree, char ret[64]);
 
@@ -27,4 +30,6 @@ enum err report__write_table(const struct report_kind *kind, const struct json *
 enum err report__write_csv(const struct report_kind *kind, const struct json *tree,
                            const struct report_style *style, struct buf *out) MUST_CHECK;
 enum err report__write_html(const struct report_kind *kind, const struct json *tree,
+                            struct buf *out) MUST_CHECK;
+enum err report__write_xlsx(const struct report_kind *kind, const struct json *tree,
                             struct buf *out) MUST_CHECK;

@@ -51,6 +51,7 @@ ADAPTERS = {
     "utf8proc.h": ["base/unicode.c"],
     "liboath/*": ["admin/otp.c"],
     "qrencode.h": ["cli/qr.c"],
+    "xlsxwriter.h": ["retention/report_xlsx.c"],
     "seccomp.h": ["cli/sandbox.c"],
     "criterion/*": [],
 }

@@ -319,6 +319,9 @@ def test_holds_requests_and_reports(env):
     report = api.got(200, "GET", "/v1/reports/holds", token="officer")
     equal(report["report"], "holds", "a report")
     csv = api.ask("GET", "/v1/reports/retention", token="officer", headers={"Accept": "text/csv"})
+    xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    book = api.ask("GET", "/v1/reports/retention", token="officer", headers={"Accept": xlsx})
+    equal((book.status, book.headers["content-type"], book.body[:2]), (200, xlsx, b"PK"), "as XLSX")
     check(csv.headers["content-type"].startswith("text/csv") and b"class" in csv.body.splitlines()[0], f"{csv}")
     equal(api.ask("GET", "/v1/reports/nonsense", token="officer").status, 404, "no such report")
 

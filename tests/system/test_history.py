@@ -18,11 +18,14 @@ class History:
         equal(made.returncode, 0, f"history: {made.stderr}")
         self.account = json.loads(made.stdout)
 
-    def ask(self, *words):
-        result = subprocess.run([f"{self.env.build}/lethe", *words, "--json", "-c", f"{self.dir}/lethe.yaml"],
+    def run(self, *words):
+        result = subprocess.run([f"{self.env.build}/lethe", *words, "-c", f"{self.dir}/lethe.yaml"],
                                 capture_output=True, text=True, timeout=120, check=False)
         check(result.returncode in (0, 3), f"{words}: {result}")
-        return json.loads(result.stdout)
+        return result.stdout
+
+    def ask(self, *words):
+        return json.loads(self.run(*words, "--json"))
 
 
 def day_after(day):

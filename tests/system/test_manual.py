@@ -99,7 +99,7 @@ def test_completion_in_bash(env):
           "a command's options")
     equal(complete("request", "approve", "--dom"), {"--domain"}, "a command of one word in a group")
     equal(complete("report", "--format", "cs"), {"csv", "csv-excel"}, "one of several words")
-    equal(complete("report", "--format", "="), {"table", "json", "csv", "csv-excel", "html"}, "after =")
+    equal(complete("report", "--format", "="), {"table", "json", "csv", "csv-excel", "html", "xlsx"}, "after =")
     equal(complete("report", "--format", "=", "j"), {"json"}, "behind =")
     equal(complete("check", "-c", "a"), {"a file.yaml", "alone"}, "files")
     equal(complete("verify-receipt", "al"), {"alone"}, "a file that is no option's")

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports: what is published of them holds for every kind; what is printed is a sound page."""
 import csv
+import datetime
 import html.parser
 import io
 import json
 import os
+import zipfile
 
 import jsonschema
+import openpyxl
 
 from harness import Lethe, check, equal
+from test_history import History
 from upstreams import Recorder
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -65,6 +69,70 @@ def test_every_csv_has_the_rows_and_members_of_the_json(env):
             equal(table[0], ["as_of"] + members, f"{name}: the header of {form}")
             equal(len(table) - 1, len(tree["rows"]), f"{name}: rows of {form}")
             check(all(len(row) == len(table[0]) for row in table), f"{name}: ragged rows in {form}")
+
+
+def told(value, schema):
+    """What a spreadsheet has in the place of a member."""
+    if value is None or value == []:
+        return None
+    if isinstance(value, list):
+        return "; ".join(value)
+    if isinstance(value, str) and "pattern" in schema and len(value) == 10:
+        return datetime.datetime.fromisoformat(value)
+    if isinstance(value, str) and "pattern" in schema:
+        return datetime.datetime.fromisoformat(value[:19])
+    return value
+
+
+def check_book(path, kind, tree):
+    book = openpyxl.load_workbook(path)
+    name = kind["properties"]["report"]["const"]
+    equal(book.sheetnames, [name, "About"], "sheets")
+    sheet, members = book[name], kind["properties"]["rows"]["items"]["properties"]
+    for row, cells in zip(tree["rows"], sheet.iter_rows(min_row=2), strict=True):
+        for (member, schema), cell in zip(members.items(), cells, strict=True):
+            equal(cell.value, told(row[member], schema), f"{name}: {member}")
+            check(cell.data_type != "f" and cell.hyperlink is None, f"{name}: {member} acts: {cell.value}")
+    equal(sheet.freeze_panes, "B2", "what stays in sight")
+    check(sheet.auto_filter.ref.startswith("A1:"), "filters")
+    about = {a.value: b.value for a, b in book["About"].iter_rows(max_col=2)}
+    equal((about["zone"], about["store"]), ("UTC", tree["store"]), "what it is about")
+
+
+def test_every_xlsx_has_the_rows_of_the_json_as_dates_numbers_and_text(env):
+    lethe = started(env)
+    label = "=cmd|'/C calc'!A0"
+    held = lethe.cli("hold", "add", "--subject", "1", "--ground", label, "--owner", "https://evil.example",
+                     "--review", str(datetime.date.today() + datetime.timedelta(30)))
+    equal(held.returncode, 0, f"a hold: {held}")
+    schema, _ = kinds()
+    for kind in schema["oneOf"]:
+        name, path = kind["properties"]["report"]["const"], env.path("book.xlsx")
+        tree = json.loads(made(lethe, name, "--json"))
+        made(lethe, name, "--format", "xlsx", "-o", path)
+        check_book(path, kind, tree)
+        if name == "holds":
+            equal(openpyxl.load_workbook(path)[name]["G2"].value, label, "a label like a formula is text")
+    equal([n for n in os.listdir(env.dir) if n.startswith("book")], ["book.xlsx"], "nothing else is left")
+
+
+def test_a_hostile_history_gives_books_that_are_sound_and_csv_without_formulas(env):
+    history = History(env, "--persons", "150", "--days", "200")
+    acting = ("=", "+", "-", "@", "\t", "\r")
+    for name in ("retention", "requests", "holds", "notices", "access"):
+        path = env.path(f"{name}.xlsx")
+        history.run("report", name, "--format", "xlsx", "-o", path, "--from", "2000-01-01")
+        with zipfile.ZipFile(path) as book:
+            equal(book.testzip(), None, "the archive")
+            sheets = b"".join(book.read(n) for n in book.namelist() if "worksheets/sheet" in n)
+        check(b"<f>" not in sheets and b"<hyperlink" not in sheets, f"{name}: cells that act")
+        rows = openpyxl.load_workbook(path)[name].iter_rows(min_row=2, values_only=True)
+        check(next(rows, None) is not None, f"{name}: rows")
+        for form, separator in (("csv", ","), ("csv-excel", ";")):
+            text = history.run("report", name, "--format", form, "--from", "2000-01-01").lstrip("\ufeff")
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+                bad = [c for c in row if c.startswith(acting) and not c.lstrip("-").isdigit()]
+                equal(bad, [], f"{name}: cells of {form} that act")
 
 
 class Page(html.parser.HTMLParser):

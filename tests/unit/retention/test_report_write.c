@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/digest.h"
+#include "base/mem.h"
 #include "base/secret.h"
 
 static const struct report_column columns[] = {
@@ -75,14 +76,14 @@ TestSuite(report_write, .init = secret_start, .timeout = 20);
 
 Test(report_write, formats_have_names)
 {
-    static const char *const names[] = {"table", "json", "csv", "csv-excel", "html"};
+    static const char *const names[] = {"table", "json", "csv", "csv-excel", "html", "xlsx"};
     enum report_format format = REPORT_TABLE;
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         cr_assert_eq(report_format_of(span_str(names[i]), &format), ERR_OK);
         cr_assert_eq(format, i);
     }
-    cr_assert_eq(report_format_of(SPAN_LIT("xlsx"), &format), ERR_INVALID);
+    cr_assert_eq(report_format_of(SPAN_LIT("pdf"), &format), ERR_INVALID);
     cr_assert_eq(report_format_of(SPAN_LIT("CSV"), &format), ERR_INVALID);
 }
 
@@ -335,4 +336,44 @@ Test(report_write, refuses_what_is_no_report_and_a_buffer_that_ends)
         cr_assert_eq(json_parse(SPAN_LIT(OF_RETENTION), &whole), ERR_OK);
         cr_assert_eq(report_write(whole, &style, &out), ERR_TOO_LARGE);
     }
+}
+
+/* ---- xlsx ---- */
+
+/* What is in a workbook is looked at in tests/system/test_reports.py. */
+Test(report_write, xlsx_is_an_archive_and_the_same_report_is_as_long_again)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(buf_done) struct buf first = {.max = 1 << 20}, second = {.max = 1 << 20};
+
+    cr_assert_eq(json_parse(span_str(TWO_ROWS), &tree), ERR_OK);
+    cr_assert_eq(report__write_xlsx(&kind, tree, &first), ERR_OK);
+    cr_assert_gt(first.len, 1000);
+    cr_assert_eq(memcmp(first.bytes, "PK", 2), 0);
+    cr_assert_eq(report__write_xlsx(&kind, tree, &second), ERR_OK);
+    cr_expect_eq(first.len, second.len);
+}
+
+Test(report_write, xlsx_that_is_longer_than_the_buffer_is_refused)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(buf_done) struct buf out = {.max = 1000};
+
+    cr_assert_eq(json_parse(span_str(TWO_ROWS), &tree), ERR_OK);
+    cr_expect_eq(report__write_xlsx(&kind, tree, &out), ERR_TOO_LARGE);
+}
+
+Test(report_write, xlsx_cuts_a_label_that_no_cell_holds)
+{
+    AUTO(mem_free) char *text = mem_alloc(60000);
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(buf_done) struct buf out = {.max = 1 << 20};
+    size_t used;
+
+    used = (size_t)snprintf(text, 60000, "%s{\"class\":\"x", HEAD);
+    for (int i = 0; i < 20000; i++, used += 2)
+        memcpy(text + used, "\xc3\xbc", 2); /* cut in the middle of one it would be no UTF-8 */
+    (void)snprintf(text + used, 60000 - used, "\"" REST "]}");
+    cr_assert_eq(json_parse(span_str(text), &tree), ERR_OK);
+    cr_expect_eq(report__write_xlsx(&kind, tree, &out), ERR_OK);
 }
