@@ -322,6 +322,24 @@ enum err access_look(struct access *access, uint64_t number, int64_t now_s, stru
     return found == NULL ? ERR_UNAUTHORIZED : ERR_OK;
 }
 
+enum err access_named(struct access *access, struct span name, int64_t now_s,
+                      struct access_who *ret)
+{
+    enum err e = ERR_NOT_FOUND;
+
+    (void)pthread_mutex_lock(&access->lock);
+    for (size_t i = 0; i < access->count; i++) {
+        const struct access_entry *entry = access->entries[i];
+
+        if (!is_alive(entry, now_s) || !span_equal(name, span_str(entry->who.name)))
+            continue;
+        *ret = entry->who;
+        e = ERR_OK;
+    }
+    (void)pthread_mutex_unlock(&access->lock);
+    return e;
+}
+
 /* ---- the second factor ---- */
 
 /* Nothing secret is in the file: the secret is what the store's key makes of the nonce. */

@@ -102,6 +102,10 @@ enum err access_find(struct access *access, struct span token, int64_t now_s,
 enum err access_look(struct access *access, uint64_t number, int64_t now_s, struct access_who *ret)
     MUST_CHECK;
 
+/* Who has the live token of this name. NOT_FOUND. Any thread. */
+enum err access_named(struct access *access, struct span name, int64_t now_s,
+                      struct access_who *ret) MUST_CHECK;
+
 /* ---- the second factor (RFC 6238) ---- */
 
 /* A new secret for a token's holder; the one before is of no use any more. ret_uri (a secret buf): what an

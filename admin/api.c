@@ -290,11 +290,15 @@ static void serve(struct call *c)
     enum err e;
 
     name_request(c);
-    e = admit(c);
-    if (e == ERR_OK)
-        e = carry_out(c, &recorded);
-    if (e != ERR_OK && !recorded)
-        record_refusal(c, e);
+    if (api__is_chat(c)) {
+        e = api__chat(c);
+    } else {
+        e = admit(c);
+        if (e == ERR_OK)
+            e = carry_out(c, &recorded);
+        if (e != ERR_OK && !recorded)
+            record_refusal(c, e);
+    }
     if (e != ERR_OK)
         refuse(c, e, c->msg.text[0] == '\0' ? err_text(e) : c->msg.text);
     json_free(&c->members);

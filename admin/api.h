@@ -5,10 +5,11 @@
 #include "admin/access.h"
 #include "admin/ops.h"
 #include "base/conf.h"
+#include "base/conf_key.h"
 #include "base/http_server.h"
 #include "base/meter.h"
 
-enum { API_BODY_MAX = 4 << 20 };
+enum { API_BODY_MAX = 4 << 20, API_LINK_MAX = 255 };
 
 /* How often somebody may ask; requests 0: without limit. */
 struct api_rates {
@@ -24,15 +25,24 @@ struct api_streams {
     int64_t lines;
 };
 
+/* Whose messages may propose something. */
+struct api_chat {
+    size_t secret_len; /* 0: nobody's */
+    char secret[CONF_KEY_MAX];
+    char link[API_LINK_MAX + 1]; /* where people find this server with a browser */
+};
+
 /* What `admin` says of the API. */
 struct api_settings {
     struct api_rates rates;
     struct api_streams streams;
+    struct api_chat chat;
 };
 void api_settings_init(struct api_settings *ret);
 /* CONFIG with its place. */
 enum err api_settings_read(struct conf_node admin, struct api_settings *ret, struct errmsg *msg)
     MUST_CHECK;
+void api_settings_done(struct api_settings *settings);
 
 struct api {
     const struct admin *admin; /* borrowed; what requests run on */

@@ -41,6 +41,7 @@ void api__limits_free(struct api_limits **limitsp)
     if (limits == NULL)
         return;
     meters_free(&limits->meters);
+    api_settings_done(&limits->settings);
     (void)pthread_mutex_destroy(&limits->lock);
     free(limits);
 }
@@ -71,6 +72,15 @@ struct api_streams api__streams(const struct api *api)
     streams = limits->settings.streams;
     (void)pthread_mutex_unlock(&limits->lock);
     return streams;
+}
+
+void api__chat_settings(const struct api *api, struct api_chat *ret)
+{
+    struct api_limits *limits = api->state->limits;
+
+    (void)pthread_mutex_lock(&limits->lock);
+    *ret = limits->settings.chat;
+    (void)pthread_mutex_unlock(&limits->lock);
 }
 
 /* ---- taking ---- */

@@ -88,6 +88,12 @@ bool api__is_parameter(struct span pattern);
 /* Fill c->members with what the request says. INVALID, UNSUPPORTED, with a message. */
 enum err api__read(struct call *c) MUST_CHECK;
 
+/* ---- api_chat.c ---- */
+
+/* A message of a chat's bot (POST /v1/chat). */
+bool api__is_chat(const struct call *c);
+enum err api__chat(struct call *c) MUST_CHECK;
+
 /* ---- api_stream.c ---- */
 
 /* Carry out an NDJSON request. An error: nothing was sent. */
@@ -97,6 +103,8 @@ enum err api__stream(struct call *c, struct admin *admin) MUST_CHECK;
 
 /* What is in force. */
 struct api_streams api__streams(const struct api *api);
+/* The caller wipes it. */
+void api__chat_settings(const struct api *api, struct api_chat *ret);
 
 struct api_limits *api__limits_new(const struct api_settings *settings);
 void api__limits_free(struct api_limits **limits);

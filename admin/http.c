@@ -53,7 +53,7 @@ static enum err read_section(struct conf_node node, struct admin_http_settings *
                              struct errmsg *msg)
 {
     static const char *const keys[] = {"address",        "tls",    "metrics_key", "four_eyes",
-                                       "approval_delay", "limits", NULL};
+                                       "approval_delay", "limits", "chat",        NULL};
     static const char *const tls_keys[] = {"certificate", "key", "client_ca", "client_certificates",
                                            NULL};
     bool asks = false;
@@ -120,6 +120,7 @@ void admin_http_settings_done(struct admin_http_settings *s)
     free(s->host);
     free(s->port);
     tls_free(&s->tls);
+    api_settings_done(&s->api);
     *s = (struct admin_http_settings){.address = NULL};
 }
 

@@ -75,6 +75,7 @@ static const struct audited {
     {"honeytoken.", AUDIT_INCIDENT, false, false},
     {"incident.", AUDIT_READ, true, false},
     {"caller.", AUDIT_INCIDENT, false, false},
+    {"chat.", AUDIT_ACCESS, false, true},
     {"proposal.list", AUDIT_READ, true, false},
     {"proposal.show", AUDIT_READ, true, false},
     {"proposal.", AUDIT_ACCESS, false, true},

@@ -27,8 +27,8 @@ static enum err check_key_file(struct conf_node node, const char *path, int fd, 
     return ERR_OK;
 }
 
-static enum err hash_key(struct conf_node node, const char *path, int fd,
-                         uint8_t ret_hash[SECRET_HASH_BYTES], struct errmsg *msg)
+static enum err read_key(struct conf_node node, const char *path, int fd, struct buf *out,
+                         struct errmsg *msg)
 {
     char key[CONF_KEY_MAX + 3]; /* style 7.9: wiped below, on every path */
     ssize_t got = read(fd, key, sizeof(key));
@@ -46,13 +46,12 @@ static enum err hash_key(struct conf_node node, const char *path, int fd,
         if (key[i] <= ' ' || key[i] > '~')
             e = conf_fail(node, msg, "the key in %s may hold visible ASCII only", path);
     if (e == ERR_OK)
-        secret_hash(key, len, ret_hash);
+        e = buf_append(out, key, len);
     secret_wipe(key, sizeof(key));
     return e;
 }
 
-enum err conf_key_hash(struct conf_node node, uint8_t ret_hash[SECRET_HASH_BYTES],
-                       struct errmsg *msg)
+enum err conf_key_read(struct conf_node node, struct buf *out, struct errmsg *msg)
 {
     const char *text = NULL;
     AUTO(mem_free) char *path = NULL;
@@ -69,7 +68,20 @@ enum err conf_key_hash(struct conf_node node, uint8_t ret_hash[SECRET_HASH_BYTES
         return conf_fail(node, msg, "the key file %s cannot be opened: %s", path, strerror(errno));
     e = check_key_file(node, path, fd, msg);
     if (e == ERR_OK)
-        e = hash_key(node, path, fd, ret_hash, msg);
+        e = read_key(node, path, fd, out, msg);
     (void)close(fd);
+    return e;
+}
+
+enum err conf_key_hash(struct conf_node node, uint8_t ret_hash[SECRET_HASH_BYTES],
+                       struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf key = {.max = 0};
+    enum err e;
+
+    buf_init_secret(&key, CONF_KEY_MAX);
+    e = conf_key_read(node, &key, msg);
+    if (e == ERR_OK)
+        secret_hash(key.bytes, key.len, ret_hash);
     return e;
 }

@@ -29,6 +29,18 @@ void digest_end(struct digest *digest, uint8_t ret[DIGEST_BYTES])
     (void)crypto_hash_sha256_final(state_of(digest), ret);
 }
 
+void digest_hmac(struct span key, const struct span *parts, size_t count, uint8_t ret[DIGEST_BYTES])
+{
+    crypto_auth_hmacsha256_state state;
+
+    (void)crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.at, key.len);
+    for (size_t i = 0; i < count; i++)
+        (void)crypto_auth_hmacsha256_update(&state, (const unsigned char *)parts[i].at,
+                                            parts[i].len);
+    (void)crypto_auth_hmacsha256_final(&state, ret);
+    sodium_memzero(&state, sizeof(state));
+}
+
 void digest_hex(struct span text, char ret[DIGEST_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";

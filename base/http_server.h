@@ -36,7 +36,8 @@ enum http_field {
     HTTP_IF_NONE_MATCH,
     HTTP_ONE_TIME_CODE, /* Lethe-Otp */
     HTTP_ORIGIN,
-    HTTP_PURPOSE, /* Lethe-Purpose */
+    HTTP_PURPOSE,   /* Lethe-Purpose */
+    HTTP_SIGNATURE, /* Lethe-Signature */
     HTTP_FIELDS
 };
 

@@ -49,6 +49,7 @@ static const char *const field_names[HTTP_FIELDS] = {
     [HTTP_ONE_TIME_CODE] = "lethe-otp",
     [HTTP_ORIGIN] = "origin",
     [HTTP_PURPOSE] = "lethe-purpose",
+    [HTTP_SIGNATURE] = "lethe-signature",
 };
 
 /* ---- answering ---- */

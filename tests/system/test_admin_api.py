@@ -376,7 +376,7 @@ def test_openapi_says_what_the_table_says(env):
     told = {}
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            if method in NAMES.values():
+            if method in NAMES.values() and not operation.get("x-signed"):
                 told[method.upper(), path] = operation
     table = {(r.method, re.sub(r"\{#", "{", r.path)): r for r in routes()}
     equal(sorted(told), sorted(table), "routes")
