@@ -3,6 +3,8 @@
  * Runs on: any thread. Holds: nothing. Not here: secret memory (base/secret.c). */
 #include "base/mem.h"
 
+#include <sys/mman.h>
+
 #include "base/assert.h"
 #include "base/fault.h"
 
@@ -11,6 +13,18 @@ void *mem_alloc(size_t size)
     void *p = calloc(1, size);
 
     REQUIRE(p != NULL);
+    return p;
+}
+
+void *mem_alloc_table(size_t size)
+{
+    enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
+    const size_t whole = (size + PAGE - 1) / PAGE * PAGE;
+    void *p = aligned_alloc(LARGE_PAGE, whole);
+
+    REQUIRE(p != NULL);
+    (void)madvise(p, whole, MADV_HUGEPAGE); /* or not: it is a matter of speed */
+    memset(p, 0, whole);
     return p;
 }
 

@@ -26,6 +26,9 @@
 
 /* Zeroed memory of a small fixed size; never NULL (aborts). Free with free(). */
 void *mem_alloc(size_t size);
+/* The same of a few MiB, for a table that is looked into here and there: on large pages where the system has them, so
+ * that a look costs no walk through page tables. Aligned to a page; free with free(). */
+void *mem_alloc_table(size_t size);
 /* Zeroed memory of a size that came from outside; NULL when there is none. Free with free(). */
 void *mem_try_alloc(size_t count, size_t size) MUST_CHECK;
 /* The same, but not zeroed: for what is written before it is read. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A table of rows in sets of two: what comes takes the front, what stood there the back.
+/* A table of rows in sets of four: what comes takes a free place of its set, or one after the other.
  * Runs on: its owner's thread (the writer drops from it under the owner's lock). Holds: ciphertext
  * and blind indexes. Invariant: owners[i] is the slot of entries[i] with a mark of its key above, 0
  * when it is empty; kept apart so that an erasure can look through all of them quickly, and a row that
@@ -13,7 +13,7 @@
 #include "base/secret.h"
 
 /* Longer values are read from the database: they are few, and would cost everybody's memory. */
-enum { SEALED_MAX = 96, WAYS = 2 };
+enum { SEALED_MAX = 96, WAYS = 4, LINE_BYTES = 64 };
 
 static const uint64_t SLOT_MASK = (UINT64_C(1) << 40) - 1; /* a slab counts no further */
 
@@ -26,14 +26,17 @@ struct entry {
     struct store_row row; /* .sealed points nowhere; it is rebuilt from the bytes below */
     uint16_t sealed_len;
     uint8_t sealed[SEALED_MAX];
-};
+} __attribute__((aligned(LINE_BYTES)));
 
 struct rowcache {
     unsigned shift; /* 64 - log2 of the number of sets */
     uint32_t capacity;
-    uint64_t *owners;
+    uint32_t turn; /* whose place the next one takes in a full set */
     struct entry *entries;
+    uint64_t *owners; /* behind them: one allocation */
 };
+
+_Static_assert(LINE_BYTES % (WAYS * sizeof(uint64_t)) == 0, "a set's owners stand in one line");
 
 struct rowcache *rowcache_new(uint32_t capacity)
 {
@@ -42,8 +45,8 @@ struct rowcache *rowcache_new(uint32_t capacity)
     REQUIRE(capacity > WAYS && (capacity & (capacity - 1)) == 0);
     c->shift = 64 - (unsigned)__builtin_ctz(capacity / WAYS);
     c->capacity = capacity;
-    c->owners = mem_alloc(capacity * sizeof(c->owners[0]));
-    c->entries = mem_alloc(capacity * sizeof(c->entries[0]));
+    c->entries = mem_alloc_table(capacity * (sizeof(c->entries[0]) + sizeof(c->owners[0])));
+    c->owners = (uint64_t *)(c->entries + capacity);
     return c;
 }
 
@@ -55,7 +58,6 @@ void rowcache_free(struct rowcache **cache)
         return;
     secret_wipe(c->entries, c->capacity * sizeof(c->entries[0]));
     free(c->entries);
-    free(c->owners);
     free(c);
 }
 
@@ -91,18 +93,33 @@ static uint64_t mark_of(const struct rowcache *c, uint64_t hash)
 
 static bool holds(const struct rowcache *c, size_t place, uint64_t mark, const struct key *key)
 {
-    return (c->owners[place] & ~SLOT_MASK) == mark && c->owners[place] != 0 &&
-           memcmp(&c->entries[place].key, key, sizeof(*key)) == 0;
+    const struct entry *entry = &c->entries[place];
+
+    if ((c->owners[place] & ~SLOT_MASK) != mark || c->owners[place] == 0)
+        return false;
+    __builtin_prefetch((const char *)entry + LINE_BYTES); /* it is the one, almost certainly */
+    __builtin_prefetch((const char *)entry + 2 * (size_t)LINE_BYTES);
+    return memcmp(&entry->key, key, sizeof(*key)) == 0;
+}
+
+/* The place of a key, or SIZE_MAX. */
+static size_t find(const struct rowcache *c, uint64_t hash, const struct key *key)
+{
+    const size_t front = (size_t)(hash >> c->shift) * WAYS;
+    const uint64_t mark = mark_of(c, hash);
+
+    for (size_t place = front; place < front + WAYS; place++)
+        if (holds(c, place, mark, key))
+            return place;
+    return SIZE_MAX;
 }
 
 static bool get(const struct rowcache *c, const struct key *key, struct store_row *ret)
 {
-    const uint64_t hash = hash_of(key);
-    const uint64_t mark = mark_of(c, hash);
-    size_t place = (size_t)(hash >> c->shift) * WAYS;
+    const size_t place = find(c, hash_of(key), key);
     const struct entry *entry;
 
-    if (!holds(c, place, mark, key) && !holds(c, ++place, mark, key))
+    if (place == SIZE_MAX)
         return false;
     entry = &c->entries[place];
     *ret = entry->row;
@@ -110,21 +127,30 @@ static bool get(const struct rowcache *c, const struct key *key, struct store_ro
     return true;
 }
 
+/* Where a key goes that is not there. */
+static size_t make_room(struct rowcache *c, uint64_t hash)
+{
+    const size_t front = (size_t)(hash >> c->shift) * WAYS;
+
+    for (size_t place = front; place < front + WAYS; place++)
+        if (c->owners[place] == 0)
+            return place;
+    return front + c->turn++ % WAYS;
+}
+
 static void put(struct rowcache *c, const struct key *key, const struct store_row *found,
                 struct span sealed)
 {
     const uint64_t hash = hash_of(key);
-    const uint64_t mark = mark_of(c, hash);
-    const size_t front = (size_t)(hash >> c->shift) * WAYS;
-    struct entry *entry = &c->entries[front];
+    size_t place = find(c, hash, key);
+    struct entry *entry;
 
     if (sealed.len > SEALED_MAX || found->slot == 0 || found->slot > SLOT_MASK)
         return;
-    if (c->owners[front] != 0 && !holds(c, front, mark, key)) {
-        c->owners[front + 1] = c->owners[front];
-        c->entries[front + 1] = *entry;
-    }
-    c->owners[front] = mark | found->slot;
+    if (place == SIZE_MAX)
+        place = make_room(c, hash);
+    entry = &c->entries[place];
+    c->owners[place] = mark_of(c, hash) | found->slot;
     entry->key = *key;
     entry->row = *found;
     entry->row.sealed = SPAN_NONE;

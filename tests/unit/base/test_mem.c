@@ -31,6 +31,17 @@ Test(mem, is_zeroed_even_when_it_was_used_before)
     }
 }
 
+Test(mem, of_a_table_is_zeroed_and_aligned)
+{
+    for (int i = 0; i < 3; i++) {
+        AUTO(mem_free) uint8_t *table = mem_alloc_table(3 << 20);
+
+        cr_assert_eq((uintptr_t)table % 4096, 0);
+        cr_assert(is_zero(table, 3 << 20));
+        memset(table, 0xaa, 3 << 20);
+    }
+}
+
 #if !defined(__SANITIZE_ADDRESS__) /* whose allocator reports what is tested here */
 Test(mem, that_does_not_exist_is_null_when_tried_for)
 {
