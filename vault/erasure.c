@@ -141,6 +141,7 @@ static void drop_traces(struct writer *w, uint64_t slot)
         (void)pthread_mutex_lock(&r->lock);
         names_drop(r->names, slot);
         rowcache_drop(r->rows, slot);
+        tagcache_drop(r->tags, slot);
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);

@@ -17,6 +17,7 @@ enum {
     READER_NAMES = 4096,
     READER_ROWS = 16384,
     READER_SEEN = 16384,
+    READER_TAGS = 1024,
     READERS_IDLE_MAX = 4 /* kept for whoever opens next: a connection, room for keys and rows */
 };
 
@@ -62,6 +63,7 @@ static enum err make(struct vault *v, struct vault_reader **ret_reader)
     r->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
     r->names = names_new(READER_NAMES);
     r->rows = rowcache_new(READER_ROWS);
+    r->tags = tagcache_new(READER_TAGS);
     r->seen = mem_alloc(READER_SEEN * sizeof(r->seen[0]));
     r->names_generation = atomic_load(&v->names_generation);
     REQUIRE(pthread_mutex_init(&r->lock, NULL) == 0);
@@ -114,6 +116,7 @@ static void destroy(struct vault_reader *r)
     keycache_free(&r->keys);
     names_free(&r->names);
     rowcache_free(&r->rows);
+    tagcache_free(&r->tags);
     vault__uses_free(r);
     mem_free(&r->seen);
     (void)pthread_mutex_destroy(&r->lock);
@@ -716,11 +719,19 @@ enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span
 enum err audit_subject_tag(struct vault_reader *r, uint64_t slot, uint8_t ret[AUDIT_TAG_BYTES])
 {
     const struct keycache_entry *entry;
+    const uint8_t *tag;
     enum err e;
 
     REQUIRE(r->reading);
     e = subject_key(r->v->slab, r->keys, slot, &entry);
-    if (e == ERR_OK)
-        vault__audit_tag(entry->key, ret);
-    return e;
+    if (e != ERR_OK)
+        return e;
+    tag = tagcache_get(r->tags, slot, entry->subject);
+    if (tag != NULL) {
+        memcpy(ret, tag, AUDIT_TAG_BYTES);
+        return ERR_OK;
+    }
+    vault__audit_tag(entry->key, ret);
+    tagcache_put(r->tags, slot, entry->subject, ret);
+    return ERR_OK;
 }

@@ -21,6 +21,7 @@ static void forget_readers(struct vault *v)
         keycache_clear(r->keys);
         names_clear(r->names);
         rowcache_clear(r->rows);
+        tagcache_clear(r->tags);
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);

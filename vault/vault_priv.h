@@ -17,6 +17,7 @@
 #include "vault/ledger_priv.h"
 #include "vault/reserve_priv.h"
 #include "vault/rowcache_priv.h"
+#include "vault/tagcache_priv.h"
 #include "vault/sequence_priv.h"
 #include "vault/slab_priv.h"
 #include "vault/store_priv.h"
@@ -147,6 +148,7 @@ struct vault_reader {
     struct keycache *keys;
     struct names *names;
     struct rowcache *rows;
+    struct tagcache *tags;
     uint16_t *seen;            /* marks of tokens that came lately */
     unsigned names_generation; /* the vault's when `names` was last known to be right */
     struct uses *uses;         /* noted in this read transaction; NULL: none */
