@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admission: what must be settled before a byte of a request goes anywhere.
- * Runs on: the loop threads. Holds: the exchange, in shared memory of the request's pool, which is
- * the one reliable notice of the request's end. Invariant: an exchange that is refused has touched
+ * Runs on: the loop threads. Holds: the exchange; an anchor in shared memory of the request's pool
+ * is the one reliable notice of the request's end. Invariant: an exchange that is refused has touched
  * neither vault nor upstream, except where the refusal is theirs. Not here: storing, forwarding,
  * answering (exchange_*.c). */
 #include "proxy/exchange_priv.h"
@@ -10,10 +10,19 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "base/http_thread.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "proxy/explain_priv.h"
 #include "proxy/problem.h"
+
+/* They are too large for what malloc() gives back quickly, and the last one is still in the cache. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SPARE_MAX = 0 }; /* it sees who uses one that is over */
+#else
+enum { SPARE_MAX = 64 };
+#endif
+static __thread h2o_mem_recycle_t spare = {.max = SPARE_MAX};
 
 /* ---- refusing ---- */
 
@@ -161,9 +170,14 @@ static void admit(struct exchange *x)
 
 /* ---- life and death ---- */
 
+/* In the request's pool. */
+struct anchor {
+    struct exchange *x;
+};
+
 static void on_disposed(void *memory)
 {
-    struct exchange *x = memory;
+    struct exchange *x = ((struct anchor *)memory)->x;
 
     REQUIRE(x->magic == EXCHANGE_MAGIC);
     x->magic = 0;
@@ -190,6 +204,12 @@ static void on_disposed(void *memory)
     buf_done(&x->target);
     exchange_answer_done(x);
     loop_leave_setup(x->loop, x->setup);
+    h2o_mem_free_recycle(&spare, x);
+}
+
+void exchanges_free_spare(void)
+{
+    http_free_recycled(&spare);
 }
 
 /* The next request, or the client's end: the one is not looked at before this one is answered, the
@@ -226,8 +246,10 @@ static void write_id(char out[EXCHANGE_ID_LEN])
 
 int exchange_on_request(h2o_handler_t *self UNUSED, h2o_req_t *req)
 {
-    struct exchange *x = h2o_mem_alloc_shared(&req->pool, sizeof(*x), on_disposed);
+    struct exchange *x = h2o_mem_alloc_recycle(&spare, sizeof(*x));
+    struct anchor *anchor = h2o_mem_alloc_shared(&req->pool, sizeof(*anchor), on_disposed);
 
+    anchor->x = x;
     memset(x, 0, sizeof(*x));
     x->magic = EXCHANGE_MAGIC;
     x->req = req;

@@ -21,3 +21,5 @@ void exchanges_abort(struct proxy_loop *loop);
 void exchanges_let_go(struct proxy_loop *loop);
 /* Free the buffers that this thread kept for later. At its end. */
 void exchange_buffers_free(void);
+/* The same of exchanges. */
+void exchanges_free_spare(void);

@@ -105,6 +105,7 @@ static void take_down(struct proxy_loop *loop)
     free(queue); /* the library forgets to, on this event loop */
     vault_reader_close(&loop->reader);
     exchange_buffers_free();
+    exchanges_free_spare();
     http_thread_end();
 }
 
