@@ -6,7 +6,7 @@ exists.
 
 A story is a heading "### E07 ..."; its tests are list items below it: "* `tests/FILE`: `TEST`, `TEST`". TEST is what
 stands behind "def test_" in Python, SUITE/TEST of a Test() in C, and may end in * where a loop makes several. Programs
-without named tests (fuzz, stress, fault, browser) are named by their file. A story's number is carried in a comment, a docstring
+without named tests (fuzz, stress, fault) are named by their file. A story's number is carried in a comment, a docstring
 or a test's name: E07, e07_, or a range, E01-E10."""
 import re
 
@@ -25,7 +25,7 @@ TESTS = {
     ".c": re.compile(r"^(?:Parameterized)?Test\(\s*(\w+),\s*(\w+)", re.M),
 }
 CODE = (".c", ".h", ".py", ".js", ".mjs", ".ts")
-PROGRAMS = ("tests/fuzz/", "tests/stress/", "tests/fault/", "tests/browser/")
+PROGRAMS = ("tests/fuzz/", "tests/stress/", "tests/fault/")
 
 
 def stories(text, pattern=STORY):

@@ -100,6 +100,7 @@ def check_book(path, kind, tree):
 
 
 def test_every_xlsx_has_the_rows_of_the_json_as_dates_numbers_and_text(env):
+    """E67: text is text."""
     lethe = started(env)
     label = "=cmd|'/C calc'!A0"
     held = lethe.cli("hold", "add", "--subject", "1", "--ground", label, "--owner", "https://evil.example",
@@ -117,6 +118,7 @@ def test_every_xlsx_has_the_rows_of_the_json_as_dates_numbers_and_text(env):
 
 
 def test_a_hostile_history_gives_books_that_are_sound_and_csv_without_formulas(env):
+    """E67: labels of a whole history."""
     history = History(env, "--persons", "150", "--days", "200")
     acting = ("=", "+", "-", "@", "\t", "\r")
     for name in ("retention", "requests", "holds", "notices", "access"):
