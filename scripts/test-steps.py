@@ -173,7 +173,8 @@ def package():
     if code != 0:
         return 0, 1, output
     file = output.splitlines()[-1]
-    results = [counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])()]
+    results = [counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])(),
+               simple(["tests/package/role", file])]
     return 1 + sum(r[0] for r in results), sum(r[1] for r in results), "".join(r[2] for r in results)
 
 
