@@ -269,7 +269,7 @@ static enum err carry_out(struct call *c, bool *ret_recorded)
         e = check_code(c);
     *ret_recorded = e == ERR_OK;
     if (e == ERR_OK)
-        e = run(c);
+        e = (c->route->flags & DOWNLOAD) != 0 ? api__download(c, &admin) : run(c);
     api__once_end(c, e);
     return e;
 }

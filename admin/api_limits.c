@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/meter.h"
 
-enum { METERS = 4096, MS_IN_S = 1000, RECORDS_PER_S = 50 };
+enum { METERS = 4096, MS_IN_S = 1000, RECORDS_PER_S = 100 };
 
 struct api_limits {
     struct meters *meters;

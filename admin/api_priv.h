@@ -18,7 +18,8 @@ enum route_flags {
     AGAIN = 1 << 6,
     SECRET = 1 << 7,
     PARTS = 1 << 8,
-    STREAM = 1 << 9
+    STREAM = 1 << 9,
+    DOWNLOAD = 1 << 10
 };
 
 enum { API_SEGMENT_MAX = 256 };
@@ -61,7 +62,8 @@ struct call {
 struct api_state {
     struct api_keys *keys;
     struct api_limits *limits;
-    atomic_uint streams; /* under way */
+    atomic_uint streams;   /* under way */
+    atomic_bool downloads; /* one is being made */
 };
 
 /* ---- api.c ---- */
@@ -98,6 +100,11 @@ enum err api__chat(struct call *c) MUST_CHECK;
 
 /* Carry out an NDJSON request. An error: nothing was sent. */
 enum err api__stream(struct call *c, struct admin *admin) MUST_CHECK;
+
+/* ---- api_download.c ---- */
+
+/* Carry out a request that is answered with a file. An error: nothing was sent. */
+enum err api__download(struct call *c, struct admin *admin) MUST_CHECK;
 
 /* ---- api_limits.c ---- */
 
