@@ -244,7 +244,7 @@ def test_what_was_changed_between_two_parts_is_refused(env):
         f.write(written[:100])
     equal(resume().returncode, 1, "a shorter output")
     with open(out, "wb") as f:
-        f.write(written + b"half a row that was never")
+        f.write(written + b"half a row that was never\n" * 20000)
     equal(tokenize(lethe, src, out).returncode, 1, "without --resume nothing is overwritten")
     done(resume(), "as it was")
     equal(len(read_csv(out)), 3001, "rows")
@@ -374,18 +374,21 @@ def test_what_is_a_token_already_stays(env):
     equal(stored(lethe), 900, "values in the store")
 
 
-def test_rows_may_name_people_by_an_address_that_becomes_a_token_too(env):
+def test_rows_may_name_people_by_a_value_that_becomes_a_token_too(env):
     lethe = installed(env)
-    src, out, half = env.path("dump.csv"), env.path("out.csv"), env.path("half.csv")
-    write_csv(src, [["email", "note"], ["ada@example.org", "tea"], ["bob@example.org", ""]])
-    done(tokenize(lethe, src, out, fields="email=email,note=note", subject="email"), "tokenize")
-    token = read_csv(out)[1][0]
-    write_csv(half, [["email", "note"], [token, "cake"]])
-    done(tokenize(lethe, half, env.path("half.out.csv"), fields="email=email,note=note",
-                  subject="email"), "a row that names its person by a token")
-    shown = lethe.cli("subject", "show", "--json", "ada@example.org")
-    items = {i["class"]: i["values"] for i in json.loads(shown.stdout)["items"]}
-    equal(items, {"email": 1, "note": 2}, "what ada has")
+    for name, who, other in (("email", "ada@example.org", "bob@example.org"), ("code", "100001", "100002")):
+        src, out, half = (env.path(f"{name}.{part}.csv") for part in ("dump", "out", "half"))
+        kind = {"fields": f"{name}={name},note=note", "subject": name}
+        write_csv(src, [[name, "note"], [who, "tea"], [other, ""]])
+        done(tokenize(lethe, src, out, **kind), f"{name}: tokenize")
+        token = read_csv(out)[1][0]
+        check(token != who, f"{name}: no token")
+        write_csv(half, [[name, "note"], [token, "cake"]])
+        done(tokenize(lethe, half, env.path(f"{name}.half.out.csv"), **kind),
+             f"{name}: a row that names its person by a token")
+        shown = lethe.cli("subject", "show", "--json", who)
+        items = {i["class"]: i["values"] for i in json.loads(shown.stdout)["items"]}
+        equal(items, {name: 1, "note": 2}, f"{name}: what the person has")
 
 
 DOCUMENTS = [
