@@ -149,7 +149,7 @@ static bool needs_quotes(struct span value, char delimiter)
 
 enum err csv_write(struct span value, bool quoted, char delimiter, struct buf *out)
 {
-    const char *p = value.at, *const end = value.at + value.len;
+    const char *p = value.len == 0 ? "" : value.at, *const end = p + value.len;
     enum err e;
 
     if (!quoted && !needs_quotes(value, delimiter))

@@ -211,6 +211,10 @@ def test_what_was_changed_between_two_parts_is_refused(env):
     lethe.faults = {}
     times = os.stat(src)
     whole, written = read(src), read(out)
+    equal(stat.S_IMODE(os.stat(out + ".progress").st_mode), 0o600, "mode")
+    for value in (b"person", b"+49", b"said", b"Ln", b"lt"):
+        check(b'"' + value not in read(out + ".progress") and value + b"1" not in read(out + ".progress"),
+              "a value in the progress file")
 
     def resume(*more, fields=FIELDS):
         return tokenize(lethe, src, out, "--resume", *more, fields=fields)
@@ -249,6 +253,27 @@ def test_what_was_changed_between_two_parts_is_refused(env):
     done(resume(), "as it was")
     equal(len(read_csv(out)), 3001, "rows")
     equal(resume().returncode, 1, "a job that is done")
+
+
+def test_a_store_that_was_set_back_does_not_go_on(env):
+    lethe = installed(env)
+    if not env.has_faults():
+        print("no fault points in this build")
+        return
+    src, out, data, keys = (env.path(name) for name in ("dump.csv", "out.csv", "data", "keys"))
+    write_csv(src, rows_of(3000))
+    for folder in (data, keys):
+        os.makedirs(folder, mode=0o700)
+    done(lethe.cli("backup", "--data", data, "--keys", keys), "backup")
+    lethe.faults = {"LETHE_FAULT": "bulk.marked:2"}
+    tokenize(lethe, src, out)
+    lethe.faults = {}
+    file = next(os.path.join(data, name) for name in os.listdir(data) if name.endswith(".db"))
+    done(lethe.cli("restore", "--data", file, "--keys", os.path.join(keys, "keys.slab"), "--replace"), "restore")
+    result = tokenize(lethe, src, out, "--resume")
+    equal(result.returncode, 1, "resume")
+    check("restored from a backup" in result.stderr, result.stderr)
+    equal(stored(lethe), 0, "values in the store")
 
 
 def test_rows_that_do_not_fit_stop_the_job_or_are_left_out_or_kept(env):

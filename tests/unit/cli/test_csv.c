@@ -151,6 +151,16 @@ Test(csv, values_are_quoted_where_that_is_asked_for_or_needed)
     writes("\"", true, ',', "\"\"\"\"");
 }
 
+Test(csv, a_value_without_an_address_is_an_empty_one)
+{
+    AUTO(buf_done) struct buf out = {.max = 2};
+
+    cr_assert_eq(csv_write(SPAN_NONE, false, ',', &out), ERR_OK);
+    cr_assert_eq(out.len, 0);
+    cr_assert_eq(csv_write(SPAN_NONE, true, ',', &out), ERR_OK);
+    cr_assert(span_equal(buf_span(&out), SPAN_LIT("\"\"")));
+}
+
 Test(csv, delimiters_are_no_letters_quotes_or_line_ends)
 {
     cr_assert(csv_is_delimiter(',') && csv_is_delimiter(';') && csv_is_delimiter('\t') &&
