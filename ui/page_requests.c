@@ -16,12 +16,16 @@ static const char *const states[] = {"open", "all", "answered", "closed", "faile
 enum err page_requests(struct visit *v, struct errmsg *msg)
 {
     const char *state = visit__choice(v, "state", states);
+    struct api_needs needs;
     char query[UI_QUERY_MAX];
 
+    visit__set_period(v, query);
     visit__set_choices(v, "states", states, state);
     json_set_str(v->model, "state", state);
     visit__set_may(v, "add", "POST", "/v1/requests");
     visit__query(v, query, "limit=100", strcmp(state, "all") == 0 ? NULL : "state", state);
+    if (api_may(v->ui->api, v->who.role, "GET", SPAN_LIT("/v1/reports/requests"), &needs))
+        json_set_str(v->model, "report", "requests");
     return visit__show(v, "list", "/v1/requests", query, msg);
 }
 

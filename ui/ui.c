@@ -175,6 +175,8 @@ static void serve_get(struct visit *v)
         go_sign_in(v);
         return;
     }
+    if (download__serve(v))
+        return;
     page = page__find(v, v->request->path);
     first = page__first(v);
     if (page == NULL)

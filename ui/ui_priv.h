@@ -79,6 +79,9 @@ enum err visit__get(struct visit *v, const char *path, const char *query, struct
 /* POST; members: of the body; code: at is NULL: none. */
 enum err visit__post(struct visit *v, const char *path, const struct json *members,
                      struct span code, struct json **ret_tree, struct errmsg *msg) MUST_CHECK;
+/* GET a file of this type into the answer. */
+enum err visit__file(struct visit *v, const char *path, const char *query, const char *accept,
+                     struct errmsg *msg) MUST_CHECK;
 /* GET into a member of the model. What whoever is signed in may not read leaves it out, and is no error. */
 enum err visit__show(struct visit *v, const char *member, const char *path, const char *query,
                      struct errmsg *msg) MUST_CHECK;
@@ -112,6 +115,8 @@ void signin__show(struct visit *v, enum err e);
 void signin__take(struct visit *v);
 /* True: the path was one of a session's own, and is answered. v->form is of one of its pages. */
 bool signin__serve_session(struct visit *v);
+/* Reports as files (ui/download.c), at /ui/reports/NAME.csv, .json, .xlsx. False: the path is none of them. */
+bool download__serve(struct visit *v);
 /* False: there is no such action. */
 bool action__serve(struct visit *v);
 /* 303: look there next. */

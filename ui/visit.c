@@ -46,18 +46,50 @@ static enum err read_answer(const struct http_answer *answer, struct json **ret_
                       detail.at == NULL ? "" : detail.at);
 }
 
-static enum err call(struct visit *v, struct http_request *request, struct json **ret_tree,
-                     struct errmsg *msg)
+/* The answer's body is the caller's to end. */
+static void call(struct visit *v, struct http_request *request, struct http_answer *answer)
 {
-    struct http_answer *answer = mem_alloc(sizeof(*answer));
-    enum err e;
-
     request->host = v->request->host;
     request->peer = v->request->peer;
     answer->status = 404;
     buf_init_secret(&answer->body, HTTP_ANSWER_MAX);
     api_serve_as(v->ui->api, &v->who, request, answer);
+}
+
+static enum err call_for_tree(struct visit *v, struct http_request *request, struct json **ret_tree,
+                              struct errmsg *msg)
+{
+    struct http_answer *answer = mem_alloc(sizeof(*answer));
+    enum err e;
+
+    call(v, request, answer);
     e = read_answer(answer, ret_tree, msg);
+    buf_done(&answer->body);
+    free(answer);
+    return e;
+}
+
+enum err visit__file(struct visit *v, const char *path, const char *query, const char *accept,
+                     struct errmsg *msg)
+{
+    struct http_request request = {.method = SPAN_LIT("GET"), .path = span_str(path)};
+    struct http_answer *answer = mem_alloc(sizeof(*answer));
+    struct json *tree = NULL;
+    enum err e = ERR_OK;
+
+    if (query[0] != '\0')
+        request.query = span_str(query);
+    request.fields[HTTP_ACCEPT] = span_str(accept);
+    call(v, &request, answer);
+    if (answer->status == 200) {
+        v->answer->status = answer->status;
+        v->answer->content_type = answer->content_type;
+        e = buf_append_span(&v->answer->body, buf_span(&answer->body));
+    } else {
+        e = read_answer(answer, &tree, msg);
+        e = e == ERR_OK ? ERR_INTERNAL : e;
+        json_free(&tree);
+    }
     buf_done(&answer->body);
     free(answer);
     return e;
@@ -70,7 +102,7 @@ enum err visit__get(struct visit *v, const char *path, const char *query, struct
 
     if (query != NULL)
         request.query = span_str(query);
-    return call(v, &request, ret_tree, msg);
+    return call_for_tree(v, &request, ret_tree, msg);
 }
 
 enum err visit__post(struct visit *v, const char *path, const struct json *members,
@@ -90,7 +122,7 @@ enum err visit__post(struct visit *v, const char *path, const struct json *membe
     }
     if (code.len > 0)
         request.fields[HTTP_ONE_TIME_CODE] = code;
-    return call(v, &request, ret_tree, msg);
+    return call_for_tree(v, &request, ret_tree, msg);
 }
 
 /* ---- into the model ---- */

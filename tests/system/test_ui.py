@@ -325,3 +325,18 @@ def test_a_request_is_led_to_its_end_by_forms(env):
     receipt = next(link for link in page.links() if link.startswith("/ui/erasures/"))
     check("Nothing could be read afterwards" in b.page(receipt).text, "the receipt")
     check(receipt in b.page("/ui/erasures").links(), "in the list of erasures")
+
+
+def test_reports_can_be_taken_as_files(env):
+    api = Api(env)
+    b = Browser(api.address).sign_in(api, "officer")
+    for ending, kind, begins in (("csv", "text/csv", b"as_of,"), ("json", "application/json", b"{"),
+                                 ("xlsx", "application/vnd.openxml", b"PK")):
+        path = next(link for link in b.page("/ui/retention").links() if f".{ending}" in link)
+        response = b.get(path)
+        check(response.headers["content-type"].startswith(kind) and response.body.startswith(begins), f"{response}")
+        equal(response.headers["content-disposition"], f'attachment; filename="retention.{ending}"', "it is saved")
+    for path, status in (("nothing.csv", 404), ("retention.pdf", 404), ("../retention.csv", 404), (".csv", 404),
+                         ("RETENTION.csv", 404)):
+        equal(b.ask("GET", "/ui/reports/" + path).status, status, path)
+    equal(Browser(api.address).sign_in(api, "support").ask("GET", "/ui/reports/retention.csv").status, 403, "support")

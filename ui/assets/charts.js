@@ -46,6 +46,20 @@
     return levels.reverse();
   };
 
+  // A line across, where the period ends: in thousandths of a bar.
+  const addLine = (u, at, colour) => {
+    const x = Math.round(u.valToPos(at / 1000 - 0.5, "x", true));
+    u.ctx.save();
+    u.ctx.strokeStyle = colour;
+    u.ctx.lineWidth = 2 * devicePixelRatio;
+    u.ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    u.ctx.beginPath();
+    u.ctx.moveTo(x, u.bbox.top);
+    u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+    u.ctx.stroke();
+    u.ctx.restore();
+  };
+
   const draw = (figure, place) => {
     const { labels, series } = read(figure);
     const chosen = choose(series);
@@ -56,7 +70,9 @@
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, font: "12px system-ui" };
     const bars = uPlot.paths.bars({ size: [0.75, 48] });
+    const line = Number(figure.dataset.line);
     const options = {
+      hooks: { draw: line > 0 ? [(u) => addLine(u, line, colour("--bad"))] : [] },
       width: Math.max(place.clientWidth, 160),
       height: HEIGHT,
       cursor: { show: false },
