@@ -56,6 +56,8 @@ struct doctor_process {
     bool is_server;
     uid_t uid;
     struct rlimit core, memlock, files;
+    /* Does a filter hold its system calls? A server's only. */
+    enum doctor_filter { DOCTOR_FILTER_UNKNOWN, DOCTOR_FILTER_NONE, DOCTOR_FILTER_THERE } filter;
 };
 /* The server at the other end of this connection; fd -1: this process. IO: it cannot be asked. */
 enum err doctor_process_read(int fd, struct doctor_process *ret) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -176,6 +177,24 @@ void doctor_certificates(struct doctor *d, struct conf_node root, int64_t now_s)
 
 /* ---- the process ---- */
 
+/* "Seccomp:\t2" among the lines of /proc/PID/status. */
+static enum doctor_filter read_filter(pid_t pid)
+{
+    enum doctor_filter filter = DOCTOR_FILTER_UNKNOWN;
+    char path[40], line[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return filter;
+    while (fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, "Seccomp:", 8) == 0)
+            filter = strtol(line + 8, NULL, 10) == 2 ? DOCTOR_FILTER_THERE : DOCTOR_FILTER_NONE;
+    (void)fclose(file);
+    return filter;
+}
+
 enum err doctor_process_read(int fd, struct doctor_process *ret)
 {
     struct doctor_process p = {.is_server = fd >= 0, .uid = geteuid()};
@@ -187,6 +206,7 @@ enum err doctor_process_read(int fd, struct doctor_process *ret)
             peer.pid <= 0)
             return ERR_IO;
         p.uid = peer.uid;
+        p.filter = read_filter(peer.pid);
     }
     if (prlimit(peer.pid, RLIMIT_CORE, NULL, &p.core) != 0 ||
         prlimit(peer.pid, RLIMIT_MEMLOCK, NULL, &p.memlock) != 0 ||
@@ -218,6 +238,11 @@ void doctor_process(struct doctor *d, const struct doctor_process *p, uint64_t f
                    (uint64_t)p->memlock.rlim_cur, whose);
     else
         doctor_say(d, DOCTOR_OK, "locked memory", NULL, "enough for the keys");
+    if (p->filter == DOCTOR_FILTER_NONE)
+        doctor_say(d, DOCTOR_WARNING, "system calls", "say `seccomp: on` and restart",
+                   "any may be made (the server)");
+    else if (p->filter == DOCTOR_FILTER_THERE)
+        doctor_say(d, DOCTOR_OK, "system calls", NULL, "held by a filter (the server)");
     if (files_wanted == 0)
         return;
     if (p->files.rlim_max < files_wanted)

@@ -100,6 +100,7 @@ def test_the_filter_only_logs_or_is_off_when_the_configuration_says_so(env):
     lethe.stop()
     lethe.start()
     equal({t["Seccomp"][0] for t in threads(lethe)}, {"0"}, "off")
+    check("any may be made" in lethe.cli("doctor").stdout, "doctor says so")
     lethe.config["seccomp"] = "maybe"
     lethe.save()
     result = lethe.cli("check")

@@ -65,7 +65,7 @@ Test(doctor_host, tells_how_much_room_there_is)
 
 Test(doctor_host, tells_what_a_process_may_do)
 {
-    struct doctor_process p = {true, 1000, NONE, PLENTY, PLENTY};
+    struct doctor_process p = {true, 1000, NONE, PLENTY, PLENTY, DOCTOR_FILTER_UNKNOWN};
     struct doctor d;
 
     doctor_init(&d);
@@ -82,9 +82,22 @@ Test(doctor_host, tells_what_a_process_may_do)
     expect_found(&d, 3, DOCTOR_OK, "locked memory", "enough");
 }
 
+Test(doctor_host, tells_whether_system_calls_are_held)
+{
+    struct doctor_process p = {true, 1000, NONE, PLENTY, PLENTY, DOCTOR_FILTER_NONE};
+    struct doctor d;
+
+    doctor_init(&d);
+    doctor_process(&d, &p, 0);
+    expect_found(&d, 4, DOCTOR_WARNING, "system calls", "any may be made");
+    p.filter = DOCTOR_FILTER_THERE;
+    doctor_process(&d, &p, 0);
+    expect_found(&d, 4, DOCTOR_OK, "system calls", "held by a filter");
+}
+
 Test(doctor_host, tells_of_core_files_that_could_be_written)
 {
-    struct doctor_process p = {true, 1000, {0, 4096}, PLENTY, PLENTY};
+    struct doctor_process p = {true, 1000, {0, 4096}, PLENTY, PLENTY, DOCTOR_FILTER_UNKNOWN};
     struct doctor d;
 
     doctor_init(&d);
@@ -96,7 +109,7 @@ Test(doctor_host, tells_of_core_files_that_could_be_written)
 
 Test(doctor_host, holds_open_files_against_what_may_be_needed)
 {
-    struct doctor_process p = {false, 1000, NONE, PLENTY, {1024, 4096}};
+    struct doctor_process p = {false, 1000, NONE, PLENTY, {1024, 4096}, DOCTOR_FILTER_UNKNOWN};
     struct doctor d;
 
     doctor_init(&d);
