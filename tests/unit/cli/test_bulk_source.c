@@ -230,7 +230,6 @@ static struct span token_text(struct token_text *t, char letter)
 Test(bulk_source, tokens_are_found_inside_of_texts)
 {
     AUTO(bulk_rig_done) struct bulk_rig r;
-    AUTO(buf_done) struct buf text = {.max = 4096};
     struct token_text a, b;
     char row[512];
 
