@@ -48,7 +48,7 @@ def canonical(document):
 def test_a_stranger_checks_a_receipt_with_openssl_alone(env):
     lethe = Lethe(env)
     store_note(lethe, "4711", "tea")
-    text, document = receipt_of(lethe, "4711", "--reason", "Art. 17 \u00e9 \"a\"\t\u0001",
+    text, document = receipt_of(lethe, "4711", "--reason", "Art. 17 \u00e9 \"a\" \\ 100 %",
                                 "--reference", "REQ-7", "--ground", "b")
     equal(document["reference"], "REQ-7", "reference")
     equal(document["ground"], "17(1)(b)", "ground")
