@@ -36,9 +36,19 @@ static enum err ask(const struct settings *settings, struct errmsg *msg)
 enum cli_exit cmd_reload(const struct options *o)
 {
     AUTO(settings_done) struct settings settings = {.conf = NULL};
+    AUTO(json_free) struct json *request = NULL;
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
     struct errmsg msg = {""};
-    enum err e = settings_load(o->config, SETTINGS_STORE, &settings, &msg);
+    enum cli_exit code;
+    enum err e;
 
+    if (o->server != NULL) {
+        request = json_new_map();
+        json_set_str(request, "op", "reload");
+        code = cli_ask(o, request, &reply);
+        return code == CLI_OK && output_write(SPAN_LIT("reloaded\n")) != ERR_OK ? CLI_FAILED : code;
+    }
+    e = settings_load(o->config, SETTINGS_STORE, &settings, &msg);
     if (e == ERR_OK)
         e = ask(&settings, &msg);
     if (e != ERR_OK)

@@ -147,7 +147,7 @@ enum cli_exit cmd_retention_preview(const struct options *o)
 
     json_set_str(request, "op", "retention.preview");
     e = session_open(o, &session, &msg); /* it checks the file */
-    if (e == ERR_OK && o->server == NULL)
+    if (e == ERR_OK && (o->server == NULL || o->config_given))
         e = set_proposal(request, o->config, &msg);
     if (e == ERR_OK)
         e = session_call(session, request, &reply, &msg);

@@ -39,7 +39,9 @@ const struct command commands[] = {
      "have the server read its configuration again; exit 78 when it is wrong",
      "As SIGHUP does. No connection is dropped: requests under way end under the configuration "
      "they\n"
-     "began under. A wrong one is not taken over: the server keeps what it has and says why.\n",
+     "began under. A wrong one is not taken over: the server keeps what it has and says why. With "
+     "--server\n"
+     "it is the file on the server's host.\n",
      OPTION_CONFIG, 0, 0, cmd_reload},
     {"tokenize",
      "[-c FILE] [--domain D] [--json] --class CLASS --subject ID [VALUE]\n"

@@ -93,6 +93,7 @@ READS = [
     ("operator", ["retention", "simulate", "--at", LATER]),
     ("operator", ["retention", "simulate", "--at", LATER, "--json"]),
     ("operator", ["retention", "preview"]),
+    ("operator", ["retention", "recount"]),
     ("operator", ["retention", "versions"]),
     ("operator", ["retention", "versions", "--class", "note", "--json"]),
     ("operator", ["receipt", "list"]),
@@ -114,10 +115,10 @@ CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject ex
            "subject unrestrict", "subject object", "request add", "request", "hold add", "hold lift", "notice done",
            "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
            "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
-           "retention apply", "receipt", "key rotate", "audit list", "audit tail"]
+           "retention apply", "receipt", "reload", "key rotate", "audit list", "audit tail"]
 
-LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"], "reload": [], "access enrol": ["1"],
-         "verify-receipt": ["FILE"], "verify-erasure": ["FILE"], "retention recount": [],
+LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"], "access enrol": ["1"],
+         "verify-receipt": ["FILE"], "verify-erasure": ["FILE"],
          "evidence": [], "verify-evidence": ["FILE"], "backup": [], "restore": [], "ledger verify": [],
          "ledger mirror": [], "audit verify": [], "doctor": [], "manual": ["DIR"], "version": [], "help": []}
 
@@ -227,6 +228,9 @@ def test_books_and_watches(env):
     gone = remote.run(remote.keep("new2", made), "tokenize", "--class", "note", "--subject", "p", data="n\n")
     check("revoked" in gone.stderr and made not in gone.stderr, f"{gone.stderr}")
     check("right" in good("operator", "clock", "accept", code=True), "the clock")
+    equal(good("operator", "reload", code=True), "reloaded\n", "a reload")
+    preview = remote.run("operator", "retention", "preview", "-c", remote.lethe.file)
+    equal((preview.returncode, preview.stdout), (0, remote.here("retention", "preview").stdout), preview.stderr)
     resumed = remote.with_code("operator", "retention", "resume", "--class", "note")
     check("not paused" in resumed.stderr, f"{resumed.stderr}")
     epoch = json.loads(remote.here("key", "status", "--json").stdout)["epoch"]

@@ -121,7 +121,7 @@ Test(api_call, refuses_what_there_is_no_place_for)
                    "does not offer this");
     expect_refusal("{\"op\":\"access.enrol\",\"number\":1}", ERR_UNSUPPORTED,
                    "does not offer this");
-    expect_refusal("{\"op\":\"retention.preview\",\"classes\":\"{}\"}", ERR_UNSUPPORTED,
+    expect_refusal("{\"op\":\"retention.status\",\"class\":\"x\"}", ERR_UNSUPPORTED,
                    "all of these options");
     expect_refusal("{\"op\":\"hold.lift\",\"reason\":\"no number\"}", ERR_UNSUPPORTED,
                    "all of these options");
