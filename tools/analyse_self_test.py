@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 
 TODAY = datetime.date(2026, 1, 31)
@@ -38,6 +39,22 @@ def write(path, text):
         file.write(text)
 
 
+def archive(folder, *sources):
+    """A library of the build for each source."""
+    for number, text in enumerate(sources):
+        write(f"{folder}/s{number}.c", text)
+        subprocess.run(["gcc", "-c", "-o", f"{folder}/s{number}.o", f"{folder}/s{number}.c"], check=True)
+        library = f"{folder}/build/liblethe_{number}.a"
+        subprocess.run(["ar", "rc", library, f"{folder}/s{number}.o"], check=True)
+
+
+def doubled(a, folder):
+    archive(folder, "int f(void) { return 1; }\n", "int f(void) { return 2; }\n")
+    said = said_of(a, folder, "symbols")
+    if "f [twice]" not in said:
+        yield f"symbols did not see a name twice: {said}"
+
+
 def lay_out(folder):
     for path, text in CLEAN.items():
         write(f"{folder}/{path}", text)
@@ -45,6 +62,7 @@ def lay_out(folder):
     source = f"{folder}/base/a.c"
     write(f"{folder}/build/compile_commands.json", json.dumps(
         [{"directory": folder, "file": source, "command": f"gcc -O0 -c -o a.o {source}"}]))
+    archive(folder, "int f(void) { return 1; }\n", "int g(void) { return 2; }\n")
 
 
 def said_of(a, folder, tool, accepted=()):
@@ -87,8 +105,9 @@ def main(a):
                 problems.append(f"{tool} fails on the clean program: {said}")
         problems += [p for p in (plant(a, folder, fault) for fault in FAULTS) if p]
         problems += accepting(a, folder)
+        problems += doubled(a, folder)
     for problem in problems:
         print(problem)
-    total = len(FAULTS) + len(a.ALL) + 4
+    total = len(FAULTS) + len(a.ALL) + 5
     print(f"{total - len(problems)} passed, {len(problems)} failed")
     return 1 if problems else 0
