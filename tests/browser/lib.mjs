@@ -16,8 +16,8 @@ const base32 = (text) => {
 };
 
 // RFC 6238.
-const codeAt = (role, step) => {
-  const secret = new URL(rig.uris[role].replace("otpauth:", "http:")).searchParams.get("secret");
+const codeAt = (uri, step) => {
+  const secret = new URL(uri.replace("otpauth:", "http:")).searchParams.get("secret");
   const count = Buffer.alloc(8);
   count.writeBigUInt64BE(BigInt(step));
   const digest = crypto.createHmac("sha1", base32(secret)).update(count).digest();
@@ -30,13 +30,14 @@ const used = {};
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // One that was not used yet: each works once.
-export const code = async (role) => {
+export const code = async (role, place = rig) => {
+  const uri = place.uris[role];
   for (let tries = 0; tries < 400; tries++) {
     const now = Math.floor(Date.now() / 30000);
-    const step = Math.max(now - 1, (used[role] ?? 0) + 1);
+    const step = Math.max(now - 1, (used[uri] ?? 0) + 1);
     if (step <= now && !(step < now && Date.now() % 30000 > 28000)) {
-      used[role] = step;
-      return codeAt(role, step);
+      used[uri] = step;
+      return codeAt(uri, step);
     }
     await sleep(100);
   }
@@ -78,29 +79,31 @@ export const open = async (options = {}) => {
 // Signed in; one session a role is enough for most tests, since each code works once.
 const sessions = {};
 
-export const signIn = async (page, role) => {
-  await page.goto(`${rig.origin}/ui/sign-in`);
-  await page.fill("#token", rig.tokens[role]);
-  await page.fill("#code", await code(role));
+export const signIn = async (page, role, place = rig) => {
+  await page.goto(`${place.origin}/ui/sign-in`);
+  await page.fill("#token", place.tokens[role]);
+  await page.fill("#code", await code(role, place));
   await page.click("main button");
   check(!page.url().includes("sign-in"), `${role} is signed in: ${page.url()}`);
 };
 
-export const as = async (role, options = {}) => {
+export const as = async (role, options = {}, place = rig) => {
   const opened = await open(options);
-  if (sessions[role] === undefined) {
-    await signIn(opened.page, role);
-    sessions[role] = await opened.context.cookies();
+  const key = place.tokens[role];
+  if (sessions[key] === undefined) {
+    await signIn(opened.page, role, place);
+    sessions[key] = await opened.context.cookies();
   } else {
-    await opened.context.addCookies(sessions[role]);
+    await opened.context.addCookies(sessions[key]);
   }
   return opened;
 };
 
-export const forget = (role) => delete sessions[role];
-
-export const PAGES = ["/ui/", "/ui/retention", "/ui/retention/email", "/ui/requests?state=all", "/ui/requests/1", "/ui/requests/2",
-  "/ui/requests/4", "/ui/requests/new", "/ui/erasures", "/ui/nothing"];
+// Of the server with a few requests; each in a state of its own.
+export const PAGES = [...rig.pages, "/ui/retention/email", "/ui/requests?state=all", "/ui/requests/1", "/ui/requests/2",
+  "/ui/requests/4", "/ui/nothing"];
+// Of the server with a history.
+export const HISTORY_PAGES = [...rig.pages, "/ui/retention/visit", "/ui/retention/note", "/ui/requests?state=all"];
 
 const tests = [];
 export const test = (name, run) => tests.push({ name, run });

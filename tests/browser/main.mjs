@@ -2,13 +2,13 @@
 // The data officer's pages in a browser. tests/browser/run starts the server and this.
 import fs from "node:fs";
 import http from "node:http";
-import { PAGES, as, axeSource, check, code, equal, forget, open, rig, runAll, signIn, test } from "./lib.mjs";
+import { HISTORY_PAGES, PAGES, as, axeSource, check, code, equal, open, rig, runAll, signIn, test } from "./lib.mjs";
 
 const LANGUAGES = ["en", "de"];
 const go = (page, path) => page.goto(rig.origin + path);
 
-const language = async (page, lang) => {
-  await go(page, "/ui/requests");
+const language = async (page, lang, place = rig) => {
+  await page.goto(`${place.origin}/ui/requests`);
   if (await page.getAttribute("html", "lang") !== lang)
     await page.click(`form[action="/ui/language"] button[value="${lang}"]`);
   equal(await page.getAttribute("html", "lang"), lang, "language");
@@ -262,23 +262,38 @@ test("signing out everywhere", async () => {
   await one.page.click(".who summary");
   await one.page.click("form[action='/ui/sign-out-everywhere'] button");
   await one.page.waitForURL("**/ui/sign-in");
-  forget("approver");
   await go(one.page, "/ui/requests");
   check(one.page.url().includes("sign-in"), one.page.url());
 });
 
+for (const lang of LANGUAGES) {
+  test(`two years of history pass axe and run nowhere (${lang})`, async () => {
+    const { page, complaints } = await as("officer", {}, rig.history);
+    await language(page, lang, rig.history);
+    for (const path of HISTORY_PAGES) {
+      const answer = await page.goto(rig.history.origin + path);
+      equal(answer.status(), 200, path);
+      await axe(page, `${path} ${lang}`);
+    }
+    await page.goto(`${rig.history.origin}/ui/erasures`);
+    await page.click("tbody a");
+    await axe(page, "a receipt");
+    equal(complaints, [], "complaints");
+  });
+}
+
 if (rig.screenshots) {
   test("screenshots", async () => {
     fs.mkdirSync(rig.screenshots, { recursive: true });
-    const { page } = await as("officer");
-    await language(page, "en");
-    for (const [name, path] of [["overview", "/ui/"], ["retention", "/ui/retention"], ["request", "/ui/requests/2"],
-      ["receipt", null]]) {
-      await go(page, path ?? "/ui/erasures");
-      if (path === null)
-        await page.click("tbody a");
+    for (const [name, role, place, path] of [["sign-in", null, rig, "/ui/sign-in"], ["overview", "officer", rig.history, "/ui/"],
+      ["retention", "officer", rig.history, "/ui/retention"], ["class", "officer", rig.history, "/ui/retention/visit"],
+      ["request", "operator", rig, "/ui/requests/2"]]) {
+      const { page } = role === null ? await open() : await as(role, {}, place);
+      if (role !== null)
+        await language(page, "en", place);
+      await page.goto(place.origin + path);
       await page.waitForTimeout(300);
-      await page.screenshot({ path: `${rig.screenshots}/${name}.png`, fullPage: true });
+      await page.screenshot({ path: `${rig.screenshots}/${name}.png` });
     }
   });
 }

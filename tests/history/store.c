@@ -52,7 +52,7 @@ static const char rest_text[] =
     "controller: {name: \"Example <script>alert(1)</script> GmbH\", country: DE}\n"
     "upstreams: {app: {url: \"http://127.0.0.1:9\"}}\n"
     "events: {case_closed: {callers: [desk], back_dating: P30D}}\n"
-    "holds: {purposes: [litigation]}\n"
+    "holds: {purposes: [accounting]}\n"
     "recipients: {printer: {upstreams: [app]}}\n"
     "callers:\n"
     "  desk: {key: file:desk.key, purposes: [support], reveal: {email: value, note: value}}\n"
