@@ -20,9 +20,10 @@ void *mem_alloc_table(size_t size)
 {
     enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
     const size_t whole = (size + PAGE - 1) / PAGE * PAGE;
-    void *p = aligned_alloc(LARGE_PAGE, whole);
+    void *p = NULL;
 
-    REQUIRE(p != NULL);
+    REQUIRE(posix_memalign(&p, LARGE_PAGE, whole) ==
+            0);                             /* aligned_alloc() wants whole large pages */
     (void)madvise(p, whole, MADV_HUGEPAGE); /* or not: it is a matter of speed */
     memset(p, 0, whole);
     return p;
