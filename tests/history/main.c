@@ -18,7 +18,7 @@
 #include "retention/audit_check.h"
 #include "vault/backup.h"
 
-enum { DAY_S = 86400, PAUSED_DAYS = 20 };
+enum { DAY_S = 86400, PAUSED_DAYS = 20, ASKING_MAX = 50000 };
 
 /* ---- chance ---- */
 
@@ -95,10 +95,12 @@ static size_t births_on(const struct history *h, int64_t index)
            h->size * (size_t)index / (size_t)h->days;
 }
 
-/* What so many persons of a thousand ask for, spread over the whole time. */
+/* What so many persons of a thousand ask for, spread over the whole time; of very many persons no more. */
 static bool happens(struct history *h, unsigned of_thousand)
 {
-    return history_draw(h, (uint64_t)h->days * 1000) < h->size * of_thousand;
+    const size_t size = h->size < ASKING_MAX ? h->size : ASKING_MAX;
+
+    return history_draw(h, (uint64_t)h->days * 1000) < size * of_thousand;
 }
 
 static void live(struct history *h, int64_t index)
