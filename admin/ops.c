@@ -450,21 +450,22 @@ static enum err run_receipt_list(struct admin *admin, const struct json *request
                                  struct json **ret_response, struct errmsg *msg)
 {
     AUTO(json_free) struct json *list = json_new_list();
-    struct vault_receipt_entry entry;
+    AUTO(mem_free) struct vault_receipt_entry *entries = NULL;
     struct ops_page page;
+    size_t count = 0;
     struct json *map;
     enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
-    entry.ledger_seq = page.after;
-    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
-        e = vault_receipt_next(admin->vault, entry.ledger_seq, &entry);
-        if (e == ERR_OK)
-            json_add(list, entry_map(&entry));
-    }
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
+    if (e != ERR_OK)
         return e;
+    entries = mem_alloc((page.limit + 1) * sizeof(*entries));
+    e = vault_receipts_list(admin->vault, page.after, page.limit, entries, &count);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < count; i++)
+        json_add(list, entry_map(&entries[i]));
     map = json_new_map();
-    ops_set_next(map, e == ERR_OK, entry.ledger_seq);
+    ops_set_next(map, count == page.limit, count > 0 ? entries[count - 1].ledger_seq : page.after);
     json_set(map, "receipts", TAKE(list));
     *ret_response = map;
     return ERR_OK;

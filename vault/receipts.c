@@ -28,32 +28,50 @@ enum err vault_receipt_read(struct vault *v, const uint8_t erasure[VAULT_ID_BYTE
     return e == ERR_OK ? buf_append_span(out, body) : e;
 }
 
-enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
+/* The first of those that are closed and those that are open; open again counts. */
+static enum err next_entry(struct store *s, uint64_t after, struct vault_receipt_entry *ret)
 {
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
-    AUTO(store_close) struct store *s = NULL;
     struct store_erasure closed = {0}, open = {0};
     const struct store_erasure *first = &closed;
-    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
-    enum err of_closed, of_open;
+    const enum err of_closed = store_receipt_next(s, after, &closed);
+    const enum err of_open = store_erasure_next(s, after, &open);
 
-    if (e != ERR_OK)
-        return e;
-    of_closed = store_receipt_next(s, after, &closed);
-    of_open = store_erasure_next(s, after, &open);
-    if (of_closed == ERR_NOT_FOUND && of_open == ERR_NOT_FOUND)
-        return ERR_NOT_FOUND;
-    if ((of_closed != ERR_OK && of_closed != ERR_NOT_FOUND) ||
-        (of_open != ERR_OK && of_open != ERR_NOT_FOUND))
-        return of_closed != ERR_OK && of_closed != ERR_NOT_FOUND ? of_closed : of_open;
-    if (of_closed == ERR_NOT_FOUND ||
-        (of_open == ERR_OK && open.ledger_seq <= closed.ledger_seq)) /* open again counts */
+    if (of_closed != ERR_OK && of_closed != ERR_NOT_FOUND)
+        return of_closed;
+    if (of_open != ERR_OK && (of_open != ERR_NOT_FOUND || of_closed == ERR_NOT_FOUND))
+        return of_open;
+    if (of_closed == ERR_NOT_FOUND || (of_open == ERR_OK && open.ledger_seq <= closed.ledger_seq))
         first = &open;
     *ret = (struct vault_receipt_entry){.ledger_seq = first->ledger_seq,
                                         .begun_ms = first->begun_ms,
                                         .is_closed = first == &closed};
     memcpy(ret->erasure, first->id, VAULT_ID_BYTES);
     return ERR_OK;
+}
+
+enum err vault_receipts_list(struct vault *v, uint64_t after, size_t max,
+                             struct vault_receipt_entry *ret, size_t *ret_count)
+{
+    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    AUTO(store_close) struct store *s = NULL;
+    size_t count = 0;
+    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+
+    while (e == ERR_OK && count < max) {
+        e = next_entry(s, count == 0 ? after : ret[count - 1].ledger_seq, &ret[count]);
+        count += e == ERR_OK;
+    }
+    if (e == ERR_OK || e == ERR_NOT_FOUND)
+        *ret_count = count;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
+{
+    size_t count = 0;
+    enum err e = vault_receipts_list(v, after, 1, ret, &count);
+
+    return e == ERR_OK && count == 0 ? ERR_NOT_FOUND : e;
 }
 
 static enum err count_open(struct store *s, struct vault_receipts *ret)

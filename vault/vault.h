@@ -460,6 +460,9 @@ struct vault_receipt_entry {
 };
 enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
     MUST_CHECK;
+/* The same of up to `max` at once; fewer: there are no more. */
+enum err vault_receipts_list(struct vault *v, uint64_t after, size_t max,
+                             struct vault_receipt_entry *ret, size_t *ret_count) MUST_CHECK;
 
 /* Erasures that began in [from_ms, to_ms) and are closed, which they are once they were verified; all that are
  * open, whenever they began; and the last of those that are closed. Blocks shortly, however many there are. */
