@@ -38,6 +38,10 @@ def unit(**changed):
     return "[Service]\n" + "".join(f"{name}={value}\n" for name, value in keys.items())
 
 
+# In two each, or they would be found here.
+PEM = "-----BEGIN " "PRIVATE KEY-----\n"
+HEX32, DRAWN = "0123456789abcdef" * 2, "dR4wn" "Qx7Zp9LmT2vB8sKc1"
+
 CLEAN = {
     "CMakeLists.txt": PY,
     "base/a.h": header("\nint a_get(void);\n"),
@@ -69,6 +73,8 @@ CLEAN = {
                               'globals()["test_made_" + "here"] = test_e02_waits\n',
     "docs/THREATS.md": stories(ONE, TWO),
     "tools/run.py": PY,
+    "tests/vectors/k.pem": PEM,
+    "tools/accepted_secrets.txt": PY + "tests/vectors/* private-key of a test\n",
     "scripts/run": SH + "exit 0\n",
     "cli/sandbox.def": SPDX + "ALLOW(read)\n",
     "packaging/x.service": PY + unit(),
@@ -160,6 +166,26 @@ FAULTS = [
     ("threats", "tests/system/test_u.py", PY + '"""E02"""\n', "test_u.py:2: E02: docs/THREATS.md does not name"),
     ("threats", "tests/unit/vault/test_u.c", c("\nTest(t, e02_x)\n{\n}\n"), "test_u.c:3: E02: docs/THREATS.md does"),
     ("threats", "tests/fuzz/fuzz_t.c", c("/* E01-E02 */\n"), "fuzz_t.c:2: E02: docs/THREATS.md does not name"),
+    *(("secrets", "docs/x", text, f"docs/x:2: looks like a secret ({name})") for name, text in (
+        ("private-key", "\n" + PEM.replace("PRIVATE", "EC PRIVATE")),
+        ("access-token", f"\nBearer lta_{HEX32}{HEX32}\n"),
+        ("root-key", f"\nlethe-root-1 7 {HEX32}{HEX32}\n"),
+        ("aws", "\nAKIA" + "Q7" * 8),
+        ("github", "\nghp_" + "a1" * 18),
+        ("gitlab", "\nglpat-" + "a1" * 10),
+        ("npm", "\nnpm_" + "a1" * 18),
+        ("slack", "\nxoxb-" + "a1" * 10),
+        ("vault", "\nhvs." + "a1" * 12),
+        ("jwt", "\neyJ" + "a1" * 8 + ".eyJ" + "a1" * 8 + "." + "a1" * 16),
+        ("otpauth", "\notpauth:" "//totp/lethe:x?secret=" + "AB23" * 8),
+        ("url-password", "\npostgresql://lethe:" "correcthorse@db.example/lethe\n"),
+        ("quoted", "\npassword: " "'correcthorse'\n"),
+        ("assignment", f"\nexport APP_SECRET_KEY={DRAWN}\n"),
+        ("assignment", f'\n{{"api_key": "{DRAWN}"}}\n'),
+        ("assignment", f"\n    static const char token[] = \"{HEX32}\";\n"))),
+    ("secrets", "tests/vectors/k.pem", PY, "accepted_secrets.txt:2: nothing of tests/vectors/* is a private-key"),
+    ("secrets", "tools/accepted_secrets.txt", "tests/* private-key\n", "txt:1: PATH, one of"),
+    ("secrets", "tools/accepted_secrets.txt", PY, "k.pem:1: looks like a secret (private-key)"),
     ("headers", "base/a.h", header("size_t a_get(void);\n"), "unknown type name"),
     ("headers", "base/a.h", header("#ifndef LETHE_FAULTS\n#error fault\n#endif\n"), "base/a.h:4:2: error: #error fault"),
     ("headers", "base/a.h", header("#ifdef LETHE_FAULTS\n#error fault\n#endif\n"), "base/a.h:4:2: error: #error fault"),
