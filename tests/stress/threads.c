@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writers, readers, an eraser and a rotation after the other at once: no value of an erased person after the acknowledgement,
- * nothing lost that was not erased, and no data race (run it under ThreadSanitizer; E33, E44).
+/* Writers, readers, an eraser, recorders of the audit trail and a rotation after the other at once: no value of an erased person after the acknowledgement,
+ * nothing lost that was not erased, no record lost or settled twice, and no data race (run it under ThreadSanitizer; E33, E44).
  *
  * Each person has a generation that the eraser moves before it erases and after it was
  * acknowledged. A reader that takes a token of generation g, and sees the person beyond g when it
@@ -19,9 +19,10 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "tests/support/scratch.h"
+#include "vault/audit_read.h"
 #include "vault/vault.h"
 
-enum { PEOPLE = 8, SLOTS = 32, WRITERS = 3, READERS = 3 };
+enum { PEOPLE = 8, SLOTS = 32, WRITERS = 3, READERS = 3, RECORDERS = 2, RECORDS = 8 };
 
 /* Even: alive. Odd: an erasure is under way. Even again: acknowledged. */
 static atomic_uint generation[PEOPLE];
@@ -40,6 +41,7 @@ static atomic_bool stopping;
 static atomic_uint violations;
 static atomic_uint revealed;
 static atomic_uint refused;
+static atomic_ullong recorded;
 static unsigned erasures_wanted = 150;
 static uint64_t seed = 1;
 
@@ -175,6 +177,89 @@ static void erase_people(void)
     }
 }
 
+/* ---- the audit trail ---- */
+
+struct recorder {
+    struct audit_waiter *waiter;
+    pthread_mutex_t lock;
+    pthread_cond_t told;
+    bool woken;
+};
+
+/* The trail's thread. */
+static void on_settled(void *context)
+{
+    struct recorder *r = context;
+
+    (void)pthread_mutex_lock(&r->lock);
+    r->woken = true;
+    (void)pthread_cond_signal(&r->told);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+static void await_ticket(struct recorder *r, uint64_t ticket)
+{
+    struct audit_settled settled = {.through = 0};
+
+    for (;;) {
+        audit_settled(r->waiter, &settled);
+        if (settled.failed_to != 0)
+            violation("a record that was not written");
+        if (settled.through > ticket)
+            violation("a record that was settled before it was handed over");
+        if (settled.through >= ticket)
+            return;
+        (void)pthread_mutex_lock(&r->lock);
+        while (!r->woken)
+            (void)pthread_cond_wait(&r->told, &r->lock);
+        r->woken = false;
+        (void)pthread_mutex_unlock(&r->lock);
+    }
+}
+
+/* As the loops do it: some records a turn, and one wake-up. */
+static void *record_groups(void *context)
+{
+    struct recorder r = {.lock = PTHREAD_MUTEX_INITIALIZER, .told = PTHREAD_COND_INITIALIZER};
+    const struct audit_record record = {.action = AUDIT_REVEAL,
+                                        .outcome = AUDIT_DONE,
+                                        .role = AUDIT_CALLER,
+                                        .who = SPAN_LIT("desk")};
+    uint64_t rng = seed * 977 + (uint64_t)(uintptr_t)context, ticket = 0;
+
+    r.waiter = audit_waiter_new(vault_audit(v), on_settled, &r);
+    while (!atomic_load(&stopping)) {
+        for (uint32_t left = 1 + draw(&rng, RECORDS); left > 0; left--)
+            REQUIRE(audit_submit(r.waiter, &record, &ticket) == ERR_OK);
+        audit_flush(r.waiter);
+        if (draw(&rng, 4) != 0)
+            await_ticket(&r, ticket);
+        audit_note(vault_audit(v), &record);
+        (void)atomic_fetch_add(&recorded, 1);
+    }
+    audit_flush(r.waiter);
+    await_ticket(&r, ticket);
+    audit_waiter_free(&r.waiter);
+    (void)atomic_fetch_add(&recorded, ticket);
+    return NULL;
+}
+
+static enum err count_record(const struct audit_record *record, void *context)
+{
+    *(unsigned long long *)context += span_equal(record->who, SPAN_LIT("desk"));
+    return ERR_OK;
+}
+
+static void count_records(const char *dir)
+{
+    const struct audit_filter all = {.after = 0};
+    unsigned long long found = 0;
+
+    REQUIRE(audit_each(dir, &all, count_record, &found) == ERR_OK);
+    if (found != atomic_load(&recorded))
+        violation("a record that is not in the trail, or twice");
+}
+
 /* From one root key to the next, without end. */
 static void *rotate_keys(void *context)
 {
@@ -202,17 +287,21 @@ static void *rotate_keys(void *context)
 /* How many rotations there were. */
 static unsigned work(void)
 {
-    pthread_t threads[WRITERS + READERS], keeper;
+    pthread_t threads[WRITERS + READERS], recorders[RECORDERS], keeper;
     unsigned rotations = 0;
 
     for (uintptr_t i = 0; i < WRITERS + READERS; i++)
         REQUIRE(pthread_create(&threads[i], NULL, i < WRITERS ? write_values : read_values,
                                (void *)i) == 0);
+    for (uintptr_t i = 0; i < RECORDERS; i++)
+        REQUIRE(pthread_create(&recorders[i], NULL, record_groups, (void *)i) == 0);
     REQUIRE(pthread_create(&keeper, NULL, rotate_keys, &rotations) == 0);
     erase_people();
     atomic_store(&stopping, true);
     for (size_t i = 0; i < WRITERS + READERS; i++)
         REQUIRE(pthread_join(threads[i], NULL) == 0);
+    for (size_t i = 0; i < RECORDERS; i++)
+        REQUIRE(pthread_join(recorders[i], NULL) == 0);
     REQUIRE(pthread_join(keeper, NULL) == 0);
     return rotations;
 }
@@ -253,6 +342,7 @@ int main(int argc, char **argv)
     class_id = vault_class_id(v, &def);
     rotations = work();
     vault_close(&v);
+    count_records(dir);
     secret_free(&root.bytes);
     scratch_remove(&scratch);
     (void)printf("%u erasures, %u rotations, %u values revealed, %u refused, %u violations\n",
