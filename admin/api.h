@@ -73,6 +73,10 @@ void api_serve(const struct api *api, const struct http_request *request,
  * as it is for others. */
 void api_serve_as(const struct api *api, const struct access_who *who,
                   const struct http_request *request, struct http_answer *answer);
+/* Whose are a token and a code, which are to open pages? As access_sign_in(), and UNAUTHORIZED for applications' tokens
+ * and from where a token may not be used. It stands in the audit trail then, or fails as that does. Blocks. */
+enum err api_sign_in(const struct api *api, const struct http_request *request, struct span token,
+                     struct span code, struct access_who *ret) MUST_CHECK;
 /* Does a request come from where this token may be used? Any thread. */
 bool api_is_in_place(const struct access_who *who, const struct http_request *request);
 /* May a role use what there is at this path? For what is shown only: api_serve() decides. Any thread. */

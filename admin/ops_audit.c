@@ -23,6 +23,7 @@ static const struct audited {
     bool vital;               /* it must be possible on a full disk */
 } rules[] = {
     {"ping", 0, true, false},
+    {"page.sign_in", AUDIT_ACCESS, true, false},
     {"progress", 0, true, false},
     {"clock.status", 0, true, false},
     {"key.status", 0, true, false},

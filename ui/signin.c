@@ -95,12 +95,9 @@ static enum err check(struct visit *v, int64_t now_ms)
     if (throttle_is_tired(throttle, one, TRIES_OF_ONE, now_ms) ||
         throttle_is_tired(throttle, v->request->peer, TRIES_OF_ADDRESS, now_ms))
         return ERR_LIMIT;
-    e = access_sign_in(v->ui->api->access, token, code, vault_now_s(v->ui->api->admin->vault),
-                       &v->who);
+    e = api_sign_in(v->ui->api, v->request, token, code, &v->who);
     secret_wipe(token_text, sizeof(token_text));
     secret_wipe(code_text, sizeof(code_text));
-    if (e == ERR_OK && (v->who.role == ACCESS_APP || !api_is_in_place(&v->who, v->request)))
-        e = ERR_UNAUTHORIZED;
     if (e != ERR_UNAUTHORIZED)
         return e;
     throttle_count(throttle, one, now_ms);

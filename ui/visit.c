@@ -51,6 +51,7 @@ static void call(struct visit *v, struct http_request *request, struct http_answ
 {
     request->host = v->request->host;
     request->peer = v->request->peer;
+    request->certificate = v->request->certificate;
     answer->status = 404;
     buf_init_secret(&answer->body, HTTP_ANSWER_MAX);
     api_serve_as(v->ui->api, &v->who, request, answer);

@@ -340,3 +340,14 @@ def test_reports_can_be_taken_as_files(env):
                          ("RETENTION.csv", 404)):
         equal(b.ask("GET", "/ui/reports/" + path).status, status, path)
     equal(Browser(api.address).sign_in(api, "support").ask("GET", "/ui/reports/retention.csv").status, 403, "support")
+
+
+def test_signing_in_stands_in_the_audit_trail(env):
+    api = Api(env)
+    api.enrol("officer")
+    Browser(api.address).post("/ui/sign-in", {"token": api.tokens["officer"], "code": "000000"})
+    Browser(api.address).sign_in(api, "officer").get("/ui/retention")
+    records = api.got(200, "GET", "/v1/audit", token="auditor")["records"]
+    signs = [(r["outcome"], r["who"], r["address"]) for r in records if r.get("operation") == "page.sign_in"]
+    equal(signs, [("refused", "-", "127.0.0.1"), ("done", "officer", "127.0.0.1")], "who tried, and who came in")
+    check(any(r.get("operation") == "report" and r["who"] == "officer" for r in records), "and what was looked at")
