@@ -191,9 +191,10 @@ static void intrude(void)
     if (FAULT_FAILS("intruder.ptrace"))
         (void)process_vm_readv(getppid(), NULL, 0, NULL, 0, 0);
     if (FAULT_FAILS("intruder.packet"))
-        (void)socket(AF_PACKET, SOCK_RAW, 0);
+        (void)syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0);
     if (FAULT_FAILS("intruder.code"))
-        (void)mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        (void)syscall(SYS_mmap, NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                      0);
     if (FAULT_FAILS("intruder.unknown"))
         REQUIRE(syscall(SYS_vhangup) == -1 && errno == ENOSYS);
 }
