@@ -150,6 +150,31 @@ static enum err read_members(const struct visit *v, const struct action *action,
 
 /* ---- doing it ---- */
 
+/* Only what needs no encoding: numbers and ids. */
+static bool is_plain(struct span text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+    for (size_t i = 0; i < text.len; i++)
+        if (memchr(plain, text.at[i], sizeof(plain) - 1) == NULL)
+            return false;
+    return text.len > 0;
+}
+
+/* A member of what the API answered, for a path: "{=name}". */
+static struct span member_of(const struct json *answer, const char *pattern, char number[24])
+{
+    char name[NAME_MAX_LEN];
+    const struct json *value;
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(pattern + 2, "}"), pattern + 2);
+    value = json_get(answer, name);
+    if (is_plain(json_text_of(value)))
+        return json_text_of(value);
+    (void)snprintf(number, 24, "%" PRId64, json_int_of(value, 0));
+    return span_str(number);
+}
+
 /* A pattern with the parameters of the path in it, and with what the API answered. */
 static void fill_path(const struct visit *v, const char *pattern, const struct json *answer,
                       char ret[UI_PATH_MAX])
@@ -161,9 +186,8 @@ static void fill_path(const struct visit *v, const char *pattern, const struct j
         struct span text = span_of(pattern, 1);
 
         if (*pattern == '{') {
-            (void)snprintf(number, sizeof(number), "%" PRId64,
-                           json_int_of(json_get(answer, "number"), 0));
-            text = pattern[1] == '=' ? span_str(number) : v->parameters[parameter++];
+            text =
+                pattern[1] == '=' ? member_of(answer, pattern, number) : v->parameters[parameter++];
             pattern += strcspn(pattern, "}");
         }
         if (n + text.len >= UI_PATH_MAX)
@@ -198,7 +222,9 @@ static void carry_out(struct visit *v, const struct action *action)
     AUTO(json_free) struct json *answer = NULL;
     char route[UI_PATH_MAX], back[UI_PATH_MAX];
     const struct span code = form_value(&v->form, "code");
+    struct api_needs needs;
     struct errmsg msg = {""};
+    bool proposed;
     enum err e = read_members(v, action, members, &msg);
 
     fill_path(v, action->route, NULL, route);
@@ -212,9 +238,9 @@ static void carry_out(struct visit *v, const struct action *action)
         session_renew(v->ui->sessions, &v->session);
         guard__set_cookie(v->answer, v->session.id);
     }
-    session_set_flash(v->ui->sessions, &v->session,
-                      json_get(answer, "proposal") != NULL ? "proposed" : action->flash);
-    fill_path(v, action->back, answer, back);
+    proposed = api_may(v->ui->api, v->who.role, "POST", span_str(route), &needs) && needs.approval;
+    session_set_flash(v->ui->sessions, &v->session, proposed ? "proposed" : action->flash);
+    fill_path(v, proposed ? "/ui/proposals/{=proposal}" : action->back, answer, back);
     visit__redirect(v, back);
 }
 

@@ -85,7 +85,8 @@ enum err visit__file(struct visit *v, const char *path, const char *query, const
 /* GET into a member of the model. What whoever is signed in may not read leaves it out, and is no error. */
 enum err visit__show(struct visit *v, const char *member, const char *path, const char *query,
                      struct errmsg *msg) MUST_CHECK;
-/* May whoever is signed in do this? Into the model, as "can_NAME": true, with "code" and "approval" as it needs. */
+/* May whoever is signed in do this? Into the model, as "can_NAME": a map with NAME as
+ * "form", and "code" and "approval" as it needs. */
 void visit__set_may(struct visit *v, const char *name, const char *method, const char *path);
 /* Of what a page speaks: as_of, zone, configuration, ledger. report: what has them. */
 void visit__set_origin(struct visit *v, const struct json *report);

@@ -157,6 +157,7 @@ void visit__set_may(struct visit *v, const char *name, const char *method, const
     if (!may(v, method, path, &needs))
         return;
     map = json_new_map();
+    json_set_str(map, "form", name);
     json_set_bool(map, "code", needs.code);
     json_set_bool(map, "approval", needs.approval);
     (void)snprintf(member, sizeof(member), "can_%s", name);
