@@ -34,6 +34,20 @@ enum cli_exit cli_usage(const char *message)
     return CLI_USAGE;
 }
 
+bool cli_put_span(struct json *map, const char *name, struct span text)
+{
+    struct json *value = json_new_text(text);
+
+    if (value != NULL)
+        json_set(map, name, value);
+    return value != NULL;
+}
+
+bool cli_put_text(struct json *map, const char *name, const char *text)
+{
+    return text == NULL || cli_put_span(map, name, span_str(text));
+}
+
 enum cli_exit cli_call(const struct options *o, struct session *session, const struct json *request,
                        struct reply *reply)
 {

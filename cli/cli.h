@@ -36,6 +36,9 @@ const struct errmsg *cli_message(struct errmsg *msg, const char *format, ...)
 /* Print "lethe: MESSAGE" and where help is; gives back CLI_USAGE. */
 enum cli_exit cli_usage(const char *message);
 
+/* Set a member; a text that is NULL stays away. False: it is no UTF-8. */
+bool cli_put_text(struct json *map, const char *name, const char *text);
+bool cli_put_span(struct json *map, const char *name, struct span text);
 /* A member of a request from an option; NULL: none. A text that is no UTF-8 is a usage error. */
 enum cli_exit cli_set_text(struct json *request, const char *name, const char *text);
 /* A request about one person, by the command's argument or by --token, with what the options say of it. */

@@ -37,15 +37,6 @@ static bool set_list(struct json *request, const char *name, const char *text)
     return true;
 }
 
-static bool set_text(struct json *request, const char *name, const char *text)
-{
-    struct json *value = json_new_text(span_str(text));
-
-    if (value != NULL)
-        json_set(request, name, value);
-    return value != NULL;
-}
-
 enum cli_exit cmd_access_create(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
@@ -56,11 +47,11 @@ enum cli_exit cmd_access_create(const struct options *o)
     if (o->name == NULL || o->role == NULL || o->expires == NULL)
         return cli_usage("--name, --role and --expires are needed");
     json_set_str(request, "op", "access.create");
-    if (!set_text(request, "name", o->name) || !set_text(request, "role", o->role) ||
-        !set_text(request, "expires", o->expires) || !set_list(request, "domains", o->domain) ||
+    if (!cli_put_text(request, "name", o->name) || !cli_put_text(request, "role", o->role) ||
+        !cli_put_text(request, "expires", o->expires) || !set_list(request, "domains", o->domain) ||
         !set_list(request, "classes", o->class_name) ||
         !set_list(request, "purposes", o->purpose) || !set_list(request, "networks", o->network) ||
-        (o->certificate != NULL && !set_text(request, "certificate", o->certificate)))
+        !cli_put_text(request, "certificate", o->certificate))
         return cli_usage("arguments must be UTF-8");
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)

@@ -244,18 +244,6 @@ static enum cli_exit page(const struct options *o, struct json *request, int64_t
                                                                                : CLI_FAILED;
 }
 
-static bool set_text(struct json *request, const char *name, const char *value)
-{
-    struct json *text;
-
-    if (value == NULL)
-        return true;
-    text = json_new_text(span_str(value));
-    if (text != NULL)
-        json_set(request, name, text);
-    return text != NULL;
-}
-
 enum cli_exit cmd_audit_list(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
@@ -264,10 +252,10 @@ enum cli_exit cmd_audit_list(const struct options *o)
     bool more = true;
 
     json_set_str(request, "op", "audit.list");
-    if (!set_text(request, "subject", o->subject) || !set_text(request, "domain", o->domain) ||
-        !set_text(request, "token", o->token) || !set_text(request, "from", o->from) ||
-        !set_text(request, "to", o->to) || !set_text(request, "caller", o->caller) ||
-        !set_text(request, "action", o->action))
+    if (!cli_put_text(request, "subject", o->subject) ||
+        !cli_put_text(request, "domain", o->domain) || !cli_put_text(request, "token", o->token) ||
+        !cli_put_text(request, "from", o->from) || !cli_put_text(request, "to", o->to) ||
+        !cli_put_text(request, "caller", o->caller) || !cli_put_text(request, "action", o->action))
         return cli_usage("an argument is no UTF-8");
     while (code == CLI_OK && more)
         code = page(o, request, &after, &more);

@@ -13,15 +13,6 @@
 
 /* ---- evidence ---- */
 
-static bool set_text(struct json *request, const char *name, const char *value)
-{
-    struct json *text = json_new_text(span_str(value));
-
-    if (text != NULL)
-        json_set(request, name, text);
-    return text != NULL;
-}
-
 static enum err print_made(const struct json *made)
 {
     const char *file = json_str_of(json_get(made, "file"));
@@ -49,9 +40,8 @@ enum cli_exit cmd_evidence(const struct options *o)
         return cli_usage("-o FILE is missing");
     path = cli_absolute(o->output);
     json_set_str(request, "op", "evidence");
-    if (!set_text(request, "file", path) ||
-        (o->from != NULL && !set_text(request, "from", o->from)) ||
-        (o->to != NULL && !set_text(request, "to", o->to)))
+    if (!cli_put_text(request, "file", path) || !cli_put_text(request, "from", o->from) ||
+        !cli_put_text(request, "to", o->to))
         return cli_usage("everything must be UTF-8");
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)

@@ -8,19 +8,6 @@
 #include "cli/output.h"
 #include "retention/export.h"
 
-/* False: the text is no UTF-8. */
-static bool set_text(struct json *request, const char *name, const char *text)
-{
-    struct json *value;
-
-    if (text == NULL)
-        return true;
-    value = json_new_text(span_str(text));
-    if (value != NULL)
-        json_set(request, name, value);
-    return value != NULL;
-}
-
 static enum cli_exit print_link(const struct json *result)
 {
     AUTO(buf_done) struct buf line = {.max = 0};
@@ -76,10 +63,11 @@ enum cli_exit cmd_subject_export(const struct options *o)
     if (o->link && o->output != NULL)
         return cli_usage("a link is printed: no -o");
     json_set_str(request, "op", "subject.export");
-    if (!set_text(request, "subject", subject) || !set_text(request, "domain", o->domain) ||
-        !set_text(request, "token", o->token) || !set_text(request, "class", o->class_name) ||
-        !set_text(request, "format", o->format) || !set_text(request, "lang", o->lang) ||
-        !set_text(request, "expires", o->expires))
+    if (!cli_put_text(request, "subject", subject) || !cli_put_text(request, "domain", o->domain) ||
+        !cli_put_text(request, "token", o->token) ||
+        !cli_put_text(request, "class", o->class_name) ||
+        !cli_put_text(request, "format", o->format) || !cli_put_text(request, "lang", o->lang) ||
+        !cli_put_text(request, "expires", o->expires))
         return cli_usage("arguments must be UTF-8");
     if (o->portable)
         json_set_bool(request, "portable", true);

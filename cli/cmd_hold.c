@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -101,32 +102,9 @@ enum cli_exit cmd_hold_add(const struct options *o)
 
 enum cli_exit cmd_hold_list(const struct options *o)
 {
-    bool more = true, attention = false;
-    int64_t after = 0;
+    static const struct listing holds = {"holds", print_hold, NULL};
 
-    while (more) {
-        AUTO(json_free) struct json *request = json_new_map();
-        AUTO(reply_done) struct reply reply = {NULL, NULL};
-        const struct json *list;
-        enum cli_exit code;
-
-        json_set_str(request, "op", "hold.list");
-        json_set_int(request, "after", after);
-        code = cli_ask(o, request, &reply);
-        if (code != CLI_OK)
-            return code;
-        list = json_get(reply.result, "holds");
-        for (size_t i = 0; i < json_count(list); i++) {
-            const struct json *hold = json_at(list, i);
-
-            if ((o->json ? output_json(hold) : print_hold(hold)) != ERR_OK)
-                return CLI_FAILED;
-            after = json_int_of(json_get(hold, "number"), 0);
-        }
-        attention = attention || json_bool_of(json_get(reply.result, "attention"), false);
-        more = json_count(list) > 0 && json_bool_of(json_get(reply.result, "more"), false);
-    }
-    return attention ? CLI_ATTENTION : CLI_OK;
+    return listing_of(o, "hold.list", &holds);
 }
 
 enum cli_exit cmd_hold_show(const struct options *o)

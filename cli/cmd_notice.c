@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 
 static const char *text_of(const struct json *map, const char *name)
@@ -36,33 +37,12 @@ static enum err print_notice(const struct json *notice)
 
 enum cli_exit cmd_notice_list(const struct options *o)
 {
-    bool more = true, attention = false;
-    int64_t after = 0;
+    static const struct listing notices = {"notices", print_notice, NULL};
+    AUTO(json_free) struct json *request = json_new_map();
 
-    while (more) {
-        AUTO(json_free) struct json *request = json_new_map();
-        AUTO(reply_done) struct reply reply = {NULL, NULL};
-        const struct json *list;
-        enum cli_exit code;
-
-        json_set_str(request, "op", "notice.list");
-        json_set_str(request, "state", "open");
-        json_set_int(request, "after", after);
-        code = cli_ask(o, request, &reply);
-        if (code != CLI_OK)
-            return code;
-        list = json_get(reply.result, "notices");
-        for (size_t i = 0; i < json_count(list); i++) {
-            const struct json *notice = json_at(list, i);
-
-            if ((o->json ? output_json(notice) : print_notice(notice)) != ERR_OK)
-                return CLI_FAILED;
-            after = number_of(notice, "number");
-        }
-        attention = attention || json_bool_of(json_get(reply.result, "attention"), false);
-        more = json_count(list) > 0 && json_bool_of(json_get(reply.result, "more"), false);
-    }
-    return attention ? CLI_ATTENTION : CLI_OK;
+    json_set_str(request, "op", "notice.list");
+    json_set_str(request, "state", "open");
+    return listing_print(o, request, &notices);
 }
 
 static enum cli_exit set_number(struct json *request, const char *text)

@@ -187,19 +187,6 @@ static enum err print(const struct json *tree)
     return output_write(buf_span(&out));
 }
 
-/* False: the text is no UTF-8. */
-static bool set_text(struct json *request, const char *name, const char *text)
-{
-    struct json *value;
-
-    if (text == NULL)
-        return true;
-    value = json_new_text(span_str(text));
-    if (value != NULL)
-        json_set(request, name, value);
-    return value != NULL;
-}
-
 enum cli_exit cmd_overview(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
@@ -207,7 +194,7 @@ enum cli_exit cmd_overview(const struct options *o)
     enum cli_exit code;
 
     json_set_str(request, "op", "overview");
-    if (!set_text(request, "from", o->from) || !set_text(request, "to", o->to))
+    if (!cli_put_text(request, "from", o->from) || !cli_put_text(request, "to", o->to))
         return cli_usage("a day is written as 2026-01-31");
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 
 static const char *text_of(const struct json *map, const char *name)
@@ -61,34 +62,16 @@ static enum err print_line(const struct json *p)
     return output_write(span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }
 
+static bool is_open(const struct json *p)
+{
+    return strcmp(text_of(p, "state"), "open") == 0;
+}
+
 enum cli_exit cmd_proposal_list(const struct options *o)
 {
-    bool more = true, open = false;
-    int64_t after = 0;
+    static const struct listing proposals = {"proposals", print_line, is_open};
 
-    while (more) {
-        AUTO(json_free) struct json *request = json_new_map();
-        AUTO(reply_done) struct reply reply = {NULL, NULL};
-        const struct json *list;
-        enum cli_exit code;
-
-        json_set_str(request, "op", "proposal.list");
-        json_set_int(request, "after", after);
-        code = cli_ask(o, request, &reply);
-        if (code != CLI_OK)
-            return code;
-        list = json_get(reply.result, "proposals");
-        for (size_t i = 0; i < json_count(list); i++) {
-            const struct json *p = json_at(list, i);
-
-            if ((o->json ? output_json(p) : print_line(p)) != ERR_OK)
-                return CLI_FAILED;
-            open = open || strcmp(text_of(p, "state"), "open") == 0;
-            after = json_int_of(json_get(p, "proposal"), after);
-        }
-        more = json_count(list) > 0 && json_bool_of(json_get(reply.result, "more"), false);
-    }
-    return open ? CLI_ATTENTION : CLI_OK;
+    return listing_of(o, "proposal.list", &proposals);
 }
 
 enum cli_exit cmd_proposal_show(const struct options *o)

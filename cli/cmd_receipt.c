@@ -13,6 +13,7 @@
 #include "base/conf.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/settings.h"
@@ -72,39 +73,11 @@ static enum err print_entry(const struct json *entry)
     return output_write(span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
 }
 
-static enum err print_entries(const struct options *o, const struct json *list)
-{
-    enum err e = ERR_OK;
-
-    for (size_t i = 0; e == ERR_OK && i < json_count(list); i++)
-        e = o->json ? output_json(json_at(list, i)) : print_entry(json_at(list, i));
-    return e;
-}
-
 enum cli_exit cmd_receipt_list(const struct options *o)
 {
-    int64_t after = 0;
-    bool more = true;
+    static const struct listing receipts = {"receipts", print_entry, NULL};
 
-    while (more) {
-        AUTO(json_free) struct json *request = json_new_map();
-        AUTO(reply_done) struct reply reply = {NULL, NULL};
-        const struct json *list;
-        enum cli_exit code;
-
-        json_set_str(request, "op", "receipt.list");
-        json_set_int(request, "after", after);
-        code = cli_ask(o, request, &reply);
-        if (code != CLI_OK)
-            return code;
-        list = json_get(reply.result, "receipts");
-        if (print_entries(o, list) != ERR_OK)
-            return CLI_FAILED;
-        more = json_bool_of(json_get(reply.result, "more"), false) && json_count(list) > 0;
-        if (more)
-            after = json_int_of(json_get(json_at(list, json_count(list) - 1), "ledger"), INT64_MAX);
-    }
-    return CLI_OK;
+    return listing_of(o, "receipt.list", &receipts);
 }
 
 enum cli_exit cmd_key_public(const struct options *o)

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -46,15 +47,6 @@ static bool add_text(struct json *list, struct span text)
     return value != NULL;
 }
 
-static bool set_text(struct json *map, const char *name, struct span text)
-{
-    struct json *value = json_new_text(text);
-
-    if (value != NULL)
-        json_set(map, name, value);
-    return value != NULL;
-}
-
 static bool add_words(struct json *list, const char *text)
 {
     for (;;) {
@@ -79,7 +71,7 @@ static bool add_kept(struct json *list, const char *text)
         /* The law is the rest, with whatever is in it. */
         const size_t len = i + 1 < COUNT_OF(members) ? strcspn(text, ":") : strlen(text);
 
-        if (!set_text(map, members[i], span_of(text, len)))
+        if (!cli_put_span(map, members[i], span_of(text, len)))
             return false;
         if (text[len] == '\0')
             return true;
@@ -122,7 +114,7 @@ static enum cli_exit say(struct json *with, const char *argument)
     else if (json_get(with, name) != NULL)
         return cli_usage(cli_message(&msg, "%s is said twice", name)->text);
     else
-        fine = set_text(with, name, span_str(equals + 1));
+        fine = cli_put_text(with, name, equals + 1);
     return fine ? CLI_OK : cli_usage(cli_message(&msg, "%s cannot be read", name)->text);
 }
 
@@ -148,8 +140,7 @@ static enum cli_exit set_person(const struct options *o, struct json *request)
                    {"class", o->class_name}};
 
     for (size_t i = 0; i < COUNT_OF(members); i++)
-        if (members[i].text != NULL &&
-            !set_text(request, members[i].name, span_str(members[i].text)))
+        if (members[i].text != NULL && !cli_put_text(request, members[i].name, members[i].text))
             return cli_usage("everything must be UTF-8");
     return CLI_OK;
 }
@@ -274,7 +265,7 @@ enum cli_exit cmd_request_act(const struct options *o)
         code = say_all(o, 2, request);
     if (code == CLI_OK)
         code = set_person(o, request);
-    if (code == CLI_OK && !set_text(request, "action", span_str(o->arguments[0])))
+    if (code == CLI_OK && !cli_put_text(request, "action", o->arguments[0]))
         code = cli_usage("an action is one of those in `lethe help request`");
     return code == CLI_OK ? ask_and_show(o, request) : code;
 }
@@ -288,9 +279,9 @@ enum cli_exit cmd_request_letter(const struct options *o)
 
     json_set_str(request, "op", "request.letter");
     if (code == CLI_OK && o->argument_count > 1 &&
-        !set_text(request, "letter", span_str(o->arguments[1])))
+        !cli_put_text(request, "letter", o->arguments[1]))
         code = cli_usage("there is no such letter");
-    if (code == CLI_OK && o->lang != NULL && !set_text(request, "lang", span_str(o->lang)))
+    if (code == CLI_OK && !cli_put_text(request, "lang", o->lang))
         code = cli_usage("there is no such language");
     if (code == CLI_OK)
         code = cli_ask(o, request, &reply);
@@ -322,43 +313,18 @@ static enum err print_line(const struct json *entry)
     return output_write(span_str(line));
 }
 
-static enum err print_lines(const struct options *o, const struct json *list, bool *past)
+static bool is_past(const struct json *entry)
 {
-    enum err e = ERR_OK;
-
-    for (size_t i = 0; e == ERR_OK && i < json_count(list); i++) {
-        const struct json *entry = json_at(list, i);
-
-        *past = *past || strcmp(text_of(entry, "standing"), "past due") == 0;
-        e = o->json ? output_json(entry) : print_line(entry);
-    }
-    return e;
+    return strcmp(text_of(entry, "standing"), "past due") == 0;
 }
 
 enum cli_exit cmd_request_list(const struct options *o)
 {
-    bool more = true, past = false;
-    int64_t after = 0;
+    static const struct listing requests = {"requests", print_line, is_past};
+    AUTO(json_free) struct json *request = json_new_map();
 
-    while (more) {
-        AUTO(json_free) struct json *request = json_new_map();
-        AUTO(reply_done) struct reply reply = {NULL, NULL};
-        const struct json *list;
-        enum cli_exit code = CLI_OK;
-
-        json_set_str(request, "op", "request.list");
-        json_set_int(request, "after", after);
-        if (o->argument_count > 0 && !set_text(request, "state", span_str(o->arguments[0])))
-            return cli_usage("there is no such state");
-        code = cli_ask(o, request, &reply);
-        if (code != CLI_OK)
-            return code;
-        list = json_get(reply.result, "requests");
-        if (print_lines(o, list, &past) != ERR_OK)
-            return CLI_FAILED;
-        more = json_count(list) > 0 && json_bool_of(json_get(reply.result, "more"), false);
-        if (more)
-            after = json_int_of(json_get(json_at(list, json_count(list) - 1), "number"), 0);
-    }
-    return past ? CLI_ATTENTION : CLI_OK;
+    json_set_str(request, "op", "request.list");
+    if (o->argument_count > 0 && !cli_put_text(request, "state", o->arguments[0]))
+        return cli_usage("there is no such state");
+    return listing_print(o, request, &requests);
 }

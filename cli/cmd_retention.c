@@ -9,6 +9,7 @@
 #include "base/conf.h"
 #include "base/limits.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -36,16 +37,6 @@ static const char *text_of(const struct json *map, const char *name)
 static int64_t int_of(const struct json *map, const char *name)
 {
     return json_int_of(json_get(map, name), 0);
-}
-
-/* False: no UTF-8. */
-static bool set_text(struct json *request, const char *name, struct span value)
-{
-    struct json *text = json_new_text(value);
-
-    if (text != NULL)
-        json_set(request, name, text);
-    return text != NULL;
 }
 
 static enum cli_exit exit_of(enum err e)
@@ -81,7 +72,7 @@ enum cli_exit cmd_retention_simulate(const struct options *o)
     if (o->at == NULL)
         return cli_usage("--at is missing");
     json_set_str(request, "op", "retention.simulate");
-    if (!set_text(request, "at", span_str(o->at)))
+    if (!cli_put_text(request, "at", o->at))
         return cli_usage("a day is written as 2026-01-31");
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
@@ -193,7 +184,7 @@ enum cli_exit cmd_retention_apply(const struct options *o)
     if (o->confirm == NULL)
         return cli_usage("--confirm is missing: `lethe retention preview` prints what it takes");
     json_set_str(request, "op", "retention.apply");
-    if (!set_text(request, "confirm", span_str(o->confirm)))
+    if (!cli_put_text(request, "confirm", o->confirm))
         return cli_usage("that is no digest of a preview");
     code = cli_ask(o, request, &reply);
     if (code == CLI_OK)
@@ -214,27 +205,11 @@ static enum err print_version(const struct json *row)
 
 enum cli_exit cmd_retention_versions(const struct options *o)
 {
-    AUTO(session_close) struct session *session = NULL;
-    struct errmsg msg = {""};
-    int64_t after = 0;
-    bool more = true;
-    enum err e = session_open(o, &session, &msg);
+    static const struct listing versions = {"versions", print_version, NULL};
+    AUTO(json_free) struct json *request = json_new_map();
 
-    while (e == ERR_OK && more) {
-        AUTO(json_free) struct json *request = json_new_map();
-        AUTO(reply_done) struct reply reply = {NULL, NULL};
-        const struct json *list;
-
-        json_set_str(request, "op", "retention.versions");
-        json_set_int(request, "after", after);
-        if (o->class_name != NULL && !set_text(request, "class", span_str(o->class_name)))
-            return cli_usage("a class's name is UTF-8");
-        e = session_call(session, request, &reply, &msg);
-        list = json_get(reply.result, "versions");
-        for (size_t i = 0; e == ERR_OK && i < json_count(list); i++)
-            e = o->json ? output_json(json_at(list, i)) : print_version(json_at(list, i));
-        after += (int64_t)json_count(list);
-        more = json_bool_of(json_get(reply.result, "more"), false);
-    }
-    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+    json_set_str(request, "op", "retention.versions");
+    if (!cli_put_text(request, "class", o->class_name))
+        return cli_usage("a class's name is UTF-8");
+    return listing_print(o, request, &versions);
 }

@@ -15,15 +15,7 @@
 
 enum cli_exit cli_set_text(struct json *request, const char *name, const char *text)
 {
-    struct json *value;
-
-    if (text == NULL)
-        return CLI_OK;
-    value = json_new_text(span_str(text));
-    if (value == NULL)
-        return cli_usage("arguments must be UTF-8");
-    json_set(request, name, value);
-    return CLI_OK;
+    return cli_put_text(request, name, text) ? CLI_OK : cli_usage("arguments must be UTF-8");
 }
 
 enum cli_exit cli_person(const struct options *o, const char *operation, struct json *request)

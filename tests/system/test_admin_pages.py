@@ -9,6 +9,7 @@ from test_admin_api import Api, problem, routes, stored
 LISTS = {"/v1/holds": "holds", "/v1/notices": "notices", "/v1/requests": "requests", "/v1/erasures": "receipts",
          "/v1/retention/versions": "versions", "/v1/honeytokens": "honeytokens", "/v1/incidents": "incidents",
          "/v1/audit": "records", "/v1/access": "tokens", "/v1/proposals": "proposals"}
+FOLLOWED = {"/v1/audit/tail"}  # it has no last page: one asks again
 
 
 def pages(api, target, member, token="auditor"):
@@ -30,9 +31,9 @@ def pages(api, target, member, token="auditor"):
 
 def test_every_list_has_pages(env):
     api = Api(env)
-    equal({r.path for r in routes() if "#limit" in r.query}, set(LISTS), "lists")
+    equal({r.path for r in routes() if "#limit" in r.query}, set(LISTS) | FOLLOWED, "lists")
     for route in routes():
-        if "#limit" not in route.query:
+        if "#limit" not in route.query or route.path in FOLLOWED:
             continue
         page = api.got(200, "GET", route.path, token=sorted(route.roles)[0])
         check(isinstance(page[LISTS[route.path]], list), f"{route.path}: {page}")
@@ -55,7 +56,7 @@ def test_pages_join_to_the_whole_list(env):
             ("/v1/requests?limit=3&state=open", "requests", "number", 7, "auditor"),
             ("/v1/proposals?limit=2", "proposals", "proposal", 5, "auditor"),
             ("/v1/honeytokens?limit=2", "honeytokens", "subject", 5, "officer"),
-            ("/v1/access?limit=4", "tokens", "number", 6, "auditor")]:
+            ("/v1/access?limit=4", "tokens", "number", 7, "auditor")]:  # one for each role, and one of `lethe init`
         entries = pages(api, target, member, token)
         equal(len({e[name] for e in entries}), count, target)
         equal(len(entries), count, target)
