@@ -194,6 +194,7 @@ STEPS = [
     ("package", package),
     ("system tests dev", system("dev")),
     ("browser tests", counting(["tests/browser/run", "--build", "build/dev"])),
+    ("dynamic tests", counting(["tests/dynamic/run", "--build", "build/dev"])),
     ("demo", demo),
     ("build asan", build("asan")),
     ("tests asan", ctest("asan")),
