@@ -101,6 +101,9 @@ void visit__set_period(struct visit *v, char query[UI_QUERY_MAX]);
 void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *first,
                   const char *name, const char *value);
 
+/* What each bar of a figure's list is called, as "label": "14–20" days, "< 0", "31+". */
+void visit__label_bars(const struct json *bars);
+
 /* ---- guarding (ui/guard.c) ---- */
 
 /* The fields that every answer has. */

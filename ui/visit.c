@@ -2,6 +2,7 @@
 /* Asking the admin API for whoever is signed in.
  * Runs on: the listener's pool; blocks. Holds: nothing. Invariant: a page has nothing that the API would not give to
  * its reader: this is the only way to it. Not here: which pages there are (ui/pages.c). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -246,4 +247,24 @@ void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *f
     if (is_number(after))
         (void)snprintf(query + len, UI_QUERY_MAX - (size_t)len, "&after=%.*s", (int)after.len,
                        after.at);
+}
+
+void visit__label_bars(const struct json *bars)
+{
+    for (size_t i = 0; i < json_count(bars); i++) {
+        struct json *bar = json_at(bars, i);
+        const int64_t from = json_int_of(json_get(bar, "from"), INT64_MIN);
+        const int64_t to = json_int_of(json_get(bar, "to"), INT64_MAX);
+        char text[64];
+
+        if (from == INT64_MIN)
+            (void)snprintf(text, sizeof(text), "< %" PRId64, to + 1);
+        else if (to == INT64_MAX)
+            (void)snprintf(text, sizeof(text), "%" PRId64 "+", from);
+        else if (from == to)
+            (void)snprintf(text, sizeof(text), "%" PRId64, from);
+        else
+            (void)snprintf(text, sizeof(text), "%" PRId64 "\xe2\x80\x93%" PRId64, from, to);
+        json_set_str(bar, "label", text);
+    }
 }

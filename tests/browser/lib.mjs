@@ -101,7 +101,7 @@ export const as = async (role, options = {}, place = rig) => {
 
 // Of the server with a few requests; each in a state of its own.
 export const PAGES = [...rig.pages, "/ui/retention/email", "/ui/requests?state=all", "/ui/requests/1", "/ui/requests/2",
-  "/ui/requests/4", "/ui/proposals/1", "/ui/proposals/2", "/ui/proposals/3", "/ui/nothing"];
+  "/ui/requests/4", "/ui/proposals/1", "/ui/proposals/2", "/ui/proposals/3", "/ui/holds/1", "/ui/nothing"];
 // Of the server with a history, for an officer, who begins nothing.
 export const HISTORY_PAGES = [...rig.pages.filter((path) => !path.endsWith("/new")), "/ui/retention/visit", "/ui/retention/note", "/ui/requests?state=all"];
 

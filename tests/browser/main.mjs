@@ -97,6 +97,46 @@ test("nothing is lost at 320 pixels or 400 per cent", async () => {
   }
 });
 
+test("the audit trail, which is for others, passes axe and fits", async () => {
+  const { page, complaints } = await as("officer", { viewport: { width: 320, height: 640 } });
+  for (const lang of LANGUAGES) {
+    await language(page, lang);
+    for (const path of ["/ui/audit", "/ui/audit?action=read"]) {
+      await go(page, path);
+      check(await page.locator("tbody tr").count() > 0, `${path} has records`);
+      await axe(page, `${path} ${lang}`);
+      check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} ${lang} fits`);
+    }
+  }
+  equal(complaints, [], "complaints");
+});
+
+test("an erasure is proposed and approved by keyboard alone", async () => {
+  const { page, complaints } = await as("operator");
+  await language(page, "en");
+  await go(page, "/ui/erasures/new");
+  await page.focus("#subject");
+  await page.keyboard.insertText("p7");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/erasures\/new\/\d+\.[0-9a-f]+$/);
+  check(!(await page.content()).includes("p7"), "from here on it is a random id");
+  await page.focus("#reference");
+  await page.keyboard.insertText("DSB-7");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/proposals\/\d+$/);
+  check(await page.locator("#code-approve").count() === 0, "nobody approves their own");
+  const approver = await as("approver");
+  await approver.page.goto(page.url());
+  check((await approver.page.textContent("main")).includes("DSB-7"), "what is proposed");
+  await axe(approver.page, "an approver's proposal");
+  await approver.page.focus("#code-approve");
+  await approver.page.keyboard.insertText(await code("approver"));
+  await approver.page.keyboard.press("Enter");
+  await approver.page.waitForSelector("[role=status]");
+  check((await approver.page.textContent(".answer")).includes("carried out"), "it is done");
+  equal([...complaints, ...approver.complaints], [], "complaints");
+});
+
 test("focus can be seen wherever it goes", async () => {
   const { page } = await as("operator", { forcedColors: "active", reducedMotion: "reduce" });
   for (const path of ["/ui/", "/ui/requests/2"]) {

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the data officer's pages show and do: proposals, holds, access, the trail, rules, records of processing, keys."""
-from harness import check, equal
+import datetime
+import os
+import re
+
+from harness import ROOT, check, equal
 from test_admin_api import Api, one_time_code, stored
 from ui_client import Browser, Page, earlier_step
 
@@ -118,3 +122,99 @@ def test_who_is_looked_for_must_be_there(env):
     check("no subject of this domain" in page.text, page.text)
     equal(b.get("/ui/erasures/new/1." + "0" * 32, 404).status, 404, "no such person")
     equal(b.get("/ui/erasures/new/..%2f..", 400).status, 400, "no id")
+
+
+def day(days):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime("%Y-%m-%d")
+
+
+def rows(page):
+    """What stands in the rows' heads."""
+    return [a for tag, a in page.tags if tag == "th" and a.get("scope") == "row"]
+
+
+def test_a_hold_is_set_and_its_lifting_proposed_by_forms(env):
+    api, b, approver = signed_in(env, "operator", "approver")
+    unused, person = stored(api, "p1")
+    fields = {"subject": "p1", "of_class": "note", "ground": "17(3)(b) tax", "owner": "legal", "review": day(30)}
+    response = b.send("/ui/holds/new", "/ui/holds/new", **fields)
+    equal(response.status, 403, "without a code")
+    page = Page(response.body.decode())
+    check(any(a.get("value") == "17(3)(b) tax" for a in page.all("input")), "what was typed is kept")
+    check(any(a.get("value") == "note" and "selected" in a for a in page.all("option")), "and what was chosen")
+    code = one_time_code(api.uris["operator"])
+    response = b.send("/ui/holds/new", "/ui/holds/new", **fields, code=code)
+    equal((response.status, response.headers.get("location")), (303, "/ui/holds/1"), f"{response.body[-900:]!r}")
+    page = b.page("/ui/holds/1")
+    check("17(3)(b)" in page.text and "legal" in page.text and "p1" not in page.text.split(), page.text)
+    page = b.page("/ui/holds")
+    check("/ui/holds/1" in page.links() and "17(3)(b) tax" in page.text, page.text)
+    response = b.send("/ui/holds/1/lift", "/ui/holds/1", reason="settled")
+    equal((response.status, response.headers.get("location")), (303, "/ui/proposals/1"), "proposed")
+    page = approver.page("/ui/proposals/1")
+    check("settled" in page.text and "17(3)(b) tax" in page.text, page.text)
+    response = approver.send("/ui/proposals/1/approve", "/ui/proposals/1", digest=digest_of(page),
+                             code=one_time_code(api.uris["approver"]))
+    equal(response.status, 303, f"approved: {response.body[-900:]!r}")
+    check("/ui/holds/1" not in b.page("/ui/holds").links(), "not among those in force")
+    page = b.page("/ui/holds?show=all")
+    check("/ui/holds/1" in page.links() and "lifted" in page.text, page.text)
+    check(not any(a.get("name") == "reason" for a in b.page("/ui/holds/1").all("input")), "no form is left")
+    check(person in api.got(200, "GET", f"/v1/subjects/{person}", token="operator")["person"], "the person stays")
+
+
+def test_holds_whose_review_comes_first_stand_first(env):
+    api, b = signed_in(env, "officer")
+    for subject, days in (("p1", 60), ("p2", 20), ("p3", 40)):
+        stored(api, subject)
+        api.cli("hold", "add", "--ground", "case", "--owner", "legal", "--review", day(days), "--subject", subject)
+    page = b.page("/ui/holds")
+    found = [link for link in page.links() if re.fullmatch(r"/ui/holds/\d+", link)]
+    equal(found, ["/ui/holds/2", "/ui/holds/3", "/ui/holds/1"], "order")
+    check(not any(link == "/ui/holds/new" for link in page.links()), "an officer sets none")
+    for ending in ("csv", "xlsx", "json"):
+        b.get(next(link for link in page.links() if f"holds.{ending}" in link))
+        b.get(next(link for link in page.links() if f"exceptions.{ending}" in link))
+
+
+def test_who_looked_at_what_is_shown(env):
+    api, b = signed_in(env, "officer")
+    token, unused = stored(api, "p1")
+    api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token]}, "app", {"Lethe-Purpose": "account"})
+    api.got(201, "POST", "/v1/honeytokens", {"class": "email", "value": "bait@example.org"}, "operator")
+    page = b.page("/ui/access")
+    check("app" in page.text and "account" in page.text and "note" in page.text, page.text)
+    check("bait@example.org" not in page.text and "Honeytokens that are laid out" in page.text, page.text)
+    page = b.page("/ui/access?from=2020-01-01&to=2020-02-01")
+    check("Nobody looked at anything." in page.text, page.text)
+    for ending in ("csv", "xlsx", "json"):
+        link = next(link for link in page.links() if f"access.{ending}" in link)
+        check("from=2020-01-01" in link, link)
+        b.get(link)
+
+
+def test_the_trail_is_searched_and_paged(env):
+    api, b = signed_in(env, "officer")
+    for n in range(3):
+        token, unused = stored(api, f"p{n}")
+        api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token]}, "app", {"Lethe-Purpose": "account"})
+    page = b.page("/ui/audit")
+    check("The newest records" in page.text and "Head of the ledger" in page.text, page.text)
+    with open(os.path.join(ROOT, "vault/audit.def")) as f:
+        words = re.findall(r'^ACTION\(\w+, \d+, "(\w+)"\)', f.read(), re.M)
+    equal([a["value"] for a in page.all("option")][1:], words, "every action of the trail can be searched for")
+    page = b.page("/ui/audit?action=reveal&caller=app")
+    equal(len(rows(page)), 3, "reveals")
+    check("account" in page.text and "Records that were found" in page.text, page.text)
+    equal(len(rows(b.page("/ui/audit?action=reveal&caller=nobody%26limit%3D1"))), 0, "another's; no second parameter")
+    equal(len(rows(b.page("/ui/audit?to=2020-01-01"))), 0, "before")
+    equal(len(rows(b.page("/ui/audit?action=nonsense&from=x"))) > 0, True, "what means nothing is left out")
+    for unused in range(60):
+        api.got(200, "GET", "/v1/version", token="officer")
+        api.got(200, "GET", "/v1/holds", token="officer")
+    page = b.page(f"/ui/audit?from={day(0)}")
+    equal(len(rows(page)), 100, "a page of them")
+    more = next(link for link in page.links() if "after=" in link)
+    check(f"from={day(0)}" in more, more)
+    numbers = len(rows(b.page(more)))
+    check(numbers > 0, "the rest")
