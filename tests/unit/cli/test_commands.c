@@ -389,7 +389,7 @@ Test(report, that_makes_no_sense_is_refused)
     AUTO(home_done) struct home h;
 
     home_init(&h);
-    cr_assert_eq(report(&h, (struct options){.format = "xlsx"}), CLI_USAGE);
+    cr_assert_eq(report(&h, (struct options){.format = "docx"}), CLI_USAGE);
     cr_assert_eq(run_on(&h, cmd_report, "nonsense", (struct options){0}), CLI_USAGE);
     cr_assert_not_null(strstr(h.ran.err, "there are: retention"), "%s", h.ran.err);
     cr_assert_eq(report(&h, (struct options){.from = "\xff"}), CLI_USAGE);

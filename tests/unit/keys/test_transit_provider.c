@@ -569,7 +569,7 @@ Test(vault_provider, goes_on_for_the_lease_when_the_server_is_away)
         cr_expect_eq(health.again_ms, 10000);
     }
     rig_kill(&p.stub);
-    cr_expect_eq(rig_check(&p.r, &health), ERR_UPSTREAM);
+    cr_expect_eq(rig_check(&p.r, &health), ERR_UNAVAILABLE);
     cr_expect_eq(health.lease_ms, 100000);
     rig_order(&p.stub, "");
     rig_spawn(&p.stub, NULL);
