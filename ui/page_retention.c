@@ -56,8 +56,7 @@ static struct json *shown_of(const struct json *rows, const char *show)
     return list;
 }
 
-/* "event:case_closed" in two members, for the words. */
-static void split_start(struct json *row)
+void page__split_start(struct json *row)
 {
     static const struct span head = SPAN_LIT("event:");
     const struct span start = json_text_of(json_get(row, "start"));
@@ -81,7 +80,7 @@ static enum err get_report(struct visit *v, struct json **ret, struct errmsg *ms
         return e;
     visit__set_origin(v, *ret);
     for (size_t i = 0; i < json_count(json_get(*ret, "rows")); i++)
-        split_start(json_at(json_get(*ret, "rows"), i));
+        page__split_start(json_at(json_get(*ret, "rows"), i));
     return ERR_OK;
 }
 

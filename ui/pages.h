@@ -11,3 +11,5 @@
 
 /* Does a path fit a pattern? v->parameters hold what stands for {x} then. */
 bool page__fits(struct visit *v, const char *pattern, struct span path);
+/* "start": "event:case_closed" in two members, "start" and "event", for the words. Else "event" is null. */
+void page__split_start(struct json *row);

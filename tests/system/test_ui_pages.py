@@ -218,3 +218,53 @@ def test_the_trail_is_searched_and_paged(env):
     check(f"from={day(0)}" in more, more)
     numbers = len(rows(b.page(more)))
     check(numbers > 0, "the rest")
+
+
+def test_a_changed_rule_is_shown_and_its_application_proposed(env):
+    """E50: what is applied is what was shown, to the byte."""
+    api, b, approver = signed_in(env, "operator", "approver")
+    stored(api, "p1")
+    page = b.page("/ui/rules")
+    check("All values fall due by the rules that are in force" in page.text, page.text)
+    check(any(a.get("data-heat") == "5" for a in page.all("td")), "the matrix is warm where values are")
+    check(not any(a.get("name") == "confirm" for a in page.all("input")), "nothing to apply")
+    api.lethe.config["classes"]["note"]["retain"]["period"] = "P30D"
+    api.lethe.save()
+    api.cli("reload")
+    page = b.page("/ui/rules")
+    check("retain.period: P90D" in page.text and "retain.period: P30D" in page.text, page.text)
+    confirm = next(a["value"] for a in page.all("input") if a.get("name") == "confirm")
+    check(confirm in page.text, "the digest is shown")
+    response = b.send("/ui/rules/apply", "/ui/rules", confirm=confirm)
+    equal((response.status, response.headers.get("location")), (303, "/ui/proposals/1"), f"{response.body[-900:]!r}")
+    page = approver.page("/ui/proposals/1")
+    check("due earlier" in page.text and "note" in page.text, page.text)
+    response = approver.send("/ui/proposals/1/approve", "/ui/proposals/1", digest=digest_of(page),
+                             code=one_time_code(api.uris["approver"]))
+    equal(response.status, 303, f"approved: {response.body[-900:]!r}")
+    check("All values fall due by the rules that are in force" in b.page("/ui/rules").text, "applied")
+    b.get(next(link for link in page.links() + b.page("/ui/rules").links() if "changes.csv" in link))
+
+
+def test_the_records_of_processing_are_read_and_taken_as_files(env):
+    api, b = signed_in(env, "officer")
+    page = b.page("/ui/ropa")
+    check("account" in page.text and "no controller named" in page.text and "Art. 6(1)(b)" in page.text, page.text)
+    for ending in ("csv", "xlsx", "json"):
+        b.get(next(link for link in page.links() if f"ropa.{ending}" in link))
+
+
+def test_health_says_what_is_wrong(env):
+    api, b, approver = signed_in(env, "operator", "approver")
+    page = b.page("/ui/keys")
+    check("No backup for too long." in page.text and "Epoch of the root key" in page.text, page.text)
+    check("Believe the clock" not in page.text, "nothing to believe")
+    response = b.send("/ui/keys/rotate", "/ui/keys")
+    equal((response.status, response.headers.get("location")), (303, "/ui/proposals/1"), f"{response.body[-900:]!r}")
+    page = approver.page("/ui/proposals/1")
+    response = approver.send("/ui/proposals/1/approve", "/ui/proposals/1", digest=digest_of(page),
+                             code=one_time_code(api.uris["approver"]))
+    equal(response.status, 303, f"approved: {response.body[-900:]!r}")
+    check("carried out" in approver.page("/ui/proposals/1").text, "the key is changed")
+    commit = api.got(200, "GET", "/v1/version", token="operator")["commit"]
+    check(commit in b.page("/ui/keys").text, "of which program")
