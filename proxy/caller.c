@@ -44,6 +44,8 @@ static void caller_init(struct caller *c, const struct caller_def *def, struct c
     c->name = mem_strdup(def->name == NULL ? "" : def->name);
     c->has_key = def->has_key;
     memcpy(c->key_hash, def->key_hash, sizeof(c->key_hash));
+    c->has_next_key = def->has_next_key;
+    memcpy(c->next_key_hash, def->next_key_hash, sizeof(c->next_key_hash));
     c->certificate = def->certificate;
     c->jwt = def->jwt;
     if (c->jwt != NULL)
@@ -100,9 +102,14 @@ enum err callers_find(const struct callers *callers, struct span key,
 
     secret_hash(key.at, key.len, hash);
     /* All are compared, each in constant time: how long it takes says nothing about whose it is. */
-    for (size_t i = 0; i < callers->count; i++)
-        if (secret_equal(hash, callers->at[i].key_hash, sizeof(hash)) && callers->at[i].has_key)
-            found = &callers->at[i];
+    for (size_t i = 0; i < callers->count; i++) {
+        const struct caller *c = &callers->at[i];
+        const bool is_key = secret_equal(hash, c->key_hash, sizeof(hash));
+        const bool is_next = secret_equal(hash, c->next_key_hash, sizeof(hash));
+
+        if ((is_key && c->has_key) || (is_next && c->has_next_key))
+            found = c;
+    }
     if (found == NULL)
         return ERR_UNAUTHORIZED;
     *ret_caller = found;

@@ -61,6 +61,8 @@ struct caller_def {
     char *name;
     bool has_key;
     uint8_t key_hash[SECRET_HASH_BYTES]; /* the key itself is not kept */
+    bool has_next_key;                   /* while clients go over from one key to another */
+    uint8_t next_key_hash[SECRET_HASH_BYTES];
     struct caller_certificate certificate;
     struct caller_jwt *jwt; /* NULL: not by token */
     char **purposes;

@@ -15,6 +15,8 @@ struct caller {
     char *name;
     bool has_key;
     uint8_t key_hash[SECRET_HASH_BYTES];
+    bool has_next_key;
+    uint8_t next_key_hash[SECRET_HASH_BYTES];
     struct caller_certificate certificate;
     const struct caller_jwt *jwt; /* NULL: not by token */
     size_t jwt_field;             /* index into callers->fields */

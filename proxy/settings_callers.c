@@ -220,14 +220,21 @@ static bool is_same(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+static bool is_key_of(const uint8_t hash[SECRET_HASH_BYTES], const struct caller_def *def)
+{
+    return (def->has_key && secret_equal(hash, def->key_hash, SECRET_HASH_BYTES)) ||
+           (def->has_next_key && secret_equal(hash, def->next_key_hash, SECRET_HASH_BYTES));
+}
+
 /* Nobody else is known by the same key or the same name. */
 static enum err check_unique(struct conf_node node, const struct proxy_settings *settings,
                              const struct caller_def *def, struct errmsg *msg)
 {
     for (const struct caller_def *other = settings->callers; other < def; other++) {
-        if (def->has_key && other->has_key &&
-            secret_equal(other->key_hash, def->key_hash, sizeof(def->key_hash)))
-            return conf_fail(conf_get(node, "key"), msg,
+        const bool same_key = def->has_key && is_key_of(def->key_hash, other);
+
+        if (same_key || (def->has_next_key && is_key_of(def->next_key_hash, other)))
+            return conf_fail(conf_get(node, same_key ? "key" : "next_key"), msg,
                              "the callers \"%s\" and \"%s\" have the same key", other->name,
                              def->name);
         if (is_same(other->certificate.subject, def->certificate.subject) ||
@@ -239,19 +246,36 @@ static enum err check_unique(struct conf_node node, const struct proxy_settings 
     return ERR_OK;
 }
 
+/* `key`, and `next_key` beside it. */
+static enum err read_keys(struct conf_node node, struct caller_def *def, struct errmsg *msg)
+{
+    const struct conf_node key = conf_get(node, "key"), next = conf_get(node, "next_key");
+    enum err e = ERR_OK;
+
+    if (conf_has(next) && !conf_has(key))
+        return conf_fail(next, msg, "`next_key` stands beside a `key`");
+    if (conf_has(key))
+        e = conf_key_hash(key, def->key_hash, msg);
+    if (e == ERR_OK && conf_has(next))
+        e = conf_key_hash(next, def->next_key_hash, msg);
+    def->has_key = conf_has(key);
+    if (e == ERR_OK && conf_has(next) && is_key_of(def->next_key_hash, def))
+        e = conf_fail(next, msg, "`next_key` is the same as `key`");
+    def->has_next_key = conf_has(next);
+    return e;
+}
+
 /* How the caller is known: at least one way. */
 static enum err read_proofs(struct conf_node node, const struct proxy_settings *settings,
                             struct caller_def *def, struct errmsg *msg)
 {
     const struct conf_node key = conf_get(node, "key");
     const struct conf_node certificate = conf_get(node, "certificate");
-    enum err e = ERR_OK;
+    enum err e;
 
     if (!conf_has(key) && !conf_has(certificate) && !conf_has(conf_get(node, "jwt")))
         return conf_fail(node, msg, "a caller is known by a `key`, a `certificate` or a `jwt`");
-    def->has_key = conf_has(key);
-    if (def->has_key)
-        e = conf_key_hash(key, def->key_hash, msg);
+    e = read_keys(node, def, msg);
     if (e == ERR_OK)
         e = read_certificate(certificate, def, msg);
     if (e == ERR_OK && conf_has(certificate))
@@ -264,8 +288,8 @@ static enum err read_proofs(struct conf_node node, const struct proxy_settings *
 static enum err read_caller(struct conf_node node, const struct proxy_settings *settings,
                             struct caller_def *def, struct errmsg *msg)
 {
-    static const char *const keys[] = {"key",    "certificate", "jwt",   "purposes",
-                                       "reveal", "domains",     "quota", NULL};
+    static const char *const keys[] = {"key",    "next_key", "certificate", "jwt", "purposes",
+                                       "reveal", "domains",  "quota",       NULL};
     struct conf_node purposes;
     enum err e;
 

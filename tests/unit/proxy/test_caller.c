@@ -160,6 +160,36 @@ Test(caller, is_found_by_its_whole_key_only)
     cr_expect_null(untouched);
 }
 
+Test(caller, is_known_by_its_next_key_too)
+{
+    struct caller_def defs[] = {{.name = desk_name,
+                                 .has_key = true,
+                                 .has_next_key = true,
+                                 .purposes = desk_purposes,
+                                 .purpose_count = 1,
+                                 .reveal = desk_reveal},
+                                {.name = clerk_name,
+                                 .has_key = true,
+                                 .purposes = clerk_purposes,
+                                 .purpose_count = 2,
+                                 .reveal = clerk_reveal}};
+    AUTO(callers_free) struct callers *callers = NULL;
+    const struct caller *untouched = NULL;
+
+    secret_hash("desk-desk-desk-desk", 19, defs[0].key_hash);
+    secret_hash("desk-next-next-next", 19, defs[0].next_key_hash);
+    secret_hash("clerk-clerk-clerk-clerk", 23, defs[1].key_hash);
+    secret_hash("clerk-next-not-declared", 23, defs[1].next_key_hash);
+    callers = callers_new(defs, COUNT_OF(defs), &classes, number, NULL);
+    cr_expect_eq(caller_of(callers, "desk-next-next-next"),
+                 caller_of(callers, "desk-desk-desk-desk"));
+    cr_expect_neq(caller_of(callers, "desk-next-next-next"),
+                  caller_of(callers, "clerk-clerk-clerk-clerk"));
+    cr_expect_eq(callers_find(callers, SPAN_LIT("clerk-next-not-declared"), &untouched),
+                 ERR_UNAUTHORIZED);
+    cr_expect_null(untouched);
+}
+
 Test(caller, is_known_again_by_the_same_key_only)
 {
     AUTO(callers_free) struct callers *callers = two_callers();

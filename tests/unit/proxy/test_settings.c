@@ -322,6 +322,16 @@ Test(settings, refuse_wrong_callers)
         {SMALLEST "callers: {a: {key: file:a.key, purposes: [support]},\n"
                   "          b: {key: file:a.key, purposes: [account]}}\n",
          "4:20", "same key"},
+        {SMALLEST "callers: {a: {key: file:a.key, purposes: [support]},\n"
+                  "          b: {key: file:b.key, next_key: file:a.key, purposes: [account]}}\n",
+         "4:42", "same key"},
+        {SMALLEST "callers: {a: {key: file:a.key, next_key: file:b.key, purposes: [support]},\n"
+                  "          b: {key: file:b.key, purposes: [account]}}\n",
+         "4:20", "same key"},
+        {CALLER("key: file:a.key, next_key: file:a.key, purposes: [support]"), "3:42", "the same"},
+        {CALLER("certificate: {subject: CN=x}, next_key: file:a.key, purposes: [support]"), "3:55",
+         "beside"},
+        {CALLER("key: file:a.key, next_key: hunter2, purposes: [support]"), "3:42", "file:PATH"},
     };
 
     expect_mistakes(mistakes, COUNT_OF(mistakes));
