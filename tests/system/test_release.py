@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 
 from harness import ROOT, Lethe, check, equal
@@ -68,6 +69,32 @@ def test_the_release_tells_what_it_is_made_of(env):
                                                            check=True).stdout, re.M))
     equal(sorted(loaded - files), [], "loaded, but not in the bill")
     check(all(part["licenses"] and part["purl"] for part in bill["components"]), "a part without licence or purl")
+
+
+def test_nothing_is_packed_from_a_changed_tree(env):
+    """What is released can be traced to a commit, and be built from it again."""
+    tree = env.path("tree")
+
+    def run(*argv, cwd=tree):
+        return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+    def configure():
+        return run("cmake", "--preset", "release", "-DLETHE_BENCH=OFF", "-DLETHE_PACKAGE=ON")
+
+    equal(run("git", "clone", "-q", ROOT, tree, cwd=ROOT).returncode, 0, "clone")
+    for name in ("scripts/package", "packaging/package.cmake"):  # as they are now
+        shutil.copy(os.path.join(ROOT, name), os.path.join(tree, name))
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "now")
+    equal(run("git", "status", "--porcelain").stdout, "", "a clean tree")
+    result = configure()
+    equal(result.returncode, 0, f"of a clean tree: {result.stderr}")
+    for name, text in (("README.md", "changed\n"), ("base/more.c", "int more;\n")):
+        env.write(f"tree/{name}", text)
+        result = run("scripts/package")
+        equal(result.returncode, 1, f"with {name}: {result}")
+        check(name in result.stderr and "commit" in result.stderr, f"{result}")
+    result = configure()
+    check(result.returncode != 0 and "not committed" in result.stderr, f"configuring by hand: {result}")
 
 
 def test_no_two_libraries_define_the_same_function(env):
