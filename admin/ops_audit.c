@@ -11,6 +11,7 @@
 #include "admin/ops_priv.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "version.h"
 
 enum { NUMBER_MAX = 24 };
 
@@ -119,7 +120,8 @@ static struct audit_record describe(const struct admin *admin, const char *name)
         .who = span_str(admin->executed_by == NULL ? "cli" : admin->executed_by),
         .address = admin->address,
         .request = admin->request_id,
-        .operation = span_str(name)};
+        .operation = span_str(name),
+        .commit = SPAN_LIT(LETHE_COMMIT)};
 }
 
 static enum err put(const struct admin *admin, const struct audited *rule,

@@ -64,8 +64,9 @@ struct audit_record {
     uint64_t more;          /* so many more like this one have no record of their own */
     const struct audit_entry *entries;
     size_t entry_count;
+    struct span
+        commit; /* of the program; of others than operators and the server: the CONFIGURE record's */
     /* Of CONFIGURE only. */
-    struct span commit;  /* of the program */
     struct span digest;  /* of the configuration */
     struct span classes; /* "1=email 2=phone" */
     /* Filled when it is read; the trail's own when it is written. A CONFIGURE record of the system's, done, begins

@@ -3,6 +3,7 @@
 taken out unnoticed, and nobody's records can be told from others' after an erasure (E55, E60, E61, E76, E77)."""
 import json
 import os
+import re
 import shutil
 import threading
 
@@ -75,6 +76,23 @@ def test_who_saw_whom_for_what(env):
     equal(len(configured), 1, "configurations")
     equal(shown[-1]["configuration"], configured[0]["configuration"], "which was in force")
     assert_whole(lethe)
+
+
+def test_every_record_leads_to_the_commit_that_wrote_it(env):
+    lethe = started(env)
+    put(lethe, "ada", caller="support-desk")
+    get(lethe, "ada")
+    equal(lethe.cli("subject", "erase", "ada").returncode, 0, "erase")
+    lethe.stop()
+    equal(lethe.cli("access", "list").returncode, 0, "an operator, without a server")
+    commit = re.search(r"\((\S+)\)", lethe.run("--version").stdout)[1]
+    seen = records(lethe)
+    configured = {r["configuration"]: r["commit"] for r in seen if r["action"] == "configure"}
+    check({"caller", "operator", "system"} <= {r["role"] for r in seen}, f"{seen}")
+    for record in seen:
+        written_by = record.get("commit") or configured.get(record["configuration"])
+        check(written_by == commit, f"not of {commit}: {record}")
+    check(all("commit" in r for r in seen if r["role"] == "operator"), "an operator's record without one of its own")
 
 
 def test_E77_nothing_is_answered_while_the_trail_cannot_be_written(env):
