@@ -64,8 +64,7 @@ struct audit_record {
     uint64_t more;          /* so many more like this one have no record of their own */
     const struct audit_entry *entries;
     size_t entry_count;
-    struct span
-        commit; /* of the program; of others than operators and the server: the CONFIGURE record's */
+    struct span commit; /* of the program; none: the CONFIGURE record has it */
     /* Of CONFIGURE only. */
     struct span digest;  /* of the configuration */
     struct span classes; /* "1=email 2=phone" */
