@@ -101,7 +101,8 @@ enum err page_retention(struct visit *v, struct errmsg *msg)
     json_set(v->model, "sums", sums_of(json_get(v->model, "rows")));
     json_set_int(v->model, "row_count", (int64_t)json_count(json_get(v->model, "rows")));
     json_set(v->model, "summary", json_clone(json_get(report, "summary")));
-    return ERR_OK;
+    e = visit__show(v, "expiries", "/v1/figures/expiries", NULL, msg);
+    return e == ERR_OK ? visit__show(v, "flow", "/v1/figures/flow", NULL, msg) : e;
 }
 
 /* ---- one class ---- */

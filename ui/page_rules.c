@@ -5,6 +5,8 @@
  * retention/report_changes.c, retention/report_ropa.c). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "ui/pages.h"
@@ -114,17 +116,35 @@ static enum err set_rules(struct visit *v, struct errmsg *msg)
     return ERR_OK;
 }
 
+static int by_since(const void *a, const void *b)
+{
+    const struct json *const *one = a, *const *other = b;
+    const char *since = json_str_of(json_get(*one, "since"));
+    const char *other_since = json_str_of(json_get(*other, "since"));
+    const int order = strcmp(other_since == NULL ? "" : other_since, since == NULL ? "" : since);
+
+    if (order != 0)
+        return order;
+    return (int)(json_int_of(json_get(*other, "version"), 0) -
+                 json_int_of(json_get(*one, "version"), 0));
+}
+
 /* The newest first. */
 static enum err set_changes(struct visit *v, struct errmsg *msg)
 {
     AUTO(json_free) struct json *report = NULL;
+    AUTO(mem_free) const struct json **found = NULL;
     struct json *list = json_new_list();
-    const struct json *rows;
     enum err e = visit__get(v, "/v1/reports/changes", NULL, &report, msg);
+    const struct json *rows = json_get(report, "rows");
+    const size_t count = json_count(rows);
 
-    rows = json_get(report, "rows");
-    for (size_t i = json_count(rows); i > 0; i--)
-        json_add(list, json_clone(json_at(rows, i - 1)));
+    found = mem_alloc((count + 1) * sizeof(const struct json *));
+    for (size_t i = 0; i < count; i++)
+        found[i] = json_at(rows, i);
+    qsort(found, count, sizeof(const struct json *), by_since);
+    for (size_t i = 0; i < count; i++)
+        json_add(list, json_clone(found[i]));
     json_set(v->model, "changes", list);
     return e;
 }

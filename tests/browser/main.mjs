@@ -91,8 +91,10 @@ test("nothing is lost at 320 pixels or 400 per cent", async () => {
     for (const path of PAGES) {
       await go(page, path);
       await page.evaluate(() => { document.querySelectorAll("details").forEach((d) => { d.open = true; }); });
-      const [wide, inside] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-      check(wide <= inside, `${path} ${lang} is ${wide} pixels wide`);
+      const [wide, inside, which] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth,
+        [...document.querySelectorAll("main *")].filter((e) => !e.closest(".table") && e.getBoundingClientRect().right > innerWidth)
+          .map((e) => e.outerHTML.slice(0, 80))]);
+      check(wide <= inside, `${path} ${lang} is ${wide} pixels wide: ${which}`);
     }
   }
 });
@@ -183,11 +185,13 @@ test("pages can be read and forms sent without scripts", async () => {
 
 test("pictures are drawn from their tables", async () => {
   const { page, complaints } = await as("officer");
-  await go(page, "/ui/");
-  await page.waitForSelector(".plot canvas");
-  check(await page.locator(".plot canvas").count() >= 2, "pictures");
-  const label = await page.getAttribute(".plot >> nth=0", "aria-label");
-  check(label.length > 20, "each says what it shows");
+  for (const [path, count] of [["/ui/", 2], ["/ui/retention", 1], ["/ui/holds", 1]]) {
+    await go(page, path);
+    await page.waitForSelector(".plot canvas");
+    check(await page.locator(".plot canvas").count() >= count, `pictures of ${path}`);
+    const label = await page.getAttribute(".plot >> nth=0", "aria-label");
+    check(label.length > 20, "each says what it shows");
+  }
   equal(complaints, [], "complaints");
 });
 
@@ -327,6 +331,7 @@ if (rig.screenshots) {
     fs.mkdirSync(rig.screenshots, { recursive: true });
     for (const [name, role, place, path] of [["sign-in", null, rig, "/ui/sign-in"], ["overview", "officer", rig.history, "/ui/"],
       ["retention", "officer", rig.history, "/ui/retention"], ["class", "officer", rig.history, "/ui/retention/visit"],
+      ["rules", "officer", rig.history, "/ui/rules"], ["proposal", "approver", rig, "/ui/proposals/1"],
       ["request", "operator", rig, "/ui/requests/2"]]) {
       const { page } = role === null ? await open() : await as(role, {}, place);
       if (role !== null)

@@ -18,13 +18,14 @@
 
   // { labels, series: [{ name, values }] }
   const read = (figure) => {
-    const heads = [...figure.querySelectorAll("thead th")].slice(1).filter(shown).map(text);
+    const heads = [...figure.querySelectorAll("thead th")].slice(1).filter(shown);
     const rows = [...figure.querySelectorAll("tbody tr")];
     const names = rows.map((row) => text(row.querySelector("th")));
     const values = rows.map(numbers);
     if (figure.dataset.chart === "columns")
-      return { labels: heads, series: names.map((name, i) => ({ name, values: values[i] })) };
-    return { labels: names, series: heads.map((name, i) => ({ name, values: values.map((row) => row[i]) })) };
+      return { labels: heads.map(text), series: names.map((name, i) => ({ name, values: values[i] })) };
+    return { labels: names, series: heads.map((cell, i) => ({
+      name: text(cell), below: "below" in cell.dataset, values: values.map((row) => row[i]) })) };
   };
 
   const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -39,11 +40,10 @@
     return [...some.slice(0, COLOURS.length - 1), { name: "…", values: together }];
   };
 
-  // Each on top of those before it; what is drawn first stands highest.
+  // Each on top of those before it, or below them; what is drawn first reaches farthest.
   const stack = (series) => {
-    const levels = [];
-    series.forEach((one, i) => levels.push(one.values.map((v, k) => v + (i > 0 ? levels[i - 1][k] : 0))));
-    return levels.reverse();
+    const up = series[0].values.map(() => 0), down = [...up];
+    return series.map((one) => one.values.map((v, k) => (one.below ? (down[k] -= v) : (up[k] += v)))).reverse();
   };
 
   // A line across, where the period ends: in thousandths of a bar.
@@ -77,7 +77,7 @@
       height: HEIGHT,
       cursor: { show: false },
       legend: { live: false },
-      scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (u, low, high) => [0, Math.max(high * 1.05, 1)] } },
+      scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (u, low, high) => [Math.min(low * 1.05, 0), Math.max(high * 1.05, 1)] } },
       axes: [
         { ...axis, incrs: [1, 2, 4, 7, 13], values: (u, at) => at.map((i) => labels[i] ?? ""), space: 90 },
         { ...axis, values: (u, at) => at.map((v) => (Number.isInteger(v) ? number.format(v) : "")), size: 70 },
