@@ -52,6 +52,7 @@ def test_wapiti_on_the_pages(env):
     none(scanners.wapiti(env, "pages", front.url + "/ui/", headers=[
         f"Cookie: __Host-lethe={browser.cookie}", f"Origin: {front.url}", "Sec-Fetch-Site: same-origin"]))
     api.well(front, 300)
+    browser.page("/ui/")  # it is signed in still
     check(front.answers[200] > 50 and front.answers[303] > 0, f"it was not signed in, or sent no form: {front.answers}")
 
 
@@ -88,11 +89,11 @@ def test_wapiti_sees_planted_faults(env):
     check(not missing, f"wapiti did not see {sorted(missing)}, only {sorted(found)}")
 
 
-def request(front, line, *fields, body=None):
+def request(front, line, *fields, body=None, kind="application/json"):
     """The text of a request, as a browser's proxy logs it."""
     head = [f"{line} HTTP/1.1", f"Host: {front.host}", *fields]
     if body is not None:
-        head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        head += [f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     return "\n".join(head) + "\n\n" + (body or "")
 
 
@@ -111,13 +112,17 @@ def test_sqlmap_on_the_admin_api(env):
     api = Scanned(env)
     front = api.operators
     app, officer, operator = (f"Authorization: Bearer {api.tokens[role]}" for role in ("app", "officer", "operator"))
+    person = api.got(200, "POST", "/v1/subjects/find", {"subject": "1"}, "operator")["person"]
     none(scanners.sqlmap(env, "sqlmap", [
         request(front, "POST /v1/subjects/find", operator, body='{"subject": "1*"}'),
         request(front, "POST /v1/tokens", app, body='{"class": "note*", "subject": "x*", "values": ["v*"]}'),
         request(front, "POST /v1/tokens/reveal", app, "Lethe-Purpose: account*", body='{"tokens": ["lt_x*"]}'),
         request(front, "GET /v1/erasures?after=0*&limit=5*", officer),
-        request(front, "GET /v1/audit?caller=robot*&action=start*&person=1*", officer),
+        request(front, f"GET /v1/audit?caller=robot*&action=tokenize*&person={person}*", officer),
+        request(front, f"GET /v1/subjects/{person}*", officer),
         request(front, "GET /v1/reports/retention*?from=2026-01-01*", officer),
+        request(front, "POST /ui/sign-in", f"Origin: {front.url}", "Sec-Fetch-Site: same-origin",
+                body="token=lta_x*&code=000000*&next=/ui/*", kind="application/x-www-form-urlencoded"),
         request(front, "GET /ui/requests/1*?state=open*", "Cookie: __Host-lethe="
                 + str(Browser(api.address).sign_in(api, "officer").cookie))]))
     api.well(front, 300)
