@@ -60,7 +60,7 @@ def test_the_release_is_hardened(env):
 
 def test_the_release_tells_what_it_is_made_of(env):
     bill = json.loads(subprocess.run([release_path(), "--bom"], capture_output=True, check=True).stdout)
-    equal((bill["bomFormat"], bill["specVersion"]), ("CycloneDX", "1.5"))
+    equal((bill["bomFormat"], bill["specVersion"]), ("CycloneDX", "1.5"), "the format")
     version = subprocess.run([release_path(), "--version"], capture_output=True, text=True, check=True).stdout
     commit = [p["value"] for p in bill["metadata"]["component"]["properties"] if p["name"] == "lethe:commit"]
     check(f"({commit[0]})" in version, f"{commit} is not the commit of {version}")
