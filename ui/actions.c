@@ -216,6 +216,19 @@ static void show_again(struct visit *v, const struct action *action, enum err e,
     page__serve_again(v, page, e, msg->text);
 }
 
+/* What the API answers is for whoever asked, and no page. */
+static void get_file(struct visit *v, const struct action *action)
+{
+    AUTO(json_free) struct json *members = json_new_map();
+    struct errmsg msg = {""};
+    enum err e = read_members(v, action, members, &msg);
+
+    if (e == ERR_OK)
+        e = visit__download(v, action->route, members, &msg);
+    if (e != ERR_OK)
+        page__fail(v, e, msg.text);
+}
+
 static void carry_out(struct visit *v, const struct action *action)
 {
     AUTO(json_free) struct json *members = json_new_map();
@@ -247,10 +260,13 @@ static void carry_out(struct visit *v, const struct action *action)
 bool action__serve(struct visit *v)
 {
     for (const struct action *action = actions; action->path != NULL; action++) {
-        if (page__fits(v, action->path, v->request->path)) {
+        if (!page__fits(v, action->path, v->request->path))
+            continue;
+        if (action->back[0] == '\0')
+            get_file(v, action);
+        else
             carry_out(v, action);
-            return true;
-        }
+        return true;
     }
     return false;
 }

@@ -12,6 +12,7 @@ enum err page_erasures(struct visit *v, struct errmsg *msg)
     enum err e;
 
     visit__set_may(v, "erase", "POST", "/v1/erasures");
+    visit__set_may(v, "evidence", "POST", "/v1/evidence");
     visit__query(v, query, "limit=100", NULL, NULL);
     e = visit__show(v, "list", "/v1/erasures", query, msg);
     if (e == ERR_OK)

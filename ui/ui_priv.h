@@ -82,6 +82,9 @@ enum err visit__post(struct visit *v, const char *path, const struct json *membe
 /* GET a file of this type into the answer. */
 enum err visit__file(struct visit *v, const char *path, const char *query, const char *accept,
                      struct errmsg *msg) MUST_CHECK;
+/* POST; the answer, a file of any size, goes straight to whoever asked. */
+enum err visit__download(struct visit *v, const char *path, const struct json *members,
+                         struct errmsg *msg) MUST_CHECK;
 /* GET into a member of the model. What whoever is signed in may not read leaves it out, and is no error. */
 enum err visit__show(struct visit *v, const char *member, const char *path, const char *query,
                      struct errmsg *msg) MUST_CHECK;

@@ -97,6 +97,30 @@ enum err visit__file(struct visit *v, const char *path, const char *query, const
     return e;
 }
 
+enum err visit__download(struct visit *v, const char *path, const struct json *members,
+                         struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf body = {.max = 0};
+    AUTO(json_free) struct json *tree = NULL;
+    struct http_request request = {.method = SPAN_LIT("POST"), .path = span_str(path)};
+    enum err e;
+
+    buf_init_secret(&body, API_BODY_MAX);
+    e = json_write(members, &body);
+    if (e != ERR_OK)
+        return e;
+    request.body = buf_span(&body);
+    request.fields[HTTP_CONTENT_TYPE] = SPAN_LIT("application/json");
+    request.host = v->request->host;
+    request.peer = v->request->peer;
+    api_serve_as(v->ui->api, &v->who, &request, v->answer);
+    if (v->answer->status == 200)
+        return ERR_OK;
+    e = read_answer(v->answer, &tree, msg);
+    buf_reset(&v->answer->body);
+    return e == ERR_OK ? ERR_INTERNAL : e;
+}
+
 enum err visit__get(struct visit *v, const char *path, const char *query, struct json **ret_tree,
                     struct errmsg *msg)
 {

@@ -3,9 +3,11 @@
 import datetime
 import os
 import re
+import urllib.parse
 
 from harness import ROOT, check, equal
 from test_admin_api import Api, one_time_code, stored
+from test_ui import PAYLOADS
 from ui_client import Browser, Page, earlier_step
 
 
@@ -268,3 +270,40 @@ def test_health_says_what_is_wrong(env):
     check("carried out" in approver.page("/ui/proposals/1").text, "the key is changed")
     commit = api.got(200, "GET", "/v1/version", token="operator")["commit"]
     check(commit in b.page("/ui/keys").text, "of which program")
+
+
+def test_an_evidence_pack_is_taken_by_a_form(env):
+    api, b = signed_in(env, "officer")
+    stored(api, "p1")
+    response = b.send("/ui/evidence", "/ui/erasures", **{"from": "2020-01-01", "to": ""})
+    equal((response.status, response.headers["content-type"]), (200, "application/x-tar"), f"{response.body[:300]!r}")
+    check(response.headers["content-disposition"].startswith("attachment;"), "it is saved")
+    with open(env.path("pack.tar"), "wb") as f:
+        f.write(response.body)
+    equal(api.lethe.run("verify-evidence", env.path("pack.tar")).returncode, 0, "it is whole")
+    response = b.send("/ui/evidence", "/ui/erasures", **{"from": "yesterday"})
+    equal((response.status, response.headers["content-type"]), (400, "text/html; charset=utf-8"), "a page says why")
+    equal(b.send("/ui/evidence", "/ui/erasures", file="/tmp/x").status, 400, "E65: an unknown field")
+
+
+def test_e67_labels_on_these_pages_never_become_markup(env):
+    api, b, officer = signed_in(env, "operator", "officer")
+    stored(api, "p1")
+    shown = 0
+    for payload in PAYLOADS:
+        text = payload.replace("\u2028", "")
+        result = api.lethe.cli("hold", "add", "--ground", text, "--owner", text, "--review", day(30), "--subject", "p1")
+        if result.returncode != 0:
+            continue  # what steers a terminal is no label
+        number = int(result.stdout)
+        api.got(202, "POST", f"/v1/holds/{number}/lift", {"reason": text}, "operator")
+        shown += 1
+        for path in ("/ui/holds", f"/ui/holds/{number}", f"/ui/proposals/{shown}", "/ui/proposals"):
+            page = b.page(path)
+            check(text in page.text or path == "/ui/proposals", f"{payload!r} is shown as it is on {path}")
+            check(not any(n.startswith("on") for tag, attrs in page.tags for n in attrs), payload)
+            check(not page.all("svg") and not page.all("img"), payload)
+        page = officer.page("/ui/audit?" + urllib.parse.urlencode({"caller": text}))
+        check(any(a.get("value") == text for a in page.all("input")), f"{payload!r} in its field")
+        check(not page.all("svg") and not page.all("img"), payload)
+    check(shown > 5, f"{shown} labels were taken")
