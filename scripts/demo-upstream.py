@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application of the demo: users over HTTP and JSON, kept in a file. It knows nothing of Lethe.
 
-    demo-upstream.py PORT FILE
+    demo-upstream.py [ADDRESS:]PORT FILE      without an address it listens for this host only
 """
 import http.server
 import json
@@ -62,7 +62,8 @@ class App(http.server.BaseHTTPRequestHandler):
 
 def main():
     App.file = sys.argv[2]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), App)
+    address, _, port = sys.argv[1].rpartition(":")
+    server = http.server.ThreadingHTTPServer((address or "127.0.0.1", int(port)), App)
     server.daemon_threads = True
     server.serve_forever()
 

@@ -168,13 +168,21 @@ def supply():
 
 
 def package():
-    """The Debian package: two builds are equal, nothing is in it that should not be, and the checks see what is wrong."""
+    """The Debian package and the image: two builds are equal, nothing is in them that should not be, they run, and the
+    checks see what is wrong."""
     code, output = shell(["scripts/package", "--twice"])
     if code != 0:
         return 0, 1, output
     file = output.splitlines()[-1]
     results = [counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])(),
                simple(["tests/package/role", file])]
+    code, output = shell(["scripts/image", "--twice", file])
+    if code != 0:
+        results.append((0, 1, output))
+    else:
+        archive = output.splitlines()[-1]
+        results += [(1, 0, ""), counting(["tests/package/image", archive])(),
+                    counting(["tests/package/image", "--self-test", archive])()]
     return 1 + sum(r[0] for r in results), sum(r[1] for r in results), "".join(r[2] for r in results)
 
 

@@ -127,13 +127,20 @@ def try_updates(t):
 
 def try_image(t):
     dockerfile = f"{t.folder}/Dockerfile"
-    write(dockerfile, "FROM a AS build\nRUN install liboath0\nFROM b\nRUN install libjansson4\n")
-    program = f"{t.folder}/program"
-    source = f"{t.folder}/program.c"
-    write(source, "int main(void) { return 0; }\n")
-    subprocess.run(["gcc", "-o", program, source, "-Wl,--no-as-needed", "-loath", "-ljansson"], check=True)
-    faults = list(t.supply.image_faults(program, dockerfile))
-    t.holds(f"what the image lacks: {faults}", [fault.split(":")[0] for fault in faults] == ["liboath0"])
+    good = "FROM a AS tree\nRUN install x\nFROM scratch\nCOPY --from=tree /image/ /\nUSER 1:1\n"
+    planted = {
+        "nothing": ("", "", None),
+        "a base": ("FROM scratch", "FROM b", "made from something"),
+        "a command": ("USER", "RUN install \\\n y\nUSER", "has RUN"),
+        "a file of the tree": ("USER", "COPY x /\nUSER", "from elsewhere: COPY x"),
+        "another image": ("--from=tree", "--from=b", "from elsewhere"),
+        "no user": ("USER 1:1\n", "", "as root"),
+        "root": ("USER 1:1", "USER 0:0", "as root"),
+    }
+    for what, (old, new, expected) in planted.items():
+        write(dockerfile, good.replace(old, new) if old else good)
+        faults = list(t.supply.image_faults(dockerfile))
+        t.holds(f"an image with {what}: {faults}", not faults if expected is None else len(faults) == 1 and expected in faults[0])
 
 
 def try_schema(t, made, schema):
