@@ -280,7 +280,7 @@ test("E66 other sites can neither send forms nor show pages in a frame", async (
 
 test("pages print on A4, wide", async () => {
   const { page } = await as("officer");
-  for (const path of ["/ui/", "/ui/retention", "/ui/requests/1"]) {
+  for (const path of ["/ui/", "/ui/retention", "/ui/requests/1", "/ui/ropa", "/ui/rules", "/ui/holds"]) {
     await go(page, path);
     const pdf = (await page.pdf({ preferCSSPageSize: true, printBackground: true })).toString("latin1");
     const box = pdf.match(/\/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]/);
