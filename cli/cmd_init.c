@@ -250,9 +250,8 @@ static enum err make_access(struct setup *s, struct buf *uri, struct errmsg *msg
 {
     AUTO(session_close) struct session *session = NULL;
     AUTO(reply_done) struct reply reply = {NULL, NULL};
-    const struct options here = {.config = s->paths[PIECE_CONFIG], .passphrase_fd = -1};
     struct json *enrol = json_new_map();
-    enum err e = session_open(&here, &session, msg);
+    enum err e = session_open_new(s->paths[PIECE_CONFIG], &session, msg);
 
     json_set_str(enrol, "op", "access.enrol");
     if (e == ERR_OK)

@@ -120,6 +120,21 @@ enum err session_open(const struct options *o, struct session **ret_session, str
     return e;
 }
 
+enum err session_open_new(const char *config, struct session **ret_session, struct errmsg *msg)
+{
+    AUTO(session_close) struct session *s = mem_alloc(sizeof(*s));
+    enum err e = settings_start(config, SETTINGS_STORE, &s->settings, msg);
+
+    if (e != ERR_OK)
+        return e;
+    classes_done(&s->settings.classes);
+    s->settings.classes = (struct classes){.count = 0};
+    e = open_store(s, msg);
+    if (e == ERR_OK)
+        *ret_session = TAKE(s);
+    return e;
+}
+
 void session_close(struct session **session)
 {
     struct session *s = TAKE(*session);

@@ -16,6 +16,10 @@ struct session;
  * Blocks. */
 enum err session_open(const struct options *options, struct session **ret_session,
                       struct errmsg *msg) MUST_CHECK;
+/* The store of an installation that was just made, which no server has yet, with none of the configuration's classes:
+ * they come into force as they stand there when it is first used, not as an example had them. Otherwise the same. */
+enum err session_open_new(const char *config, struct session **ret_session, struct errmsg *msg)
+    MUST_CHECK;
 void session_close(struct session **session);
 
 /* What came back; `result` stands inside `tree`. Short-lived: it may hold values. */

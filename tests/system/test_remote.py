@@ -268,7 +268,7 @@ def test_two_people_erase_somebody_by_commands_only(env):
     equal(remote.run("approver", "proposal", "list").returncode, 3, "something waits")
     shown = json.loads(remote.good("approver", "proposal", "show", number))
     equal((shown["digest"], shown["operation"], shown["state"]), (digest, "subject.erase", "open"), "the proposal")
-    check("ada" not in json.dumps(shown), "a name in it")
+    check(not re.search(r"\bada\b", json.dumps(shown)), "a name in it")
     own = remote.with_code("operator", "proposal", "approve", "--confirm", digest, number)
     check("the role operator may not" in own.stderr, f"{own.stderr}")
     wrong = remote.with_code("approver", "proposal", "approve", "--confirm", "0" * 64, number)
