@@ -49,7 +49,7 @@ def test_e49_a_leap_that_was_accepted_destroys_nothing_before_somebody_has_looke
     wall.set("+10y")
     until("the leap to be seen", 10, lambda: lethe.cli("clock", "status").returncode == 3)
     equal(lethe.cli("clock", "accept").returncode, 0, "clock accept")
-    until("the class to be paused", 10, lambda: of(lethe)["paused"])
+    until("the class to be paused", 30, lambda: of(lethe)["paused"])
     time.sleep(2.2)  # two passes
     row = of(lethe)
     equal((row["items"], row["due"], row["forecast"], row["paused"]["why"]), (40, 40, 0, "unforeseen"),
@@ -77,7 +77,7 @@ def test_e49_a_clock_put_right_again_keeps_everything(env):
     wall.set("+10y")
     until("the leap to be seen", 10, lambda: lethe.cli("clock", "status").returncode == 3)
     equal(lethe.cli("clock", "accept").returncode, 0, "clock accept")
-    until("the class to be paused", 10, lambda: of(lethe)["paused"])
+    until("the class to be paused", 30, lambda: of(lethe)["paused"])
     wall.set("+2h")
     equal(lethe.cli("clock", "accept").returncode, 0, "clock accept, back")
     equal(of(lethe)["due"], 0, "due again")
@@ -127,7 +127,7 @@ def test_due_times_changed_in_the_database_pause_the_class(env):
                      if db.execute(f"select count(*) from {t}").fetchone()[0] == 1200)
         db.execute(f"update {table} set due = 1000000000")
     lethe.start()
-    until("the class to be paused", 10, lambda: of(lethe)["paused"])
+    until("the class to be paused", 30, lambda: of(lethe)["paused"])
     row = of(lethe)
     equal(row["paused"]["why"], "uncounted", "why")
     with sqlite3.connect(f"file:{lethe.store}/vault.db?mode=ro", uri=True) as db:
