@@ -20,7 +20,7 @@ static enum err not_csv(const struct bulk_source *s, enum err e, struct errmsg *
                       "%s, line %llu: not CSV as in RFC 4180 (a quote inside a field without "
                       "quotes, text behind a closing one, a carriage return alone, or too many "
                       "columns)",
-                      s->name, (unsigned long long)(s->line + s->record.lines));
+                      s->name, (unsigned long long)s->line + s->record.lines);
 }
 
 /* ---- the header ---- */

@@ -23,9 +23,12 @@ export default [
             "no-script-url": "error",
             "no-var": "error",
             "prefer-const": "error",
-            "no-restricted-properties": ["error", ...noMarkup],
         },
     },
-    { files: ["ui/**/*.js"], languageOptions: { globals: globals.browser, sourceType: "script" } },
+    {
+        files: ["ui/**/*.js"],
+        languageOptions: { globals: globals.browser, sourceType: "script" },
+        rules: { "no-restricted-properties": ["error", ...noMarkup] },
+    },
     { files: ["tests/**/*.mjs"], languageOptions: { globals: { ...globals.node, ...globals.browser }, sourceType: "module" } },
 ];
