@@ -185,28 +185,9 @@ static enum err step_down(struct server *s, struct errmsg *msg)
     return e;
 }
 
-static enum err open_vault(struct server *s, struct errmsg *msg)
+/* Everything that stands on the vault. */
+static void make_parts(struct server *s)
 {
-    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
-    struct vault_options options = {.dir = s->settings.store_dir,
-                                    .roots = &roots,
-                                    .classes = &s->settings.classes,
-                                    .domains = &s->settings.domains,
-                                    .configuration = conf_digest(s->settings.conf),
-                                    .ledger_mirror = s->settings.ledger_mirror};
-    const char *risk;
-    enum err e;
-
-    e = keys_load(s->settings.keys, &roots, msg);
-    if (e != ERR_OK)
-        return ERR_CONFIG;
-    keys_end_prompt(s->settings.keys);
-    e = step_down(s, msg);
-    if (e != ERR_OK)
-        return e;
-    e = vault_open(&options, &s->vault, msg);
-    if (e != ERR_OK)
-        return e;
     s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
     erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
     s->notices = notices_new(s->vault);
@@ -220,6 +201,48 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     exports_configure(s->exports, &s->settings.controller, &s->settings.recipients,
                       &s->settings.requests.keep);
     s->rotation = rotation_new(s->vault, s->settings.keys);
+}
+
+/* What is recorded stands before what is done. */
+static enum err start_trail(struct server *s, struct errmsg *msg)
+{
+    const char *risk = vault_medium_risk(s->vault);
+    enum err e;
+
+    audit_settings_use(&s->settings, s->vault);
+    e = audit_record_start(&s->settings, s->vault);
+    if (e != ERR_OK)
+        return errmsg_set(msg, e, "%s/audit: the audit trail cannot be written: %s",
+                          s->settings.store_dir, err_text(e));
+    if (s->settings.audit.options.buffered)
+        log_event(EV_AUDIT_BUFFERED);
+    if (risk != NULL)
+        log_event(EV_RISKY_FILE_SYSTEM, F_LIT("why", risk));
+    return ERR_OK;
+}
+
+static enum err open_vault(struct server *s, struct errmsg *msg)
+{
+    AUTO(root_keys_done) struct root_keys roots = {.count = 0};
+    struct vault_options options = {.dir = s->settings.store_dir,
+                                    .roots = &roots,
+                                    .classes = &s->settings.classes,
+                                    .domains = &s->settings.domains,
+                                    .configuration = conf_digest(s->settings.conf),
+                                    .ledger_mirror = s->settings.ledger_mirror};
+    enum err e;
+
+    e = keys_load(s->settings.keys, &roots, msg);
+    if (e != ERR_OK)
+        return ERR_CONFIG;
+    keys_end_prompt(s->settings.keys);
+    e = step_down(s, msg);
+    if (e != ERR_OK)
+        return e;
+    e = vault_open(&options, &s->vault, msg);
+    if (e != ERR_OK)
+        return e;
+    make_parts(s);
     e = notices_resume(s->notices);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "the notices to recipients cannot be read: %s", err_text(e));
@@ -237,17 +260,7 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .keys = s->settings.keys,
                               .rotation = s->rotation,
                               .conf = s->settings.conf};
-    audit_settings_use(&s->settings, s->vault);
-    e = audit_record_start(&s->settings, s->vault);
-    if (e != ERR_OK)
-        return errmsg_set(msg, e, "%s/audit: the audit trail cannot be written: %s",
-                          s->settings.store_dir, err_text(e));
-    if (s->settings.audit.options.buffered)
-        log_event(EV_AUDIT_BUFFERED);
-    risk = vault_medium_risk(s->vault);
-    if (risk != NULL)
-        log_event(EV_RISKY_FILE_SYSTEM, F_LIT("why", risk));
-    return ERR_OK;
+    return start_trail(s, msg);
 }
 
 static void start_signals(struct server *s)

@@ -168,8 +168,8 @@ def supply():
 
 
 def package():
-    """The Debian package and the image: two builds are equal, nothing is in them that should not be, they run, and the
-    checks see what is wrong."""
+    """The Debian package, of which two builds are equal, and the image: nothing is in them that should not be, they run,
+    and the checks see what is wrong."""
     code, output = shell(["scripts/package", "--twice"])
     if code != 0:
         return 0, 1, output
