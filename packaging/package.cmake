@@ -5,7 +5,8 @@ install(FILES packaging/systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME 
 install(FILES packaging/systemd/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME lethe.conf)
 install(FILES packaging/lethe.yaml DESTINATION share/doc/lethe/examples)
 install(FILES README.md SECURITY.md DESTINATION share/doc/lethe)
-install(DIRECTORY docs DESTINATION share/doc/lethe FILES_MATCHING PATTERN *.md PATTERN *.yaml PATTERN *.json)
+install(DIRECTORY docs DESTINATION share/doc/lethe FILES_MATCHING PATTERN *.md PATTERN *.yaml PATTERN *.json
+    PATTERN *.png)
 
 if(LETHE_PACKAGE AND (LETHE_COMMIT MATCHES "\\+$" OR LETHE_COMMIT STREQUAL ""))
     message(FATAL_ERROR "a package is built from a commit: there are changes that are not committed, or no commit")
