@@ -105,6 +105,8 @@ def test_a_slow_client_costs_no_memory_and_holds_nobody_up(env):
             f"Authorization: Bearer {api.tokens['app']}\r\nContent-Type: application/x-ndjson\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode()
     before = resident(api.lethe.process.pid)
+    # AddressSanitizer keeps 256 MiB of what was freed; the bound that counts is the plain build's.
+    most = 40 + (256 if "asan" in env.build else 0)
     slow = []
     for _ in range(2):
         sock = socket.socket()
@@ -116,7 +118,7 @@ def test_a_slow_client_costs_no_memory_and_holds_nobody_up(env):
         slow.append(sock)
     time.sleep(1)  # as much as would come by itself
     grown = resident(api.lethe.process.pid) - before
-    check(grown < (160 if "asan" in env.build else 40) << 20, f"{grown >> 20} MiB more")
+    check(grown < most << 20, f"{grown >> 20} MiB more")
     equal(api.ask("GET", "/v1/version", token="app", timeout=5).status, 200, "somebody else meanwhile")
     third = api.ask("POST", "/v1/tokens/reveal", body, "app", ACCOUNT)
     equal(third.status, 503, "a third stream")
@@ -127,7 +129,7 @@ def test_a_slow_client_costs_no_memory_and_holds_nobody_up(env):
                                                      ACCOUNT).status == 200)
     response = api.ask("POST", "/v1/tokens/reveal", body, "app", ACCOUNT, timeout=60)
     equal(len(response.body.splitlines()), 400, "lines")
-    check(resident(api.lethe.process.pid) - before < 40 << 20, "memory that stays")
+    check(resident(api.lethe.process.pid) - before < most << 20, "memory that stays")
 
 
 def test_a_server_that_is_killed_in_a_stream_has_stored_what_it_told(env):
