@@ -20,6 +20,7 @@ struct entry {
     uint32_t hash;
     uint32_t connections;
     int64_t full_us;      /* when the bucket will be full again */
+    int64_t share_us;     /* of the time, by which one request moved that; 0 before the first */
     int32_t next;         /* of its chain */
     int32_t older, newer; /* in the order of use */
 };
@@ -213,17 +214,34 @@ void meters_disconnect(struct meters *meters, const struct meter_key *key)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+/* Whoever took ten requests has taken ten at any rate: another rate from now on (a reload) gives them
+ * its own share of the time, and no more than an empty bucket, lest a rate that is raised to let somebody
+ * in still keeps them out. */
+static int64_t missing_us(const struct entry *entry, const struct meter_rate *rate,
+                          int64_t share_us, int64_t now_us)
+{
+    const int64_t missing = entry->full_us > now_us ? entry->full_us - now_us : 0;
+    int64_t requests;
+
+    if (missing == 0 || entry->share_us == share_us)
+        return missing;
+    requests = (missing + entry->share_us - 1) / entry->share_us;
+    return (requests < rate->burst ? requests : rate->burst) * share_us;
+}
+
 /* The bucket as one instant: when it will be full. Each request moves that by its share of the time;
  * one that would move it further ahead than a whole burst has to wait. */
 static int64_t take(struct entry *entry, const struct meter_rate *rate, int64_t now_us)
 {
     const int64_t share_us = rate->per_ms * US_IN_MS / rate->requests;
-    const int64_t full_us = entry->full_us > now_us ? entry->full_us : now_us;
-    const int64_t wait_us = full_us + share_us - share_us * rate->burst - now_us;
+    const int64_t missing = missing_us(entry, rate, share_us, now_us);
+    const int64_t wait_us = missing + share_us - share_us * rate->burst;
 
+    entry->full_us = now_us + missing;
+    entry->share_us = share_us;
     if (wait_us > 0)
         return wait_us;
-    entry->full_us = full_us + share_us;
+    entry->full_us += share_us;
     return 0;
 }
 

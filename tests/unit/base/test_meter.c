@@ -83,6 +83,25 @@ Test(meter, knows_slow_rates)
     cr_expect_eq(meters_take(m, &b, &rate, 1), 0);
 }
 
+Test(meter, counts_what_was_taken_at_another_rate)
+{
+    AUTO(meters_free) struct meters *m = meters_new(100);
+    const struct meter_rate slow = {.requests = 30, .per_ms = 60000, .burst = 100},
+                            fast = {.requests = 1000, .per_ms = 1000, .burst = 1000};
+    struct meter_key a = client("192.0.2.1"), b = client("192.0.2.2");
+    const int64_t now = 5000;
+
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(meters_take(m, &a, &slow, now), 0);
+    cr_expect_eq(meters_take(m, &a, &slow, now), 2000);
+    for (int i = 0; i < 900; i++)
+        cr_assert_eq(meters_take(m, &a, &fast, now), 0, "%d", i);
+    cr_expect_eq(meters_take(m, &a, &fast, now), 1);
+    for (int i = 0; i < 1000; i++)
+        cr_assert_eq(meters_take(m, &b, &fast, now), 0);
+    cr_expect_eq(meters_take(m, &b, &slow, now), 2000, "an empty bucket, not a longer debt");
+}
+
 Test(meter, has_no_limit_without_a_rate)
 {
     AUTO(meters_free) struct meters *m = meters_new(100);
