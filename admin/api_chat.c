@@ -3,10 +3,8 @@
  * Runs on: the listener's pool; blocks. Holds: nothing; records of the vault remember for an hour which messages came.
  * Invariant: a message is carried out once, within five minutes of when it was signed, also over restarts; nothing is
  * ever executed or approved here, and no code is taken: the answer is a link to where people do that, with what they
- * hold and the digest of what they saw. Not here: proposals (admin/proposals.c).
- *
- *   Lethe-Signature: t=SECONDS, nonce=16 to 64 of [A-Za-z0-9_-], hmac-sha256=64 hexadecimal digits
- *   over SECONDS "." nonce "." body, with the secret of `admin: {chat: {secret: ...}}`
+ * hold and the digest of what they saw. Not here: proposals (admin/proposals.c), how a signature is written
+ * (admin/chat_signature.c).
  *
  *   {"operation": "hold.lift", "asked_by": the name of an operator's access token, ...: members of the operation} */
 #include <inttypes.h>
@@ -14,13 +12,14 @@
 #include <string.h>
 
 #include "admin/api_priv.h"
+#include "admin/chat_signature.h"
 #include "admin/ops_priv.h"
 #include "admin/proposals.h"
 #include "base/digest.h"
 #include "base/secret.h"
 #include "retention/proof.h"
 
-enum { WINDOW_S = 300, REMEMBER_S = 3600, NONCE_MIN = 16, NONCE_MAX = 64, FORGET_MAX = 64 };
+enum { WINDOW_S = 300, REMEMBER_S = 3600, FORGET_MAX = 64 };
 
 #define OPERATION "chat.propose"
 
@@ -35,71 +34,9 @@ bool api__is_chat(const struct call *c)
 
 /* ---- the signature ---- */
 
-struct signature {
-    struct span time, nonce;
-    int64_t time_s;
-    uint8_t hmac[DIGEST_BYTES];
-};
-
-/* `name` and "=" are at the beginning of *rest: what is behind them, up to ", " or the end. */
-static bool take_part(struct span *rest, const char *name, struct span *ret)
-{
-    const size_t len = strlen(name);
-    const char *comma;
-
-    if (rest->len <= len || memcmp(rest->at, name, len) != 0 || rest->at[len] != '=')
-        return false;
-    *rest = span_of(rest->at + len + 1, rest->len - len - 1);
-    comma = memchr(rest->at, ',', rest->len);
-    *ret = span_of(rest->at, comma == NULL ? rest->len : (size_t)(comma - rest->at));
-    *rest = span_of(rest->at + ret->len, rest->len - ret->len);
-    if (comma == NULL)
-        return true;
-    if (rest->len < 2 || rest->at[1] != ' ')
-        return false;
-    *rest = span_of(rest->at + 2, rest->len - 2);
-    return true;
-}
-
-static bool is_nonce(struct span text)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-
-    for (size_t i = 0; i < text.len; i++)
-        if (memchr(allowed, text.at[i], sizeof(allowed) - 1) == NULL)
-            return false;
-    return text.len >= NONCE_MIN && text.len <= NONCE_MAX;
-}
-
-static bool read_time(struct span text, int64_t *ret)
-{
-    int64_t n = 0;
-
-    if (text.len == 0 || text.len > 12)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        n = n * 10 + (text.at[i] - '0');
-    }
-    *ret = n;
-    return true;
-}
-
-static bool read_signature(struct span field, struct signature *ret)
-{
-    struct span hex;
-
-    return field.at != NULL && take_part(&field, "t", &ret->time) &&
-           take_part(&field, "nonce", &ret->nonce) && take_part(&field, "hmac-sha256", &hex) &&
-           field.len == 0 && read_time(ret->time, &ret->time_s) && is_nonce(ret->nonce) &&
-           proof_unhex(hex, ret->hmac, sizeof(ret->hmac));
-}
-
 /* Is it the secret holder's? Says nothing of why not. */
 static bool is_genuine(const struct call *c, const struct api_chat *chat,
-                       const struct signature *signature)
+                       const struct chat_signature *signature)
 {
     const struct span parts[] = {signature->time, SPAN_LIT("."), signature->nonce, SPAN_LIT("."),
                                  c->request->body};
@@ -110,7 +47,7 @@ static bool is_genuine(const struct call *c, const struct api_chat *chat,
     return secret_equal(wanted, signature->hmac, sizeof(wanted));
 }
 
-static enum err check_time(struct call *c, const struct signature *signature)
+static enum err check_time(struct call *c, const struct chat_signature *signature)
 {
     const int64_t age_s = vault_now_s(c->api->admin->vault) - signature->time_s;
 
@@ -121,7 +58,7 @@ static enum err check_time(struct call *c, const struct signature *signature)
 }
 
 /* CONFLICT: it was there before. Durable. */
-static enum err remember(struct call *c, const struct signature *signature)
+static enum err remember(struct call *c, const struct chat_signature *signature)
 {
     struct vault *vault = c->api->admin->vault;
     struct vault_record record = {.kind = VAULT_RECORD_CHAT};
@@ -143,10 +80,10 @@ static enum err remember(struct call *c, const struct signature *signature)
 
 static enum err check_signature(struct call *c, const struct api_chat *chat)
 {
-    struct signature signature;
+    struct chat_signature signature;
     enum err e;
 
-    if (!read_signature(c->request->fields[HTTP_SIGNATURE], &signature) ||
+    if (!chat_signature_read(c->request->fields[HTTP_SIGNATURE], &signature) ||
         !is_genuine(c, chat, &signature))
         return api__count_failure(c);
     e = check_time(c, &signature);
