@@ -25,7 +25,8 @@ void effort_get(enum effort kind, uint64_t *ret_done, uint64_t *ret_total)
 
 const char *effort_name(enum effort kind)
 {
-    static const char *const names[EFFORTS] = {"backup", "recount", "restore", "examine"};
+    static const char *const names[EFFORTS] = {"backup", "recount", "restore", "examine",
+                                               "simulate"};
 
     return names[kind];
 }

@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 enum effort {
-    EFFORT_BACKUP,  /* pages of the database */
-    EFFORT_RECOUNT, /* rows */
-    EFFORT_RESTORE, /* MiB of the backup */
-    EFFORT_EXAMINE, /* keys that are tried on a copy */
+    EFFORT_BACKUP,   /* pages of the database */
+    EFFORT_RECOUNT,  /* rows */
+    EFFORT_RESTORE,  /* MiB of the backup */
+    EFFORT_EXAMINE,  /* keys that are tried on a copy */
+    EFFORT_SIMULATE, /* classes whose counters are added up */
     EFFORTS
 };
 

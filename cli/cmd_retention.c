@@ -12,6 +12,7 @@
 #include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/waiting.h"
 
 static enum err print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -65,16 +66,25 @@ static enum err print_simulation(const struct json *tree)
 
 enum cli_exit cmd_retention_simulate(const struct options *o)
 {
+    AUTO(session_close) struct session *session = NULL;
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
+    struct waiting waiting;
+    struct errmsg msg = {""};
     enum cli_exit code;
+    enum err e;
 
     if (o->at == NULL)
         return cli_usage("--at is missing");
     json_set_str(request, "op", "retention.simulate");
     if (!cli_put_text(request, "at", o->at))
         return cli_usage("a day is written as 2026-01-31");
-    code = cli_ask(o, request, &reply);
+    e = session_open(o, &session, &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    waiting_begin(&waiting, EFFORT_SIMULATE, "classes", o->progress, session);
+    code = cli_call(o, session, request, &reply);
+    waiting_end(&waiting);
     if (code != CLI_OK)
         return code;
     return exit_of(o->json ? output_json(reply.result) : print_simulation(reply.result));

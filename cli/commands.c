@@ -427,12 +427,12 @@ const struct command commands[] = {
      "the\n"
      "file that was changed, is missing or does not belong.\n",
      OPTION_KEY | OPTION_JSON, 1, 1, cmd_verify_evidence},
-    {"retention simulate", "[-c FILE] --at DAY [--json]",
+    {"retention simulate", "[-c FILE] --at DAY [--progress] [--json]",
      "what will have been destroyed by the end of a day, from counters",
      "DAY: 2027-01-31, in UTC. By class; with --json also by the day it falls due. Values that are "
      "stored\n"
      "until then, and changed rules, are not in it.\n",
-     OPTION_CONFIG | OPTION_AT | OPTION_JSON, 0, 0, cmd_retention_simulate},
+     OPTION_CONFIG | OPTION_AT | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_retention_simulate},
     {"retention preview", "[-c FILE] [--json]",
      "what the deletion rules of a file would do to the values that are there",
      "For each class whose values have other due times than its rule gives: how many get an "

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/effort.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "retention/receipt.h"
@@ -125,8 +126,11 @@ static enum err add_classes(const struct simulation *s, struct total *total, str
 
     if (e != ERR_OK)
         return e;
-    for (size_t i = 0; e == ERR_OK && i < s->classes->count; i++)
+    effort_set(EFFORT_SIMULATE, 0, s->classes->count);
+    for (size_t i = 0; e == ERR_OK && i < s->classes->count; i++) {
         e = add_class(s, &s->classes->defs[i], total);
+        effort_set(EFFORT_SIMULATE, i + 1, s->classes->count);
+    }
     vault_read_end(s->reader);
     return e == ERR_TOO_LARGE
                ? errmsg_set(msg, e, "values fall due on more than %u days: choose an earlier one",

@@ -92,6 +92,7 @@ READS = [
     ("operator", ["retention", "status", "--json"]),
     ("operator", ["retention", "simulate", "--at", LATER]),
     ("operator", ["retention", "simulate", "--at", LATER, "--json"]),
+    ("auditor", ["retention", "simulate", "--at", LATER, "--progress"]),
     ("operator", ["retention", "preview"]),
     ("operator", ["retention", "recount"]),
     ("operator", ["retention", "versions"]),

@@ -133,6 +133,8 @@ def test_simulation_counts_without_a_scan(env):
     result = lethe.cli("retention", "simulate", "--at", "2150-01-01")
     equal(result.returncode, 0, result.stderr)
     check("5 due by the end of 2150-01-01 (UTC)" in result.stdout, result.stdout)
+    again = lethe.cli("retention", "simulate", "--at", "2150-01-01", "--progress")
+    equal((again.returncode, again.stdout), (0, result.stdout), "a bar is only for what takes long, and on another stream")
     for wrong, code in (("2001-01-01", 1), ("soon", 1), ("2027-02-29", 1)):
         equal(lethe.cli("retention", "simulate", "--at", wrong).returncode, code, wrong)
     equal(lethe.cli("retention", "simulate").returncode, 2, "without a day")

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/effort.h"
 #include "base/log.h"
 #include "base/period.h"
 #include "retention/simulation.h"
@@ -366,6 +367,7 @@ Test(retiming, simulation_counts_what_is_due_by_day)
 {
     AUTO(json_free) struct json *before = NULL, *on = NULL, *later = NULL;
     const struct json *days;
+    uint64_t done, total;
 
     store_notes(2);
     rig_clock(RIG_NOW_S + RIG_DAY_S);
@@ -382,6 +384,9 @@ Test(retiming, simulation_counts_what_is_due_by_day)
     cr_assert_eq(json_count(days), 2);
     cr_assert_str_eq(json_str_of(json_get(json_at(days, 0), "day")), "2036-01-10");
     cr_assert_eq(json_int_of(json_get(json_at(days, 1), "values"), 0), 3);
+    effort_get(EFFORT_SIMULATE, &done, &total); /* what somebody who waits is shown */
+    cr_assert_eq(done, vault_classes(r.vault)->count);
+    cr_assert_eq(total, done);
 }
 
 Test(retiming, simulation_is_of_days_to_come)
