@@ -12,8 +12,7 @@ Test(chat_signature_read, gives_the_parts_as_they_are_written)
 {
     struct chat_signature s;
 
-    cr_assert(
-        chat_signature_read(SPAN_LIT("t=0017, nonce=" NONCE ", hmac-sha256=" HMAC), &s));
+    cr_assert(chat_signature_read(SPAN_LIT("t=0017, nonce=" NONCE ", hmac-sha256=" HMAC), &s));
     cr_assert_eq(s.time_s, 17);
     cr_assert(span_equal(s.time, SPAN_LIT("0017"))); /* it is signed as it stands there */
     cr_assert(span_equal(s.nonce, SPAN_LIT(NONCE)));
