@@ -71,6 +71,14 @@ struct span api__operation(const struct route *route)
     return span_of(route->operation, strcspn(route->operation, " "));
 }
 
+const struct route *api__route_of(struct span operation)
+{
+    for (size_t i = 0; i < COUNT_OF(routes); i++)
+        if (span_equal(api__operation(&routes[i]), operation))
+            return &routes[i];
+    return NULL;
+}
+
 static bool path_fits(const char *pattern, struct span path)
 {
     struct span wanted = span_str(pattern);
@@ -181,8 +189,7 @@ static enum err check_code(struct call *c)
     return errmsg_set(&c->msg, e, "too many wrong codes: wait a minute");
 }
 
-/* What a token is bound to, as far as the request says it; the operation looks at the rest. */
-static enum err check_scope(struct call *c)
+enum err api__check_scope(struct call *c)
 {
     const struct span class_name = json_text_of(json_get(c->members, "class"));
     const struct span purpose = json_text_of(json_get(c->members, "purpose"));
@@ -195,6 +202,9 @@ static enum err check_scope(struct call *c)
     if (c->who.classes.count > 0 && (c->route->flags & PARTS) == 0)
         return errmsg_set(&c->msg, ERR_DENIED,
                           "this is about all classes, and the token is bound to some");
+    if (c->who.domains.count > 0 && (c->route->flags & DOMAIN) == 0)
+        return errmsg_set(&c->msg, ERR_DENIED,
+                          "this is about all domains, and the token is bound to some");
     if (class_name.at != NULL && !access_names_have(&c->who.classes, class_name))
         return errmsg_set(&c->msg, ERR_DENIED, "the token is not for this class");
     if ((c->route->flags & PURPOSE) == 0)
@@ -222,7 +232,7 @@ static enum err admit(struct call *c)
                        access_role_name(c->who.role));
     if (e == ERR_OK)
         e = api__read(c);
-    return e == ERR_OK ? check_scope(c) : e;
+    return e == ERR_OK ? api__check_scope(c) : e;
 }
 
 /* What the operation runs on: who asks, from where, under which id. */

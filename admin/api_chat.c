@@ -15,6 +15,7 @@
 #include "admin/chat_signature.h"
 #include "admin/ops_priv.h"
 #include "admin/proposals.h"
+#include "base/assert.h"
 #include "base/digest.h"
 #include "base/secret.h"
 #include "retention/proof.h"
@@ -136,9 +137,11 @@ static enum err read_message(struct call *c)
     if (e != ERR_OK)
         return e;
     json_set_str(c->members, "op", operation);
+    c->route = api__route_of(span_str(operation));
+    REQUIRE(c->route != NULL);
     json_remove(c->members, "operation");
     json_remove(c->members, "asked_by");
-    return ERR_OK;
+    return api__check_scope(c);
 }
 
 /* ---- the answer ---- */

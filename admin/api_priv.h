@@ -19,7 +19,8 @@ enum route_flags {
     SECRET = 1 << 7,
     PARTS = 1 << 8,
     STREAM = 1 << 9,
-    DOWNLOAD = 1 << 10
+    DOWNLOAD = 1 << 10,
+    DOMAIN = 1 << 11
 };
 
 enum { API_SEGMENT_MAX = 256 };
@@ -72,6 +73,11 @@ struct api_state {
 bool api__is_proposal(const struct call *c);
 /* The name of the route's operation. */
 struct span api__operation(const struct route *route);
+/* The first route to an operation; NULL: it has none. */
+const struct route *api__route_of(struct span operation);
+/* Is c->who, as bound as that token is, one for c->route and c->members? As far as these tell; the operation looks
+ * at the rest. DENIED, with a message. */
+enum err api__check_scope(struct call *c) MUST_CHECK;
 
 /* ---- api_answer.c ---- */
 

@@ -369,6 +369,8 @@ static enum err find_value(struct admin *admin, const struct json *request,
         e = vault_inspect_as(reader, &scope, op->token, &value);
     e = e == ERR_CONFLICT ? ops_which_class(e, msg) : cannot_rectify(e, msg);
     vault_read_end(reader);
+    if (e == ERR_OK && !ops_is_in_scope(admin, &value))
+        e = errmsg_set(msg, ERR_DENIED, "the token is not for values of this class and domain");
     if (e == ERR_OK) {
         op->class_id = value.class_id;
         op->kind = value.kind;

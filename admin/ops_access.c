@@ -121,6 +121,9 @@ static enum err read_grant(const struct admin *admin, const struct json *request
         return errmsg_set(msg, ERR_DENIED,
                           "tokens of operators and approvers are made on the host, with `lethe "
                           "access create`");
+    if (admin->who != NULL && admin->who->purposes.count > 0)
+        return errmsg_set(msg, ERR_DENIED,
+                          "who is bound to purposes would make tokens that are bound to none");
     if (period_parse(expires, &period) != ERR_OK)
         return errmsg_set(msg, ERR_INVALID,
                           "\"expires\" is an ISO 8601 period from now, such as \"P90D\"");

@@ -5,6 +5,7 @@
  * after the person was told. Not here: what they do (vault/holds.h). */
 #include <string.h>
 
+#include "admin/access.h"
 #include "admin/ops_priv.h"
 #include "base/civil.h"
 #include "base/limits.h"
@@ -314,6 +315,9 @@ static enum err read_scope(struct admin *admin, const struct json *request, stru
         return errmsg_set(msg, ERR_INVALID,
                           "a hold is on a person, a class, or a class of a person: name at least "
                           "one; there is none on everything");
+    if (!person && admin->who != NULL && admin->who->domains.count > 0)
+        return errmsg_set(msg, ERR_DENIED,
+                          "a hold on a class is on all domains, and the token is bound to some");
     if (name != NULL) {
         const struct class_def *def;
 

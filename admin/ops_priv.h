@@ -29,6 +29,8 @@ enum err ops_cannot_tokenize(enum err e, const struct class_def *def, struct err
     MUST_CHECK;
 enum err ops_reveal(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg) MUST_CHECK;
+/* Is the value of a class and a domain that who asks is not kept from? */
+bool ops_is_in_scope(const struct admin *admin, const struct vault_value *value);
 
 enum err ops_bulk_start(struct admin *admin, const struct json *request, struct json **ret_response,
                         struct errmsg *msg) MUST_CHECK;

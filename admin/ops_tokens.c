@@ -160,13 +160,13 @@ struct revealing {
     struct errmsg *msg;
 };
 
-static bool is_in_scope(const struct revealing *r, const struct vault_value *value,
-                        const struct class_def *def)
+bool ops_is_in_scope(const struct admin *admin, const struct vault_value *value)
 {
-    const struct access_who *who = r->admin->who;
-    const char *domain = vault_domain_name(r->admin->vault, value->domain);
+    const struct access_who *who = admin->who;
+    const struct class_def *def = vault_class_def(admin->vault, value->class_id);
+    const char *domain = vault_domain_name(admin->vault, value->domain);
 
-    return who == NULL || (access_names_have(&who->classes, span_str(def->name)) &&
+    return who == NULL || (def != NULL && access_names_have(&who->classes, span_str(def->name)) &&
                            domain != NULL && access_names_have(&who->domains, span_str(domain)));
 }
 
@@ -175,7 +175,7 @@ static enum err may_see(const struct revealing *r, const struct vault_value *val
 {
     const struct class_def *def = vault_class_def(r->admin->vault, value->class_id);
 
-    if (def != NULL && is_in_scope(r, value, def) &&
+    if (def != NULL && ops_is_in_scope(r->admin, value) &&
         (r->purpose.at == NULL || class_has_purpose(def, r->purpose)))
         return ERR_OK;
     return errmsg_set(r->msg, ERR_DENIED, "class %s: not for whoever asks, or not for this purpose",

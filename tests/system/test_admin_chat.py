@@ -61,6 +61,16 @@ def test_e69_a_message_proposes_and_a_person_approves_elsewhere(env):
     equal(value_of(api, token), None, "then it is carried out")
 
 
+def test_e58_a_chat_proposes_no_more_than_its_asker_may(env):
+    api = Chatty(env, domains=["crm"])
+    for name, more, why in [("note", ["--class", "note"], "all classes"), ("crm", ["--domain", "crm"], "all domains")]:
+        api.token("operator", *more, name=name)
+        response = api.say({"operation": "key.rotate", "asked_by": name})
+        refused(api, response, 403, "DENIED")
+        check(why in response.json()["detail"], f"{response.body}")
+    equal(count(api), 0, "proposals")
+
+
 def test_e69_what_is_old_edited_repeated_or_signed_by_others_is_refused(env):
     api = Chatty(env)
     message = {"operation": "key.rotate", "asked_by": "operator"}

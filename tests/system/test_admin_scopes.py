@@ -5,9 +5,10 @@ import json
 import re
 import ssl
 import subprocess
+import time
 
 from harness import Conn, check, equal
-from test_admin_api import ROLES, Api, described, problem, routes, without_id
+from test_admin_api import ROLES, Api, described, one_time_code, problem, routes, without_id
 from test_admin_once import trail
 from test_callers import Authority
 from test_monitor import admin_address
@@ -46,7 +47,7 @@ def test_e58_every_cell_of_classes_domains_and_purposes(env):
         api.tokens[role + "-class"] = api.token(role, "--class", "note", name=role + "-class")
         api.tokens[role + "-domain"] = api.token(role, "--domain", "crm", name=role + "-domain")
         api.tokens[role + "-purpose"] = api.token(role, "--purpose", "support", name=role + "-purpose")
-    seen = {"class": 0, "domain": 0, "subject": 0, "purpose": 0, "whole": 0}
+    seen = {"class": 0, "domain": 0, "all": 0, "subject": 0, "purpose": 0, "whole": 0}
     for route, role in cells():
         takes = body_of(route)
         if "PARTS" not in route.flags:
@@ -56,18 +57,46 @@ def test_e58_every_cell_of_classes_domains_and_purposes(env):
             refused(api, route, role + "-class", {"class": "email"}, "not for this class",
                     {"Lethe-Purpose": "account"})
             seen["class"] += 1
+        if "PURPOSE" in route.flags:
+            refused(api, route, role + "-purpose", {}, "not for this purpose", {"Lethe-Purpose": "account"})
+            refused(api, route, role, {}, "a purpose is needed")
+            seen["purpose"] += 1
+        if "DOMAIN" not in route.flags:
+            refused(api, route, role + "-domain", {}, "all domains")
+            seen["all"] += 1
+            continue
         if "domain" in takes:
             refused(api, route, role + "-domain", {"domain": "default"}, "not for this domain")
             seen["domain"] += 1
         if "subject" in takes:
             refused(api, route, role + "-domain", {"subject": "ada"}, "not for this domain")
             seen["subject"] += 1
-        if "PURPOSE" in route.flags:
-            refused(api, route, role + "-purpose", {}, "not for this purpose", {"Lethe-Purpose": "account"})
-            refused(api, route, role, {}, "a purpose is needed")
-            seen["purpose"] += 1
     print(seen)
     check(min(seen.values()) > 0, f"{seen}")
+
+
+def test_e58_what_a_request_does_not_name_is_looked_up(env):
+    api = Api(env, domains=["crm"])
+    review = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86400 * 9))
+    token = api.got(201, "POST", "/v1/tokens", {"subject": "ada", "class": "note", "values": ["tea"]}, "app")["tokens"][0]
+    (rectify,) = (r for r in routes() if r.operation == "rectify")
+    for more in (["--domain", "crm"], ["--class", "email"]):
+        bound = api.token("support", *more, name="support" + more[0])
+        refused(api, rectify, bound, {"token": token, "value": "gin"}, "class and domain")
+    api.tokens["crm"] = api.token("operator", "--domain", "crm", name="crm")
+    api.enrol("crm")
+    response = api.ask("POST", "/v1/holds", {"ground": "a claim", "owner": "legal", "review": review, "of_class": "note"},
+                       "crm", {"Lethe-Otp": one_time_code(api.uris["crm"])})
+    equal(response.status, 403, f"{response}")
+    check("all domains" in response.json()["detail"], f"{response.body}")
+    api.tokens["narrow"] = api.token("operator", "--purpose", "support", name="narrow")
+    api.enrol("narrow")
+    response = api.ask("POST", "/v1/access", {"name": "wide", "role": "app", "expires": "P1D"}, "narrow",
+                       {"Lethe-Otp": one_time_code(api.uris["narrow"])})
+    equal(response.status, 403, f"a token that may more than its maker: {response}")
+    check("bound to purposes" in response.json()["detail"], f"{response.body}")
+    equal(api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token]}, "app", {"Lethe-Purpose": "support"})["values"],
+          ["tea"], "afterwards")
 
 
 def test_e58_every_cell_from_elsewhere(env):

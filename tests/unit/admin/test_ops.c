@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "admin/access.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -559,6 +560,45 @@ Test(ops, work_in_the_domain_that_is_named_and_else_in_the_default_one)
     cr_assert_str_eq(json_str_of(json_get(receipt, "domain")), "crm");
     cr_assert_str_eq(json_str_of(json_get(receipt, "state")), "completed");
     reveal_in(&d, NULL, in_crm, "");
+}
+
+/* E58: `domain` and `class_name` of whoever asks; NULL: of no one in particular. */
+static enum err rectified_by(struct desk *d, const char *domain, const char *class_name,
+                             const struct json *stored)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(json_free) struct json *tree = NULL;
+    struct access_who who = {.number = 1, .name = "ada"};
+    struct admin as = d->admin;
+
+    who.domains.count = domain != NULL;
+    (void)snprintf(who.domains.at[0], sizeof(who.domains.at[0]), "%s",
+                   domain == NULL ? "" : domain);
+    who.classes.count = class_name != NULL;
+    (void)snprintf(who.classes.at[0], sizeof(who.classes.at[0]), "%s",
+                   class_name == NULL ? "" : class_name);
+    as.who = &who;
+    json_set_str(request, "op", "rectify");
+    json_set(request, "token", json_new_text(token_of(stored)));
+    json_set_str(request, "value", "new");
+    return ops_run(&as, request, &tree, &d->msg);
+}
+
+Test(ops, put_right_only_values_that_who_asks_is_not_kept_from)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *in_default = NULL;
+    AUTO(json_free) struct json *in_crm = NULL;
+
+    desk_init(&d);
+    in_default = stored_in(&d, NULL, "note");
+    in_crm = stored_in(&d, "crm", "note");
+    cr_assert_eq(rectified_by(&d, "crm", NULL, in_default), ERR_DENIED, "another domain's");
+    cr_assert_eq(rectified_by(&d, NULL, "mail", in_default), ERR_DENIED, "another class's");
+    reveal_in(&d, NULL, in_default, "ada@example.org");
+    cr_assert_eq(rectified_by(&d, "crm", "note", in_crm), ERR_OK, "%s", d.msg.text);
+    reveal_in(&d, NULL, in_crm, "new");
+    cr_assert_eq(rectified_by(&d, NULL, NULL, in_default), ERR_OK, "%s", d.msg.text);
 }
 
 Test(ops, refuse_domains_that_are_not_there)
