@@ -30,7 +30,7 @@ else()
         assets/uplot.css=${ui_dist}/uPlot.min.css)
 endif()
 if(ui_note)
-    add_custom_target(ui_note ALL COMMAND ${CMAKE_COMMAND} -E echo "data officer's pages: ${ui_note}")
+    add_custom_target(ui_note ALL COMMAND ${CMAKE_COMMAND} -E echo "data officer's pages: ${ui_note}" VERBATIM)
 endif()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ui/package.json
     ui/package-lock.json)

@@ -97,6 +97,15 @@ def test_nothing_is_packed_from_a_changed_tree(env):
     check(result.returncode != 0 and "not committed" in result.stderr, f"configuring by hand: {result}")
 
 
+def test_it_builds_where_there_is_no_npm(env):
+    """As on a Debian that has what scripts/install-deps brings for the demo, and nothing else."""
+    for why, option in (("there is no npm", "-DLETHE_NPM="), ("LETHE_CHARTS says", "-DLETHE_CHARTS=OFF")):
+        for words in (["-S", ROOT, "-B", env.path("bare"), "-G", "Ninja", option], ["--build", env.path("bare"), "--target", "ui_note"]):
+            done = subprocess.run(["cmake", *words], capture_output=True, text=True, timeout=100)
+            equal(done.returncode, 0, f"cmake {words}: {done.stdout}{done.stderr}")
+        check(why in done.stdout, done.stdout)
+
+
 def test_no_two_libraries_define_the_same_function(env):
     """The linker would take whichever comes first, without a word."""
     seen = {}
