@@ -155,6 +155,8 @@ static void add_guards(h2o_req_t *req, const struct http_answer *answer)
     for (size_t i = 0; i < COUNT_OF(guards); i++)
         if (!has_field(answer, guards[i].name))
             add_field(req, guards[i].name, guards[i].value);
+    if (req->input.scheme == &H2O_URL_SCHEME_HTTPS) /* a promise that only TLS can keep */
+        add_token(req, H2O_TOKEN_STRICT_TRANSPORT_SECURITY, "max-age=31536000");
 }
 
 void http_service_head(h2o_req_t *req, const struct http_answer *answer, size_t length)

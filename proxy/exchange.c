@@ -31,13 +31,19 @@ struct span exchange_route_name(const struct exchange *x)
     return x->route == NULL ? SPAN_LIT("-") : span_str(x->route->def->pattern);
 }
 
+struct span exchange_hsts(const struct exchange *x)
+{
+    return x->client->edge.https ? x->setup->settings->hsts : SPAN_NONE;
+}
+
 static void refuse(struct exchange *x, enum err e, uint32_t allowed, bool close)
 {
     const struct problem problem = {.error = e,
                                     .request_id = span_of(x->id, EXCHANGE_ID_LEN),
                                     .allowed = allowed,
                                     .retry_s = x->retry_s,
-                                    .close = close};
+                                    .close = close,
+                                    .hsts = exchange_hsts(x)};
 
     log_event(EV_REQUEST_REFUSED, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
               F_LIT("error", err_name(e)), F_NUM("status", err_status(e)));

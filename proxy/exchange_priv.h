@@ -304,6 +304,8 @@ enum err exchange_stream_finish(struct exchange *x) MUST_CHECK;
 enum err exchange_blame_upstream(enum err e) MUST_CHECK;
 /* Start the response with libh2o; status, fields and framing are set. */
 void exchange_begin(struct exchange *x);
+/* What this answer says as Strict-Transport-Security; at is NULL: nothing, or it does not go over TLS. */
+struct span exchange_hsts(const struct exchange *x);
 /* libh2o has written what it was given. */
 void exchange_on_written(h2o_generator_t *generator, h2o_req_t *req);
 /* Free what the answer holds. */

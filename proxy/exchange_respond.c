@@ -64,6 +64,8 @@ void exchange_begin(struct exchange *x)
         req->http1_is_persistent && !x->close_ends && !req->conn->ctx->shutdown_requested;
 
     x->begun = true;
+    if (x->setup->settings->hsts.at != NULL && x->client->edge.https)
+        headers_add_hsts(req, x->setup->settings->hsts);
     req->res.original.status = req->res.status; /* keeps libh2o from copying all fields for logs */
     h2o_start_response(req, &x->generator);
     req->http1_is_persistent = persistent;

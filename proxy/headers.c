@@ -346,6 +346,16 @@ void headers_for_client(h2o_req_t *req, const struct upstream_head *head, enum a
                           request_id.len);
 }
 
+void headers_add_hsts(h2o_req_t *req, struct span value)
+{
+    struct span theirs;
+
+    if (headers_find(&req->res.headers, SPAN_LIT("strict-transport-security"), &theirs) ==
+        ERR_NOT_FOUND)
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_STRICT_TRANSPORT_SECURITY, NULL,
+                       value.at, value.len);
+}
+
 /* ---- reasons ---- */
 
 const char *headers_reason(int status)

@@ -83,5 +83,8 @@ enum answer_change {
 /* Put an answer's fields into the response (copies in the pool). */
 void headers_for_client(h2o_req_t *req, const struct upstream_head *head, enum answer_change change,
                         struct span request_id);
+/* Let an answer over TLS say Strict-Transport-Security, unless the application does so itself. value: outlives
+ * the request. */
+void headers_add_hsts(h2o_req_t *req, struct span value);
 /* The reason phrase of a status (RFC 9110 15); never NULL. */
 const char *headers_reason(int status);

@@ -58,6 +58,8 @@ static void add_fields(h2o_req_t *req, const struct problem *problem)
     if (problem->error == ERR_UNAUTHORIZED)
         h2o_add_header(pool, headers, H2O_TOKEN_WWW_AUTHENTICATE, NULL, H2O_STRLIT("Lethe-Key"));
     add_retry_after(pool, headers, problem);
+    if (problem->hsts.at != NULL)
+        headers_add_hsts(req, problem->hsts);
 }
 
 void problem_send(h2o_req_t *req, const struct problem *problem)

@@ -17,6 +17,7 @@ struct problem {
     uint32_t allowed;       /* with ERR_METHOD: for Allow */
     int64_t retry_s;        /* 0: for BUSY one second, for others nothing is said */
     bool close;             /* where the next request starts is in doubt */
+    struct span hsts;       /* Strict-Transport-Security; at is NULL: nothing is said */
 };
 
 enum { PROBLEM_BODY_MAX = 512 };

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `access_log` and `trace`.
+/* `access_log`, `trace` and `hsts`.
  * Runs on: any thread; blocks on nothing. Holds: nothing. Not here: the log (access_log.c). */
 #include "proxy/settings_priv.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { MS_IN_S = 1000, HSTS_MAX_S = 730 * 24 * 3600 };
 
 static enum err read_access_log(struct conf_node root, struct proxy_settings *settings,
                                 struct errmsg *msg)
@@ -41,10 +44,41 @@ static enum err read_trace(struct conf_node root, struct proxy_settings *setting
     return ERR_OK;
 }
 
+/* Does anybody come over TLS, or may a proxy in front say that they did? */
+static bool may_be_tls(const struct proxy_settings *settings)
+{
+    for (size_t i = 0; i < settings->listen_count; i++)
+        if (settings->listens[i].tls != NULL)
+            return true;
+    return settings->trust.count > 0;
+}
+
+static enum err read_hsts(struct conf_node root, struct proxy_settings *settings,
+                          struct errmsg *msg)
+{
+    struct conf_node node = conf_get(root, "hsts");
+    int64_t ms = 0;
+    enum err e = conf_duration_ms(node, &ms, msg);
+    int len;
+
+    if (e != ERR_OK || !conf_has(node))
+        return e;
+    if (ms % MS_IN_S != 0 || ms / MS_IN_S > HSTS_MAX_S)
+        return conf_fail(node, msg, "`hsts` is from 0s to 730d, in whole seconds");
+    if (!may_be_tls(settings))
+        return conf_fail(node, msg, "`hsts` needs a listener with `tls`, or `trusted_proxies`");
+    len = snprintf(settings->hsts_text, sizeof(settings->hsts_text), "max-age=%lld",
+                   (long long)(ms / MS_IN_S));
+    settings->hsts = span_of(settings->hsts_text, (size_t)len);
+    return ERR_OK;
+}
+
 enum err settings_read_operate(struct conf_node root, struct proxy_settings *settings,
                                struct errmsg *msg)
 {
     enum err e = read_access_log(root, settings, msg);
 
-    return e == ERR_OK ? read_trace(root, settings, msg) : e;
+    if (e == ERR_OK)
+        e = read_trace(root, settings, msg);
+    return e == ERR_OK ? read_hsts(root, settings, msg) : e;
 }

@@ -19,6 +19,8 @@
 #include "vault/classes.h"
 #include "vault/domains.h"
 
+enum { HSTS_TEXT_MAX = 32 };
+
 enum settings_limits {
     SETTINGS_THREADS_MAX = 256,
     SETTINGS_NAME_MAX = 64 /* of an upstream, a caller, a purpose */
@@ -101,6 +103,8 @@ struct proxy_settings {
     struct json *explained; /* what a request shows of itself; NULL, but for lethe explain */
     char *access_log;       /* a path or "stdout"; NULL: none */
     enum trace_mode trace;
+    struct span hsts; /* what answers over TLS say; at is NULL: nothing */
+    char hsts_text[HSTS_TEXT_MAX];
     bool pass_undeclared;
     size_t default_upstream; /* with pass_undeclared */
     struct limit_settings limits;

@@ -14,8 +14,9 @@ HELD_BACK = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
 class Front:
     """A server before `address`. What `hold_back` matches ("POST /path") is answered here: it would end the scan."""
 
-    def __init__(self, env, address, hold_back=None):
-        self.address = address
+    def __init__(self, env, address, hold_back=None, tls=None):
+        """tls: the context to go on with; who comes speaks plain HTTP."""
+        self.address, self.tls = address, tls
         self.hold_back = hold_back
         self.answers = collections.Counter()
         self.problems = []
@@ -49,7 +50,7 @@ class Front:
         if self.hold_back and re.match(self.hold_back, f"{method.decode('latin-1')} {target.decode('latin-1')}"):
             return HELD_BACK
         try:
-            with Conn(self.address, timeout=20) as server:
+            with Conn(self.address, timeout=20, tls=self.tls) as server:
                 server.send(head + b"\r\n\r\n" + body)
                 response = server.read_response(method.decode("latin-1"))
         except (Failure, EOFError, OSError) as problem:

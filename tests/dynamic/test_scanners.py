@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scanners against a running Lethe with made persons, and against servers with planted faults, which they must find."""
+import ssl
+
 import scanners
 import weak
 from front import Front
@@ -12,7 +14,6 @@ RATES = {rate: {"requests": 100000, "per": "1s", "burst": 100000} for rate in ("
 # What wapiti wants of headers and Lethe does another way.
 ACCEPTED = {
     "X-XSS-Protection is not set": "a filter that browsers took out, as it made holes; the policy does its work",
-    "Strict-Transport-Security is not set": "of a host and all its ports: whoever has the name sets it, in front",
 }
 
 
@@ -20,6 +21,8 @@ class Scanned(Api):
     """A server with some history, and a front before each listener."""
 
     def __init__(self, env, **overrides):
+        self.files = env.certificate("operators", "DNS:localhost,IP:127.0.0.1")
+        self.tls = ssl.create_default_context(cafile=self.files[0])
         super().__init__(env, four_eyes=False, **overrides)
         for i in range(3):
             person = {"email": f"a{i}@example.org", "phones": [f"+44 1632 96000{i}"], "note": "calls at night"}
@@ -27,10 +30,13 @@ class Scanned(Api):
         self.cli("request", "add", "--subject", "1", "rights=erasure", "channel=email", "ground=b")
         self.cli("subject", "erase", "2")
         self.proxy = Front(env, self.lethe.addresses[0])
-        self.operators = Front(env, self.address, r"POST /ui/sign-out")
+        self.operators = Front(env, self.address, r"POST /ui/sign-out", self.tls)
 
     def admin(self):
-        return {"limits": RATES}
+        return {"limits": RATES, "tls": dict(zip(("certificate", "key"), self.files))}
+
+    def ask(self, *what, **more):
+        return super().ask(*what, tls=self.tls, **more)
 
     def well(self, front, at_least):
         """After a scan: it was one, every answer was whole and none was a failure, and the server still works."""
@@ -47,7 +53,7 @@ def none(findings):
 
 def test_wapiti_on_the_pages(env):
     api = Scanned(env)
-    browser = Browser(api.address).sign_in(api, "operator")
+    browser = Browser(api.address, tls=api.tls).sign_in(api, "operator")
     front = api.operators
     none(scanners.wapiti(env, "pages", front.url + "/ui/", headers=[
         f"Cookie: __Host-lethe={browser.cookie}", f"Origin: {front.url}", "Sec-Fetch-Site: same-origin"]))
@@ -124,7 +130,7 @@ def test_sqlmap_on_the_admin_api(env):
         request(front, "POST /ui/sign-in", f"Origin: {front.url}", "Sec-Fetch-Site: same-origin",
                 body="token=lta_x*&code=000000*&next=/ui/*", kind="application/x-www-form-urlencoded"),
         request(front, "GET /ui/requests/1*?state=open*", "Cookie: __Host-lethe="
-                + str(Browser(api.address).sign_in(api, "officer").cookie))]))
+                + str(Browser(api.address, tls=api.tls).sign_in(api, "officer").cookie))]))
     api.well(front, 300)
 
 

@@ -229,6 +229,27 @@ def test_haproxy_passes_tls_through(env):
     equal(got.headers["x-forwarded-proto"], "https", "the scheme")
 
 
+def test_what_is_said_of_tls_is_said_over_tls(env):
+    """RFC 6797 7.2: not over plain HTTP; and the application's word stands."""
+    def own(request, sock):
+        return answer(200, b"{}", [("Strict-Transport-Security", "max-age=7")] if "/own" in request.target else [])
+
+    lethe = Lethe(env, Recorder(env, own).url, hsts="365d", trusted_proxies=["127.0.0.1"])
+    lethe.config["routes"].append({"path": "/plain/{id}", "upstream": "app"})
+    lethe.add_tls()
+    lethe.start()
+    for target, tls, forwarded, said in (
+            ("/plain/1", True, None, "max-age=31536000"), ("/plain/1", False, None, None),
+            ("/plain/1", False, "https", "max-age=31536000"), ("/plain/1", True, "http", None),
+            ("/plain/own", True, None, "max-age=7"), ("/nowhere", True, None, "max-age=31536000"),
+            ("/nowhere", False, None, None)):
+        headers = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": forwarded} if forwarded else {}
+        got = lethe.request("GET", target, tls=tls, headers=headers)
+        equal(got.headers.get("strict-transport-security"), said, f"{target} {tls} {forwarded}: {got.status}")
+    got = lethe.request("PUT", "/users/1", {"email": "a@example.org"}, tls=True)
+    equal(got.headers.get("strict-transport-security"), "max-age=31536000", "of an answer that is revealed")
+
+
 # ---- smuggling, over HTTP/1.1 and as HTTP/2 frames
 
 INNER = b"GET /plain/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"

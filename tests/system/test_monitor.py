@@ -279,6 +279,7 @@ def test_other_origins_get_nothing_of_any_answer(env):
             check("frame-ancestors 'none'" in fields["content-security-policy"], what)
             equal(fields["x-content-type-options"], "nosniff", what)
             equal(fields["x-frame-options"], "DENY", what)
+            check("strict-transport-security" not in fields, f"{what}: TLS is promised where there is none")
             equal(fields["cross-origin-resource-policy"], "same-origin", what)
             check("no-store" in fields["cache-control"] and "referrer-policy" in fields, what)
 
@@ -307,7 +308,8 @@ def test_the_metrics_key_is_wanted_and_may_change(env):
 def test_tls_and_its_new_certificate(env):
     cert, key = env.certificate("adm", "DNS:localhost,IP:127.0.0.1")
     lethe, _ = start(env, {"address": "127.0.0.1:0", "tls": {"certificate": cert, "key": key}})
-    equal(ask(lethe, "/healthz", tls=ssl.create_default_context(cafile=cert)).status, 200, "TLS")
+    answer = ask(lethe, "/healthz", tls=ssl.create_default_context(cafile=cert))
+    equal((answer.status, answer.headers.get("strict-transport-security")), (200, "max-age=31536000"), "TLS")
     cert, key = env.certificate("adm2", "DNS:localhost,IP:127.0.0.1")
     lethe.config["admin"]["tls"] = {"certificate": cert, "key": key}
     lethe.save()

@@ -38,8 +38,8 @@ class Page(html.parser.HTMLParser):
 
 
 class Browser:
-    def __init__(self, address, accept_language="en"):
-        self.address = address
+    def __init__(self, address, accept_language="en", tls=None):
+        self.address, self.tls = address, tls
         self.origin = f"http://{address[0]}:{address[1]}"
         self.cookie = None
         self.accept_language = accept_language
@@ -49,7 +49,7 @@ class Browser:
         if self.cookie is not None:
             fields["Cookie"] = f"{COOKIE}={self.cookie}"
         fields.update(headers)
-        with Conn(self.address, timeout=20) as conn:
+        with Conn(self.address, timeout=20, tls=self.tls) as conn:
             response = conn.request(method, path, body, fields)
         set_cookie = response.headers.get("set-cookie", "")
         match = re.fullmatch(rf"{COOKIE}=([0-9a-f]{{64}}|); (.*)", set_cookie)

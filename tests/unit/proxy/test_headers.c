@@ -280,6 +280,20 @@ static void answer(bool changed, char *out, size_t size)
     h2o_mem_clear_pool(&req.pool);
 }
 
+Test(headers, leave_to_the_application_what_it_says_of_tls)
+{
+    h2o_req_t req;
+
+    memset(&req, 0, sizeof(req));
+    h2o_mem_init_pool(&req.pool);
+    headers_add_hsts(&req, SPAN_LIT("max-age=300"));
+    headers_add_hsts(&req, SPAN_LIT("max-age=600"));
+    cr_assert_eq(req.res.headers.size, 1);
+    cr_expect(h2o_memis(req.res.headers.entries[0].value.base, req.res.headers.entries[0].value.len,
+                        H2O_STRLIT("max-age=300")));
+    h2o_mem_clear_pool(&req.pool);
+}
+
 Test(headers, pass_down_but_for_framing_and_what_is_ours)
 {
     char out[1024];
