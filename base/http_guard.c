@@ -160,14 +160,29 @@ static enum err read_request_line(const char **at, const char *end, struct guard
 
 /* ---- fields ---- */
 
+/* What stands in front of the port: a name, or an address, of which one in brackets has colons. SIZE_MAX: neither. */
+static size_t name_len(struct span host)
+{
+    const bool bracketed = host.at[0] == '[';
+    size_t len = bracketed;
+
+    for (; len < host.len && host.at[len] != (bracketed ? ']' : ':'); len++)
+        if (!is(host.at[len], HOST) || host.at[len] == '[' || host.at[len] == ']')
+            return SIZE_MAX;
+    if (bracketed && len == host.len)
+        return SIZE_MAX;
+    return len + bracketed;
+}
+
 static enum err judge_host(struct span host)
 {
-    if (host.len == 0)
+    size_t at = host.len == 0 ? SIZE_MAX : name_len(host);
+
+    if (at == SIZE_MAX || at == 0 || (at < host.len && host.at[at] != ':'))
         return ERR_INVALID;
-    for (size_t i = 0; i < host.len; i++) {
-        if (!is(host.at[i], HOST))
+    for (at++; at < host.len; at++)
+        if (host.at[at] < '0' || host.at[at] > '9')
             return ERR_INVALID;
-    }
     return ERR_OK;
 }
 

@@ -31,7 +31,9 @@ static enum err open_parts(struct exchange *x, const struct reveal_scope *scope,
     enum err e = ERR_OK;
 
     for (size_t i = 0; e == ERR_OK && i < x->parts.count; i++)
-        if (x->parts.at[i].hits.count > 0)
+        if (x->parts.at[i].hits.misplaced)
+            e = ERR_UNPROCESSABLE; /* what was declared may stand in another shape, as a token */
+        else if (x->parts.at[i].hits.count > 0)
             e = reveal_part(x->loop->reader, &x->parts.at[i], scope, &x->written[i], counts);
     return e;
 }
@@ -130,6 +132,8 @@ void exchange_close_answer(struct exchange *x)
     enum err e = places_read_body(x->route->response, &x->answer_media, buf_span(&x->collected),
                                   &x->answer_part);
 
+    if (e == ERR_OK)
+        e = exchange_screen_answer(x);
     if (e == ERR_OK)
         e = exchange_find_people(x, &x->answer_part);
     if (e == ERR_OK)

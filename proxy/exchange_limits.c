@@ -22,7 +22,8 @@ enum err exchange_check_head(struct exchange *x)
     if (x->facts.head_len > (size_t)settings->limits.head ||
         x->facts.field_count > (size_t)settings->limits.headers)
         return ERR_HEAD_TOO_LARGE;
-    return settings->trust.count == 0
+    /* who was trusted until another configuration came is so no more */
+    return settings->trust.count == 0 && !x->client->trusted
                ? ERR_OK
                : client_read_edge(x->client, &settings->trust, &x->req->headers);
 }

@@ -219,6 +219,8 @@ enum err exchange_name_person(const struct exchange *x, struct span name,
 bool exchange_tells_one_person(const struct exchange *x, uint16_t class_id);
 /* Look for what would go up in clear though it should not. UNPROCESSABLE, and logged. */
 enum err exchange_screen(const struct exchange *x) MUST_CHECK;
+/* Does a third party's answer, in x->answer_part, hold a name that comes near a declared one? UNPROCESSABLE, and logged. */
+enum err exchange_screen_answer(const struct exchange *x) MUST_CHECK;
 /* Does the head keep to the limits? Whose it is stands in the client then. */
 enum err exchange_check_head(struct exchange *x) MUST_CHECK;
 /* Is there room for one more request, and has the client, the caller not used up its share? BUSY; LIMIT. */

@@ -10,12 +10,11 @@
 /* ---- names ---- */
 
 /* A lenient application would take the member for the declared one. */
-static enum err refuse_near_name(const struct exchange *x, const struct part_origin *origin,
-                                 uint16_t near)
+static enum err refuse_near_name(const struct exchange *x, const struct places *places,
+                                 enum place place, uint16_t near)
 {
-    log_event(
-        EV_NEAR_NAME, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
-        F_TEXT("field", places_field_name(x->route->request, origin->place, (uint16_t)(near - 1))));
+    log_event(EV_NEAR_NAME, F_REQUEST(x), F_TEXT("route", exchange_route_name(x)),
+              F_TEXT("field", places_field_name(places, place, (uint16_t)(near - 1))));
     counter_add(&x->loop->figures.near_names, 1);
     return ERR_UNPROCESSABLE;
 }
@@ -65,6 +64,16 @@ enum err exchange_screen(const struct exchange *x)
 {
     for (size_t i = 0; i < x->parts.count; i++)
         if (x->parts.at[i].hits.near != 0)
-            return refuse_near_name(x, &x->parts.origins[i], x->parts.at[i].hits.near);
+            return refuse_near_name(x, x->route->request, x->parts.origins[i].place,
+                                    x->parts.at[i].hits.near);
     return x->route->def->undeclared == UNDECLARED_PASS ? ERR_OK : look_for_undeclared(x);
+}
+
+enum err exchange_screen_answer(const struct exchange *x)
+{
+    const enum place place = x->answer_media.kind == MEDIA_FORM ? PLACE_FORM : PLACE_JSON;
+
+    return x->answer_part.hits.near == 0
+               ? ERR_OK
+               : refuse_near_name(x, x->route->response, place, x->answer_part.hits.near);
 }

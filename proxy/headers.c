@@ -13,7 +13,7 @@
 enum header_kind {
     HEADER_PLAIN,
     HEADER_OURS,        /* Lethe-*: between the caller and Lethe */
-    HEADER_FORWARDED,   /* says who the client is: only we do */
+    HEADER_FORWARDED,   /* says who the client is, or for what else it asks: only we do */
     HEADER_NEGOTIATION, /* asks for codings, parts or conditions */
     HEADER_DIGEST,      /* of the body */
     HEADER_CODING,      /* of the body */
@@ -108,7 +108,9 @@ static enum header_kind kind_of(struct span name)
             return HEADER_TRACE;
         return is(name, SPAN_LIT("tracestate")) ? HEADER_TRACE_STATE : HEADER_PLAIN;
     case 'x':
-        if (starts_with(name, SPAN_LIT("x-forwarded-")) || is(name, SPAN_LIT("x-real-ip")))
+        /* the last two: some frameworks route by them in place of the request line */
+        if (starts_with(name, SPAN_LIT("x-forwarded-")) || is(name, SPAN_LIT("x-real-ip")) ||
+            starts_with(name, SPAN_LIT("x-original-")) || is(name, SPAN_LIT("x-rewrite-url")))
             return HEADER_FORWARDED;
         return HEADER_PLAIN;
     default:
@@ -289,6 +291,17 @@ size_t headers_for_upstream(const h2o_headers_t *headers, const struct forwardin
 
 /* ---- to the client ---- */
 
+/* Some caches go by fields of their own, whatever Cache-Control says: RFC 9213 (CDN-Cache-Control and its like), CDNs'
+ * before that, and nginx'. */
+static bool is_for_one_cache(struct span name)
+{
+    static const struct span tail = {"-cache-control", 14};
+
+    return is(name, SPAN_LIT("surrogate-control")) || is(name, SPAN_LIT("edge-control")) ||
+           is(name, SPAN_LIT("x-accel-expires")) ||
+           (name.len > tail.len && is(span_of(name.at + name.len - tail.len, tail.len), tail));
+}
+
 static bool passes_down(struct span name, enum answer_change change)
 {
     switch (kind_of(name)) {
@@ -307,7 +320,7 @@ static bool passes_down(struct span name, enum answer_change change)
     case HEADER_PLAIN:
         break;
     }
-    return true;
+    return change == ANSWER_SAME || !is_for_one_cache(name);
 }
 
 static char *put(char *to, struct span from, h2o_iovec_t *ret)

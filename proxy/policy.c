@@ -51,7 +51,8 @@ static enum err route_init(struct proxy_route *route, const struct route_def *de
     const struct places_def response = {.decls = def->response,
                                         .count = def->response_count,
                                         .template = span_str(def->pattern),
-                                        .element = element};
+                                        .element = element,
+                                        .watch = def->egress && !def->near_names};
     const struct places_def subject = {.decls = &def->subject_field, .count = 1};
     enum err e;
 

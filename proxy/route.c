@@ -273,15 +273,20 @@ struct search {
     struct route_match match;
 };
 
-/* "api.example.org:8443" without its port; an IPv6 address keeps its brackets. */
-static struct span without_port(struct span host)
+/* The name or address of "api.example.org.:8443": without the port, and without the dot that a name in full may end
+ * with. An IPv6 address keeps its brackets. */
+static struct span name_of_host(struct span host)
 {
     for (size_t i = host.len; i > 0; i--) {
-        if (host.at[i - 1] == ':')
-            return span_of(host.at, i - 1);
+        if (host.at[i - 1] == ':') {
+            host.len = i - 1;
+            break;
+        }
         if (host.at[i - 1] < '0' || host.at[i - 1] > '9')
             break;
     }
+    if (host.len > 1 && host.at[host.len - 1] == '.')
+        host.len--;
     return host;
 }
 
@@ -341,7 +346,7 @@ static bool find(const struct node *n, struct span rest, struct search *s)
 enum err routes_find(const struct routes *routes, struct span path, struct span host,
                      uint32_t method, struct route_match *ret_match, uint32_t *ret_allowed)
 {
-    struct search s = {.host = without_port(host), .method = method};
+    struct search s = {.host = name_of_host(host), .method = method};
 
     if (find(routes->root, path, &s)) {
         *ret_match = s.match;

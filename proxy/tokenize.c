@@ -236,8 +236,10 @@ static enum err settle_lookup(struct tokenize *t, size_t number, const struct hi
     struct vault_item *item = &t->items[number];
 
     t->state[number] = KEPT;
-    if (item->value.len == 0 || is_token(t, hit, item->value))
+    if (item->value.len == 0)
         return ERR_OK;
+    if (is_token(t, hit, item->value))
+        return has_own_domain(class_of(t, hit), item->value) ? ERR_OK : ERR_UNPROCESSABLE;
     t->state[number] = FOUND;
     if (t->in.guard != NULL) {
         enum err e = guard_look_up(t->in.guard, item->class_id, item->value);

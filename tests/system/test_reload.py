@@ -231,3 +231,20 @@ def test_no_server_is_an_error(env):
     result = lethe.cli("reload")
     equal(result.returncode, 1, result.stderr)
     check("no server runs" in result.stderr, result.stderr)
+
+
+def test_a_proxy_that_is_trusted_no_more_speaks_for_nobody(env):
+    lethe, upstream = start(env, trusted_proxies=["127.0.0.1"])
+    lethe.start()
+    with Conn(lethe.addresses[0]) as conn:
+        said_by = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+        equal(conn.request("GET", "/users/1", None, said_by).status, 200, "while it is trusted")
+        told = upstream.last().headers
+        equal((told["x-forwarded-for"], told["x-forwarded-proto"]), ("203.0.113.9", "https"), "what went up")
+        del lethe.config["trusted_proxies"]
+        lethe.save()
+        reload(lethe)
+        for fields in ({}, said_by):
+            equal(conn.request("GET", "/users/1", None, fields).status, 200, "the same connection")
+            told = upstream.last().headers
+            equal((told["x-forwarded-for"], told["x-forwarded-proto"]), ("127.0.0.1", "http"), f"with {fields}")

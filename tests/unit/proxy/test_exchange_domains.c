@@ -294,3 +294,26 @@ Test(exchange_domains, an_erasure_in_one_leaves_the_others)
     }
     rig_stop(&r);
 }
+
+/* What stands behind the `@` of an e-mail token is no part of it. */
+Test(exchange_domains, a_search_carries_no_clear_text_behind_a_token)
+{
+    struct rig r;
+    char seen[1024], query[256];
+    const char *token;
+
+    rig_start(&r, &domain_routes);
+    answer_with(201, "application/json", "{}");
+    cr_assert_eq(status_of(send_json(&r, "PUT", "/default/users/7", "", record)), 201);
+    (void)snprintf(seen, sizeof(seen), "%s", body_seen(&r));
+    token = strstr(seen, "lt-");
+    cr_assert_not_null(token, "%s", seen);
+    answer_with(200, "application/json", "[]");
+    (void)snprintf(query, sizeof(query), "/default/users?email=%.*s%%40tok.invalid",
+                   (int)strcspn(token, "@"), token);
+    cr_expect_eq(status_of(get(&r, query, "")), 200);
+    (void)snprintf(query, sizeof(query), "/default/users?email=%.*s%%40erika.a.test",
+                   (int)strcspn(token, "@"), token);
+    cr_expect_eq(status_of(get(&r, query, "")), 422);
+    rig_stop(&r);
+}

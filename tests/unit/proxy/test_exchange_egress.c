@@ -110,3 +110,30 @@ Test(exchange_egress, an_answer_that_cannot_be_read_is_a_bad_gateway)
     }
     rig_stop(&r);
 }
+
+Test(exchange_egress, an_answer_with_a_name_that_comes_near_is_a_bad_gateway)
+{
+    struct rig r;
+
+    rig_start(&r, &routes);
+    answer_with(200, "application/json", "{\"phone\":\"+49 30 1\",\"Phone\":\"+49 30 2\"}");
+    cr_expect_eq(status_of(send_json(&r, "POST", "/pay/erika", DESK, "{}")), 502);
+    answer_with(200, "application/json", "{\"phone\":\"+49 30 1\",\"telephone\":1}");
+    cr_expect_eq(status_of(send_json(&r, "POST", "/pay/erika", DESK, "{}")), 200, "another name");
+    cr_expect_not_null(strstr(rig_log(&r), "\"near_name\""), "%s", rig_log(&r));
+    rig_stop(&r);
+}
+
+Test(exchange_egress, no_token_leaves_in_another_shape)
+{
+    struct rig r;
+    struct token_text phone;
+    char body[1024];
+
+    rig_start(&r, &routes);
+    store_value(&r, "erika", "phone", "+49 30 1", &phone);
+    (void)snprintf(body, sizeof(body), "[{\"phone\":\"%.*s\"}]", phone.len, phone.bytes);
+    cr_expect_eq(status_of(send_json(&r, "POST", "/pay/erika", DESK, body)), 422);
+    cr_expect_eq(http_stub_requests(r.stub), 0);
+    rig_stop(&r);
+}

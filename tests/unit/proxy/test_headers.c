@@ -108,6 +108,19 @@ Test(headers, that_say_who_the_client_is_are_only_ours)
     cr_expect_str_eq(out, OURS);
 }
 
+/* Only the request line tells what is asked for. */
+Test(headers, E08_that_name_another_target_do_not_go_up)
+{
+    static const char *const lines[] = {"X-Original-URL: /users/7", "X-Rewrite-URL: /users/7",
+                                        "X_Original_URL: /users/7", "X-Original-Host: evil.test",
+                                        "X-Original: stays",        NULL};
+    struct forwarding f = plain();
+    char out[1024];
+
+    forward(lines, &f, out, sizeof(out));
+    cr_expect_str_eq(out, "X-Original: stays\n" OURS);
+}
+
 Test(headers, about_one_connection_stay_on_it)
 {
     static const char *const lines[] = {
@@ -256,6 +269,10 @@ static void answer(bool changed, char *out, size_t size)
         {SPAN_LIT("Accept-Ranges"), SPAN_LIT("bytes")},
         {SPAN_LIT("Cache-Control"), SPAN_LIT("max-age=9")},
         {SPAN_LIT("Expires"), SPAN_LIT("later")},
+        {SPAN_LIT("CDN-Cache-Control"), SPAN_LIT("max-age=9")},
+        {SPAN_LIT("Surrogate-Control"), SPAN_LIT("max-age=9")},
+        {SPAN_LIT("X-Accel-Expires"), SPAN_LIT("9")},
+        {SPAN_LIT("Edge-Control"), SPAN_LIT("9")},
         {SPAN_LIT("Content-MD5"), SPAN_LIT("m")},
         {SPAN_LIT("Digest"), SPAN_LIT("d")},
         {SPAN_LIT("Vary"), SPAN_LIT("Accept")},
@@ -301,6 +318,8 @@ Test(headers, pass_down_but_for_framing_and_what_is_ours)
     answer(false, out, sizeof(out));
     cr_expect_str_eq(out, "Content-Type: application/json\nETag: \"x\"\nLast-Modified: then\n"
                           "Accept-Ranges: bytes\nCache-Control: max-age=9\nExpires: later\n"
+                          "CDN-Cache-Control: max-age=9\nSurrogate-Control: max-age=9\n"
+                          "X-Accel-Expires: 9\nEdge-Control: 9\n"
                           "Content-MD5: m\nDigest: d\nVary: Accept\nLocation: /users/7\n"
                           "Set-Cookie: a=1\nSet-Cookie: b=2\nLethe-Request-Id: id\n");
 }

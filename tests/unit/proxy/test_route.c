@@ -164,6 +164,8 @@ Test(route, prefers_the_host_that_was_named)
                  {"other.test", "/x", ERR_OK, 0}, {"[::1]:80", "/x", ERR_OK, 2},
                  {"[::1]", "/x", ERR_OK, 2},      {"", "/x", ERR_OK, 0},
                  {"api.test", "/y", ERR_OK, 3},   {"other.test", "/y", ERR_NOT_FOUND, 0},
+                 {"api.test.", "/x", ERR_OK, 1},  {"api.test.:80", "/x", ERR_OK, 1},
+                 {"api.test..", "/x", ERR_OK, 0}, {".", "/x", ERR_OK, 0},
                  {"api.test.b", "/x", ERR_OK, 0}, {"xapi.test", "/y", ERR_NOT_FOUND, 0}};
     AUTO(routes_free) struct routes *t = tree(routes, COUNT_OF(routes));
     struct route_match m = {.id = 99};
