@@ -8,18 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/api_priv.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
 enum { NAME_MAX_BYTES = 64 };
 
-static const struct route {
-    const char *method;
-    const char *path;
-    const char *operation;
-    const char *query;
-} routes[] = {
-#define ROUTE(method, path, operation, roles, flags, query) {#method, path, operation, query},
+static const struct route routes[] = {
+#define ROUTE(method, path, operation, roles, flags, query)                                        \
+    {#method, path, operation, roles, flags, query},
 #include "admin/api_routes.def"
 #undef ROUTE
 };
@@ -55,16 +52,19 @@ struct json *api_call_use_person(const struct json *request, const char *person)
 
 /* ---- does a route fit? ---- */
 
-/* "NAME" or "NAME MEMBER=VALUE": the same operation, and the member says just that? Then `rest` is without it. */
-static bool is_operation(const struct route *route, struct json *rest)
+static bool is_operation(const struct route *route, const struct json *request)
+{
+    return span_equal(json_text_of(json_get(request, "op")),
+                      span_of(route->operation, strcspn(route->operation, " ")));
+}
+
+/* "NAME" or "NAME MEMBER=VALUE": the member says just that? Then `rest` is without it. */
+static bool take_member(const struct route *route, struct json *rest)
 {
     const char *space = strchr(route->operation, ' ');
     const char *equals = space == NULL ? NULL : strchr(space, '=');
-    const size_t len = strcspn(route->operation, " ");
     char member[NAME_MAX_BYTES];
 
-    if (!span_equal(json_text_of(json_get(rest, "op")), span_of(route->operation, len)))
-        return false;
     if (equals != NULL) {
         (void)snprintf(member, sizeof(member), "%.*s", (int)(equals - space - 1), space + 1);
         if (!span_equal(json_text_of(json_get(rest, member)), span_str(equals + 1)))
@@ -165,11 +165,14 @@ static enum err write_query(const struct route *route, struct json *rest, struct
 static enum err try_route(const struct route *route, const struct json *request,
                           struct api_call *ret)
 {
-    AUTO(json_free) struct json *rest = json_clone(request);
+    AUTO(json_free) struct json *rest = NULL;
     AUTO(buf_done) struct buf target = {.max = API_TARGET_MAX - 1};
     enum err e;
 
-    if (!is_operation(route, rest))
+    if (!is_operation(route, request))
+        return ERR_UNSUPPORTED;
+    rest = json_clone(request);
+    if (!take_member(route, rest))
         return ERR_UNSUPPORTED;
     e = write_path(route, rest, &target);
     if (e == ERR_OK)
@@ -179,6 +182,8 @@ static enum err try_route(const struct route *route, const struct json *request,
     if (json_count(rest) > 0 && strcmp(route->method, "GET") == 0)
         return ERR_UNSUPPORTED;
     ret->method = route->method;
+    ret->takes_key = (route->flags & (READS | NUMBERED)) == 0 && strcmp(route->method, "GET") != 0;
+    ret->is_download = (route->flags & DOWNLOAD) != 0;
     memcpy(ret->target, target.bytes, target.len);
     ret->target[target.len] = '\0';
     if (json_count(rest) > 0)
@@ -197,10 +202,8 @@ static enum err find_route(const struct json *request, struct api_call *ret)
 
 static bool is_offered(const struct json *request)
 {
-    const struct span operation = json_text_of(json_get(request, "op"));
-
     for (size_t i = 0; i < COUNT_OF(routes); i++)
-        if (span_equal(operation, span_of(routes[i].operation, strcspn(routes[i].operation, " "))))
+        if (is_operation(&routes[i], request))
             return true;
     return false;
 }

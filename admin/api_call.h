@@ -13,6 +13,8 @@ struct api_call {
     const char *method;
     char target[API_TARGET_MAX]; /* path and query */
     struct json *body;           /* NULL: none */
+    bool takes_key;              /* an Idempotency-Key */
+    bool is_download;            /* the answer is a file */
     bool needs_person; /* the path wants a person's id in place of what the request names them by */
 };
 

@@ -289,8 +289,8 @@ enum err api__once_begin(struct call *c, bool *ret_answered)
     enum err e;
 
     *ret_answered = false;
-    if (c->request->fields[HTTP_IDEMPOTENCY_KEY].at == NULL || (c->route->flags & READS) != 0 ||
-        strcmp(c->route->method, "GET") == 0)
+    if (c->request->fields[HTTP_IDEMPOTENCY_KEY].at == NULL ||
+        (c->route->flags & (READS | NUMBERED)) != 0 || strcmp(c->route->method, "GET") == 0)
         return ERR_OK;
     e = find_key(c);
     if (e != ERR_OK)

@@ -20,7 +20,8 @@ enum route_flags {
     PARTS = 1 << 8,
     STREAM = 1 << 9,
     DOWNLOAD = 1 << 10,
-    DOMAIN = 1 << 11
+    DOMAIN = 1 << 11,
+    NUMBERED = 1 << 12
 };
 
 enum { API_SEGMENT_MAX = 256 };

@@ -6,6 +6,7 @@
  * (ops_bulk_reveal.c). */
 #include "admin/ops_bulk_priv.h"
 
+#include "admin/access.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -14,11 +15,26 @@
 
 /* ---- what a request says ---- */
 
-enum err ops_bulk_allowed(const struct admin *admin, struct errmsg *msg)
+static bool is_bound(const struct access_names *names, const char *name)
 {
-    return admin->who == NULL
+    return name == NULL ? names->count > 0 : !access_names_have(names, span_str(name));
+}
+
+enum err ops_bulk_class_allowed(const struct admin *admin, const struct class_def *def,
+                                struct errmsg *msg)
+{
+    return admin->who == NULL || !is_bound(&admin->who->classes, def == NULL ? NULL : def->name)
                ? ERR_OK
-               : errmsg_set(msg, ERR_DENIED, "bulk jobs are run on the server's own machine");
+               : errmsg_set(msg, ERR_DENIED, "the token is not for the class %s",
+                            def == NULL ? "?" : def->name);
+}
+
+enum err ops_bulk_domain_allowed(const struct admin *admin, uint16_t domain, struct errmsg *msg)
+{
+    return admin->who == NULL ||
+                   !is_bound(&admin->who->domains, vault_domain_name(admin->vault, domain))
+               ? ERR_OK
+               : errmsg_set(msg, ERR_DENIED, "the token is not for this domain");
 }
 
 static enum err read_kind(const struct json *column, enum value_kind *ret, struct errmsg *msg)
@@ -49,6 +65,8 @@ static enum err read_column(const struct admin *admin, const struct json *column
     e = ops_read_class(admin, column, &ret->class_id, msg);
     if (e == ERR_OK && ret->class_id != 0)
         ret->def = vault_class_def(admin->vault, ret->class_id);
+    if (e == ERR_OK && ret->def != NULL)
+        e = ops_bulk_class_allowed(admin, ret->def, msg);
     return e == ERR_OK ? read_kind(column, &ret->kind, msg) : e;
 }
 
@@ -105,6 +123,9 @@ static enum err check_classes(const struct admin *admin, const struct json *requ
     const struct json *names = NULL;
     enum err e = ops_need_texts(request, "classes", &names, msg);
 
+    if (e == ERR_OK && purpose.len > 0 && admin->who != NULL &&
+        !access_names_have(&admin->who->purposes, purpose))
+        return errmsg_set(msg, ERR_DENIED, "the token is not for this purpose");
     for (size_t i = 0; e == ERR_OK && i < json_count(names); i++) {
         const struct class_def *def = classes_find(admin->classes, json_text_of(json_at(names, i)));
 
@@ -114,6 +135,7 @@ static enum err check_classes(const struct admin *admin, const struct json *requ
                               "stands behind a field");
         if (purpose.len > 0 && !class_has_purpose(def, purpose))
             return errmsg_set(msg, ERR_DENIED, "class %s: not for this purpose", def->name);
+        e = ops_bulk_class_allowed(admin, def, msg);
     }
     return e;
 }
@@ -139,10 +161,8 @@ enum err ops_bulk_start(struct admin *admin, const struct json *request, struct 
     char job_hex[2 * sizeof(job) + 1], key_hex[2 * sizeof(key) + 1];
     uint16_t domain = VAULT_DOMAIN_DEFAULT;
     struct json *map;
-    enum err e = ops_bulk_allowed(admin, msg);
+    enum err e = check_classes(admin, request, msg);
 
-    if (e == ERR_OK)
-        e = check_classes(admin, request, msg);
     if (e == ERR_OK)
         e = ops_read_domain(admin, request, &domain, msg);
     if (e != ERR_OK)
@@ -170,10 +190,8 @@ enum err ops_bulk_finish(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
     uint8_t job[VAULT_ID_BYTES];
-    enum err e = ops_bulk_allowed(admin, msg);
+    enum err e = read_job(request, job, msg);
 
-    if (e == ERR_OK)
-        e = read_job(request, job, msg);
     if (e == ERR_OK)
         e = vault_bulk_finish(admin->vault, job);
     if (e == ERR_OK)
@@ -491,10 +509,8 @@ static enum err read_group(struct group *g, const struct json *request, struct v
 {
     const int64_t number = json_int_of(json_get(request, "group"), 0);
     struct span class_name = json_text_of(json_get(request, "subject_class"));
-    enum err e = ops_bulk_allowed(g->admin, msg);
+    enum err e = read_job(request, op->job, msg);
 
-    if (e == ERR_OK)
-        e = read_job(request, op->job, msg);
     if (e == ERR_OK && number <= 0)
         e = errmsg_set(msg, ERR_INVALID, "\"group\" counts from 1");
     if (e == ERR_OK)
@@ -502,11 +518,14 @@ static enum err read_group(struct group *g, const struct json *request, struct v
     if (e == ERR_OK)
         e = ops_read_domain(g->admin, request, &g->domain, msg);
     if (e == ERR_OK)
+        e = ops_bulk_domain_allowed(g->admin, g->domain, msg);
+    if (e == ERR_OK)
         e = ops_bulk_columns(g->admin, request, &g->columns, msg);
     if (e == ERR_OK && class_name.len > 0) {
         const struct class_def *def = classes_find(g->admin->classes, class_name);
 
         g->subject_class = def == NULL ? 0 : vault_class_id(g->admin->vault, def);
+        e = ops_bulk_class_allowed(g->admin, def, msg);
     }
     op->group = (uint64_t)number;
     g->rows = json_get(request, "rows");

@@ -29,5 +29,9 @@ void bulk_columns_done(struct bulk_columns *columns);
 /* The column whose number stands at `index` of a list, NULL when there is none such. */
 const struct bulk_column *ops_bulk_column(const struct bulk_columns *columns,
                                           const struct json *list, size_t index);
-/* Bulk jobs belong to whoever may use the control socket: DENIED for a token of the admin API. */
-enum err ops_bulk_allowed(const struct admin *admin, struct errmsg *msg) MUST_CHECK;
+/* DENIED: whoever asks has a token of the admin API that is bound to other classes, to other domains. def NULL: a class
+ * of which nothing is known. */
+enum err ops_bulk_class_allowed(const struct admin *admin, const struct class_def *def,
+                                struct errmsg *msg) MUST_CHECK;
+enum err ops_bulk_domain_allowed(const struct admin *admin, uint16_t domain, struct errmsg *msg)
+    MUST_CHECK;

@@ -5,6 +5,7 @@
  * whether values are right gives none out. Not here: storing (ops_bulk.c). */
 #include "admin/ops_bulk_priv.h"
 
+#include "admin/access.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -44,11 +45,9 @@ static void look_done(struct look *l)
 
 static enum err look_begin(struct look *l, const struct json *request)
 {
-    enum err e = ops_bulk_allowed(l->admin, l->msg);
+    enum err e = ops_read_domain(l->admin, request, &l->scope.domain, l->msg);
 
     buf_init_secret(&l->value, LIMIT_VALUE_MAX + 1); /* opening a row wants one byte more */
-    if (e == ERR_OK)
-        e = ops_read_domain(l->admin, request, &l->scope.domain, l->msg);
     if (e == ERR_OK)
         e = ops_bulk_columns(l->admin, request, &l->columns, l->msg);
     if (e == ERR_OK)
@@ -97,17 +96,33 @@ static bool is_value(enum fate fate)
     return fate == FATE_STRING || fate == FATE_NUMBER || fate == FATE_BOOL;
 }
 
-/* ---- reveal ---- */
+static bool has_any_purpose(const struct class_def *def, const struct access_names *purposes)
+{
+    for (size_t i = 0; i < purposes->count; i++)
+        if (class_has_purpose(def, span_str(purposes->at[i])))
+            return true;
+    return purposes->count == 0;
+}
 
+/* Is the value one for whoever asks? Who may be told whether a guess is right could guess until it is, so that
+ * verifying is for those alone who could have it revealed. */
 static enum err may_see(const struct look *l)
 {
     const struct class_def *def = vault_class_def(l->admin->vault, l->found.class_id);
+    const struct access_who *who = l->admin->who;
 
-    return def != NULL && class_has_purpose(def, l->purpose)
-               ? ERR_OK
-               : errmsg_set(l->msg, ERR_DENIED, "class %s: not for this purpose",
-                            def == NULL ? "?" : def->name);
+    if (!ops_is_in_scope(l->admin, &l->found))
+        return errmsg_set(l->msg, ERR_DENIED,
+                          "the token is not for values of this class and domain (class %s)",
+                          def == NULL ? "?" : def->name);
+    if (def != NULL && (l->purpose.len > 0 ? class_has_purpose(def, l->purpose)
+                                           : who == NULL || has_any_purpose(def, &who->purposes)))
+        return ERR_OK;
+    return errmsg_set(l->msg, ERR_DENIED, "class %s: not for this purpose",
+                      def == NULL ? "?" : def->name);
 }
+
+/* ---- reveal ---- */
 
 static enum err reveal_one(struct look *l, const struct bulk_column *column, struct span token,
                            struct json *values, char *ret_state)
@@ -204,6 +219,8 @@ static enum err verify_one(struct look *l, const struct json *pairs, size_t at, 
     enum fate fate;
     enum err e = open_token(l, column, json_text_of(json_at(pairs, at + 1)), &fate);
 
+    if (e == ERR_OK && is_value(fate))
+        e = may_see(l);
     if (e == ERR_OK && is_value(fate))
         fate = l->value.len == value.len && l->found.kind == column->kind &&
                        secret_equal(l->value.bytes, value.at, value.len)

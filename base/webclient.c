@@ -6,6 +6,7 @@
 #include "base/webclient.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -102,9 +103,10 @@ struct call {
     CURL *easy;
     struct curl_slist *headers;
     const struct web_server *server;
-    struct buf *answer;
+    struct web_answer *answer;
     size_t head_bytes;
     bool too_large;
+    bool unwritten; /* the file takes no more */
     bool not_there; /* the address is one that this request must not go to */
 };
 
@@ -126,11 +128,37 @@ static size_t on_head(char *bytes UNUSED, size_t size, size_t count, void *conte
     return size * count;
 }
 
+static bool write_file(int file, struct span bytes)
+{
+    while (bytes.len > 0) {
+        const ssize_t n = write(file, bytes.at, bytes.len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes = span_of(bytes.at + n, bytes.len - (size_t)n);
+    }
+    return true;
+}
+
+static long status_of(CURL *easy)
+{
+    long status = 0;
+
+    REQUIRE(curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
+    return status;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
     struct call *c = context;
 
-    if (buf_append(c->answer, bytes, size * count) != ERR_OK) {
+    if (c->answer->file >= 0 && status_of(c->easy) == 200) {
+        c->unwritten = !write_file(c->answer->file, span_of(bytes, size * count));
+        return c->unwritten ? 0 : size * count;
+    }
+    if (buf_append(c->answer->body, bytes, size * count) != ERR_OK) {
         c->too_large = true;
         return 0;
     }
@@ -248,7 +276,9 @@ static enum err fail(const struct call *c, const struct web_server *server, CURL
 
     if (c->too_large)
         return errmsg_set(msg, ERR_UPSTREAM, "%s: the answer is larger than %zu bytes",
-                          server->address, c->answer->max);
+                          server->address, c->answer->body->max);
+    if (c->unwritten)
+        return errmsg_set(msg, ERR_IO, "the file cannot be written");
     if (c->not_there)
         return errmsg_set(msg, ERR_DENIED, "%s: the host has an address that is not %s",
                           server->address, server->plain ? "this host's own" : "public");
@@ -286,17 +316,17 @@ static enum err fail(const struct call *c, const struct web_server *server, CURL
     return errmsg_set(msg, e, "%s: %s", server->address, what);
 }
 
-enum err web_ask(const struct web_server *server, const struct web_request *request,
-                 struct buf *answer, int *ret_status, struct errmsg *msg)
+enum err web_fetch(const struct web_server *server, const struct web_request *request,
+                   struct web_answer *answer, struct errmsg *msg)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     AUTO(end_call) struct call c = {.server = server, .answer = answer};
     CURLcode code;
-    long status = 0;
+    curl_off_t retry_after_s = 0;
 
-    REQUIRE(answer->secret);
+    REQUIRE(answer->body->secret);
     REQUIRE(pthread_once(&once, start) == 0);
-    buf_reset(answer);
+    buf_reset(answer->body);
     if (server->ca != NULL && access(server->ca, R_OK) != 0)
         return errmsg_set(msg, ERR_CONFIG, "%s: cannot be read", server->ca);
     c.easy = curl_easy_init();
@@ -305,10 +335,22 @@ enum err web_ask(const struct web_server *server, const struct web_request *requ
     set_request(&c, server, request);
     code = curl_easy_perform(c.easy);
     if (code != CURLE_OK) {
-        buf_reset(answer);
+        buf_reset(answer->body);
         return fail(&c, server, code, msg);
     }
-    REQUIRE(curl_easy_getinfo(c.easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK);
-    *ret_status = (int)status;
+    REQUIRE(curl_easy_getinfo(c.easy, CURLINFO_RETRY_AFTER, &retry_after_s) == CURLE_OK);
+    answer->status = (int)status_of(c.easy);
+    answer->retry_after_s = retry_after_s;
     return ERR_OK;
+}
+
+enum err web_ask(const struct web_server *server, const struct web_request *request,
+                 struct buf *answer, int *ret_status, struct errmsg *msg)
+{
+    struct web_answer whole = {.body = answer, .file = -1};
+    const enum err e = web_fetch(server, request, &whole, msg);
+
+    if (e == ERR_OK)
+        *ret_status = whole.status;
+    return e;
 }

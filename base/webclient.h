@@ -34,11 +34,21 @@ struct web_request {
     const char *method;         /* NULL: GET without a body, POST with one */
 };
 
-/* Ask once; a connection of its own. *ret_status is the answer's, whatever it is, and its body is
- * in `answer` (secret; reset before; its maximum is the cap).
+/* What came back. */
+struct web_answer {
+    int status;
+    int64_t retry_after_s; /* when the server says to come again; 0: it does not say */
+    struct buf *body;      /* the caller's; secret; reset before; its maximum is the cap */
+    int file; /* the caller's: takes the body of a 200 instead, however long; -1: none */
+};
+
+/* Ask once; a connection of its own. The status is the answer's, whatever it is. After an error the file may hold a part.
  * Errors, msg naming the address: TIMEOUT, UNAVAILABLE (not reached, or the connection ended before the answer did:
  * the request may have been carried out), UPSTREAM (not trusted, broken answer, too large), DENIED (an address that
- * is not public, or not loopback), CANCELED (stopped), CONFIG (the CA file). Any thread; blocks for total_ms at
+ * is not public, or not loopback), CANCELED (stopped), CONFIG (the CA file), IO (the file). Any thread; blocks for total_ms at
  * most. */
+enum err web_fetch(const struct web_server *server, const struct web_request *request,
+                   struct web_answer *answer, struct errmsg *msg) MUST_CHECK;
+/* The same, for the status and the body alone. */
 enum err web_ask(const struct web_server *server, const struct web_request *request,
                  struct buf *answer, int *ret_status, struct errmsg *msg) MUST_CHECK;

@@ -77,9 +77,6 @@ static enum err check_options(const struct options *o, const struct bulk_job *jo
 {
     if (o->csv && o->ndjson)
         return errmsg_set(msg, ERR_INVALID, "--csv or --ndjson, not both");
-    if (o->server != NULL)
-        return errmsg_set(msg, ERR_INVALID,
-                          "--csv and --ndjson are for the server's own machine: no --server");
     if (o->argument_count > 0 || o->class_name != NULL || o->hold != NULL)
         return errmsg_set(msg, ERR_INVALID,
                           "--csv and --ndjson take files: no value, --class or --hold");

@@ -2,9 +2,12 @@
 /* lethe evidence, lethe verify-evidence.
  * Runs on: the main thread; blocks. Holds: nothing. Not here: what a pack holds and how it is checked
  * (retention/evidence*.c). */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -28,26 +31,74 @@ static enum err print_made(const struct json *made)
     return output_write(span_str(text));
 }
 
+static enum cli_exit show_made(const struct options *o, const struct json *made)
+{
+    return (o->json ? output_json(made) : print_made(made)) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+/* The server writes the file. */
+static enum cli_exit make_here(const struct options *o, struct json *request)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    AUTO(mem_free) char *path = cli_absolute(o->output);
+    enum cli_exit code;
+
+    if (!cli_put_text(request, "file", path))
+        return cli_usage("everything must be UTF-8");
+    code = cli_ask(o, request, &reply);
+    return code == CLI_OK ? show_made(o, reply.result) : code;
+}
+
+static enum err download(const struct options *o, const struct json *request, int file,
+                         struct errmsg *msg)
+{
+    AUTO(session_close) struct session *session = NULL;
+    enum err e = session_open(o, &session, msg);
+
+    if (e == ERR_OK)
+        e = session_download(session, request, file, msg);
+    if (e == ERR_OK && fsync(file) != 0)
+        e = errmsg_set(msg, ERR_IO, "%s cannot be written: %s", o->output, strerror(errno));
+    return e;
+}
+
+/* It comes over the network, and stays only when it is whole. */
+static enum cli_exit fetch_from(const struct options *o, const struct json *request)
+{
+    AUTO(json_free) struct json *made = json_new_map();
+    const int file = open(o->output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct evidence_facts facts;
+    struct errmsg msg = {""};
+    enum err e;
+
+    if (file < 0)
+        return cli_fail(ERR_IO,
+                        cli_message(&msg, "%s cannot be made: %s", o->output, strerror(errno)));
+    e = download(o, request, file, &msg);
+    (void)close(file);
+    if (e == ERR_OK)
+        e = evidence_verify(o->output, NULL, &facts, &msg);
+    if (e != ERR_OK) {
+        (void)unlink(o->output);
+        return cli_fail(e, &msg);
+    }
+    if (!cli_put_text(made, "file", o->output))
+        json_set(made, "file", json_new_null());
+    json_set_int(made, "files", (int64_t)facts.files);
+    json_set_str(made, "sha256", facts.sha256);
+    return show_made(o, made);
+}
+
 enum cli_exit cmd_evidence(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
-    AUTO(reply_done) struct reply reply = {NULL, NULL};
-    AUTO(mem_free) char *path = NULL;
-    enum cli_exit code;
-    enum err e;
 
     if (o->output == NULL)
         return cli_usage("-o FILE is missing");
-    path = cli_absolute(o->output);
     json_set_str(request, "op", "evidence");
-    if (!cli_put_text(request, "file", path) || !cli_put_text(request, "from", o->from) ||
-        !cli_put_text(request, "to", o->to))
+    if (!cli_put_text(request, "from", o->from) || !cli_put_text(request, "to", o->to))
         return cli_usage("everything must be UTF-8");
-    code = cli_ask(o, request, &reply);
-    if (code != CLI_OK)
-        return code;
-    e = o->json ? output_json(reply.result) : print_made(reply.result);
-    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+    return o->server == NULL ? make_here(o, request) : fetch_from(o, request);
 }
 
 /* ---- verify-evidence ---- */

@@ -414,8 +414,8 @@ const struct command commands[] = {
      OPTION_CONFIG | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_retention_recount},
     {"evidence", "[-c FILE] [--from DAY] [--to DAY] [--json] -o FILE.tar",
      "all reports, receipts, rules and the ledger of a period in one signed archive",
-     "FILE must not be there yet; it is written by the server, where one runs. That it was made "
-     "is\n"
+     "FILE must not be there yet; it is written by the server, where one runs; with --server it "
+     "comes from there, is checked, and is written here. That it was made is\n"
      "recorded in the store. `lethe verify-evidence` checks it anywhere. Days as in `lethe "
      "report`.\n",
      OPTION_CONFIG | OPTION_OUTPUT | OPTION_PERIOD | OPTION_JSON, 0, 0, cmd_evidence},

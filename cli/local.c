@@ -14,7 +14,6 @@ static const struct {
     {cmd_explain, "it reads a configuration on the host it runs on"},
     {cmd_access_enrol, "the secret of a second factor does not go over the network"},
     {cmd_verify_erasure, "it reads a copy of a store"},
-    {cmd_evidence, "the archive is written on the server's host"},
     {cmd_backup, "the copies are written on the server's host"},
     {cmd_restore, "it puts files in the place of a store"},
     {cmd_ledger_verify, "it reads the files of a store"},

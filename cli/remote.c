@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "admin/api_call.h"
 #include "admin/client.h"
@@ -34,7 +35,9 @@ enum {
     ANSWER_MAX = 64 << 20,
     CONNECT_MS = 10000,
     TRIES = 3,
-    WAITS = 6 /* 16 seconds in all */
+    WAITS = 6,           /* where the server does not say how long: 16 seconds in all */
+    WAIT_AT_ONCE_S = 60, /* where it says */
+    WAIT_IN_ALL_S = 15 * 60
 };
 
 /* An erasure may read the whole store to verify itself. */
@@ -235,7 +238,9 @@ struct asked {
     const struct api_call *call;
     char key[sizeof("Idempotency-Key: ") + 2 * KEY_BYTES];
     uint8_t *code_line; /* NULL: none */
+    int file;           /* takes what is asked for; -1: `answer` does */
     int status;
+    int64_t retry_after_s; /* 0: the server does not say */
     struct buf answer;
 };
 
@@ -263,6 +268,22 @@ static void pause_for(int quarters)
     (void)nanosleep(&t, NULL);
 }
 
+static enum err ask_once(const struct web_server *server, const struct web_request *request,
+                         struct asked *a, struct errmsg *msg)
+{
+    struct web_answer answer = {.body = &a->answer, .file = a->file};
+    enum err e;
+
+    if (a->file >= 0 && (ftruncate(a->file, 0) != 0 || lseek(a->file, 0, SEEK_SET) != 0))
+        return errmsg_set(msg, ERR_IO, "the file cannot be written");
+    e = web_fetch(server, request, &answer, msg);
+    if (e == ERR_OK) {
+        a->status = answer.status;
+        a->retry_after_s = answer.retry_after_s;
+    }
+    return e;
+}
+
 static enum err post(struct remote *r, struct asked *a, struct errmsg *msg)
 {
     const struct web_server server = {.address = r->address,
@@ -270,8 +291,9 @@ static enum err post(struct remote *r, struct asked *a, struct errmsg *msg)
                                       .connect_ms = CONNECT_MS,
                                       .total_ms = ANSWER_MS,
                                       .plain = r->plain};
-    const char *const headers[] = {(const char *)r->authorization, "Accept: application/json",
-                                   a->key, (const char *)a->code_line, NULL};
+    const char *headers[] = {(const char *)r->authorization, "Accept: application/json", NULL, NULL,
+                             NULL};
+    size_t header = 2;
     AUTO(buf_done) struct buf body = {.max = 0};
     const struct web_request request = {.path = a->call->target,
                                         .headers = headers,
@@ -279,26 +301,44 @@ static enum err post(struct remote *r, struct asked *a, struct errmsg *msg)
                                         .body = a->call->body == NULL ? NULL : &body};
     enum err e = ERR_OK;
 
+    if (a->call->takes_key)
+        headers[header++] = a->key;
+    headers[header] = (const char *)a->code_line;
     buf_init_secret(&body, LIMIT_CONTROL_LINE_MAX);
     if (a->call->body != NULL)
         e = json_write(a->call->body, &body);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "the request is too large");
-    e = web_ask(&server, &request, &a->answer, &a->status, msg);
+    e = ask_once(&server, &request, a, msg);
     for (int try = 1; e == ERR_UNAVAILABLE && try < TRIES; try++) {
         pause_for(try);
-        e = web_ask(&server, &request, &a->answer, &a->status, msg);
+        e = ask_once(&server, &request, a, msg);
     }
     return e;
 }
 
-/* Asked too often, it did nothing: it is given time. (With a code there were too many wrong ones.) */
+/* Is it to be given time, and how much? Asked too often, or busy with something else, it did nothing. (With a code
+ * there were too many wrong ones.) 0: no. */
+static int quarters_to_wait(const struct asked *a, int waits, int64_t waited_s)
+{
+    if (a->code_line != NULL || (a->status != 429 && a->status != 503))
+        return 0;
+    if (a->retry_after_s > 0)
+        return a->retry_after_s <= WAIT_AT_ONCE_S && waited_s < WAIT_IN_ALL_S
+                   ? (int)a->retry_after_s * 4
+                   : 0;
+    return a->status == 429 && waits < WAITS ? 1 << waits : 0;
+}
+
 static enum err post_patiently(struct remote *r, struct asked *a, struct errmsg *msg)
 {
+    int64_t waited_s = 0;
+    int quarters = 0;
     enum err e = post(r, a, msg);
 
-    for (int i = 0; e == ERR_OK && a->status == 429 && a->code_line == NULL && i < WAITS; i++) {
-        pause_for(1 << i);
+    for (int i = 0; e == ERR_OK && (quarters = quarters_to_wait(a, i, waited_s)) > 0; i++) {
+        pause_for(quarters);
+        waited_s += quarters / 4;
         e = post(r, a, msg);
     }
     return e;
@@ -381,10 +421,11 @@ static enum err judge(const struct remote *r, const struct asked *a, struct json
     return a->status == 202 ? proposed(*ret_result, msg) : ERR_OK;
 }
 
-static enum err ask(struct remote *r, const struct api_call *call, struct json **ret_result,
-                    struct errmsg *msg)
+/* file: takes the answer to what is asked for, unless it is refused; -1: ret_result does. */
+static enum err ask(struct remote *r, const struct api_call *call, int file,
+                    struct json **ret_result, struct errmsg *msg)
 {
-    AUTO(asked_done) struct asked asked = {.call = call};
+    AUTO(asked_done) struct asked asked = {.call = call, .file = file};
     enum err e;
 
     buf_init_secret(&asked.answer, ANSWER_MAX);
@@ -392,6 +433,8 @@ static enum err ask(struct remote *r, const struct api_call *call, struct json *
     e = post_patiently(r, &asked, msg);
     if (e == ERR_OK && wants_code(&asked))
         e = post_with_code(r, &asked, msg);
+    if (e == ERR_OK && file >= 0 && asked.status == 200)
+        return ERR_OK;
     return e == ERR_OK ? judge(r, &asked, ret_result, msg) : e;
 }
 
@@ -425,5 +468,18 @@ enum err remote_call(struct remote *r, const struct json *request, struct json *
         if (e == ERR_OK)
             e = api_call_make(by_id, &call, msg);
     }
-    return e == ERR_OK ? ask(r, &call, ret_result, msg) : e;
+    if (e == ERR_OK && call.is_download)
+        return errmsg_set(msg, ERR_UNSUPPORTED, "the answer is a file");
+    return e == ERR_OK ? ask(r, &call, -1, ret_result, msg) : e;
+}
+
+enum err remote_download(struct remote *r, const struct json *request, int file, struct errmsg *msg)
+{
+    AUTO(api_call_done) struct api_call call = {.method = NULL};
+    AUTO(json_free) struct json *refusal = NULL;
+    enum err e = api_call_make(request, &call, msg);
+
+    if (e == ERR_OK && !call.is_download)
+        return errmsg_set(msg, ERR_UNSUPPORTED, "the answer is no file");
+    return e == ERR_OK ? ask(r, &call, file, &refusal, msg) : e;
 }

@@ -24,3 +24,7 @@ void remote_close(struct remote **remote);
  * UNAVAILABLE, TIMEOUT, UPSTREAM. ret_result: json_free(). Blocks. */
 enum err remote_call(struct remote *remote, const struct json *request, struct json **ret_result,
                      struct errmsg *msg) MUST_CHECK;
+/* The same for what is answered with a file, which is written from its beginning on; after an error it may hold a part.
+ * file: the caller's. UNSUPPORTED: the answer is none. IO. */
+enum err remote_download(struct remote *remote, const struct json *request, int file,
+                         struct errmsg *msg) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "admin/client.h"
 #include "admin/ops.h"
 #include "admin/socket.h"
+#include "base/assert.h"
 #include "base/mem.h"
 #include "retention/notices.h"
 #include "cli/remote.h"
@@ -214,6 +215,13 @@ enum err session_call(struct session *s, const struct json *request, struct repl
     if (e == ERR_OK || e == ERR_PROPOSED)
         *ret_reply = reply;
     return e;
+}
+
+enum err session_download(struct session *s, const struct json *request, int file,
+                          struct errmsg *msg)
+{
+    REQUIRE(s->remote != NULL);
+    return remote_download(s->remote, request, file, msg);
 }
 
 void reply_done(struct reply *reply)

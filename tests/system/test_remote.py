@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import Lethe, check, equal
+from harness import CLASSES, ROOT, Lethe, check, equal
 from test_admin_api import Api, one_time_code
 from test_monitor import admin_address
 from upstreams import Recorder
@@ -27,11 +27,14 @@ class Remote:
 
     def __init__(self, env, **options):
         self.env = env
-        self.api = Api(env, **options)
+        self.api = self.make(env, options)
         self.lethe = self.api.lethe
         self.url = "http://{}:{}".format(*self.api.address)
         self.files = {role: self.keep(role, token) for role, token in self.api.tokens.items()}
         self.made = 0
+
+    def make(self, env, options):
+        return Api(env, **options)
 
     def keep(self, name, token, mode=0o400):
         return self.env.write(f"tokens/{name}", token + "\n", mode)
@@ -116,11 +119,11 @@ CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject ex
            "subject unrestrict", "subject object", "request add", "request", "hold add", "hold lift", "notice done",
            "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
            "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
-           "retention apply", "receipt", "reload", "key rotate", "audit list", "audit tail"]
+           "retention apply", "receipt", "reload", "key rotate", "audit list", "audit tail", "evidence"]
 
 LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"], "access enrol": ["1"],
          "verify-receipt": ["FILE"], "verify-erasure": ["FILE"],
-         "evidence": [], "verify-evidence": ["FILE"], "backup": [], "restore": [], "ledger verify": [],
+         "verify-evidence": ["FILE"], "backup": [], "restore": [], "ledger verify": [],
          "ledger mirror": [], "audit verify": [], "doctor": [], "manual": ["DIR"], "version": [], "help": []}
 
 
@@ -142,6 +145,46 @@ def test_every_command_is_offered_or_says_why_not(env):
         else:
             check(name in known, f"{name} is in no table of this test")
             check("does not take --server" not in result.stderr, f"{name}: {result.stderr}")
+
+
+def test_the_documents_list_what_is_local_and_why(env):
+    remote = Remote(env)
+    with open(os.path.join(ROOT, "docs/ADMIN.md")) as f:
+        told = dict(re.findall(r"^\| `lethe ([a-z -]+)` \| (it [^|]+|the [^|]+) \|$", f.read(), re.M))
+    equal(set(told), set(LOCAL), "commands without --server")
+    for name, why in told.items():
+        result = remote.run("operator", *name.split(), *LOCAL[name])
+        check(result.stderr.startswith(f"lethe: lethe {name} does not take --server: {why}\n"), f"{name}: {result.stderr}")
+
+
+def test_an_evidence_pack_comes_over_the_network(env):
+    remote = Remote(env)
+    prepare(remote)
+    pack = env.path("pack.tar")
+    made = json.loads(remote.good("officer", "evidence", "--from", "2020-01-01", "--json", "-o", pack))
+    checked = remote.lethe.run("verify-evidence", "--json", pack)
+    equal((checked.returncode, json.loads(checked.stdout)["sha256"]), (0, made["sha256"]), checked.stderr)
+    equal(stat.S_IMODE(os.stat(pack).st_mode), 0o600, "its mode")
+    again = remote.run("officer", "evidence", "-o", pack)
+    check(again.returncode == 1 and "cannot be made" in again.stderr, again.stderr)
+    none = env.path("none.tar")
+    refused = remote.run("support", "evidence", "-o", none)
+    check("the role support may not" in refused.stderr and not os.path.exists(none), refused.stderr)
+
+
+def test_an_application_tells_of_events(env):
+    classes = json.loads(json.dumps(CLASSES))
+    classes["note"]["retain"] = {"period": "P1Y", "from": "event:paid", "backstop": "P2Y"}
+    remote = Remote(env, classes=classes)
+    prepare(remote)
+    told = json.loads(remote.good("app", "subject", "event", "--json", "ada", "paid"))
+    equal(told["event"], "paid", "the event")
+    shown = json.loads(remote.here("subject", "show", "--json", "ada").stdout)
+    equal([e["event"] for e in shown["events"]], ["paid"], "what is known")
+    corrected = remote.run("app", "subject", "event", "--correct", "ada", "paid")
+    check("for operators" in corrected.stderr, corrected.stderr)
+    nobody = remote.run("app", "subject", "event", "nobody-at-all", "paid")
+    equal(nobody.returncode, 1, nobody.stderr)
 
 
 def prepare(remote):

@@ -85,7 +85,7 @@ Test(api_call, never_puts_what_names_a_person_in_a_path_or_query)
     static const char *const requests[] = {
         "{\"op\":\"subject.restrict\",\"subject\":\"ada-4711\",\"ground\":\"a\"}",
         "{\"op\":\"subject.unrestrict\",\"token\":\"ada-4711\",\"notice_sent\":\"2027-01-31\"}",
-        "{\"op\":\"subject.event\",\"subject\":\"ada-4711\",\"domain\":\"d\",\"event\":\"x\"}",
+        "{\"op\":\"subject.object\",\"subject\":\"ada-4711\",\"domain\":\"d\",\"purpose\":\"x\"}",
         "{\"op\":\"audit.list\",\"subject\":\"ada-4711\",\"after\":1}",
         "{\"op\":\"subject.export\",\"subject\":\"ada-4711\",\"format\":\"json\"}"};
 
@@ -113,6 +113,37 @@ Test(api_call, erases_by_identifier_in_one_request)
 {
     expect("{\"op\":\"subject.erase\",\"subject\":\"ada\",\"ground\":\"b\"}", "POST",
            "/v1/erasures", "{\"subject\":\"ada\",\"ground\":\"b\"}");
+}
+
+Test(api_call, tells_an_event_of_whom_an_application_knows)
+{
+    expect("{\"op\":\"subject.event\",\"subject\":\"ada\",\"event\":\"paid\"}", "POST",
+           "/v1/events", "{\"subject\":\"ada\",\"event\":\"paid\"}");
+    expect("{\"op\":\"subject.event\",\"person\":\"1.a\",\"event\":\"paid\"}", "POST",
+           "/v1/subjects/1.a/events", "{\"event\":\"paid\"}");
+}
+
+Test(api_call, says_what_takes_a_key_and_what_is_a_file)
+{
+    static const struct {
+        const char *request;
+        bool takes_key, is_download;
+    } cases[] = {
+        {"{\"op\":\"key.rotate\"}", true, false},
+        {"{\"op\":\"key.status\"}", false, false},
+        {"{\"op\":\"reveal\",\"tokens\":[]}", false, false},
+        {"{\"op\":\"evidence\"}", false, true},
+        {"{\"op\":\"bulk.finish\",\"job\":\"ab\"}", false, false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(json_free) struct json *request = parse(cases[i].request);
+        AUTO(api_call_done) struct api_call call = {.method = NULL};
+
+        cr_assert_eq(api_call_make(request, &call, NULL), ERR_OK, "%s", cases[i].request);
+        cr_expect_eq(call.takes_key, cases[i].takes_key, "%s", cases[i].request);
+        cr_expect_eq(call.is_download, cases[i].is_download, "%s", cases[i].request);
+    }
 }
 
 Test(api_call, refuses_what_there_is_no_place_for)

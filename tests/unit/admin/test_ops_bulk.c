@@ -197,7 +197,6 @@ Test(ops_bulk, a_group_with_a_bad_row_is_not_stored_unless_that_is_asked_for)
 Test(ops_bulk, what_is_no_request_is_refused_and_stores_nothing)
 {
     AUTO(desk_done) struct desk d;
-    struct access_who who = {.number = 1};
 
     desk_init(&d);
     refused(&d, TOKENIZE("0", "stop", "[\"1\",1,\"secret\"]"), ERR_INVALID);
@@ -214,13 +213,88 @@ Test(ops_bulk, what_is_no_request_is_refused_and_stores_nothing)
     refused(&d, "{\"op\":\"bulk.reveal\"," COLUMNS ",\"purpose\":\"\",\"tokens\":[]}", ERR_INVALID);
     refused(&d, "{\"op\":\"bulk.verify\"," COLUMNS ",\"pairs\":[1,\"secret\"]}", ERR_INVALID);
     cr_assert_eq(values_of(&d, "1"), 0);
+}
+
+/* ---- over the admin API ---- */
+
+#define NOTES     "\"columns\":[{\"class\":\"note\"}]"
+#define UNCLASSED "\"columns\":[{}]"
+
+/* A request about one token. */
+static void ask_of(char ret[1024], const char *operation, const char *columns, const char *token)
+{
+    (void)snprintf(ret, 1024, "{\"op\":\"bulk.%s,%s,\"%s\":[0,\"%s\"%s]}", operation, columns,
+                   strstr(operation, "verify") != NULL ? "pairs" : "tokens", token,
+                   strstr(operation, "verify") != NULL ? ",\"tea\"" : "");
+}
+
+Test(ops_bulk, a_token_is_bound_to_its_classes)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *made = NULL;
+    AUTO(json_free) struct json *shown = NULL;
+    struct access_who who = {.number = 1, .classes = {.count = 1, .at = {"brief"}}};
+    char request[1024];
+
+    desk_init(&d);
+    made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\"]"));
     d.admin.who = &who;
-    refused(&d, TOKENIZE("1", "stop", "[\"1\",1,\"secret\"]"), ERR_DENIED);
-    refused(&d, "{\"op\":\"bulk.finish\"}", ERR_DENIED);
-    refused(&d, "{\"op\":\"bulk.reveal\"," COLUMNS ",\"purpose\":\"support\",\"tokens\":[]}",
+    refused(&d, "{\"op\":\"bulk.start\",\"classes\":[\"mail\"]}", ERR_DENIED);
+    refused(&d, TOKENIZE("2", "stop", "[\"1\",1,\"secret\"]"), ERR_DENIED);
+    refused(&d,
+            "{\"op\":\"bulk.tokenize\",\"group\":2,\"on_error\":\"stop\"," UNCLASSED
+            ",\"subject_class\":\"note\",\"rows\":[]}",
             ERR_DENIED);
-    refused(&d, "{\"op\":\"bulk.verify\"," COLUMNS ",\"pairs\":[]}", ERR_DENIED);
-    refused(&d, "{\"op\":\"bulk.start\",\"classes\":[]}", ERR_DENIED);
+    ask_of(request, "reveal\",\"purpose\":\"support\"", UNCLASSED, token_of(made, 0));
+    refused(&d, request, ERR_DENIED);
+    ask_of(request, "verify\"", UNCLASSED, token_of(made, 0));
+    refused(&d, request, ERR_DENIED);
+    who.classes = (struct access_names){.count = 1, .at = {"note"}};
+    ask_of(request, "reveal\",\"purpose\":\"support\"", UNCLASSED, token_of(made, 0));
+    shown = answer(&d, request);
+    cr_assert_str_eq(states_of(shown), "s");
+}
+
+Test(ops_bulk, a_token_is_bound_to_its_domains)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *made = NULL;
+    struct access_who who = {.number = 1, .domains = {.count = 1, .at = {"crm"}}};
+    char request[1024];
+
+    desk_init(&d);
+    made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\"]"));
+    d.admin.who = &who;
+    refused(&d, TOKENIZE("2", "stop", "[\"1\",1,\"secret\"]"), ERR_DENIED);
+    ask_of(request, "reveal\",\"purpose\":\"support\"", NOTES, token_of(made, 0));
+    refused(&d, request, ERR_DENIED);
+    ask_of(request, "verify\"", NOTES, token_of(made, 0));
+    refused(&d, request, ERR_DENIED);
+}
+
+/* Who may ask whether a guess is right has the value soon. */
+Test(ops_bulk, who_may_not_see_a_value_is_not_told_whether_it_is_right)
+{
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *made = NULL;
+    AUTO(json_free) struct json *seen = NULL;
+    struct access_who who = {.number = 1, .purposes = {.count = 1, .at = {"fun"}}};
+    char request[1024];
+
+    desk_init(&d);
+    made = answer(&d, TOKENIZE("1", "stop", "[\"1\",1,\"tea\"]"));
+    d.admin.who = &who;
+    ask_of(request, "verify\"", NOTES, token_of(made, 0));
+    refused(&d, request, ERR_DENIED);
+    refused(&d, "{\"op\":\"bulk.start\",\"classes\":[\"note\"],\"purpose\":\"support\"}",
+            ERR_DENIED);
+    who.purposes = (struct access_names){.count = 2, .at = {"fun", "account"}};
+    seen = answer(&d, request);
+    cr_assert_str_eq(states_of(seen), "=");
+    who.purposes.count = 0;
+    json_free(&seen);
+    seen = answer(&d, request);
+    cr_assert_str_eq(states_of(seen), "=");
 }
 
 Test(ops_bulk, reveal_says_of_each_token_what_it_is)

@@ -4,11 +4,15 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -223,6 +227,112 @@ Test(remote, gives_a_server_time_that_was_asked_too_often)
     rig_init(&r, scripts, 2);
     cr_assert_eq(call(&r, "{\"op\":\"clock.status\"}"), ERR_OK, "%s", r.msg.text);
     cr_assert_eq(http_stub_requests(r.stub), 2);
+}
+
+#define LATER(status, seconds)                                                                     \
+    "HTTP/1.1 " status "\r\nContent-Type: application/problem+json\r\nContent-Length: 16\r\n"      \
+    "Retry-After: " seconds "\r\nConnection: close\r\n\r\n{\"code\":\"LIMIT\"}"
+
+Test(remote, waits_as_long_as_the_server_says)
+{
+    static const struct stub_step first[] = {{STUB_REQUEST, NULL, 0},
+                                             {STUB_SEND, LATER("429 Too Many Requests", "2"), 0},
+                                             {STUB_END, NULL, 0}};
+    static const struct stub_step busy[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, LATER("503 Busy", "1"), 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step script[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, GOOD, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {first, busy, script};
+    AUTO(rig_done) struct rig r;
+    const int64_t began_ms = clock_mono_ms();
+
+    rig_init(&r, scripts, 3);
+    cr_assert_eq(call(&r, "{\"op\":\"clock.status\"}"), ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(http_stub_requests(r.stub), 3);
+    cr_assert_geq(clock_mono_ms() - began_ms, 3000);
+}
+
+Test(remote, does_not_wait_for_hours)
+{
+    static const struct stub_step script[] = {{STUB_REQUEST, NULL, 0},
+                                              {STUB_SEND, LATER("429 Too Many", "3600"), 0},
+                                              {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {script};
+    AUTO(rig_done) struct rig r;
+
+    rig_init(&r, scripts, 1);
+    cr_assert_eq(call(&r, "{\"op\":\"clock.status\"}"), ERR_LIMIT, "%s", r.msg.text);
+    cr_assert_eq(http_stub_requests(r.stub), 1);
+}
+
+static enum err download(struct rig *r, const char *text, const char *name, struct buf *ret)
+{
+    AUTO(json_free) struct json *request = NULL;
+    const char *path = scratch_path(&r->scratch, name);
+    enum err e;
+    int fd;
+
+    scratch_write(path, 0, "what stood there before, and is longer", 38);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    REQUIRE(fd >= 0 && json_parse(span_str(text), &request) == ERR_OK);
+    e = remote_download(r->remote, request, fd, &r->msg);
+    buf_init(ret, 4096);
+    REQUIRE(buf_reserve(ret, 4096) == ERR_OK);
+    ret->len = (size_t)pread(fd, ret->bytes, 4096, 0);
+    (void)close(fd);
+    return e;
+}
+
+Test(remote, writes_a_file_that_is_asked_for_from_its_beginning)
+{
+    static const char HALF[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-tar\r\n"
+                               "Content-Length: 9\r\nConnection: close\r\n\r\nhalf";
+    static const char PACK[] = ANSWER("200 OK", "application/x-tar", "9", "the file!");
+    static const struct stub_step cut[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, HALF, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step script[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, PACK, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {cut, script};
+    AUTO(rig_done) struct rig r;
+    AUTO(buf_done) struct buf got = {.max = 0};
+
+    rig_init(&r, scripts, 2);
+    cr_assert_eq(download(&r, "{\"op\":\"evidence\"}", "pack", &got), ERR_OK, "%s", r.msg.text);
+    cr_assert(span_equal(buf_span(&got), SPAN_LIT("the file!")));
+}
+
+Test(remote, writes_no_refusal_into_the_file)
+{
+    static const char REFUSED[] = ANSWER("403 Forbidden", "application/problem+json", "34",
+                                         "{\"code\":\"DENIED\",\"detail\":\"no no\"}");
+    static const struct stub_step script[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, REFUSED, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {script};
+    AUTO(rig_done) struct rig r;
+    AUTO(buf_done) struct buf got = {.max = 0};
+
+    rig_init(&r, scripts, 1);
+    cr_assert_eq(download(&r, "{\"op\":\"evidence\"}", "pack", &got), ERR_DENIED, "%s", r.msg.text);
+    cr_assert_eq(got.len, 0);
+    cr_assert_not_null(strstr(r.msg.text, "no no"), "%s", r.msg.text);
+    buf_done(&got);
+    cr_assert_eq(download(&r, "{\"op\":\"clock.status\"}", "pack", &got), ERR_UNSUPPORTED);
+    cr_assert_eq(call(&r, "{\"op\":\"evidence\"}"), ERR_UNSUPPORTED);
+}
+
+Test(remote, sends_no_key_where_a_request_says_which_it_is)
+{
+    static const struct stub_step script[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, GOOD, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {script};
+    AUTO(rig_done) struct rig r;
+    char seen[2048];
+
+    rig_init(&r, scripts, 1);
+    cr_assert_eq(call(&r, "{\"op\":\"bulk.finish\",\"job\":\"ab\"}"), ERR_OK, "%s", r.msg.text);
+    http_stub_last_request(r.stub, seen, sizeof(seen));
+    cr_assert_eq(strncmp(seen, "POST /v1/bulk/ab/finish HTTP/1.1\r\n", 34), 0, "%s", seen);
+    cr_assert_null(strstr(seen, "Idempotency-Key"), "%s", seen);
 }
 
 Test(remote, gives_a_code_when_it_is_asked_for_one)
