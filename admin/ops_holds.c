@@ -43,32 +43,13 @@ static void copy_who(const struct admin *admin, char to[VAULT_HOLD_NAME_MAX + 1]
     memcpy(to, who, strnlen(who, VAULT_HOLD_NAME_MAX));
 }
 
-/* A day, as the second at which it begins; absent: *ret is left alone. */
-static enum err read_day(const struct json *request, const char *name, int64_t *ret_s,
-                         struct errmsg *msg)
-{
-    struct civil date;
-    struct span text;
-    enum err e;
-
-    if (json_get(request, name) == NULL)
-        return ERR_OK;
-    e = ops_need_text(request, name, &text, msg);
-    if (e != ERR_OK)
-        return e;
-    if (!civil_parse(text, &date))
-        return errmsg_set(msg, ERR_INVALID, "the %s must be a day, as in 2026-01-31", name);
-    *ret_s = civil_days(date) * DAY_S;
-    return ERR_OK;
-}
-
 /* A review that comes, and within a year: what nobody looks at again would stay for ever. */
 static enum err read_review(struct admin *admin, const struct json *request, int64_t *ret_s,
                             struct errmsg *msg)
 {
     const int64_t now_s = vault_now_s(admin->vault);
     int64_t at_s = 0;
-    enum err e = read_day(request, "review", &at_s, msg);
+    enum err e = ops_read_day(request, "review", DAY_S, &at_s, msg);
 
     if (e != ERR_OK || json_get(request, "review") == NULL)
         return e;
@@ -548,7 +529,7 @@ enum err ops_unrestrict(struct admin *admin, const struct json *request, struct 
     struct vault_restriction restriction = {.number = 0};
     struct vault_holds op = {
         .op = {.kind = VAULT_HOLDS}, .act = VAULT_UNRESTRICT, .restriction = &restriction};
-    enum err e = read_day(request, "notice_sent", &restriction.notice_s, msg);
+    enum err e = ops_read_day(request, "notice_sent", DAY_S, &restriction.notice_s, msg);
 
     if (e == ERR_OK && restriction.notice_s == 0)
         e = errmsg_set(msg, ERR_INVALID,

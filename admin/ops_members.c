@@ -3,6 +3,7 @@
  * Runs on: worker threads and the command line; never blocks. Holds: nothing. Invariant: messages
  * name members, never what stands in them. Not here: which members an operation takes (ops.c). */
 #include "admin/ops_priv.h"
+#include "base/civil.h"
 #include "base/limits.h"
 
 enum err ops_need_text(const struct json *request, const char *name, struct span *ret,
@@ -32,6 +33,24 @@ enum err ops_need_texts(const struct json *request, const char *name, const stru
                               name);
     }
     *ret = list;
+    return ERR_OK;
+}
+
+enum err ops_read_day(const struct json *request, const char *name, int64_t per_day, int64_t *ret,
+                      struct errmsg *msg)
+{
+    struct civil date;
+    struct span text;
+    enum err e;
+
+    if (json_get(request, name) == NULL)
+        return ERR_OK;
+    e = ops_need_text(request, name, &text, msg);
+    if (e != ERR_OK)
+        return e;
+    if (!civil_parse(text, &date))
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a day, as in 2026-01-31", name);
+    *ret = civil_days(date) * per_day;
     return ERR_OK;
 }
 

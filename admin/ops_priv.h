@@ -230,6 +230,9 @@ enum err ops_need_text(const struct json *request, const char *name, struct span
 /* At most OPS_VALUES_MAX strings. */
 enum err ops_need_texts(const struct json *request, const char *name, const struct json **ret,
                         struct errmsg *msg) MUST_CHECK;
+/* A day (UTC), as the instant at which it begins, in a unit of which a day has `per_day`. Absent: *ret is left alone. */
+enum err ops_read_day(const struct json *request, const char *name, int64_t per_day, int64_t *ret,
+                      struct errmsg *msg) MUST_CHECK;
 /* An absolute path. */
 enum err ops_need_path(const struct json *request, const char *name, const char **ret,
                        struct errmsg *msg) MUST_CHECK;

@@ -25,25 +25,6 @@ static enum err read_kind(const struct json *request, const struct report_kind *
     return *ret != NULL ? ERR_OK : errmsg_set(msg, ERR_NOT_FOUND, "there is no such report");
 }
 
-/* A day; without the member *ret is left alone. */
-static enum err read_day(const struct json *request, const char *name, int64_t *ret,
-                         struct errmsg *msg)
-{
-    struct civil date;
-    struct span text;
-    enum err e;
-
-    if (json_get(request, name) == NULL)
-        return ERR_OK;
-    e = ops_need_text(request, name, &text, msg);
-    if (e != ERR_OK)
-        return e;
-    if (!civil_parse(text, &date))
-        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a day, as in 2026-01-31", name);
-    *ret = civil_days(date);
-    return ERR_OK;
-}
-
 static bool is_digits(struct span text, size_t at, size_t count, int64_t *ret)
 {
     int64_t n = 0;
@@ -98,9 +79,9 @@ enum err ops_desk_init(struct ops_desk *desk, struct admin *admin, const struct 
                                  .from_day = INT64_MIN,
                                  .to_day = INT64_MAX,
                                  .ropa = admin->ropa};
-    e = read_day(request, "from", &c->from_day, msg);
+    e = ops_read_day(request, "from", 1, &c->from_day, msg);
     if (e == ERR_OK)
-        e = read_day(request, "to", &c->to_day, msg);
+        e = ops_read_day(request, "to", 1, &c->to_day, msg);
     if (e == ERR_OK)
         e = read_aware(request, &c->aware_s, msg);
     if (e == ERR_OK && json_get(request, "caller") != NULL)

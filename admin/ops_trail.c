@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "admin/ops_priv.h"
-#include "base/civil.h"
 #include "retention/audit_json.h"
 #include "retention/receipt.h"
 #include "vault/audit_read.h"
+
+/* Instants of the trail are in milliseconds, in UTC. */
+static const int64_t DAY_MS = 86400000;
 
 /* ---- reading ---- */
 
@@ -51,25 +53,6 @@ static enum err read_page(struct admin *admin, const struct audit_filter *filter
     return ERR_OK;
 }
 
-/* A day begins in UTC, as the trail's instants are. */
-static enum err read_day(const struct json *request, const char *name, int64_t *ret_ms,
-                         struct errmsg *msg)
-{
-    struct civil date;
-    struct span text;
-    enum err e;
-
-    if (json_get(request, name) == NULL)
-        return ERR_OK;
-    e = ops_need_text(request, name, &text, msg);
-    if (e != ERR_OK)
-        return e;
-    if (!civil_parse(text, &date))
-        return errmsg_set(msg, ERR_INVALID, "\"%s\" must be a day, as in 2026-01-31", name);
-    *ret_ms = civil_days(date) * INT64_C(86400000);
-    return ERR_OK;
-}
-
 static enum err read_action(const struct json *request, struct audit_filter *f, struct errmsg *msg)
 {
     struct span text;
@@ -85,10 +68,10 @@ static enum err read_action(const struct json *request, struct audit_filter *f, 
 
 static enum err read_filter(const struct json *request, struct audit_filter *f, struct errmsg *msg)
 {
-    enum err e = read_day(request, "from", &f->from_ms, msg);
+    enum err e = ops_read_day(request, "from", DAY_MS, &f->from_ms, msg);
 
     if (e == ERR_OK)
-        e = read_day(request, "to", &f->to_ms, msg);
+        e = ops_read_day(request, "to", DAY_MS, &f->to_ms, msg);
     if (e == ERR_OK)
         e = read_action(request, f, msg);
     if (e == ERR_OK && json_get(request, "caller") != NULL)

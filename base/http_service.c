@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/http_guard.h"
+#include "base/http_reason.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
@@ -53,43 +54,6 @@ static const char *const field_names[HTTP_FIELDS] = {
 };
 
 /* ---- answering ---- */
-
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {303, "See Other"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {411, "Length Required"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {423, "Locked"},
-        {429, "Too Many Requests"},
-        {503, "Service Unavailable"},
-        {507, "Insufficient Storage"},
-    };
-
-    for (size_t i = 0; i < COUNT_OF(reasons); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return status < 500 ? "Request Refused" : "Server Error";
-}
 
 void http_answer_field(struct http_answer *answer, const char *name, const char *format, ...)
 {
@@ -162,7 +126,7 @@ static void add_guards(h2o_req_t *req, const struct http_answer *answer)
 void http_service_head(h2o_req_t *req, const struct http_answer *answer, size_t length)
 {
     req->res.status = answer->status;
-    req->res.reason = reason_of(answer->status);
+    req->res.reason = http_reason(answer->status);
     req->res.content_length = length;
     if (answer->status != 204 && answer->status != 304)
         add_token(req, H2O_TOKEN_CONTENT_TYPE,

@@ -11,39 +11,9 @@
 #include "base/assert.h"
 #include "base/limits.h"
 
-/* What jansson allocates: its size in front, so that all of it can be wiped. */
-struct block {
-    size_t size;
-    max_align_t bytes[];
-};
-
-static void *wiping_alloc(size_t size)
-{
-    struct block *b;
-
-    if (size > SIZE_MAX - sizeof(*b))
-        return NULL;
-    b = malloc(sizeof(*b) + size);
-    if (b == NULL)
-        return NULL;
-    b->size = size;
-    return b->bytes;
-}
-
-static void wiping_free(void *bytes)
-{
-    struct block *b;
-
-    if (bytes == NULL)
-        return;
-    b = CONTAINER_OF(bytes, struct block, bytes);
-    explicit_bzero(b->bytes, b->size);
-    free(b);
-}
-
 static void set_allocator(void)
 {
-    json_set_alloc_funcs(wiping_alloc, wiping_free);
+    json_set_alloc_funcs(mem_wiped_alloc, mem_wiped_free);
 }
 
 /* Before anything that makes a value: memory of jansson's own malloc must never meet our free. */

@@ -47,6 +47,38 @@ char *mem_strdup(const char *text)
     return copy;
 }
 
+/* Its size stands in front of it. */
+struct wiped {
+    size_t size;
+    max_align_t bytes[];
+};
+
+void *mem_wiped_alloc(size_t size)
+{
+    struct wiped *w = size > SIZE_MAX - sizeof(*w) ? NULL : malloc(sizeof(*w) + size);
+
+    if (w == NULL)
+        return NULL;
+    w->size = size;
+    return w->bytes;
+}
+
+size_t mem_wiped_size(const void *bytes)
+{
+    return CONTAINER_OF((const max_align_t *)bytes, const struct wiped, bytes)->size;
+}
+
+void mem_wiped_free(void *bytes)
+{
+    struct wiped *w;
+
+    if (bytes == NULL)
+        return;
+    w = CONTAINER_OF(bytes, struct wiped, bytes);
+    explicit_bzero(w->bytes, w->size);
+    free(w);
+}
+
 void mem_free(void *pointer_address)
 {
     void **p = pointer_address;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,5 +36,11 @@ void *mem_try_alloc(size_t count, size_t size) MUST_CHECK;
 void *mem_try_bytes(size_t size) MUST_CHECK;
 /* A NUL-terminated copy; never NULL (aborts). For names and paths, not for bodies. */
 char *mem_strdup(const char *text);
+/* For libraries that take an allocator and put secrets into its memory: remembers its size, so that all of it is wiped
+ * when it is freed. NULL when there is none. Free with mem_wiped_free(). */
+void *mem_wiped_alloc(size_t size) MUST_CHECK;
+void mem_wiped_free(void *bytes);
+/* Of memory from mem_wiped_alloc(). */
+size_t mem_wiped_size(const void *bytes);
 /* free() that takes the address and leaves NULL: the cleanup for AUTO(mem_free). */
 void mem_free(void *pointer_address);

@@ -25,46 +25,17 @@ enum { URL_MAX = 2048 };
 
 /* ---- libcurl's memory ---- */
 
-/* What libcurl allocates: its size in front, so that all of it can be wiped. Tokens and keys pass
- * through its header lists, send and receive buffers. */
-struct block {
-    size_t size;
-    max_align_t bytes[];
-};
-
-static void *wiping_alloc(size_t size)
-{
-    struct block *b;
-
-    if (size > SIZE_MAX - sizeof(*b))
-        return NULL;
-    b = malloc(sizeof(*b) + size);
-    if (b == NULL)
-        return NULL;
-    b->size = size;
-    return b->bytes;
-}
-
-static void wiping_free(void *bytes)
-{
-    struct block *b;
-
-    if (bytes == NULL)
-        return;
-    b = CONTAINER_OF(bytes, struct block, bytes);
-    secret_wipe(b->bytes, b->size);
-    free(b);
-}
+/* All of it is wiped when it is freed: tokens and keys pass through header lists, send and receive buffers. */
 
 static void *wiping_realloc(void *bytes, size_t size)
 {
-    void *moved = wiping_alloc(size);
+    void *moved = mem_wiped_alloc(size);
 
     if (moved != NULL && bytes != NULL) {
-        size_t old = CONTAINER_OF(bytes, struct block, bytes)->size;
+        size_t old = mem_wiped_size(bytes);
 
         memcpy(moved, bytes, old < size ? old : size);
-        wiping_free(bytes);
+        mem_wiped_free(bytes);
     }
     return moved;
 }
@@ -75,7 +46,7 @@ static void *wiping_calloc(size_t count, size_t size)
 
     if (size != 0 && count > SIZE_MAX / size)
         return NULL;
-    bytes = wiping_alloc(count * size);
+    bytes = mem_wiped_alloc(count * size);
     if (bytes != NULL)
         memset(bytes, 0, count * size);
     return bytes;
@@ -84,7 +55,7 @@ static void *wiping_calloc(size_t count, size_t size)
 static char *wiping_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
-    char *copy = wiping_alloc(size);
+    char *copy = mem_wiped_alloc(size);
 
     if (copy != NULL)
         memcpy(copy, text, size);
@@ -93,8 +64,8 @@ static char *wiping_strdup(const char *text)
 
 static void start(void)
 {
-    REQUIRE(curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_alloc, wiping_free, wiping_realloc,
-                                 wiping_strdup, wiping_calloc) == CURLE_OK);
+    REQUIRE(curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_wiped_alloc, mem_wiped_free,
+                                 wiping_realloc, wiping_strdup, wiping_calloc) == CURLE_OK);
 }
 
 /* ---- one request ---- */

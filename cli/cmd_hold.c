@@ -4,7 +4,6 @@
  * (admin/ops_holds.c). */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,20 +42,6 @@ static const char *text_of(const struct json *map, const char *name)
     return text == NULL ? "-" : text;
 }
 
-static enum err print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static enum err print(const char *format, ...)
-{
-    char line[1024];
-    va_list list;
-    int n;
-
-    va_start(list, format);
-    n = vsnprintf(line, sizeof(line), format, list);
-    va_end(list);
-    return output_write(span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
-}
-
 static enum cli_exit set_number(struct json *request, const char *text)
 {
     char *end = NULL;
@@ -74,10 +59,10 @@ static enum cli_exit set_number(struct json *request, const char *text)
 
 static enum err print_hold(const struct json *hold)
 {
-    return print("%5" PRId64 "  %-14s  %.10s  review %s  %s  %s  %s  %s\n",
-                 json_int_of(json_get(hold, "number"), 0), text_of(hold, "state"),
-                 text_of(hold, "set"), text_of(hold, "review"), text_of(hold, "subject"),
-                 text_of(hold, "class"), text_of(hold, "owner"), text_of(hold, "ground"));
+    return output_print("%5" PRId64 "  %-14s  %.10s  review %s  %s  %s  %s  %s\n",
+                        json_int_of(json_get(hold, "number"), 0), text_of(hold, "state"),
+                        text_of(hold, "set"), text_of(hold, "review"), text_of(hold, "subject"),
+                        text_of(hold, "class"), text_of(hold, "owner"), text_of(hold, "ground"));
 }
 
 enum cli_exit cmd_hold_add(const struct options *o)
@@ -96,7 +81,7 @@ enum cli_exit cmd_hold_add(const struct options *o)
     if (code != CLI_OK)
         return code;
     e = o->json ? output_json(reply.result)
-                : print("%" PRId64 "\n", json_int_of(json_get(reply.result, "number"), 0));
+                : output_print("%" PRId64 "\n", json_int_of(json_get(reply.result, "number"), 0));
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 
@@ -139,7 +124,7 @@ enum cli_exit cmd_hold_lift(const struct options *o)
         return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
     erasures = json_int_of(json_get(reply.result, "erasures"), 0);
     if (erasures > 0 &&
-        print("%" PRId64 " erasures that waited were carried out\n", erasures) != ERR_OK)
+        output_print("%" PRId64 " erasures that waited were carried out\n", erasures) != ERR_OK)
         return CLI_FAILED;
     return CLI_OK;
 }

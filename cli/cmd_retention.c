@@ -2,7 +2,6 @@
 /* lethe retention: what will be destroyed by when, and what a changed deletion rule does to values that are there.
  * Runs on: the main thread. Holds: nothing. Not here: counting (retention/). */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,20 +12,6 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/waiting.h"
-
-static enum err print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static enum err print(const char *format, ...)
-{
-    char line[512];
-    va_list list;
-    int n;
-
-    va_start(list, format);
-    n = vsnprintf(line, sizeof(line), format, list);
-    va_end(list);
-    return output_write(span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
-}
 
 static const char *text_of(const struct json *map, const char *name)
 {
@@ -50,17 +35,17 @@ static enum cli_exit exit_of(enum err e)
 static enum err print_simulation(const struct json *tree)
 {
     const struct json *classes = json_get(tree, "classes");
-    enum err e = print("%-24s %12s %12s %12s\n", "class", "values", "due", "left");
+    enum err e = output_print("%-24s %12s %12s %12s\n", "class", "values", "due", "left");
 
     for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
         const struct json *row = json_at(classes, i);
 
-        e = print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 "\n", text_of(row, "class"),
-                  int_of(row, "values"), int_of(row, "due"), int_of(row, "left"));
+        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 "\n", text_of(row, "class"),
+                         int_of(row, "values"), int_of(row, "due"), int_of(row, "left"));
     }
     if (e == ERR_OK)
-        e = print("%" PRId64 " due by the end of %s (UTC)\n", int_of(tree, "due"),
-                  text_of(tree, "at"));
+        e = output_print("%" PRId64 " due by the end of %s (UTC)\n", int_of(tree, "due"),
+                         text_of(tree, "at"));
     return e;
 }
 
@@ -98,24 +83,25 @@ static enum err print_preview(const struct json *tree)
     enum err e;
 
     if (json_count(classes) == 0)
-        return print("all values fall due by these rules: there is nothing to apply\n");
-    e = print("%-24s %12s %12s %12s %12s %12s\n", "class", "values", "earlier", "later",
-              "unchanged", "at once");
+        return output_print("all values fall due by these rules: there is nothing to apply\n");
+    e = output_print("%-24s %12s %12s %12s %12s %12s\n", "class", "values", "earlier", "later",
+                     "unchanged", "at once");
     for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
         const struct json *row = json_at(classes, i);
 
-        e = print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
-                  text_of(row, "class"), int_of(row, "values"), int_of(row, "earlier"),
-                  int_of(row, "later"), int_of(row, "unchanged"), int_of(row, "at_once"));
+        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64
+                         "\n",
+                         text_of(row, "class"), int_of(row, "values"), int_of(row, "earlier"),
+                         int_of(row, "later"), int_of(row, "unchanged"), int_of(row, "at_once"));
     }
     if (e == ERR_OK)
-        e = print("%" PRId64 " values would be destroyed by the next sweep\n",
-                  int_of(tree, "at_once"));
+        e = output_print("%" PRId64 " values would be destroyed by the next sweep\n",
+                         int_of(tree, "at_once"));
     if (e == ERR_OK && !json_bool_of(json_get(tree, "in_force"), false))
-        e = print("these rules are not in force yet: `lethe reload` first\n");
-    return e == ERR_OK
-               ? print("apply with: lethe retention apply --confirm %s\n", text_of(tree, "digest"))
-               : e;
+        e = output_print("these rules are not in force yet: `lethe reload` first\n");
+    return e == ERR_OK ? output_print("apply with: lethe retention apply --confirm %s\n",
+                                      text_of(tree, "digest"))
+                       : e;
 }
 
 /* The classes and the zone of the file, which need not be those that the server has. */
@@ -162,15 +148,15 @@ enum cli_exit cmd_retention_preview(const struct options *o)
 static enum err print_run(const struct json *tree)
 {
     const struct json *classes = json_get(tree, "classes");
-    enum err e = print("%-24s %12s %12s %12s %12s\n", "class", "version", "looked at", "changed",
-                       "unreadable");
+    enum err e = output_print("%-24s %12s %12s %12s %12s\n", "class", "version", "looked at",
+                              "changed", "unreadable");
 
     for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
         const struct json *row = json_at(classes, i);
 
-        e = print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
-                  text_of(row, "class"), int_of(row, "version"), int_of(row, "looked"),
-                  int_of(row, "changed"), int_of(row, "unreadable"));
+        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
+                         text_of(row, "class"), int_of(row, "version"), int_of(row, "looked"),
+                         int_of(row, "changed"), int_of(row, "unreadable"));
     }
     return e;
 }
@@ -208,9 +194,9 @@ static enum err print_version(const struct json *row)
 {
     const struct json *rule = json_get(row, "rule"), *retain = json_get(rule, "retain");
 
-    return print("%-24s %4" PRId64 "  %s  %s %s from %s\n", text_of(row, "class"),
-                 int_of(row, "version"), text_of(row, "since"), text_of(rule, "basis"),
-                 text_of(retain, "period"), text_of(retain, "from"));
+    return output_print("%-24s %4" PRId64 "  %s  %s %s from %s\n", text_of(row, "class"),
+                        int_of(row, "version"), text_of(row, "since"), text_of(rule, "basis"),
+                        text_of(retain, "period"), text_of(retain, "from"));
 }
 
 enum cli_exit cmd_retention_versions(const struct options *o)

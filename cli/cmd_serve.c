@@ -21,11 +21,10 @@
 #include "cli/monitor.h"
 #include "cli/notify.h"
 #include "cli/output.h"
+#include "cli/parts.h"
 #include "cli/reload.h"
 #include "cli/settings.h"
 #include "proxy/proxy.h"
-#include "retention/exports.h"
-#include "retention/notices.h"
 #include "vault/backup.h"
 #include "vault/vault.h"
 #include "version.h"
@@ -38,12 +37,7 @@ struct server {
     const char *config_path;
     uv_signal_t signals[3];
     struct vault *vault;
-    struct erasures *erasures;
-    struct notices *notices;
-    struct requests *requests;
-    struct ropa *ropa;
-    struct exports *exports;
-    struct rotation *rotation;
+    struct parts parts;
     struct access *access;
     struct admin admin;
     struct api api;
@@ -84,8 +78,8 @@ static void begin_stop(struct server *s)
     /* A second signal then has its default effect: the operator cannot be made to wait. */
     for (size_t i = 0; i < COUNT_OF(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
-    erasures_stop(s->erasures);
-    rotation_stop(s->rotation);
+    erasures_stop(s->parts.erasures);
+    rotation_stop(s->parts.rotation);
     if (s->vault != NULL)
         vault_backup_stop(s->vault);
     reload_stop(s->reload);
@@ -124,12 +118,7 @@ static void on_reloaded(const struct settings *in_force, void *context)
     proxy_reopen_logs(s->proxy);
     monitor_reload(s->monitor, in_force);
     api_configure(&s->api, &in_force->admin.api);
-    requests_configure(s->requests, &in_force->requests);
-    notices_configure(s->notices, &in_force->recipients);
-    erasures_set_configuration(s->erasures, conf_digest(in_force->conf));
-    ropa_set(s->ropa, in_force->ropa);
-    exports_configure(s->exports, &in_force->controller, &in_force->recipients,
-                      &in_force->requests.keep);
+    cli_parts_configure(&s->parts, in_force);
 }
 
 static enum err run_reload(void *context, struct errmsg *msg)
@@ -185,24 +174,6 @@ static enum err step_down(struct server *s, struct errmsg *msg)
     return e;
 }
 
-/* Everything that stands on the vault. */
-static void make_parts(struct server *s)
-{
-    s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
-    erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
-    s->notices = notices_new(s->vault);
-    notices_configure(s->notices, &s->settings.recipients);
-    erasures_set_notices(s->erasures, s->notices);
-    s->requests = requests_new(s->vault, s->erasures);
-    requests_configure(s->requests, &s->settings.requests);
-    s->ropa = ropa_new();
-    ropa_set(s->ropa, s->settings.ropa);
-    s->exports = exports_new(s->vault);
-    exports_configure(s->exports, &s->settings.controller, &s->settings.recipients,
-                      &s->settings.requests.keep);
-    s->rotation = rotation_new(s->vault, s->settings.keys);
-}
-
 /* What is recorded stands before what is done. */
 static enum err start_trail(struct server *s, struct errmsg *msg)
 {
@@ -242,8 +213,8 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
     e = vault_open(&options, &s->vault, msg);
     if (e != ERR_OK)
         return e;
-    make_parts(s);
-    e = notices_resume(s->notices);
+    cli_parts_make(&s->parts, s->vault, &s->settings);
+    e = notices_resume(s->parts.notices);
     if (e != ERR_OK)
         return errmsg_set(msg, e, "the notices to recipients cannot be read: %s", err_text(e));
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
@@ -251,14 +222,14 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
         return e;
     s->admin = (struct admin){.vault = s->vault,
                               .classes = &s->settings.classes,
-                              .erasures = s->erasures,
-                              .ropa = s->ropa,
+                              .erasures = s->parts.erasures,
+                              .ropa = s->parts.ropa,
                               .access = s->access,
                               .proposals = proposals_new(),
-                              .requests = s->requests,
-                              .exports = s->exports,
+                              .requests = s->parts.requests,
+                              .exports = s->parts.exports,
                               .keys = s->settings.keys,
-                              .rotation = s->rotation,
+                              .rotation = s->parts.rotation,
                               .conf = s->settings.conf};
     return start_trail(s, msg);
 }
@@ -283,9 +254,9 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
     const struct housekeeping_options housekeeping = {
         .loop = &s->loop,
         .vault = s->vault,
-        .erasures = s->erasures,
+        .erasures = s->parts.erasures,
         .admin = &s->admin,
-        .requests = s->requests,
+        .requests = s->parts.requests,
         .breaker = &s->settings.breaker,
         .interval_ms = s->settings.sweep_ms,
     };
@@ -306,9 +277,10 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
         e = control_start(&control, &s->control, msg);
     if (e == ERR_OK) {
         s->housekeeping = housekeeping_start(&housekeeping);
-        (void)rotation_start(s->rotation, ROTATION_RESUME);
-        s->keywatch = keywatch_start(&s->loop, watch_new(s->vault, s->settings.keys, s->rotation));
-        s->courier = courier_start(&s->loop, s->notices);
+        (void)rotation_start(s->parts.rotation, ROTATION_RESUME);
+        s->keywatch =
+            keywatch_start(&s->loop, watch_new(s->vault, s->settings.keys, s->parts.rotation));
+        s->courier = courier_start(&s->loop, s->parts.notices);
     }
     return e;
 }
@@ -395,14 +367,9 @@ enum cli_exit cmd_serve(const struct options *o)
     api_end(&s.api);
     proposals_free(&s.admin.proposals);
     access_close(&s.access);
-    rotation_free(&s.rotation);
-    exports_free(&s.exports);
-    requests_free(&s.requests);
-    erasures_free(&s.erasures);
-    notices_free(&s.notices);
+    cli_parts_done(&s.parts);
     if (s.vault != NULL)
         audit_record_stop(s.vault);
-    ropa_free(&s.ropa);
     vault_close(&s.vault);
     settings_done(&s.settings);
     if (e != ERR_OK)

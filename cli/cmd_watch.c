@@ -2,7 +2,6 @@
 /* lethe honeytoken, incident, caller: what watches over reveals.
  * Runs on: the main thread. Holds: nothing. Not here: what it means (admin/ops_watch.c). */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,20 +11,6 @@
 #include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/session.h"
-
-static enum err print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static enum err print(const char *format, ...)
-{
-    char line[512];
-    va_list list;
-    int n;
-
-    va_start(list, format);
-    n = vsnprintf(line, sizeof(line), format, list);
-    va_end(list);
-    return output_write(span_of(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
-}
 
 static const char *text_of(const struct json *map, const char *name)
 {
@@ -58,21 +43,21 @@ enum cli_exit cmd_honeytoken_create(const struct options *o)
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
-    e = o->json ? output_json(reply.result) : print("%s\n", text_of(reply.result, "token"));
+    e = o->json ? output_json(reply.result) : output_print("%s\n", text_of(reply.result, "token"));
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 
 static enum err print_honeytoken(const struct json *entry)
 {
-    return print("%s  %s  %s\n", text_of(entry, "subject"), text_of(entry, "created"),
-                 text_of(entry, "domain"));
+    return output_print("%s  %s  %s\n", text_of(entry, "subject"), text_of(entry, "created"),
+                        text_of(entry, "domain"));
 }
 
 static enum err print_incident(const struct json *entry)
 {
-    return print("%6" PRId64 "  %s  %s  %s  %s\n", json_int_of(json_get(entry, "number"), 0),
-                 text_of(entry, "time"), text_of(entry, "kind"), text_of(entry, "caller"),
-                 text_of(entry, "state"));
+    return output_print("%6" PRId64 "  %s  %s  %s  %s\n", json_int_of(json_get(entry, "number"), 0),
+                        text_of(entry, "time"), text_of(entry, "kind"), text_of(entry, "caller"),
+                        text_of(entry, "state"));
 }
 
 enum cli_exit cmd_honeytoken_list(const struct options *o)

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,6 +30,17 @@ static enum err write_all(int fd, struct span bytes)
 enum err output_write(struct span bytes)
 {
     return write_all(STDOUT_FILENO, bytes);
+}
+
+enum err output_print(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return output_write(span_str(text));
 }
 
 /* A file beside `path`, whole and on the medium; its name is the caller's to free. */

@@ -9,6 +9,8 @@
 
 /* Write all of it to standard output; IO when that fails. Blocks. */
 enum err output_write(struct span bytes) MUST_CHECK;
+/* The same of a text, of which at most a KiB is written. */
+enum err output_print(const char *format, ...) MUST_CHECK __attribute__((format(printf, 1, 2)));
 /* A tree, indented, with a newline. */
 enum err output_json(const struct json *tree) MUST_CHECK;
 /* The same on one line. */

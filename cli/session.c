@@ -16,10 +16,9 @@
 #include "admin/socket.h"
 #include "base/assert.h"
 #include "base/mem.h"
-#include "retention/notices.h"
+#include "cli/parts.h"
 #include "cli/remote.h"
 #include "cli/settings.h"
-#include "retention/exports.h"
 
 /* An erasure may read the whole store to verify itself. */
 static const int64_t ANSWER_MS = 3600000;
@@ -28,12 +27,7 @@ struct session {
     struct remote *remote; /* NULL: on this host */
     struct settings settings;
     struct vault *vault; /* NULL: a server runs */
-    struct erasures *erasures;
-    struct notices *notices;
-    struct requests *requests;
-    struct ropa *ropa;
-    struct exports *exports;
-    struct rotation *rotation;
+    struct parts parts;
     struct access *access;
 };
 
@@ -48,10 +42,10 @@ static void close_fd(const int *fd)
 static enum err finish_erasures(struct session *s, struct errmsg *msg)
 {
     struct erasure_resumed resumed;
-    enum err e = erasure_resume_all(s->erasures, &resumed);
+    enum err e = erasure_resume_all(s->parts.erasures, &resumed);
 
     if (e == ERR_OK)
-        e = erasure_run_waiting(s->erasures, &resumed);
+        e = erasure_run_waiting(s->parts.erasures, &resumed);
     return e == ERR_OK ? e : errmsg_set(msg, e, "the open erasures cannot be read");
 }
 
@@ -81,19 +75,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     audit_settings_use(&s->settings, s->vault);
-    s->erasures = erasures_new(s->vault, keys_rotation_period(s->settings.keys));
-    erasures_set_configuration(s->erasures, conf_digest(s->settings.conf));
-    s->notices = notices_new(s->vault);
-    notices_configure(s->notices, &s->settings.recipients);
-    erasures_set_notices(s->erasures, s->notices);
-    s->requests = requests_new(s->vault, s->erasures);
-    requests_configure(s->requests, &s->settings.requests);
-    s->ropa = ropa_new();
-    ropa_set(s->ropa, s->settings.ropa);
-    s->exports = exports_new(s->vault);
-    exports_configure(s->exports, &s->settings.controller, &s->settings.recipients,
-                      &s->settings.requests.keep);
-    s->rotation = rotation_new(s->vault, s->settings.keys);
+    cli_parts_make(&s->parts, s->vault, &s->settings);
     e = access_open(s->settings.store_dir, s->vault, &s->access, msg);
     return e == ERR_OK ? finish_erasures(s, msg) : e;
 }
@@ -144,12 +126,7 @@ void session_close(struct session **session)
         return;
     remote_close(&s->remote);
     access_close(&s->access);
-    rotation_free(&s->rotation);
-    exports_free(&s->exports);
-    requests_free(&s->requests);
-    erasures_free(&s->erasures);
-    notices_free(&s->notices);
-    ropa_free(&s->ropa);
+    cli_parts_done(&s->parts);
     vault_close(&s->vault);
     settings_done(&s->settings);
     free(s);
@@ -178,13 +155,13 @@ static enum err call_store(struct session *s, const struct json *request, struct
 {
     struct admin admin = {.vault = s->vault,
                           .classes = &s->settings.classes,
-                          .erasures = s->erasures,
-                          .ropa = s->ropa,
+                          .erasures = s->parts.erasures,
+                          .ropa = s->parts.ropa,
                           .access = s->access,
-                          .requests = s->requests,
-                          .exports = s->exports,
+                          .requests = s->parts.requests,
+                          .exports = s->parts.exports,
                           .keys = s->settings.keys,
-                          .rotation = s->rotation,
+                          .rotation = s->parts.rotation,
                           .conf = s->settings.conf};
     enum err e = ops_run(&admin, request, &reply->tree, msg);
 

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "base/http_reason.h"
 #include "base/http_thread.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -183,7 +184,7 @@ static void pass_head(struct exchange *x, const struct upstream_head *head)
     x->flush.cb = on_flush;
     x->state = EXCHANGE_STREAMING;
     req->res.status = head->status;
-    req->res.reason = headers_reason(head->status);
+    req->res.reason = http_reason(head->status);
     headers_for_client(req, head, change, span_of(x->id, EXCHANGE_ID_LEN));
     e = exchange_show_headers(x);
     if (e != ERR_OK) {

@@ -6,6 +6,7 @@
  * how a value is revealed (reveal.c). */
 #include "proxy/exchange_priv.h"
 
+#include "base/http_reason.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -262,7 +263,7 @@ void exchange_collect_head(struct exchange *x, const struct upstream_head *head,
         x->decoder = decoder_new(coding);
     x->whole_len = head->content_length;
     x->req->res.status = head->status;
-    x->req->res.reason = headers_reason(head->status);
+    x->req->res.reason = http_reason(head->status);
     headers_for_client(x->req, head, ANSWER_DECODED, span_of(x->id, EXCHANGE_ID_LEN));
 }
 

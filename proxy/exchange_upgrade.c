@@ -6,6 +6,7 @@
 
 #include <h2o/http1.h>
 
+#include "base/http_reason.h"
 #include "proxy/tunnel.h"
 
 static bool has(const struct exchange *x, struct span name, struct span value)
@@ -35,7 +36,7 @@ void exchange_on_upgraded(struct upstream_call *call UNUSED, const struct upstre
     h2o_req_t *req = x->req;
 
     req->res.status = head->status;
-    req->res.reason = headers_reason(head->status);
+    req->res.reason = http_reason(head->status);
     req->res.content_length = SIZE_MAX;
     headers_for_client(req, head, ANSWER_SAME, span_of(x->id, EXCHANGE_ID_LEN));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_UPGRADE, NULL, H2O_STRLIT("websocket"));

@@ -86,5 +86,3 @@ void headers_for_client(h2o_req_t *req, const struct upstream_head *head, enum a
 /* Let an answer over TLS say Strict-Transport-Security, unless the application does so itself. value: outlives
  * the request. */
 void headers_add_hsts(h2o_req_t *req, struct span value);
-/* The reason phrase of a status (RFC 9110 15); never NULL. */
-const char *headers_reason(int status);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/http_reason.h"
 #include "proxy/headers.h"
 #include "proxy/route.h"
 
@@ -18,7 +19,7 @@ size_t problem_write(const struct problem *problem, char out[PROBLEM_BODY_MAX])
     int len = snprintf(out, PROBLEM_BODY_MAX,
                        "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
                        "\"request_id\":\"%.*s\"}\n",
-                       headers_reason(status), status, err_text(problem->error),
+                       http_reason(status), status, err_text(problem->error),
                        (int)problem->request_id.len, problem->request_id.at);
 
     return len < 0 ? 0 : (size_t)len < PROBLEM_BODY_MAX ? (size_t)len : PROBLEM_BODY_MAX - 1;
@@ -73,7 +74,7 @@ void problem_send(h2o_req_t *req, const struct problem *problem)
     if (problem->close || req->conn->ctx->shutdown_requested)
         req->http1_is_persistent = 0;
     req->res.status = err_status(problem->error);
-    req->res.reason = headers_reason(req->res.status);
+    req->res.reason = http_reason(req->res.status);
     req->res.content_length = len;
     memset(&req->res.headers, 0, sizeof(req->res.headers));
     add_fields(req, problem);

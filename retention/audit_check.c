@@ -17,40 +17,19 @@ static void ignore(enum audit_verdict verdict UNUSED, const char *text UNUSED, v
     /* the verdict and how many findings there are is what is kept; `lethe audit verify` names them */
 }
 
-/* The record that is there, so that the new one takes its place; number 0: there is none. */
-static enum err find_old(struct vault *vault, struct vault_record *ret)
-{
-    AUTO(vault_records_close) struct vault_records *records = NULL;
-    struct vault_record old;
-    enum err e = vault_records_open(vault, &records);
-
-    if (e == ERR_OK)
-        e = vault_record_by_key(records, VAULT_RECORD_AUDIT_CHECK, key, &old);
-    if (e == ERR_OK) {
-        ret->number = old.number;
-        ret->version = old.version;
-    }
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
 static enum err keep(struct vault *vault, const struct audit_report *report)
 {
     AUTO(json_free) struct json *map = json_new_map();
     AUTO(buf_done) struct buf body = {.max = VAULT_RECORD_BODY_MAX};
-    struct vault_record record = {.kind = VAULT_RECORD_AUDIT_CHECK, .state = report->verdict};
-    struct vault_records_write op = {.op = {.kind = VAULT_RECORDS}, .records = &record, .count = 1};
     enum err e;
 
     json_set_int(map, "records", (int64_t)report->records);
     json_set_int(map, "findings", (int64_t)report->findings);
     e = json_write(map, &body);
-    if (e == ERR_OK)
-        e = find_old(vault, &record);
     if (e != ERR_OK)
         return e;
-    memcpy(record.key, key, sizeof(key));
-    record.body = buf_span(&body);
-    return vault_run(vault, &op.op);
+    return vault_record_keep(vault, VAULT_RECORD_AUDIT_CHECK, key, report->verdict,
+                             buf_span(&body));
 }
 
 enum err audit_check_run(struct vault *vault, const atomic_bool *stop)

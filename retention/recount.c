@@ -30,38 +30,16 @@ static enum err write_body(const struct vault_recount *found, struct buf *out)
     return json_write(map, out);
 }
 
-/* The record that is there, so that the new one takes its place; number 0: there is none. */
-static enum err find_old(struct vault *vault, const char *class_name, struct vault_record *ret)
-{
-    AUTO(vault_records_close) struct vault_records *records = NULL;
-    struct vault_record old;
-    enum err e = vault_records_open(vault, &records);
-
-    if (e == ERR_OK)
-        e = vault_record_by_key(records, VAULT_RECORD_RECOUNT, class_name, &old);
-    if (e == ERR_OK) {
-        ret->number = old.number;
-        ret->version = old.version;
-    }
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
 static enum err write_record(struct vault *vault, const char *class_name,
                              const struct vault_recount *found)
 {
     AUTO(buf_done) struct buf body = {.max = VAULT_RECORD_BODY_MAX};
-    struct vault_record record = {.kind = VAULT_RECORD_RECOUNT,
-                                  .state = found->differ > 0 ? RECOUNT_DIFFERS : RECOUNT_AGREES};
-    struct vault_records_write op = {.op = {.kind = VAULT_RECORDS}, .records = &record, .count = 1};
+    const unsigned state = found->differ > 0 ? RECOUNT_DIFFERS : RECOUNT_AGREES;
     enum err e = write_body(found, &body);
 
-    if (e == ERR_OK)
-        e = find_old(vault, class_name, &record);
     if (e != ERR_OK)
         return e;
-    memcpy(record.key, class_name, strlen(class_name) + 1);
-    record.body = buf_span(&body);
-    return vault_run(vault, &op.op);
+    return vault_record_keep(vault, VAULT_RECORD_RECOUNT, class_name, state, buf_span(&body));
 }
 
 static uint64_t figure(const struct json *map, const char *name)

@@ -177,3 +177,32 @@ enum err vault__records_write(struct writer *w, struct vault_records_write *op)
         memcpy(op->records, records, size);
     return ERR_OK;
 }
+
+/* Closed again before anything is written: what a reader still looks at cannot be taken out of the log. */
+static enum err find_standing(struct vault *vault, struct vault_record *record)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    struct vault_record old;
+    enum err e = vault_records_open(vault, &records);
+
+    if (e == ERR_OK)
+        e = vault_record_by_key(records, record->kind, record->key, &old);
+    if (e == ERR_OK) {
+        record->number = old.number;
+        record->version = old.version;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err vault_record_keep(struct vault *vault, enum vault_record_kind kind, const char *key,
+                           unsigned state, struct span body)
+{
+    struct vault_record record = {.kind = kind, .state = state, .body = body};
+    struct vault_records_write op = {.op = {.kind = VAULT_RECORDS}, .records = &record, .count = 1};
+    enum err e;
+
+    REQUIRE(strlen(key) < sizeof(record.key));
+    memcpy(record.key, key, strlen(key));
+    e = find_standing(vault, &record);
+    return e == ERR_OK ? vault_run(vault, &op.op) : e;
+}

@@ -77,6 +77,11 @@ struct vault_records_write {
     size_t forgotten;              /* out: as many as the limit means that there may be more */
 };
 
+/* Keep what is said last under a key: the record takes the place of the one of its kind and key that is there, or is
+ * new. What the write says; CONFLICT when somebody else was faster. Done = durable. Blocks. */
+enum err vault_record_keep(struct vault *vault, enum vault_record_kind kind, const char *key,
+                           unsigned state, struct span body) MUST_CHECK;
+
 /* ---- reading ---- */
 
 /* A connection of its own for one thread: open it, look, close it. A record that was found holds a

@@ -3,9 +3,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/http_reason.h"
 #include "base/json.h"
 #include "base/secret.h"
-#include "proxy/headers.h"
 #include "proxy/problem.h"
 
 TestSuite(problem, .init = secret_start, .timeout = 30);
@@ -35,7 +35,7 @@ Test(problem, is_a_whole_document_for_every_error)
         int status = err_status(all_errors[i]);
 
         cr_expect_str_eq(json_str_of(json_get(tree, "type")), "about:blank");
-        cr_expect_str_eq(json_str_of(json_get(tree, "title")), headers_reason(status));
+        cr_expect_str_eq(json_str_of(json_get(tree, "title")), http_reason(status));
         cr_expect_str_eq(json_str_of(json_get(tree, "detail")), err_text(all_errors[i]));
         cr_expect_eq(json_int_of(json_get(tree, "status"), 0), status);
         cr_expect_str_eq(json_str_of(json_get(tree, "request_id")), "0123456789abcdef");
@@ -46,6 +46,6 @@ Test(problem, is_a_whole_document_for_every_error)
 Test(problem, has_a_reason_phrase_for_every_status_it_uses)
 {
     for (size_t i = 0; i < COUNT_OF(all_errors); i++)
-        cr_expect_str_neq(headers_reason(err_status(all_errors[i])), "Unknown", "%d",
+        cr_expect_str_neq(http_reason(err_status(all_errors[i])), "Unknown", "%d",
                           err_status(all_errors[i]));
 }
