@@ -747,11 +747,15 @@ static enum err resume_parts(struct erasures *e, struct erasure_resumed *resumed
     result = vault_part_next(e->vault, 0, &open);
     while (result == ERR_OK && !is_stopping(e)) {
         const uint64_t slot = open.slot;
+        const enum err part = resume_part(e, &open, resumed);
 
-        result = resume_part(e, &open, resumed);
         vault_part_open_done(&open);
-        if (result == ERR_OK)
-            result = vault_part_next(e->vault, slot, &open);
+        if (part != ERR_OK && part != ERR_CANCELED) {
+            /* The others' erasures are not to wait for it. */
+            log_event(EV_ERASURE_FAILED, F_LIT("step", "part"), F_LIT("error", err_name(part)));
+            resumed->found++;
+        }
+        result = vault_part_next(e->vault, slot, &open);
     }
     (void)pthread_mutex_unlock(&e->part);
     return result == ERR_NOT_FOUND ? ERR_OK : result;

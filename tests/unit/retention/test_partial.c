@@ -490,6 +490,53 @@ Test(partial, killed_during_what_follows_is_carried_through)
     check_crash("close.appended", true);
 }
 
+/* Bytes of a key slot go bad while the store is closed. */
+static void damage_slot(const struct rig *r, uint64_t slot)
+{
+    static const uint8_t rubbish[16] = {0xaa};
+    char path[160];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/store/keys.slab", r->scratch.dir);
+    fd = open(path, O_WRONLY);
+    REQUIRE(fd >= 0);
+    cr_assert_eq(pwrite(fd, rubbish, sizeof(rubbish), (off_t)(4096 + slot * 128 + 64)),
+                 sizeof(rubbish));
+    (void)close(fd);
+}
+
+Test(partial, that_cannot_go_on_does_not_stop_the_erasures_of_others)
+{
+    AUTO(rig_done) struct rig r;
+    struct vault_part_open open = {.slot = 0};
+    struct vault_erasure bob = {.slot = 0};
+    struct erasure_resumed resumed = {0, 0};
+    struct vault_erase op = {.op = {.kind = VAULT_ERASE}, .erasure = &bob};
+    struct erasures *e;
+
+    start(&r);
+    (void)rig_store(&r, "note", "ada", "tea");
+    rig_store_many(&r, "bill", "ada", BILLS);
+    (void)rig_store(&r, "note", "bob", "coffee");
+    vault_close(&r.vault);
+    erase_and_die(&r, "part.committed");
+    rig_open(&r);
+    op.slot = slot_of(&r, "bob");
+    cr_assert_eq(vault_run(r.vault, &op.op), ERR_OK); /* and nobody finishes it */
+    vault_erasure_done(&bob);
+    cr_assert_eq(vault_part_next(r.vault, 0, &open), ERR_OK);
+    vault_part_open_done(&open);
+    vault_close(&r.vault);
+    damage_slot(&r, open.target);
+    rig_open(&r);
+    e = erasures_new(r.vault, NULL);
+    cr_assert_eq(erasure_resume_all(e, &resumed), ERR_OK, "what fails stays open");
+    erasures_free(&e);
+    cr_assert_eq(resumed.found, 2);
+    cr_assert_eq(resumed.completed, 1, "bob's");
+    cr_assert_eq(parts(&r), 1, "ada's waits for somebody to look");
+}
+
 /* ---- random people, random exceptions, against a simple model ---- */
 
 enum { PEOPLE = 12, VALUES = 6, ROUNDS = 40 };
