@@ -111,19 +111,21 @@ static void remember_untold(struct writer *w, const struct untold *about)
     w->untold[w->untold_count++] = *about;
 }
 
-/* Every reader lets go of the key. A reader's lock is held while it reads, so that taking it waits
- * until whoever uses the key has done. */
-static void drop_key(struct writer *w, uint64_t slot)
+/* A reader's lock is held while it reads, so that taking it waits until whoever uses a key has done. */
+void vault__keys_drop(struct writer *w, const uint64_t *slots, size_t count)
 {
     struct vault *v = w->v;
 
-    if (!FAULT_MUTANT("erase.writer_keeps_key"))
-        keycache_drop(w->keys, slot);
+    secret_wipe(w->key, CRYPTO_KEY_BYTES); /* whoever was served last may be one of them */
+    for (size_t i = 0; i < count && !FAULT_MUTANT("erase.writer_keeps_key"); i++)
+        keycache_drop(w->keys, slots[i]);
     (void)pthread_mutex_lock(&v->readers_lock);
     for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
         (void)pthread_mutex_lock(&r->lock);
-        if (!FAULT_MUTANT("erase.readers_keep_key"))
-            keycache_drop(r->keys, slot);
+        for (size_t i = 0; i < count && !FAULT_MUTANT("erase.readers_keep_key"); i++) {
+            keycache_drop(r->keys, slots[i]);
+            tagcache_drop(r->tags, slots[i]);
+        }
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);
@@ -141,7 +143,6 @@ static void drop_traces(struct writer *w, uint64_t slot)
         (void)pthread_mutex_lock(&r->lock);
         names_drop(r->names, slot);
         rowcache_drop(r->rows, slot);
-        tagcache_drop(r->tags, slot);
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);
@@ -169,7 +170,7 @@ static enum err carry_out(struct writer *w, struct untold *about)
         return ERR_IO;
     }
     FAULT_POINT("erase.after_shred");
-    drop_key(w, record->slot);
+    vault__keys_drop(w, &record->slot, 1);
     return ERR_OK;
 }
 
@@ -337,6 +338,7 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close
         .slot = erasure->slot,
         .cutoff_ms = erasure->cutoff_ms,
     };
+    bool was_moved;
     enum err e = vault__erasures_tell(w);
 
     if (e != ERR_OK)
@@ -347,12 +349,17 @@ enum err vault__erasure_close(struct writer *w, const struct vault_erasure_close
     if (e != ERR_OK)
         return e;
     FAULT_POINT("close.appended");
+    was_moved = slot_of_kept(w->store, erasure->slot) != 0;
+    store_read_end(w->store);
     e = store_begin(w->store);
     if (e == ERR_OK)
         e = close_in_store(w, op);
     if (e == ERR_OK)
-        return store_commit(w->store);
-    store_rollback(w->store);
+        e = store_commit(w->store);
+    if (e == ERR_OK)
+        w->parting -= was_moved;
+    else
+        store_rollback(w->store);
     return e;
 }
 

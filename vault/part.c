@@ -217,7 +217,7 @@ uint64_t vault__part_follow(struct writer *w, uint64_t slot)
 {
     struct store_part part;
 
-    if (w->parting == 0 || store_part_at(w->store, slot, &part) != ERR_OK)
+    if (w->parting == 0 || store_part_get(w->store, slot, &part) != ERR_OK)
         return slot;
     return part.target;
 }
@@ -229,7 +229,8 @@ static bool opens(struct writer *w, const struct store_class *c, const struct st
                                .row = row->id,
                                .revision = row->revision,
                                .due_s = row->due_s,
-                               .created_s = row->created_s};
+                               .created_s = row->created_s,
+                               .start_s = row->start_s};
     const struct keycache_entry *entry;
     enum value_kind kind;
 
@@ -680,7 +681,6 @@ static enum err run_step(struct writer *w, struct move *m)
         return give_up(w, m, e);
     FAULT_POINT("part.committed");
     w->parting += m->is_new;
-    w->parting -= !m->op->more;
     m->op->target = m->part.target;
     drop_traces(w, m->op->slot);
     return ERR_OK;
@@ -706,7 +706,7 @@ enum err vault__part_move(struct writer *w, struct vault_part_move *op)
 
 enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op)
 {
-    struct store_part part = {.ended = true};
+    struct store_part part;
     enum err e = store_begin(w->store);
 
     if (e == ERR_OK && op->class_id == 0)
@@ -717,7 +717,7 @@ enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op
     if (e == ERR_OK)
         e = store_commit(w->store);
     if (e == ERR_OK)
-        w->parting -= !part.ended;
+        w->parting -= op->class_id == 0;
     else
         store_rollback(w->store);
     return e;

@@ -30,8 +30,8 @@ enum err store_part_next(struct store *s, uint64_t after, struct store_part *ret
 enum err store_part_at(struct store *s, uint64_t slot, struct store_part *ret) MUST_CHECK;
 enum err store_part_end(struct store *s, uint64_t slot) MUST_CHECK;
 enum err store_part_delete(struct store *s, uint64_t slot) MUST_CHECK;
-/* How many have not ended. */
-enum err store_parts_open(struct store *s, uint64_t *ret) MUST_CHECK;
+/* How many there are, until their erasures close. */
+enum err store_parts_count(struct store *s, uint64_t *ret) MUST_CHECK;
 
 enum err store_kept_put(struct store *s, const struct vault_kept *kept) MUST_CHECK;
 /* More values are kept, the first of them until next_s, the last until until_s. */
@@ -64,5 +64,6 @@ enum err vault__part_forget(struct writer *w, const struct vault_part_forget *op
 bool vault__part_is_open(struct writer *w, uint64_t slot);
 /* Does a statutory minimum keep a value that this person has? */
 enum err vault__part_must_stay(struct writer *w, uint64_t slot, bool *ret) MUST_CHECK;
-/* Where values of this slot belong: while it is being left, where the person goes. */
+/* Where values of this slot belong: from the beginning of a move until its erasure closes, where the person
+ * goes. Whoever asks has looked the slot up before, and what is left behind there would be destroyed. */
 uint64_t vault__part_follow(struct writer *w, uint64_t slot);

@@ -157,6 +157,13 @@ enum err store_subject_get(struct store *s, uint64_t slot, struct store_subject 
 enum err store_subject_delete(struct store *s, uint64_t slot) MUST_CHECK;
 /* The highest slot that a subject has; 0 when there is none. */
 enum err store_subject_last(struct store *s, uint64_t *ret_slot) MUST_CHECK;
+/* Subjects whose last value is gone and whose keys are about to go: remembered in the transaction that
+ * deletes it, since a crash may come in between. prepare: the table, where it is missing; the writer's
+ * connection, outside a transaction. next: NOT_FOUND past the last. */
+enum err store_ended_prepare(struct store *s) MUST_CHECK;
+enum err store_ended_put(struct store *s, uint64_t slot) MUST_CHECK;
+enum err store_ended_next(struct store *s, uint64_t after, uint64_t *ret_slot) MUST_CHECK;
+enum err store_ended_forget(struct store *s) MUST_CHECK;
 
 enum err store_name_get(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t *ret_slot)
     MUST_CHECK;

@@ -93,7 +93,7 @@ enum err store_part_delete(struct store *s, uint64_t slot)
     return run_slot(s, STORE_PART_DELETE, slot);
 }
 
-enum err store_parts_open(struct store *s, uint64_t *ret)
+enum err store_parts_count(struct store *s, uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_PART_COUNT);
     enum err e = store__row(s, stmt);

@@ -34,6 +34,9 @@
     X(SUBJECT_GET, "SELECT rid,domain,created FROM subject WHERE slot=?1")                         \
     X(SUBJECT_DELETE, "DELETE FROM subject WHERE slot=?1")                                         \
     X(SUBJECT_LAST, "SELECT ifnull(max(slot),0) FROM subject")                                     \
+    X(ENDED_PUT, "INSERT OR IGNORE INTO ended VALUES(?1)")                                         \
+    X(ENDED_NEXT, "SELECT slot FROM ended WHERE slot>?1 ORDER BY slot LIMIT 1")                    \
+    X(ENDED_FORGET, "DELETE FROM ended")                                                           \
     X(NAME_GET, "SELECT slot FROM subject_name WHERE mac=?1")                                      \
     X(NAME_PUT, "INSERT INTO subject_name VALUES(?1,?2)"                                           \
                 " ON CONFLICT(mac) DO UPDATE SET slot=excluded.slot")                              \
@@ -107,7 +110,7 @@
                " WHERE (slot=?1 OR target=?1) AND ended=0 LIMIT 1")                                \
     X(PART_END, "UPDATE part SET ended=1 WHERE slot=?1")                                           \
     X(PART_DELETE, "DELETE FROM part WHERE slot=?1")                                               \
-    X(PART_COUNT, "SELECT count(*) FROM part WHERE ended=0")                                       \
+    X(PART_COUNT, "SELECT count(*) FROM part")                                                     \
     X(KEPT_PUT, "INSERT OR REPLACE INTO kept VALUES(?1,?2,?3,?4,?5,?6,?7,?8,0)")                   \
     X(KEPT_ADD, "UPDATE kept SET n=n+?3,next=min(next,?4),until=max(until,?5)"                     \
                 " WHERE slot=?1 AND class=?2")                                                     \

@@ -59,6 +59,37 @@ enum err store_subject_last(struct store *s, uint64_t *ret_slot)
     return e;
 }
 
+/* ---- subjects that have ended ---- */
+
+/* It came after the others: a store that lacks it gets it when it is opened for writing. */
+enum err store_ended_prepare(struct store *s)
+{
+    return store__exec(s, "CREATE TABLE IF NOT EXISTS ended(slot INTEGER PRIMARY KEY);", 0);
+}
+
+enum err store_ended_put(struct store *s, uint64_t slot)
+{
+    return run_slot(s, STORE_ENDED_PUT, slot);
+}
+
+enum err store_ended_next(struct store *s, uint64_t after, uint64_t *ret_slot)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_ENDED_NEXT);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)after);
+    e = store__row(s, stmt);
+    if (e == ERR_OK)
+        *ret_slot = column_u64(stmt, 0);
+    return e;
+}
+
+enum err store_ended_forget(struct store *s)
+{
+    return store__run(s, store__get(s, STORE_ENDED_FORGET));
+}
+
 enum err store_name_get(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES], uint64_t *ret_slot)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_NAME_GET);

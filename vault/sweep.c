@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/secret.h"
 #include "vault/holds_priv.h"
 #include "vault/purges_priv.h"
 
@@ -125,14 +126,51 @@ enum err vault__ended_forget(struct writer *w)
 
     if (w->ended_count == 0)
         return ERR_OK;
+    FAULT_POINT("purge.committed");
     atomic_fetch_add(&w->v->names_generation, 1);
     for (size_t i = 0; e == ERR_OK && i < w->ended_count; i++) {
-        keycache_drop(w->keys, w->ended[i]);
         vault__holds_forget(w->v, w->ended[i]);
         e = slab_clear(w->v->slab, w->ended[i]);
     }
+    if (e == ERR_OK)
+        e = slab_sync(w->v->slab);
+    vault__keys_drop(w, w->ended, w->ended_count);
     w->ended_count = 0;
-    return e == ERR_OK ? slab_sync(w->v->slab) : e;
+    return e;
+}
+
+/* A slot of anybody whom the database has, or of the store itself, is not meant, whatever it says. */
+static enum err finish_one(struct vault *v, struct store *s, uint64_t slot)
+{
+    struct store_subject subject;
+    struct slab_key key;
+    enum err e = store_subject_get(s, slot, &subject);
+
+    if (e != ERR_NOT_FOUND)
+        return e;
+    e = slab_read(v->slab, slot, &key);
+    if (e == ERR_OK && key.kind == SLAB_SUBJECT)
+        e = slab_clear(v->slab, slot);
+    secret_wipe(&key, sizeof(key));
+    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK
+                                                  : e; /* there is no key, or none that opens */
+}
+
+enum err vault__ended_finish(struct vault *v, struct store *s)
+{
+    uint64_t slot = 0;
+    enum err e = store_ended_next(s, 0, &slot);
+
+    if (e == ERR_NOT_FOUND)
+        return ERR_OK;
+    while (e == ERR_OK) {
+        e = finish_one(v, s, slot);
+        if (e == ERR_OK)
+            e = store_ended_next(s, slot, &slot);
+    }
+    if (e == ERR_NOT_FOUND)
+        e = slab_sync(v->slab);
+    return e == ERR_OK ? store_ended_forget(s) : e;
 }
 
 static int by_slot(const void *a, const void *b)
@@ -155,6 +193,32 @@ static enum err has_rows(struct writer *w, uint64_t slot, bool *ret)
             e = store_class_has(w->store, c, slot, ret);
     }
     return e;
+}
+
+/* What stands there from before has been destroyed, or nothing is served any more. */
+static enum err note_ended(struct writer *w, uint64_t slot)
+{
+    enum err e = w->ended_count == 0 ? store_ended_forget(w->store) : ERR_OK;
+
+    if (e == ERR_OK)
+        e = store_ended_put(w->store, slot);
+    if (e != ERR_OK)
+        return e;
+    if (w->ended_count == w->ended_cap) {
+        w->ended_cap = w->ended_cap == 0 ? 256 : w->ended_cap * 2;
+        w->ended = realloc(w->ended, w->ended_cap * sizeof(w->ended[0]));
+        REQUIRE(w->ended != NULL);
+    }
+    w->ended[w->ended_count++] = slot;
+    return ERR_OK;
+}
+
+bool writer_has_ended(const struct writer *w, uint64_t slot)
+{
+    for (size_t i = 0; i < w->ended_count; i++)
+        if (w->ended[i] == slot)
+            return true;
+    return false;
 }
 
 /* The last value of a subject is gone: neither its names nor its key may stay behind. The key goes
@@ -180,13 +244,7 @@ static enum err end_subject(struct writer *w, uint64_t slot)
     if (e != ERR_OK || !had_key)
         return e;
     tally_subjects(w->tally, -1);
-    if (w->ended_count == w->ended_cap) {
-        w->ended_cap = w->ended_cap == 0 ? 256 : w->ended_cap * 2;
-        w->ended = realloc(w->ended, w->ended_cap * sizeof(w->ended[0]));
-        REQUIRE(w->ended != NULL);
-    }
-    w->ended[w->ended_count++] = slot;
-    return ERR_OK;
+    return note_ended(w, slot);
 }
 
 static enum err end_subjects(struct writer *w, size_t count)

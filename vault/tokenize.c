@@ -75,7 +75,9 @@ static enum err find_subject(struct writer *w, struct request *r)
     if (r->op->slot != 0) {
         const uint64_t slot = vault__part_follow(w, r->op->slot);
         const struct keycache_entry *entry = NULL;
-        const enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
+        const enum err e = writer_has_ended(w, slot)
+                               ? ERR_NOT_FOUND
+                               : subject_key(w->v->slab, w->keys, slot, &entry);
 
         if (e != ERR_OK)
             return e;

@@ -266,6 +266,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: the tables of holds cannot be made", path);
     if (e == ERR_OK && store_events_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: events cannot be read", path);
+    if (e == ERR_OK && (store_ended_prepare(s) != ERR_OK || vault__ended_finish(v, s) != ERR_OK))
+        e = errmsg_set(msg, ERR_IO, "%s: keys of persons who have ended cannot be destroyed", path);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);

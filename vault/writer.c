@@ -728,7 +728,7 @@ enum err writer_start(struct vault *v, struct store *s, struct writer **ret_writ
     REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0 && pthread_cond_init(&w->wake, NULL) == 0);
     e = skip_rows(w);
     if (e == ERR_OK)
-        e = store_parts_open(s, &w->parting);
+        e = store_parts_count(s, &w->parting);
     store_read_end(s);
     if (e == ERR_OK && pthread_create(&w->thread, NULL, work, w) != 0)
         e = ERR_NO_SPACE;

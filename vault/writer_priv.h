@@ -63,7 +63,8 @@ struct writer {
     bool others_wait;        /* behind that group */
     int64_t stored_ms;       /* when values were stored last, by the monotonic clock */
     /* Acknowledged erasures that the database has not been told of yet. */
-    uint64_t parting; /* people who are being moved to another key (part.c) */
+    uint64_t
+        parting; /* people who move to another key, until the old one's erasure closes (part.c) */
     struct untold *untold;
     size_t untold_count;
     size_t untold_cap;
@@ -93,9 +94,13 @@ enum err vault__bulk(struct writer *w, struct vault_bulk *op) MUST_CHECK;
 enum err vault__sweep_subject(struct writer *w, struct vault_sweep_subject *op) MUST_CHECK;
 enum err vault__purge_due(struct writer *w, struct vault_purge_due *op) MUST_CHECK;
 
-/* After the commit: destroy the keys of subjects that it left without a value. A key that outlives
- * a failure here opens nothing that is kept. */
+/* After the commit: destroy the keys of subjects that it left without a value. What fails here, or is
+ * cut short, the next start does: vault__ended_finish(), before there is a writer. */
 enum err vault__ended_forget(struct writer *w) MUST_CHECK;
+enum err vault__ended_finish(struct vault *v, struct store *s) MUST_CHECK;
+/* Every cached copy of these subjects' keys is wiped, and what is made of them; their key slots are zero
+ * already. */
+void vault__keys_drop(struct writer *w, const uint64_t *slots, size_t count);
 
 /* Called outside any transaction. */
 enum err vault__rectify(struct writer *w, struct vault_rectify *op) MUST_CHECK;
@@ -132,6 +137,9 @@ bool writer_make_room(struct writer *w, enum err e) MUST_CHECK;
 
 /* Does somebody wait for the transaction that this sweep is in, or is that likely? */
 bool writer_is_wanted(struct writer *w, const struct vault_op *sweep);
+
+/* Has this subject lost its last value in the transaction that is open? Its key goes with the commit. */
+bool writer_has_ended(const struct writer *w, uint64_t slot);
 
 /* The class's rows do not fall due in their order any more. */
 enum err writer_disorder(struct writer *w, struct store_class *c) MUST_CHECK;

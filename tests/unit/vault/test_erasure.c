@@ -13,7 +13,7 @@
 #include "base/fault.h"
 #include "base/secret.h"
 #include "tests/support/vault_fixture.h"
-#include "vault/vault_priv.h"
+#include "vault/writer_priv.h"
 
 static struct vault_fixture f;
 
@@ -285,6 +285,18 @@ Test(erasure, every_reader_lets_go_of_the_key)
         cr_assert_null(keycache_get(readers[i]->keys, value.slot));
         vault_reader_close(&readers[i]);
     }
+    vault_erasure_done(&erasure);
+}
+
+Test(erasure, the_writer_keeps_no_key_of_whom_it_served_last)
+{
+    struct vault_erasure erasure = {0};
+    uint8_t key[CRYPTO_KEY_BYTES];
+
+    (void)store(f.note, "anna", "tea");
+    memcpy(key, f.v->writer->key, sizeof(key));
+    cr_assert_eq(fixture_erase(&f, "anna", &erasure), ERR_OK);
+    cr_assert_arr_neq(f.v->writer->key, key, sizeof(key));
     vault_erasure_done(&erasure);
 }
 

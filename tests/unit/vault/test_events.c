@@ -250,6 +250,17 @@ Test(events, the_statutory_minimum_stands_against_an_event)
     cr_assert_geq(due_of("guarded", &token), T0_S + 29 * DAY_S);
 }
 
+/* E52 */
+Test(events, the_statutory_minimum_stands_against_an_erasure_after_an_event_too)
+{
+    struct vault_erasure erasure = {.slot = 0};
+
+    (void)store("guarded", "ada", "1234");
+    at(T0_S + 1);
+    cr_assert_eq(sent("ada", T0_S, false).changed, 1);
+    cr_assert_eq(fixture_erase(&f, "ada", &erasure), ERR_CONFLICT);
+}
+
 Test(events, the_same_event_again_changes_nothing)
 {
     (void)store("opaque", "ada", "1234");

@@ -521,6 +521,27 @@ Test(part, under_way_takes_new_values_to_the_kept_side)
     cr_assert(reads(&item.token, "late"));
 }
 
+/* Whoever has looked a person up asks by the slot of before, and cannot know that all has moved. */
+Test(part, that_has_ended_takes_new_values_to_the_kept_side_until_the_erasure)
+{
+    const struct vault_exception kept = keep(f.note);
+    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("late")};
+    struct vault_tokenize late = {
+        .op = {.kind = VAULT_TOKENIZE}, .domain = VAULT_DOMAIN_DEFAULT, .items = &item, .count = 1};
+    struct vault_verification v;
+
+    (void)store(f.note, "ada", "likes tea");
+    (void)store(f.phone, "ada", "0151");
+    late.slot = slot_of("ada");
+    (void)move(late.slot, &kept, 1);
+    cr_assert_eq(vault_run(f.v, &late.op), ERR_OK);
+    erase_slot(late.slot, &v);
+    cr_assert(is_clean(&v));
+    cr_assert(reads(&item.token, "late"));
+    item.value = SPAN_LIT("later");
+    cr_assert_eq(vault_run(f.v, &late.op), ERR_NOT_FOUND, "the old slot is nobody's now");
+}
+
 Test(part, remembers_what_is_kept_and_why)
 {
     const struct vault_exception kept[] = {keep(f.note), keep(f.phone)};

@@ -275,6 +275,24 @@ Test(tamper, a_row_from_before_its_revision_does_not_open_as_the_newer)
     }
 }
 
+/* ---- who has ended ---- */
+
+/* The list of keys that are about to go must not be a way to make anybody else's go. */
+Test(tamper, a_key_that_is_needed_is_not_destroyed_whatever_the_database_says_has_ended)
+{
+    a = store("opaque", "ada", "1111");
+    b = store("shared", "bert", "2222");
+    (void)alter("opaque", "WITH RECURSIVE n(i) AS(SELECT 0 UNION ALL SELECT i+1 FROM n WHERE i<200)"
+                          " INSERT INTO ended SELECT i FROM n; INSERT INTO ended VALUES(-1),"
+                          "(9223372036854775807)");
+    open_again();
+    cr_assert(reveals("opaque", &a, "1111"));
+    cr_assert(reveals("shared", &b, "2222"));
+    a = store("shared", "bert", "2222");
+    cr_assert_eq(a.len, b.len);
+    cr_assert_arr_eq(a.bytes, b.bytes, a.len, "the index key is the same, too");
+}
+
 /* ---- sequences ---- */
 
 static void sequences_are_refused(const char *sql)

@@ -3,8 +3,11 @@
 
 #include <criterion/criterion.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -38,6 +41,15 @@ static uint64_t slot_of(const char *name)
 
     cr_assert_eq(fixture_subject(&f, name, &slot), ERR_OK);
     return slot;
+}
+
+static bool has_key(uint64_t slot)
+{
+    struct slab_key key;
+    const enum err e = slab_read(f.v->slab, slot, &key);
+
+    secret_wipe(&key, sizeof(key));
+    return e == ERR_OK;
 }
 
 /* ---- tokenizing ---- */
@@ -623,7 +635,8 @@ Test(writer, a_subject_ends_with_its_last_value)
     cr_assert(fixture_reveals(&f, &token, "back"));
 }
 
-Test(writer, a_name_that_ends_and_comes_back_in_one_group_is_somebody_new)
+/* The last value of anna ends, and `op` comes in the same group; her slot of before. */
+static uint64_t end_anna_beside(struct vault_tokenize *op, struct vault_item *item)
 {
     struct vault_purge_due first = {
         .op = {.kind = VAULT_PURGE_DUE, .done = hold_writer, .owner = &waiter}};
@@ -632,19 +645,18 @@ Test(writer, a_name_that_ends_and_comes_back_in_one_group_is_somebody_new)
         .class_id = f.brief,
         .now_s = T0_S + 10,
         .limit = 10};
-    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("back")};
-    struct vault_tokenize back = {.op = {.kind = VAULT_TOKENIZE, .done = on_done, .owner = &waiter},
-                                  .domain = VAULT_DOMAIN_DEFAULT,
-                                  .names = {SPAN_LIT("anna")},
-                                  .name_count = 1,
-                                  .items = &item,
-                                  .count = 1};
     struct token_text token;
     uint64_t anna;
 
+    op->op = (struct vault_op){.kind = VAULT_TOKENIZE, .done = on_done, .owner = &waiter};
+    op->domain = VAULT_DOMAIN_DEFAULT;
+    op->items = item;
+    op->count = 1;
     clock_test_set_ms(T0_S * INT64_C(1000));
     cr_assert_eq(fixture_tokenize(&f, f.brief, "anna", "x", &token), ERR_OK);
     anna = slot_of("anna");
+    if (op->name_count == 0)
+        op->slot = anna;
     clock_test_set_ms((T0_S + 10) * INT64_C(1000));
     pthread_mutex_lock(&waiter.lock);
     waiter.left = 3;
@@ -652,13 +664,32 @@ Test(writer, a_name_that_ends_and_comes_back_in_one_group_is_somebody_new)
     while (f.v->writer->head != NULL) /* until the writer has taken it, to wait for the lock */
         sched_yield();
     cr_assert_eq(vault_submit(f.v, &purge.op), ERR_OK);
-    cr_assert_eq(vault_submit(f.v, &back.op), ERR_OK);
+    cr_assert_eq(vault_submit(f.v, &op->op), ERR_OK);
     pthread_mutex_unlock(&waiter.lock);
     wait_all();
     cr_assert_eq(purge.deleted, 1);
+    return anna;
+}
+
+Test(writer, a_name_that_ends_and_comes_back_in_one_group_is_somebody_new)
+{
+    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("back")};
+    struct vault_tokenize back = {.names = {SPAN_LIT("anna")}, .name_count = 1};
+    const uint64_t anna = end_anna_beside(&back, &item);
+
     cr_assert_eq(back.op.result, ERR_OK);
     cr_assert(fixture_reveals(&f, &item.token, "back"));
     cr_assert_neq(slot_of("anna"), anna);
+}
+
+/* A loop that has looked her up asks by her slot, and cannot know yet that she has ended. */
+Test(writer, nobody_who_ends_is_given_a_value_in_the_same_group)
+{
+    struct vault_item item = {.class_id = f.note, .kind = VALUE_STRING, .value = SPAN_LIT("late")};
+    struct vault_tokenize late = {.name_count = 0};
+
+    (void)end_anna_beside(&late, &item);
+    cr_assert_eq(late.op.result, ERR_NOT_FOUND, "its key goes with the commit");
 }
 
 Test(writer, the_log_is_copied_into_the_database_while_it_is_written)
@@ -678,18 +709,74 @@ Test(writer, the_log_is_copied_into_the_database_while_it_is_written)
     cr_assert_geq(st.st_size, 20 << 20);
 }
 
+/* One value of hers, due when the clock stands at T0_S + 10; her slot. */
+static uint64_t store_brief(const char *name)
+{
+    struct token_text token;
+
+    clock_test_set_ms(T0_S * INT64_C(1000));
+    cr_assert_eq(fixture_tokenize(&f, f.brief, name, "x", &token), ERR_OK);
+    cr_assert(fixture_reveals(&f, &token, "x")); /* and now the reader holds the key */
+    clock_test_set_ms((T0_S + 10) * INT64_C(1000));
+    return slot_of(name);
+}
+
 Test(writer, keys_that_cannot_be_destroyed_end_all_service)
 {
+    const uint64_t anna = store_brief("anna");
     struct token_text token;
     size_t deleted = 0;
 
-    clock_test_set_ms(T0_S * INT64_C(1000));
-    cr_assert_eq(fixture_tokenize(&f, f.brief, "anna", "x", &token), ERR_OK);
-    clock_test_set_ms((T0_S + 10) * INT64_C(1000));
-    fault_test_set("file.sync!io", NULL);
+    fault_test_set("file.write!io", NULL);
     cr_assert_eq(fixture_purge(&f, f.brief, 10, &deleted), ERR_OK, "the rows are gone");
     fault_test_set(NULL, NULL);
     cr_assert_eq(fixture_tokenize(&f, f.brief, "bert", "x", &token), ERR_IO);
+    cr_assert(has_key(anna));
+    fixture_close(&f);
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_not(has_key(anna), "the next start destroys them");
+}
+
+Test(writer, a_kill_after_the_last_value_has_gone_leaves_no_key_behind)
+{
+    const uint64_t anna = store_brief("anna");
+    const uint64_t bert = store_brief("bert");
+    pid_t child;
+    int status = 0;
+
+    fixture_close(&f);
+    child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        size_t deleted = 0;
+
+        fault_test_set("purge.committed", NULL);
+        if (fixture_open(&f) == ERR_OK)
+            _exit(fixture_purge(&f, f.brief, 10, &deleted) == ERR_OK);
+        _exit(2);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%d", status);
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(fixture_stats(&f, f.brief).items, 0, "the deletion was durable");
+    cr_assert_not(has_key(anna));
+    cr_assert_not(has_key(bert));
+}
+
+Test(writer, a_key_that_ends_is_wiped_wherever_it_was_remembered)
+{
+    const uint64_t anna = store_brief("anna");
+    struct keycache *const caches[] = {f.v->writer->keys, f.r->keys};
+    uint8_t key[CRYPTO_KEY_BYTES];
+    size_t deleted = 0;
+
+    memcpy(key, f.v->writer->key, sizeof(key)); /* she was served last */
+    cr_assert_not_null(keycache_get(f.r->keys, anna));
+    cr_assert_arr_eq(keycache_get(f.r->keys, anna)->key, key, sizeof(key));
+    cr_assert_eq(fixture_purge(&f, f.brief, 10, &deleted), ERR_OK);
+    for (size_t i = 0; i < COUNT_OF(caches); i++)
+        cr_assert_null(keycache_get(caches[i], anna), "%zu", i);
+    cr_assert_arr_neq(f.v->writer->key, key, sizeof(key));
 }
 
 Test(writer, purging_an_unknown_class_or_nothing_is_refused)
