@@ -107,6 +107,8 @@ static enum err find_route(struct call *c)
 {
     char allow[ALLOW_MAX] = "";
 
+    if (!api__is_plain_path(c->request->path))
+        return ERR_NOT_FOUND;
     for (size_t i = 0; i < COUNT_OF(routes); i++) {
         const struct route *route = &routes[i];
         const size_t used = strlen(allow);

@@ -94,6 +94,9 @@ enum err api__match(struct call *c, struct admin *admin) MUST_CHECK;
 /* The text up to the next slash, and what is behind it. */
 struct span api__segment(struct span *rest);
 bool api__is_parameter(struct span pattern);
+/* Does it write nothing as an escape that needs none? Otherwise it would be another path to the table of routes, and
+ * the same to the operation, for which escapes are undone. */
+bool api__is_plain_path(struct span path);
 /* Fill c->members with what the request says. INVALID, UNSUPPORTED, with a message. */
 enum err api__read(struct call *c) MUST_CHECK;
 

@@ -30,8 +30,6 @@ bool api__is_parameter(struct span pattern)
     return pattern.len > 2 && pattern.at[0] == '{';
 }
 
-/* ---- what is asked ---- */
-
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -39,6 +37,26 @@ static int hex_digit(char c)
     c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
+
+/* RFC 3986 2.3: an escape of it means the same. */
+static bool is_unreserved(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c > 0 && strchr("-._~", c) != NULL);
+}
+
+bool api__is_plain_path(struct span path)
+{
+    for (size_t i = 0; i + 2 < path.len; i++) {
+        const int high = hex_digit(path.at[i + 1]), low = hex_digit(path.at[i + 2]);
+
+        if (path.at[i] == '%' && high >= 0 && low >= 0 && is_unreserved(high << 4 | low))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what is asked ---- */
 
 /* Undo %XX. False: not well written, or no UTF-8. */
 static bool decode(struct span text, struct json **ret)

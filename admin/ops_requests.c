@@ -103,7 +103,7 @@ enum err ops_request_add(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
     struct request_finding finding = {.slot = 0};
-    struct request_ask ask = {.who = who_of(admin)};
+    struct request_ask ask = {.who = who_of(admin), .is_one_person = admin->who != NULL};
     bool looked = false;
     enum err e = need_with(request, &ask.args, msg);
 
@@ -119,7 +119,7 @@ enum err ops_request_act(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
     struct request_finding finding = {.slot = 0};
-    struct request_ask ask = {.who = who_of(admin)};
+    struct request_ask ask = {.who = who_of(admin), .is_one_person = admin->who != NULL};
     enum request_action action;
     bool looked = false;
     uint64_t number = 0;

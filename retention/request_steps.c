@@ -306,6 +306,14 @@ static enum err take_fee(struct request_case *c, struct errmsg *msg)
 
 /* ---- decisions ---- */
 
+/* By the name that is given, or by the token that gives it. */
+static bool has_approved(const struct request_case *c, const struct json *approval, const char *by)
+{
+    return span_equal_nocase(json_text_of(json_get(approval, "by")), span_str(by)) ||
+           (c->ask->is_one_person &&
+            span_equal(json_text_of(json_get(approval, "who")), span_str(c->ask->who)));
+}
+
 static enum err approve(struct request_case *c, struct errmsg *msg)
 {
     struct json *list = json_get(c->body, "approvals"), *entry;
@@ -319,7 +327,7 @@ static enum err approve(struct request_case *c, struct errmsg *msg)
         json_set(c->body, "approvals", list);
     }
     for (size_t i = 0; i < json_count(list); i++)
-        if (span_equal_nocase(json_text_of(json_get(json_at(list, i), "by")), span_str(by)))
+        if (has_approved(c, json_at(list, i), by))
             return errmsg_set(msg, ERR_CONFLICT, "the same person cannot approve twice");
     entry = json_new_map();
     request__set_text(entry, "by", by);

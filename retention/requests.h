@@ -34,6 +34,7 @@ struct request_finding {
 struct request_ask {
     const struct json *args; /* a map: the members that the action takes (request_rule()) */
     const char *who;         /* who is at the keyboard */
+    bool is_one_person;      /* whom that name tells from all others: an access token's */
     const struct request_finding *finding; /* NULL: nobody was looked for */
     uint64_t version; /* requests_act(): the request must still have it; 0: whatever it has */
 };

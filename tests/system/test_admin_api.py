@@ -326,6 +326,49 @@ def test_holds_requests_and_reports(env):
     equal(api.ask("GET", "/v1/reports/nonsense", token="officer").status, 404, "no such report")
 
 
+def granted(api, token, approvals=1):
+    """The number of a request for erasure that nothing but its approval and its execution are missing of."""
+    number = api.got(201, "POST", "/v1/requests", {"with": {"rights": ["erasure"], "channel": "email", "ground": "b"},
+                                                   "token": token}, "support")["number"]
+    for action, said in [("ask-identity", {"channel": "email", "reason": "another address"}),
+                         ("verify-identity", {"method": "letter"}), ("scope", {})]:
+        api.got(200, "POST", f"/v1/requests/{number}/{action}", {"with": said}, "support")
+    return number
+
+
+def test_e59_no_spelling_of_a_path_gets_around_what_it_wants(env):
+    """`%65xecute` is `execute` to the operation: it must not be another path to the table of routes."""
+    api = Api(env)
+    token, person = stored(api, "p9")
+    number = granted(api, token)
+    for action, said in (("approve", {"by": "M. Roe"}), ("execute", {})):
+        for at in range(len(action)):
+            spelt = f"{action[:at]}%{ord(action[at]):02x}{action[at + 1:]}"
+            for who in ("support", "operator"):
+                response = api.ask("POST", f"/v1/requests/{number}/{spelt}", {"with": said}, who)
+                equal(response.status, 404, f"{who}: {spelt}: {response.body!r}")
+    equal(api.got(200, "GET", f"/v1/requests/{number}", token="auditor")["state"], "scoped", "the request")
+    equal(api.got(200, "GET", f"/v1/subjects/{person}", token="support")["items"], [{"class": "note", "values": 1}], "the person")
+
+
+def test_e59_one_approver_is_one_person(env):
+    api = Api(env, requests={"approvals": 2})
+    token, _ = stored(api, "p9")
+    number = granted(api, token)
+    api.tokens["second"] = api.token("approver", name="second")
+    for who in ("approver", "second"):
+        api.enrol(who)
+    step = int(time.time()) // 30
+
+    def approve(who, by, at):
+        return api.ask("POST", f"/v1/requests/{number}/approve", {"with": {"by": by}}, who,
+                       {"Lethe-Otp": one_time_code(api.uris[who], at)})
+    equal(approve("approver", "M. Roe", step - 1).json()["state"], "scoped", "after the first")
+    response = approve("approver", "J. Doe", step)
+    equal(response.status, 409, f"the same token under another name: {response.body!r}")
+    equal(approve("second", "J. Doe", step).json()["state"], "approved", "after the second")
+
+
 def test_it_listens_strictly(env):
     """E65: members that nobody asked for."""
     api = Api(env)
