@@ -176,6 +176,7 @@ static enum err new_text(struct access_entry *entry, struct buf *ret_token)
     return e;
 }
 
+/* ret_token NULL: it waits for its text. */
 static enum err add(struct access *access, const struct access_grant *grant, struct buf *ret_token)
 {
     AUTO(mem_free) struct access_entry *entry = mem_alloc(sizeof(*entry));
@@ -186,7 +187,9 @@ static enum err add(struct access *access, const struct access_grant *grant, str
     entry->who.has_code = false;
     entry->created_s = grant->now_s;
     entry->expires_s = grant->expires_s;
-    e = new_text(entry, ret_token);
+    entry->is_waiting = ret_token == NULL;
+    secret_random(entry->hash, sizeof(entry->hash));
+    e = entry->is_waiting ? ERR_OK : new_text(entry, ret_token);
     if (e != ERR_OK)
         return e;
     access->entries[access->count++] = entry;
@@ -201,7 +204,7 @@ static enum err add(struct access *access, const struct access_grant *grant, str
     return e;
 }
 
-enum err access_create(struct access *access, const struct access_grant *grant,
+static enum err create(struct access *access, const struct access_grant *grant,
                        struct buf *ret_token, uint64_t *ret_number, struct errmsg *msg)
 {
     enum err e;
@@ -212,6 +215,62 @@ enum err access_create(struct access *access, const struct access_grant *grant,
         *ret_number = access->next_number;
         e = add(access, grant, ret_token);
     }
+    (void)pthread_mutex_unlock(&access->lock);
+    return e;
+}
+
+enum err access_create(struct access *access, const struct access_grant *grant,
+                       struct buf *ret_token, uint64_t *ret_number, struct errmsg *msg)
+{
+    const enum err e = create(access, grant, ret_token, ret_number, msg);
+
+    if (e != ERR_OK)
+        buf_reset(ret_token);
+    return e;
+}
+
+enum err access_check(struct access *access, const struct access_grant *grant, struct errmsg *msg)
+{
+    enum err e;
+
+    (void)pthread_mutex_lock(&access->lock);
+    e = check_grant(access, grant, msg);
+    (void)pthread_mutex_unlock(&access->lock);
+    return e;
+}
+
+enum err access_appoint(struct access *access, const struct access_grant *grant,
+                        uint64_t *ret_number, struct errmsg *msg)
+{
+    return create(access, grant, NULL, ret_number, msg);
+}
+
+static enum err collect(struct access *access, struct access_entry *entry, struct buf *ret_token)
+{
+    const struct access_entry before = *entry;
+    enum err e;
+
+    if (!entry->is_waiting)
+        return ERR_CONFLICT;
+    e = new_text(entry, ret_token);
+    entry->is_waiting = false;
+    if (e == ERR_OK)
+        e = access__write(access);
+    if (e != ERR_OK)
+        *entry = before;
+    return e;
+}
+
+enum err access_collect(struct access *access, uint64_t number, int64_t now_s,
+                        struct buf *ret_token)
+{
+    struct access_entry *entry;
+    enum err e = ERR_NOT_FOUND;
+
+    (void)pthread_mutex_lock(&access->lock);
+    entry = live_one(access, number, now_s);
+    if (entry != NULL)
+        e = collect(access, entry, ret_token);
     (void)pthread_mutex_unlock(&access->lock);
     if (e != ERR_OK)
         buf_reset(ret_token);
@@ -241,28 +300,53 @@ static void set_instant_or_null(struct json *map, const char *name, int64_t at_s
         receipt_set_instant(map, name, at_s * 1000);
 }
 
+static const char *state_of(const struct access_entry *entry, int64_t now_s)
+{
+    if (entry->revoked_s != 0)
+        return "revoked";
+    if (!is_alive(entry, now_s))
+        return "expired";
+    return entry->is_waiting ? "waiting" : "alive";
+}
+
+static struct json *shown(const struct access_entry *entry, int64_t now_s)
+{
+    struct json *map = access__map(entry);
+
+    receipt_set_instant(map, "created", entry->created_s * 1000);
+    receipt_set_instant(map, "expires", entry->expires_s * 1000);
+    set_instant_or_null(map, "used", entry->used_s);
+    set_instant_or_null(map, "revoked", entry->revoked_s);
+    json_set_bool(map, "code", entry->who.has_code);
+    json_set_bool(map, "code_used", entry->who.has_code && entry->code_step != 0);
+    json_set_str(map, "state", state_of(entry, now_s));
+    return map;
+}
+
 struct json *access_list(struct access *access, int64_t now_s)
 {
     struct json *list = json_new_list();
 
     (void)pthread_mutex_lock(&access->lock);
-    for (size_t i = 0; i < access->count; i++) {
-        const struct access_entry *entry = access->entries[i];
-        struct json *map = access__map(entry);
-
-        receipt_set_instant(map, "created", entry->created_s * 1000);
-        receipt_set_instant(map, "expires", entry->expires_s * 1000);
-        set_instant_or_null(map, "used", entry->used_s);
-        set_instant_or_null(map, "revoked", entry->revoked_s);
-        json_set_bool(map, "code", entry->who.has_code);
-        json_set_str(map, "state",
-                     entry->revoked_s != 0    ? "revoked"
-                     : is_alive(entry, now_s) ? "alive"
-                                              : "expired");
-        json_add(list, map);
-    }
+    for (size_t i = 0; i < access->count; i++)
+        json_add(list, shown(access->entries[i], now_s));
     (void)pthread_mutex_unlock(&access->lock);
     return list;
+}
+
+enum err access_show(struct access *access, uint64_t number, int64_t now_s, struct json **ret)
+{
+    enum err e = ERR_NOT_FOUND;
+
+    (void)pthread_mutex_lock(&access->lock);
+    for (size_t i = 0; e != ERR_OK && i < access->count; i++) {
+        if (access->entries[i]->who.number != number)
+            continue;
+        *ret = shown(access->entries[i], now_s);
+        e = ERR_OK;
+    }
+    (void)pthread_mutex_unlock(&access->lock);
+    return e;
 }
 
 /* ---- whose a token is ---- */
@@ -287,7 +371,7 @@ static struct access_entry *whose(struct access *access, struct span token, int6
         struct access_entry *entry = access->entries[i];
         const bool same = secret_equal(entry->hash, hash, sizeof(hash));
 
-        if (same && is_alive(entry, now_s))
+        if (same && is_alive(entry, now_s) && !entry->is_waiting)
             found = entry;
     }
     return found;
@@ -331,7 +415,8 @@ enum err access_named(struct access *access, struct span name, int64_t now_s,
     for (size_t i = 0; i < access->count; i++) {
         const struct access_entry *entry = access->entries[i];
 
-        if (!is_alive(entry, now_s) || !span_equal(name, span_str(entry->who.name)))
+        if (!is_alive(entry, now_s) || entry->is_waiting ||
+            !span_equal(name, span_str(entry->who.name)))
             continue;
         *ret = entry->who;
         e = ERR_OK;
@@ -351,12 +436,20 @@ static enum err secret_of(const struct access *access, const struct access_entry
                         span_of((const char *)entry->nonce, sizeof(entry->nonce)), secret);
 }
 
-static enum err enrol(struct access *access, struct access_entry *entry, struct buf *ret_uri)
+static bool is_proven(const struct access_entry *entry)
+{
+    return entry->who.has_code && entry->code_step != 0;
+}
+
+static enum err enrol(struct access *access, struct access_entry *entry, bool replace,
+                      struct buf *ret_uri)
 {
     const struct access_entry before = *entry;
     uint8_t secret[OTP_SECRET_BYTES];
     enum err e;
 
+    if (is_proven(entry) && !replace)
+        return ERR_CONFLICT;
     secret_random(entry->nonce, sizeof(entry->nonce));
     entry->who.has_code = true;
     entry->code_step = 0;
@@ -372,7 +465,8 @@ static enum err enrol(struct access *access, struct access_entry *entry, struct 
     return e;
 }
 
-enum err access_enrol(struct access *access, uint64_t number, int64_t now_s, struct buf *ret_uri)
+enum err access_enrol(struct access *access, uint64_t number, bool replace, int64_t now_s,
+                      struct buf *ret_uri)
 {
     struct access_entry *entry;
     enum err e = ERR_NOT_FOUND;
@@ -380,10 +474,32 @@ enum err access_enrol(struct access *access, uint64_t number, int64_t now_s, str
     (void)pthread_mutex_lock(&access->lock);
     entry = live_one(access, number, now_s);
     if (entry != NULL)
-        e = enrol(access, entry, ret_uri);
+        e = enrol(access, entry, replace, ret_uri);
     (void)pthread_mutex_unlock(&access->lock);
     if (e != ERR_OK)
         buf_reset(ret_uri);
+    return e;
+}
+
+static enum err unenrol(struct access *access, struct access_entry *entry)
+{
+    if (!entry->who.has_code)
+        return ERR_CONFLICT;
+    entry->who.has_code = false; /* at once, also when it cannot be written */
+    entry->code_step = 0;
+    return access__write(access);
+}
+
+enum err access_unenrol(struct access *access, uint64_t number, int64_t now_s)
+{
+    struct access_entry *entry;
+    enum err e = ERR_NOT_FOUND;
+
+    (void)pthread_mutex_lock(&access->lock);
+    entry = live_one(access, number, now_s);
+    if (entry != NULL)
+        e = unenrol(access, entry);
+    (void)pthread_mutex_unlock(&access->lock);
     return e;
 }
 
@@ -443,6 +559,19 @@ enum err access_check_code(struct access *access, uint64_t number, struct span c
     entry = live_one(access, number, now_s);
     if (entry != NULL && entry->who.has_code)
         e = check_code(access, entry, code, now_s);
+    (void)pthread_mutex_unlock(&access->lock);
+    return e;
+}
+
+enum err access_prove(struct access *access, uint64_t number, struct span code, int64_t now_s)
+{
+    struct access_entry *entry;
+    enum err e = ERR_DENIED;
+
+    (void)pthread_mutex_lock(&access->lock);
+    entry = live_one(access, number, now_s);
+    if (entry != NULL && entry->who.has_code)
+        e = is_proven(entry) ? ERR_CONFLICT : check_code(access, entry, code, now_s);
     (void)pthread_mutex_unlock(&access->lock);
     return e;
 }

@@ -88,11 +88,24 @@ struct access_grant {
  * token has this name. TOO_LARGE: there are ACCESS_TOKENS_MAX. IO, NO_SPACE. Any thread; blocks. */
 enum err access_create(struct access *access, const struct access_grant *grant,
                        struct buf *ret_token, uint64_t *ret_number, struct errmsg *msg) MUST_CHECK;
+/* What access_create() would refuse of it. */
+enum err access_check(struct access *access, const struct access_grant *grant, struct errmsg *msg)
+    MUST_CHECK;
+/* A token without a text: nobody's, until it is collected. Errors as of access_create(). Any thread; blocks. */
+enum err access_appoint(struct access *access, const struct access_grant *grant,
+                        uint64_t *ret_number, struct errmsg *msg) MUST_CHECK;
+/* The text of an appointed one, once: from now on it is whose has it. ret_token: as of access_create(). NOT_FOUND: no
+ * live token has this number; CONFLICT: it has a text, which nobody can find out. IO, NO_SPACE. Any thread; blocks. */
+enum err access_collect(struct access *access, uint64_t number, int64_t now_s,
+                        struct buf *ret_token) MUST_CHECK;
 /* From now on it is nobody's. NOT_FOUND: unknown, or revoked before. Any thread; blocks. */
 enum err access_revoke(struct access *access, uint64_t number, int64_t now_s) MUST_CHECK;
 /* All tokens that are or were, as a list: number, name, role, domains, classes, purposes, created, expires,
- * networks, certificate, used, revoked, state, code. json_free(). Any thread. */
+ * networks, certificate, used, revoked, state, code, code_used (one was right once). json_free(). Any thread. */
 struct json *access_list(struct access *access, int64_t now_s);
+/* One of them. NOT_FOUND. Any thread. */
+enum err access_show(struct access *access, uint64_t number, int64_t now_s, struct json **ret)
+    MUST_CHECK;
 /* Whose a token is. UNAUTHORIZED for whatever is none, all alike and in the same time: unknown, expired,
  * revoked. Any thread; blocks shortly, and for one write an hour, since the last use is remembered. */
 enum err access_find(struct access *access, struct span token, int64_t now_s,
@@ -109,8 +122,15 @@ enum err access_named(struct access *access, struct span name, int64_t now_s,
 /* ---- the second factor (RFC 6238) ---- */
 
 /* A new secret for a token's holder; the one before is of no use any more. ret_uri (a secret buf): what an
- * authenticator takes (otpauth://...). NOT_FOUND: no live token has this number. Any thread; blocks. */
-enum err access_enrol(struct access *access, uint64_t number, int64_t now_s, struct buf *ret_uri)
+ * authenticator takes (otpauth://...). NOT_FOUND: no live token has this number. CONFLICT: its holder has proven to have
+ * one, and `replace` is false. Any thread; blocks. */
+enum err access_enrol(struct access *access, uint64_t number, bool replace, int64_t now_s,
+                      struct buf *ret_uri) MUST_CHECK;
+/* Its holder has none any more. NOT_FOUND; CONFLICT: there was none. Any thread; blocks. */
+enum err access_unenrol(struct access *access, uint64_t number, int64_t now_s) MUST_CHECK;
+/* The first code of a new secret, so that it is known to have arrived: as access_check_code(), and CONFLICT: it is
+ * known already. */
+enum err access_prove(struct access *access, uint64_t number, struct span code, int64_t now_s)
     MUST_CHECK;
 /* Is it the code of now, or of the step before, and was no such one used before? OK is durable, so that it is
  * right only once, also after a restart. DENIED: wrong, used before, or no code is enrolled; LIMIT: too many

@@ -80,6 +80,8 @@ static struct json *map_of(const struct access_entry *entry)
     struct json *map = access__map(entry);
 
     set_hex(map, "hash", entry->hash, sizeof(entry->hash));
+    if (entry->is_waiting)
+        json_set_bool(map, "waiting", true);
     if (entry->who.has_code) {
         set_hex(map, "nonce", entry->nonce, sizeof(entry->nonce));
         json_set_int(map, "step", entry->code_step);
@@ -127,6 +129,7 @@ static bool read_entry(const struct json *map, struct access_entry *ret)
     ret->who.number = (uint64_t)json_int_of(json_get(map, "number"), 0);
     ret->who.role = access_role_of(json_text_of(json_get(map, "role")));
     ret->who.has_code = nonce != NULL;
+    ret->is_waiting = json_bool_of(json_get(map, "waiting"), false);
     ret->created_s = json_int_of(json_get(map, "created"), 0);
     ret->expires_s = json_int_of(json_get(map, "expires"), 0);
     ret->used_s = json_int_of(json_get(map, "used"), 0);

@@ -17,6 +17,7 @@ enum {
 struct access_entry {
     struct access_who who;
     uint8_t hash[SECRET_HASH_BYTES];
+    bool is_waiting; /* it has no text yet, and its hash is nothing's */
     int64_t created_s;
     int64_t expires_s;
     int64_t used_s;                    /* 0: never */

@@ -243,6 +243,7 @@ static struct admin admin_of(const struct call *c)
     struct admin admin = *c->api->admin;
 
     admin.who = &c->who;
+    admin.four_eyes = c->api->four_eyes;
     admin.executed_by = c->who.number == 0 ? "-" : c->who.name;
     admin.address = c->request->peer;
     admin.request_id = c->id;

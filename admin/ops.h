@@ -32,6 +32,7 @@ struct admin {
     struct access *access;
     struct proposals *proposals;
     const struct access_who *who; /* who asks over the admin API; NULL: root or the server's user */
+    bool four_eyes;               /* there, what destroys is proposed and approved by two people */
     const char *executed_by;      /* who asks, for receipts; NULL: "cli" */
     struct span address;       /* of who asks over the network; at is NULL: they are on this host */
     const uint8_t *request_id; /* of what they ask, AUDIT_REQUEST_BYTES; NULL: it has none */
@@ -93,9 +94,15 @@ enum ops_limits {
  *   incident.list   {after?}                                      {"incidents": [...], "more"}
  *   caller.restore  {caller}                                      {"closed": incidents}
  *   access.create   {name, role, expires, domains?, classes?, purposes?, networks?, certificate?}  {"number", "token", ...}
+ *   access.appoint  the same, of an operator or approver           {"number", ...}: without its text
+ *   access.draft    the same                                      what it would be
+ *   access.collect  {number}                                      as access.create: the text of an appointed one, once
  *   access.list     {}                                            {"tokens": [...]}
+ *   access.show     {number}                                      one of them
  *   access.revoke   {number}                                      {}
  *   access.enrol    {number}                                      {"uri": what an authenticator takes}
+ *   access.prove    {number, first_code}                          {}: its holder has it
+ *   access.unenrol  {number}                                      {}: no second factor any more
  *   proposal.list   {after?}                                      {"proposals": [...], "more"}
  *   proposal.show   {number}                                      one of them
  *   proposal.approve {number, digest}                             what the operation gives, or the proposal

@@ -117,10 +117,6 @@ static enum err read_grant(const struct admin *admin, const struct json *request
         return errmsg_set(msg, ERR_INVALID, "a name has at most %d characters", ACCESS_NAME_MAX);
     memcpy(ret->who.name, name.at, name.len);
     ret->who.role = access_role_of(role);
-    if (admin->who != NULL && (ret->who.role & (ACCESS_OPERATOR | ACCESS_APPROVER)) != 0)
-        return errmsg_set(msg, ERR_DENIED,
-                          "tokens of operators and approvers are made on the host, with `lethe "
-                          "access create`");
     if (admin->who != NULL && admin->who->purposes.count > 0)
         return errmsg_set(msg, ERR_DENIED,
                           "who is bound to purposes would make tokens that are bound to none");
@@ -141,6 +137,23 @@ static enum err read_grant(const struct admin *admin, const struct json *request
     return e == ERR_OK ? check_names(admin, &ret->who, msg) : e;
 }
 
+/* What whoever has it can propose, approve and carry out. */
+static bool destroys(enum access_role role)
+{
+    return (role & (ACCESS_OPERATOR | ACCESS_APPROVER)) != 0;
+}
+
+/* Over the network others' tokens are two people's: somebody appoints, somebody else approves. */
+static enum err may_create(const struct admin *admin, const struct access_grant *grant,
+                           struct errmsg *msg)
+{
+    return admin->who == NULL || !destroys(grant->who.role)
+               ? ERR_OK
+               : errmsg_set(msg, ERR_DENIED,
+                            "operators and approvers are appointed (POST /v1/access/appointments), "
+                            "or made on the host, with `lethe access create`");
+}
+
 enum err ops_access_create(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg)
 {
@@ -150,6 +163,8 @@ enum err ops_access_create(struct admin *admin, const struct json *request,
     struct json *map;
     enum err e = read_grant(admin, request, &grant, msg);
 
+    if (e == ERR_OK)
+        e = may_create(admin, &grant, msg);
     buf_init_secret(&token, TEXT_MAX);
     if (e == ERR_OK)
         e = access_create(admin->access, &grant, &token, &number, msg);
@@ -161,6 +176,54 @@ enum err ops_access_create(struct admin *admin, const struct json *request,
     json_set_str(map, "role", access_role_name(grant.who.role));
     receipt_set_instant(map, "expires", grant.expires_s * 1000);
     json_set(map, "token", json_new_text(buf_span(&token)));
+    *ret_response = map;
+    return ERR_OK;
+}
+
+static enum err read_appointment(const struct admin *admin, const struct json *request,
+                                 struct access_grant *ret, struct errmsg *msg)
+{
+    enum err e = read_grant(admin, request, ret, msg);
+
+    if (e == ERR_OK && !destroys(ret->who.role))
+        e = errmsg_set(msg, ERR_INVALID,
+                       "operators and approvers are appointed; others' tokens are made at once");
+    return e;
+}
+
+enum err ops_access_appoint(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg)
+{
+    struct access_grant grant = {.now_s = 0};
+    uint64_t number = 0;
+    enum err e = read_appointment(admin, request, &grant, msg);
+
+    if (e == ERR_OK)
+        e = access_appoint(admin->access, &grant, &number, msg);
+    return e == ERR_OK ? access_show(admin->access, number, grant.now_s, ret_response) : e;
+}
+
+/* What somebody who approves it is shown, with all that is wrong with it said before. */
+enum err ops_access_draft(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg)
+{
+    static const char *const members[] = {"domains", "classes", "purposes", "networks",
+                                          "certificate"};
+    struct access_grant grant = {.now_s = 0};
+    struct json *map;
+    enum err e = read_appointment(admin, request, &grant, msg);
+
+    if (e == ERR_OK)
+        e = access_check(admin->access, &grant, msg);
+    if (e != ERR_OK)
+        return e;
+    map = json_new_map();
+    json_set_str(map, "name", grant.who.name);
+    json_set_str(map, "role", access_role_name(grant.who.role));
+    receipt_set_instant(map, "expires", grant.expires_s * 1000);
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        if (json_get(request, members[i]) != NULL)
+            json_set(map, members[i], json_clone(json_get(request, members[i])));
     *ret_response = map;
     return ERR_OK;
 }
@@ -196,6 +259,37 @@ static enum err no_such_token(enum err e, struct errmsg *msg)
     return e == ERR_NOT_FOUND ? errmsg_set(msg, e, "no token of this number is alive") : e;
 }
 
+enum err ops_access_show(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg)
+{
+    uint64_t number = 0;
+    enum err e = read_number(request, &number, msg);
+
+    if (e == ERR_OK)
+        e = access_show(admin->access, number, vault_now_s(admin->vault), ret_response);
+    return e == ERR_NOT_FOUND ? errmsg_set(msg, e, "there is no token of this number") : e;
+}
+
+enum err ops_access_collect(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(buf_done) struct buf token = {.max = 0};
+    const int64_t now_s = vault_now_s(admin->vault);
+    uint64_t number = 0;
+    enum err e = read_number(request, &number, msg);
+
+    buf_init_secret(&token, TEXT_MAX);
+    if (e == ERR_OK)
+        e = no_such_token(access_collect(admin->access, number, now_s, &token), msg);
+    if (e == ERR_CONFLICT)
+        return errmsg_set(msg, e, "the token was given out already: its text is kept nowhere");
+    if (e == ERR_OK)
+        e = access_show(admin->access, number, now_s, ret_response);
+    if (e == ERR_OK)
+        json_set(*ret_response, "token", json_new_text(buf_span(&token)));
+    return e;
+}
+
 enum err ops_access_revoke(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg)
 {
@@ -209,20 +303,82 @@ enum err ops_access_revoke(struct admin *admin, const struct json *request,
     return e;
 }
 
+/* ---- the second factor ---- */
+
+/* With four eyes an operator collects the token of another one, and an approver gives out its codes: so nobody but
+ * its holder ever has both. */
+static enum err may_enrol(const struct admin *admin, uint64_t number, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *token = NULL;
+    enum err e;
+
+    if (admin->who == NULL || !admin->four_eyes || admin->who->role == ACCESS_APPROVER)
+        return ERR_OK;
+    e = access_show(admin->access, number, vault_now_s(admin->vault), &token);
+    if (e == ERR_OK && destroys(access_role_of(json_text_of(json_get(token, "role")))))
+        return errmsg_set(msg, ERR_DENIED,
+                          "the second factor of operators and approvers is given out by an "
+                          "approver, so that nobody but its holder has both");
+    return e;
+}
+
 enum err ops_access_enrol(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg)
 {
     AUTO(buf_done) struct buf uri = {.max = 0};
+    const bool replace = admin->who == NULL; /* who is on the host may all there is */
     uint64_t number = 0;
     enum err e = read_number(request, &number, msg);
 
     buf_init_secret(&uri, TEXT_MAX);
     if (e == ERR_OK)
-        e = no_such_token(access_enrol(admin->access, number, vault_now_s(admin->vault), &uri),
-                          msg);
+        e = may_enrol(admin, number, msg);
+    if (e == ERR_OK)
+        e = access_enrol(admin->access, number, replace, vault_now_s(admin->vault), &uri);
+    if (e == ERR_CONFLICT)
+        return errmsg_set(msg, e,
+                          "its holder has a second factor: it is taken away first "
+                          "(POST /v1/access/{number}/unenrol)");
+    e = no_such_token(e, msg);
     if (e != ERR_OK)
         return e;
     *ret_response = json_new_map();
     json_set(*ret_response, "uri", json_new_text(buf_span(&uri)));
     return ERR_OK;
+}
+
+enum err ops_access_prove(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg)
+{
+    uint64_t number = 0;
+    struct span code;
+    enum err e = read_number(request, &number, msg);
+
+    if (e == ERR_OK)
+        e = ops_need_text(request, "first_code", &code, msg);
+    if (e != ERR_OK)
+        return e;
+    e = access_prove(admin->access, number, code, vault_now_s(admin->vault));
+    if (e == ERR_DENIED)
+        return errmsg_set(msg, e, "the code is wrong, or there is no second factor to be proven");
+    if (e == ERR_CONFLICT)
+        return errmsg_set(msg, e, "a code of this second factor was right before");
+    if (e == ERR_OK)
+        *ret_response = json_new_map();
+    return e;
+}
+
+enum err ops_access_unenrol(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg)
+{
+    uint64_t number = 0;
+    enum err e = read_number(request, &number, msg);
+
+    if (e == ERR_OK)
+        e = no_such_token(access_unenrol(admin->access, number, vault_now_s(admin->vault)), msg);
+    if (e == ERR_CONFLICT)
+        return errmsg_set(msg, e, "its holder has no second factor");
+    if (e == ERR_OK)
+        *ret_response = json_new_map();
+    return e;
 }

@@ -82,6 +82,8 @@ static const struct audited {
     {"proposal.show", AUDIT_READ, true, false},
     {"proposal.", AUDIT_ACCESS, false, true},
     {"access.list", AUDIT_READ, true, false},
+    {"access.show", AUDIT_READ, true, false},
+    {"access.draft", AUDIT_READ, true, false},
     {"access.", AUDIT_ACCESS, false, false},
     {"audit.", AUDIT_READ, true, false},
     {"backup", AUDIT_BACKUP, false, false},

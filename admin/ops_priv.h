@@ -58,6 +58,18 @@ enum err ops_report(struct admin *admin, const struct json *request, struct json
                     struct errmsg *msg) MUST_CHECK;
 enum err ops_access_create(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_appoint(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_draft(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_collect(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_show(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_prove(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_access_unenrol(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_access_list(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_access_revoke(struct admin *admin, const struct json *request,

@@ -141,26 +141,33 @@ static enum err show_person(struct admin *admin, const struct json *request, str
 static const struct {
     const char *operation;
     const char *shown;
-    const char *member; /* that goes along; NULL: none */
+    const char *member; /* that goes along; "*": all; NULL: none */
 } previews[] = {
     {"hold.lift", "hold.show", "number"},           {"retention.apply", "retention.preview", NULL},
     {"retention.resume", "retention.status", NULL}, {"key.rotate", "key.status", NULL},
-    {"clock.accept", "clock.status", NULL},
+    {"clock.accept", "clock.status", NULL},         {"access.appoint", "access.draft", "*"},
+    {"access.unenrol", "access.show", "number"},
 };
+
+static bool is_all(const char *member)
+{
+    return member != NULL && strcmp(member, "*") == 0;
+}
 
 /* JSON null where there is nothing to show. */
 static enum err show_effect(struct admin *admin, const struct json *request, struct json **ret,
                             struct errmsg *msg)
 {
-    AUTO(json_free) struct json *question = json_new_map();
+    AUTO(json_free) struct json *question = NULL;
 
     if (names_somebody(request))
         return show_person(admin, request, ret, msg);
     for (size_t i = 0; i < COUNT_OF(previews); i++) {
         if (!span_equal(json_text_of(json_get(request, "op")), span_str(previews[i].operation)))
             continue;
+        question = is_all(previews[i].member) ? json_clone(request) : json_new_map();
         json_set_str(question, "op", previews[i].shown);
-        if (previews[i].member != NULL)
+        if (previews[i].member != NULL && !is_all(previews[i].member))
             copy_member(question, request, previews[i].member);
         return ops_run_within(admin, question, ret, msg);
     }

@@ -37,16 +37,38 @@ static bool set_list(struct json *request, const char *name, const char *text)
     return true;
 }
 
+/* Over the network others' acts are two people's: an operator or approver is appointed. */
+static const char *operation_for(const struct options *o)
+{
+    const bool destroys = strcmp(o->role, "operator") == 0 || strcmp(o->role, "approver") == 0;
+
+    return o->server != NULL && destroys ? "access.appoint" : "access.create";
+}
+
+/* The text of a token alone; one that has none yet says where it comes from. */
+static enum cli_exit print_token(const struct options *o, const struct json *result)
+{
+    const struct json *token = json_get(result, "token");
+    char line[128];
+
+    if (o->json)
+        return output_json(result) == ERR_OK ? CLI_OK : CLI_FAILED;
+    (void)snprintf(line, sizeof(line), "%" PRId64 " is to be collected: lethe access collect",
+                   json_int_of(json_get(result, "number"), 0));
+    if (output_write(token == NULL ? span_str(line) : json_text_of(token)) != ERR_OK)
+        return CLI_FAILED;
+    return output_write(SPAN_LIT("\n")) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
 enum cli_exit cmd_access_create(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
     enum cli_exit code;
-    enum err e;
 
     if (o->name == NULL || o->role == NULL || o->expires == NULL)
         return cli_usage("--name, --role and --expires are needed");
-    json_set_str(request, "op", "access.create");
+    json_set_str(request, "op", operation_for(o));
     if (!cli_put_text(request, "name", o->name) || !cli_put_text(request, "role", o->role) ||
         !cli_put_text(request, "expires", o->expires) || !set_list(request, "domains", o->domain) ||
         !set_list(request, "classes", o->class_name) ||
@@ -54,13 +76,7 @@ enum cli_exit cmd_access_create(const struct options *o)
         !cli_put_text(request, "certificate", o->certificate))
         return cli_usage("arguments must be UTF-8");
     code = cli_ask(o, request, &reply);
-    if (code != CLI_OK)
-        return code;
-    e = o->json ? output_json(reply.result)
-                : output_write(json_text_of(json_get(reply.result, "token")));
-    if (e == ERR_OK && !o->json)
-        e = output_write(SPAN_LIT("\n"));
-    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+    return code == CLI_OK ? print_token(o, reply.result) : code;
 }
 
 static const char *text_of(const struct json *entry, const char *name)
@@ -116,6 +132,21 @@ static enum cli_exit ask_number(const struct options *o, const char *operation, 
     json_set_str(request, "op", operation);
     json_set_int(request, "number", number);
     return cli_ask(o, request, reply);
+}
+
+enum cli_exit cmd_access_collect(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    const enum cli_exit code = ask_number(o, "access.collect", &reply);
+
+    return code == CLI_OK ? print_token(o, reply.result) : code;
+}
+
+enum cli_exit cmd_access_unenrol(const struct options *o)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+
+    return ask_number(o, "access.unenrol", &reply);
 }
 
 enum cli_exit cmd_access_revoke(const struct options *o)

@@ -298,21 +298,34 @@ const struct command commands[] = {
      "operator, approver or auditor. PERIOD: from now, at most a year (P90D). Without --domain,\n"
      "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n"
      "--network: from elsewhere it is a wrong token. --certificate: the fingerprint that\n"
-     "`openssl x509 -fingerprint -sha256` prints; the client must show that certificate.\n",
+     "`openssl x509 -fingerprint -sha256` prints; the client must show that certificate.\n"
+     "With --server an operator or approver is appointed: somebody else approves it, and "
+     "`lethe access collect`\n"
+     "prints the token then.\n",
      OPTION_CONFIG | OPTION_NAME | OPTION_ROLE | OPTION_EXPIRES | OPTION_DOMAIN | OPTION_CLASS |
          OPTION_PURPOSE | OPTION_NETWORK | OPTION_CERTIFICATE | OPTION_JSON,
      0, 0, cmd_access_create},
     {"access list", "[-c FILE] [--json]", "the tokens that are or were, when they expire, last use",
      "Each line: number, state, role, expires, last used (to the hour), second factor, name.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_access_list},
+    {"access collect", "[-c FILE] [--json] NUMBER",
+     "the token of an operator or approver who was appointed; prints it, once",
+     "Exit code 1 when it was collected before: its text is kept nowhere.\n",
+     OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_collect},
     {"access revoke", "[-c FILE] NUMBER", "from now on a token is nobody's", NULL, OPTION_CONFIG, 1,
      1, cmd_access_revoke},
     {"access enrol", "[-c FILE] [--json] NUMBER",
      "a second factor for who holds a token: what an authenticator takes",
      "Prints an otpauth:// URI, and on a terminal a QR code. One-time codes after RFC 6238. The "
      "one\n"
-     "before is of no use any more.\n",
+     "before is of no use any more; with --server it must be taken away first, and with four eyes "
+     "an approver\n"
+     "gives out those of operators and approvers.\n",
      OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_enrol},
+    {"access unenrol", "[-c FILE] NUMBER", "take the second factor of who holds a token away",
+     "Its holder is signed out of the pages and gets nothing done that wants a code, until "
+     "`lethe access enrol`.\n",
+     OPTION_CONFIG, 1, 1, cmd_access_unenrol},
     {"proposal list", "[-c FILE] [--json]",
      "what was proposed over the admin API; exit 3 when something waits for approval",
      "Each line: number, state, operation, when and by whom it was proposed, how it goes on.\n",

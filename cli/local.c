@@ -12,7 +12,6 @@ static const struct {
     {cmd_check, "it reads a configuration on the host it runs on"},
     {cmd_serve, "it is the server"},
     {cmd_explain, "it reads a configuration on the host it runs on"},
-    {cmd_access_enrol, "the secret of a second factor does not go over the network"},
     {cmd_verify_erasure, "it reads a copy of a store"},
     {cmd_backup, "the copies are written on the server's host"},
     {cmd_restore, "it puts files in the place of a store"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A QR code on a terminal. The one adapter around libqrencode. */
+/* A QR code on a terminal. */
 #pragma once
 
 #include "base/buf.h"

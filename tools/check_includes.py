@@ -50,7 +50,7 @@ ADAPTERS = {
     "yaml.h": ["base/conf_yaml.c"],
     "utf8proc.h": ["base/unicode.c"],
     "liboath/*": ["admin/otp.c"],
-    "qrencode.h": ["cli/qr.c"],
+    "qrencode.h": ["base/qr.c"],
     "xlsxwriter.h": ["retention/report_xlsx.c"],
     "seccomp.h": ["cli/sandbox.c"],
     "criterion/*": [],

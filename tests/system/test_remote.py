@@ -118,10 +118,11 @@ READS = [
 CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject export", "subject event", "subject restrict",
            "subject unrestrict", "subject object", "request add", "request", "hold add", "hold lift", "notice done",
            "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
+           "access collect", "access enrol", "access unenrol",
            "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
            "retention apply", "receipt", "reload", "key rotate", "audit list", "audit tail", "evidence"]
 
-LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"], "access enrol": ["1"],
+LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"],
          "verify-receipt": ["FILE"], "verify-erasure": ["FILE"],
          "verify-evidence": ["FILE"], "backup": [], "restore": [], "ledger verify": [],
          "ledger mirror": [], "audit verify": [], "doctor": [], "manual": ["DIR"], "version": [], "help": []}
@@ -324,6 +325,30 @@ def test_two_people_erase_somebody_by_commands_only(env):
     again = json.loads(remote.run("operator", "clock", "accept", "--json").stdout)
     equal(again["operation"], "clock.accept", "the proposal as JSON")
     remote.good("approver", "proposal", "reject", str(again["proposal"]))
+
+
+def test_two_people_appoint_an_operator_by_commands_only(env):
+    remote = Remote(env)
+    asked = remote.run("operator", "access", "create", "--name", "anna", "--role", "operator", "--expires", "P9D")
+    equal((asked.returncode, asked.stdout), (3, ""), f"{asked.stderr}")
+    number = re.search(r"proposal (\d+) for another person's approval", asked.stderr)[1]
+    digest = re.search(r"digest ([0-9a-f]{64})", asked.stderr)[1]
+    made = json.loads(remote.good("approver", "proposal", "approve", "--confirm", digest, number, code=True))
+    equal((made["name"], made["state"]), ("anna", "waiting"), "what an approver is told")
+    anna = str(made["number"])
+    token = remote.good("operator", "access", "collect", anna, code=True).strip()
+    check(re.fullmatch("lta_[0-9a-f]{64}", token), token)
+    again = remote.with_code("operator", "access", "collect", anna)
+    equal((again.returncode, again.stdout), (1, ""), f"{again.stderr}")
+    refused = remote.with_code("operator", "access", "enrol", anna)
+    equal((refused.returncode, refused.stdout), (1, ""), f"{refused.stderr}")
+    uri = remote.good("approver", "access", "enrol", anna, code=True).strip()
+    check(uri.startswith("otpauth://totp/Lethe:anna?secret="), uri)
+    code = env.write("codes/anna", one_time_code(uri) + "\n", 0o400)
+    file = remote.keep("anna", token)
+    equal(remote.run(file, "access", "revoke", anna, more=["--otp-file", code]).returncode, 0, "it works with its codes")
+    gone = remote.run("operator", "access", "unenrol", anna)
+    equal(gone.returncode, 3, f"proposed: {gone.stderr}")
 
 
 # ---- who is trusted, and with what ----

@@ -192,24 +192,32 @@ def test_e67_labels_run_nowhere(env):
 # ---- E68: ways around a second factor ----
 
 def test_e68_there_is_no_way_around_a_second_factor(env):
-    """No recovery codes, no invitations, nobody made by mail: whoever lost a factor has another made on the host."""
-    words = ("recover", "invite", "reset", "forgot", "backup-code", "break", "emergency", "enrol", "signup")
+    """No recovery codes, no invitations, nobody made by mail: whoever lost a factor has it taken away by two people and another
+    given by one of them, or on the host."""
+    words = ("recover", "invite", "reset", "forgot", "backup-code", "break", "emergency", "signup")
     named = [r.path for r in routes() if any(w in r.path or w in r.operation for w in words)]
     equal(named, [], "paths of the API")
+    for operation, flag in (("access.enrol", "CODE"), ("access.collect", "CODE"), ("access.unenrol", "APPROVAL"),
+                            ("access.appoint", "APPROVAL")):
+        (route,) = [r for r in routes() if r.operation == operation]
+        check(flag in route.flags, f"{operation} wants a second factor itself")
     api = Api(env)
     for word in words:
-        equal(api.ask("POST", f"/v1/access/{word}", {}, "operator").status, 404, word)
+        check(api.ask("POST", f"/v1/access/{word}", {}, "operator").status in (404, 405), word)
     number = api.number("operator")
     response = api.ask("POST", f"/v1/access/{number}/enrol", None, "operator")
-    equal(response.status, 404, "a factor of one's own over the API")
+    equal(response.status, 403, "a factor of one's own, who has none")
     api.enrol("operator")
+    code = {"Lethe-Otp": one_time_code(api.uris["operator"], int(time.time()) // 30 - 1)}
+    equal(api.ask("POST", f"/v1/access/{number}/enrol", None, "operator", code).status, 403, "another one for oneself")
     for role in ("operator", "approver"):
         body = {"name": "mallory", "role": role, "expires": "P1D"}
         response = api.ask("POST", "/v1/access", body, "operator",
                            {"Lethe-Otp": one_time_code(api.uris["operator"])})
         equal(response.status, 403, f"a new {role} over the API: {response.body}")
+        equal(api.ask("POST", "/v1/access/appointments", body, "operator").status, 202, f"a new {role} is somebody else's to approve")
     actions = [json.loads(line) for line in api.cli("audit", "list", "--json", "--action", "access").splitlines()]
-    enrolled = [a for a in actions if "enrol" in json.dumps(a)]
+    enrolled = [a for a in actions if "enrol" in json.dumps(a) and a["outcome"] == "done"]
     who = {a["who"] for a in enrolled}  # "cli": lethe init, before there was a server
     check(any(w.startswith("user ") for w in who) and all(w == "cli" or w.startswith("user ") for w in who), f"made on the host: {who}")
 

@@ -244,7 +244,7 @@ static void enrolled(struct office *o, uint64_t number, char uri[256])
     AUTO(buf_done) struct buf text = {.max = 0};
 
     buf_init_secret(&text, 256);
-    cr_assert_eq(access_enrol(o->access, number, NOW, &text), ERR_OK);
+    cr_assert_eq(access_enrol(o->access, number, true, NOW, &text), ERR_OK);
     (void)snprintf(uri, 256, "%.*s", (int)text.len, (const char *)text.bytes);
 }
 
@@ -273,6 +273,130 @@ Test(access, a_code_works_once_also_after_a_restart)
     code_of(uri, step + 1, now);
     cr_expect_eq(access_check_code(o.access, number, span_str(now), NOW), ERR_DENIED, "the future");
     cr_expect_eq(access_check_code(o.access, number, span_str(now), NOW + OTP_STEP_S), ERR_OK);
+    office_end(&o);
+}
+
+static enum err collected(struct office *o, uint64_t number, char text[128])
+{
+    AUTO(buf_done) struct buf token = {.max = 0};
+    enum err e;
+
+    buf_init_secret(&token, 128);
+    e = access_collect(o->access, number, NOW, &token);
+    (void)snprintf(text, 128, "%.*s", (int)token.len, token.len == 0 ? "" : (char *)token.bytes);
+    return e;
+}
+
+static const char *state_of(struct office *o, uint64_t number, bool *ret_code_used)
+{
+    static char state[16];
+    struct json *token = NULL;
+
+    cr_assert_eq(access_show(o->access, number, NOW, &token), ERR_OK);
+    (void)snprintf(state, sizeof(state), "%s", json_str_of(json_get(token, "state")));
+    *ret_code_used = json_bool_of(json_get(token, "code_used"), false);
+    json_free(&token);
+    return state;
+}
+
+Test(access, an_appointed_token_is_nobodys_until_it_is_collected_once)
+{
+    struct office o;
+    struct access_who who;
+    struct access_grant grant = {.now_s = NOW, .expires_s = NOW + 100};
+    uint64_t number = 0;
+    char token[128], again[128];
+    bool used;
+
+    office_start(&o);
+    (void)snprintf(grant.who.name, sizeof(grant.who.name), "second");
+    grant.who.role = ACCESS_APPROVER;
+    cr_assert_eq(access_appoint(o.access, &grant, &number, &o.msg), ERR_OK, "%s", o.msg.text);
+    cr_expect_str_eq(state_of(&o, number, &used), "waiting");
+    cr_expect_eq(access_named(o.access, SPAN_LIT("second"), NOW, &who), ERR_NOT_FOUND);
+    cr_expect_eq(access_check(o.access, &grant, &o.msg), ERR_CONFLICT, "the name is taken");
+    access_close(&o.access);
+    open_office(&o); /* it waits over restarts */
+    cr_expect_str_eq(state_of(&o, number, &used), "waiting");
+    cr_assert_eq(collected(&o, number, token), ERR_OK);
+    cr_expect_eq(strlen(token), 4 + 64);
+    cr_assert_eq(find_at(&o, token, NOW, &who), ERR_OK);
+    cr_expect(who.number == number && who.role == ACCESS_APPROVER);
+    cr_expect_eq(collected(&o, number, again), ERR_CONFLICT);
+    cr_expect_str_eq(again, "");
+    access_close(&o.access);
+    open_office(&o);
+    cr_expect_eq(find_at(&o, token, NOW, &who), ERR_OK);
+    cr_expect_eq(collected(&o, number, again), ERR_CONFLICT);
+    cr_expect_eq(collected(&o, number + 1, again), ERR_NOT_FOUND);
+    office_end(&o);
+}
+
+static enum err enrol(struct office *o, uint64_t number, bool replace)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    enum err e;
+
+    buf_init_secret(&text, 256);
+    e = access_enrol(o->access, number, replace, NOW, &text);
+    cr_expect_eq(text.len > 0, e == ERR_OK);
+    return e;
+}
+
+/* E63 */
+Test(access, a_second_factor_that_was_proven_is_not_replaced_unasked)
+{
+    struct office o;
+    uint64_t number;
+    char uri[256], code[OTP_DIGITS + 1];
+    bool used;
+
+    office_start(&o);
+    (void)made(&o, "ops", ACCESS_OPERATOR, &number);
+    cr_expect_eq(access_prove(o.access, number, SPAN_LIT("000000"), NOW), ERR_DENIED, "none");
+    cr_expect_eq(enrol(&o, number, false), ERR_OK);
+    cr_expect_eq(enrol(&o, number, false), ERR_OK, "nobody has shown to have it");
+    enrolled(&o, number, uri);
+    code_of(uri, NOW / OTP_STEP_S, code);
+    cr_expect_eq(access_prove(o.access, number, SPAN_LIT("12345"), NOW), ERR_DENIED);
+    (void)state_of(&o, number, &used);
+    cr_expect_not(used);
+    cr_expect_eq(access_prove(o.access, number, span_str(code), NOW), ERR_OK);
+    (void)state_of(&o, number, &used);
+    cr_expect(used);
+    cr_expect_eq(access_check_code(o.access, number, span_str(code), NOW), ERR_DENIED, "used");
+    cr_expect_eq(access_prove(o.access, number, span_str(code), NOW), ERR_CONFLICT);
+    cr_expect_eq(enrol(&o, number, false), ERR_CONFLICT);
+    access_close(&o.access);
+    open_office(&o);
+    cr_expect_eq(enrol(&o, number, false), ERR_CONFLICT);
+    cr_expect_eq(enrol(&o, number, true), ERR_OK);
+    cr_expect_eq(enrol(&o, number + 1, true), ERR_NOT_FOUND);
+    office_end(&o);
+}
+
+/* E63 */
+Test(access, without_a_second_factor_no_code_is_right)
+{
+    struct office o;
+    struct access_who who;
+    uint64_t number;
+    char uri[256], code[OTP_DIGITS + 1];
+
+    office_start(&o);
+    (void)made(&o, "ops", ACCESS_OPERATOR, &number);
+    cr_expect_eq(access_unenrol(o.access, number, NOW), ERR_CONFLICT);
+    enrolled(&o, number, uri);
+    code_of(uri, NOW / OTP_STEP_S, code);
+    cr_assert_eq(access_unenrol(o.access, number, NOW), ERR_OK);
+    cr_expect_eq(access_check_code(o.access, number, span_str(code), NOW), ERR_DENIED);
+    cr_assert_eq(access_look(o.access, number, NOW, &who), ERR_OK);
+    cr_expect_not(who.has_code);
+    access_close(&o.access);
+    open_office(&o);
+    cr_expect_eq(access_check_code(o.access, number, span_str(code), NOW), ERR_DENIED);
+    cr_expect_eq(access_unenrol(o.access, number + 1, NOW), ERR_NOT_FOUND);
+    cr_expect_eq(enrol(&o, number, false), ERR_OK);
     office_end(&o);
 }
 

@@ -150,7 +150,7 @@ Test(api_call, refuses_what_there_is_no_place_for)
 {
     expect_refusal("{\"op\":\"backup\",\"data\":\"/d\",\"keys\":\"/k\"}", ERR_UNSUPPORTED,
                    "does not offer this");
-    expect_refusal("{\"op\":\"access.enrol\",\"number\":1}", ERR_UNSUPPORTED,
+    expect_refusal("{\"op\":\"access.draft\",\"name\":\"x\"}", ERR_UNSUPPORTED,
                    "does not offer this");
     expect_refusal("{\"op\":\"retention.status\",\"class\":\"x\"}", ERR_UNSUPPORTED,
                    "all of these options");

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Access tokens and second factors over the admin API: who gives out what, to whom, and that it is shown once."""
+import datetime
+import json
+import os
+import re
+
+from harness import check, equal
+from test_admin_api import Api, approval, one_time_code, problem
+from test_admin_once import trail
+from ui_client import earlier_step
+
+
+def enrolled(env, *roles, **more):
+    """A server, and the step before this one: its codes and this step's are left to use."""
+    api = Api(env, **more)
+    for role in roles:
+        api.enrol(role)
+    return api, earlier_step()
+
+
+def coded(api, role, step=None):
+    return {"Lethe-Otp": one_time_code(api.uris[role], step)}
+
+
+def number_of(api, name):
+    return next(t["number"] for t in api.got(200, "GET", "/v1/access", token="auditor")["tokens"]
+                if t["name"] == name and t["state"] in ("alive", "waiting"))
+
+
+def appointed(api, step, name="anna", role="approver"):
+    wanted = {"name": name, "role": role, "expires": "P30D", "networks": ["127.0.0.0/8"]}
+    return api.got(202, "POST", "/v1/access/appointments", wanted, "operator")
+
+
+def test_e59_an_operator_is_two_peoples_to_appoint(env):
+    """Nobody but the holder ever has the token and its codes: an operator collects the one, an approver gives out the other."""
+    api, step = enrolled(env, "operator", "approver")
+    wanted = {"name": "anna", "role": "operator", "expires": "P30D"}
+    response = api.ask("POST", "/v1/access", wanted, "operator", coded(api, "operator", step))
+    equal(response.status, 403, "at once")
+    check("appointed" in response.json()["detail"], f"{response.body!r}")
+    for wrong, status in ((dict(wanted, role="officer"), 400), (dict(wanted, expires="P9Y"), 400), (dict(wanted, name="a b"), 400),
+                          (dict(wanted, classes=["none"]), 404), (dict(wanted, name="operator"), 409)):
+        equal(api.ask("POST", "/v1/access/appointments", wrong, "operator").status, status, f"{wrong}")
+    told = appointed(api, step, role="operator")
+    equal((told["preview"]["name"], told["preview"]["role"], told["preview"]["networks"]),
+          ("anna", "operator", ["127.0.0.0/8"]), "what is approved")
+    equal([t for t in api.got(200, "GET", "/v1/access", token="officer")["tokens"] if t["name"] == "anna"], [], "not yet")
+    answer = approval(api, told, step=step)
+    equal(answer.status, 200, f"{answer.body!r}")
+    made = answer.json()
+    equal((made["state"], "token" in made), ("waiting", False), "an approver is shown no token")
+    shown = api.got(200, "GET", f"/v1/proposals/{told['proposal']}", token="officer")
+    equal((shown["state"], shown["number"]), ("done", made["number"]), "what became of it")
+    equal(api.ask("POST", f"/v1/access/{made['number']}/collect", None, "operator").status, 403, "without a code")
+    collected = api.got(200, "POST", f"/v1/access/{made['number']}/collect", None, "operator", coded(api, "operator"))
+    check(re.fullmatch("lta_[0-9a-f]{64}", collected["token"]), "its text")
+    equal(api.got(200, "GET", "/v1/version", token=collected["token"])["version"] != "", True, "it works")
+    api.enrol("operator")  # the host may: other codes from now on
+    again = api.ask("POST", f"/v1/access/{made['number']}/collect", None, "operator", coded(api, "operator"))
+    problem(again, "CONFLICT")
+    check("lta_" not in again.body.decode(), "it is not shown again")
+    response = api.ask("POST", f"/v1/access/{made['number']}/enrol", None, "operator", coded(api, "operator", step))
+    equal(response.status, 403, "an operator gives out no codes to one")
+    api.enrol("approver")
+    uri = api.got(200, "POST", f"/v1/access/{made['number']}/enrol", None, "approver", coded(api, "approver", step))["uri"]
+    api.got(200, "POST", f"/v1/access/{made['number']}/prove", {"first_code": one_time_code(uri, step)}, "approver")
+    soon = (datetime.date.today() + datetime.timedelta(days=20)).isoformat()
+    api.tokens["anna"], api.uris["anna"] = collected["token"], uri
+    problem(api.ask("POST", "/v1/holds", {"of_class": "note"}, "anna", coded(api, "anna", step)), "DENIED")
+    equal(api.ask("POST", "/v1/holds", {"of_class": "note", "ground": "17(3)(e)", "owner": "legal", "review": soon}, "anna",
+                  coded(api, "anna")).status, 201, "it works with its codes")
+
+
+def test_e63_a_second_factor_is_shown_once_and_taken_away_by_two(env):
+    api, step = enrolled(env, "operator", "approver")
+    officer = number_of(api, "officer")
+    target = f"/v1/access/{officer}"
+    for role in ("app", "support", "officer", "auditor"):
+        response = api.ask("POST", f"{target}/enrol", None, role)
+        equal(response.status, 403, role)
+        check("the role" in response.json()["detail"], role)
+    equal(api.ask("POST", f"{target}/enrol", None, "operator").status, 403, "without a code")
+    key = {"Idempotency-Key": "once-more"}
+    answer = api.ask("POST", f"{target}/enrol", None, "operator", {**coded(api, "operator", step), **key})
+    uri = answer.json()["uri"]
+    equal(answer.headers["cache-control"], "no-store", "kept by nobody")
+    response = api.ask("POST", f"{target}/enrol", None, "operator", {**coded(api, "operator"), **key})
+    equal(response.status, 409, "asked again under the same key")
+    check(b"otpauth" not in response.body, "and not shown again")
+    check("otpauth" not in json.dumps(api.got(200, "GET", target, token="auditor")), "nor when it is looked at")
+    code = one_time_code(uri, step)
+    problem(api.ask("POST", f"{target}/prove", {"first_code": "12345"}, "operator"), "DENIED")
+    api.got(200, "POST", f"{target}/prove", {"first_code": code}, "operator")
+    problem(api.ask("POST", f"{target}/prove", {"first_code": code}, "operator"), "CONFLICT")
+    equal(api.got(200, "GET", target, token="auditor")["code_used"], True, "it has arrived")
+    response = api.ask("POST", f"{target}/enrol", None, "operator", coded(api, "operator"))
+    equal(response.status, 409, "over one that is there")
+    told = api.got(202, "POST", f"{target}/unenrol", None, "operator")
+    equal(told["preview"]["name"], "officer", "whose it is")
+    equal(approval(api, told, step=step).status, 200, "taken away")
+    equal(api.got(200, "GET", target, token="auditor")["code"], False, "none any more")
+    text = json.dumps(trail(api))
+    check("access.enrol" in text and "access.prove" in text and "access.unenrol" in text, "recorded")
+    for folder, unused, names in os.walk(env.dir):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    check(uri.split("secret=")[1].split("&")[0].encode() not in f.read(), f"the secret stands in {path}")
+
+
+def test_without_four_eyes_an_operator_appoints_with_a_code(env):
+    api, step = enrolled(env, "operator", four_eyes=False)
+    wanted = {"name": "anna", "role": "approver", "expires": "P30D"}
+    equal(api.ask("POST", "/v1/access/appointments", wanted, "operator").status, 403, "without a code")
+    made = api.got(201, "POST", "/v1/access/appointments", wanted, "operator", coded(api, "operator", step))
+    equal(made["state"], "waiting", "it is collected, too")
+    api.got(200, "POST", f"/v1/access/{made['number']}/enrol", None, "operator", coded(api, "operator"))
+
+
+def test_a_token_that_waits_can_be_revoked(env):
+    api, step = enrolled(env, "operator", "approver")
+    made = approval(api, appointed(api, step), step=step).json()
+    api.got(200, "POST", f"/v1/access/{made['number']}/revoke", None, "approver", coded(api, "approver"))
+    response = api.ask("POST", f"/v1/access/{made['number']}/collect", None, "operator", coded(api, "operator", step))
+    equal(response.status, 404, f"{response.body!r}")
