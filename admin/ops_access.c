@@ -100,6 +100,14 @@ static enum err read_certificate(const struct json *request, struct access_place
                             "hexadecimal digits");
 }
 
+static enum err check_bounds(const struct admin *admin, struct errmsg *msg)
+{
+    return admin->who == NULL || admin->who->purposes.count == 0
+               ? ERR_OK
+               : errmsg_set(msg, ERR_DENIED,
+                            "who is bound to purposes would make tokens that are bound to none");
+}
+
 static enum err read_grant(const struct admin *admin, const struct json *request,
                            struct access_grant *ret, struct errmsg *msg)
 {
@@ -117,9 +125,9 @@ static enum err read_grant(const struct admin *admin, const struct json *request
         return errmsg_set(msg, ERR_INVALID, "a name has at most %d characters", ACCESS_NAME_MAX);
     memcpy(ret->who.name, name.at, name.len);
     ret->who.role = access_role_of(role);
-    if (admin->who != NULL && admin->who->purposes.count > 0)
-        return errmsg_set(msg, ERR_DENIED,
-                          "who is bound to purposes would make tokens that are bound to none");
+    e = check_bounds(admin, msg);
+    if (e != ERR_OK)
+        return e;
     if (period_parse(expires, &period) != ERR_OK)
         return errmsg_set(msg, ERR_INVALID,
                           "\"expires\" is an ISO 8601 period from now, such as \"P90D\"");
@@ -279,6 +287,8 @@ enum err ops_access_collect(struct admin *admin, const struct json *request,
     enum err e = read_number(request, &number, msg);
 
     buf_init_secret(&token, TEXT_MAX);
+    if (e == ERR_OK)
+        e = check_bounds(admin, msg);
     if (e == ERR_OK)
         e = no_such_token(access_collect(admin->access, number, now_s, &token), msg);
     if (e == ERR_CONFLICT)
