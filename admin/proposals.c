@@ -207,6 +207,24 @@ static enum err compose(const struct admin *admin, const struct json *request,
     return ERR_OK;
 }
 
+/* What an operator says of it is kept, and printed on a receipt; who carries it out cannot tell any more whether that
+ * names the person. */
+static enum err check_texts(const struct json *request, struct errmsg *msg)
+{
+    const struct span subject = json_text_of(json_get(request, "subject"));
+    const struct json *exceptions = json_get(request, "except");
+    bool named = ops_mentions(json_text_of(json_get(request, "reason")), subject) ||
+                 ops_mentions(json_text_of(json_get(request, "reference")), subject);
+
+    for (size_t i = 0; i < json_count(exceptions); i++)
+        named =
+            named || ops_mentions(json_text_of(json_get(json_at(exceptions, i), "law")), subject);
+    return named ? errmsg_set(msg, ERR_INVALID,
+                              "a text holds the subject's identifier; a proposal and the receipt "
+                              "that comes of it must name nobody")
+                 : ERR_OK;
+}
+
 static enum err make(struct admin *admin, const struct json *request, struct json **ret,
                      struct errmsg *msg)
 {
@@ -216,6 +234,8 @@ static enum err make(struct admin *admin, const struct json *request, struct jso
     struct vault_record record = {.kind = VAULT_RECORD_PROPOSAL, .state = OPEN};
     enum err e = ops_check(request, msg);
 
+    if (e == ERR_OK)
+        e = check_texts(request, msg);
     if (e == ERR_OK)
         e = show_effect(admin, request, &preview, msg);
     if (e != ERR_OK)

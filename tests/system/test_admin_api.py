@@ -326,7 +326,19 @@ def test_holds_requests_and_reports(env):
     equal(api.ask("GET", "/v1/reports/nonsense", token="officer").status, 404, "no such report")
 
 
-def granted(api, token, approvals=1):
+def test_a_proposal_names_nobody(env):
+    """What is proposed is kept, and what comes of it printed on a receipt: no text of it holds the identifier."""
+    api = Api(env)
+    stored(api, "eve-sentinel-78")
+    for said in ({"reason": "asked by eve-sentinel-78"}, {"reference": "ticket of Eve-Sentinel-78"},
+                 {"except": [{"class": "note", "code": "b", "law": "for eve-sentinel-78", "until": "2099-12-31"}]}):
+        response = api.ask("POST", "/v1/erasures", {"subject": "eve-sentinel-78", **said}, "operator")
+        equal(response.status, 400, f"{said}: {response.body!r}")
+        problem(response, "INVALID")
+    equal(api.got(200, "GET", "/v1/proposals", token="officer")["proposals"], [], "proposals")
+
+
+def granted(api, token):
     """The number of a request for erasure that nothing but its approval and its execution are missing of."""
     number = api.got(201, "POST", "/v1/requests", {"with": {"rights": ["erasure"], "channel": "email", "ground": "b"},
                                                    "token": token}, "support")["number"]
