@@ -9,9 +9,11 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 
 import bom
 import debian
+import tracker
 
 PROGRAM = "/bin/sh"  # it links libc6 and nothing else
 TODAY = datetime.date(2026, 1, 31)
@@ -98,6 +100,22 @@ class Trial:
         elif said is not None and not any(said in fault for fault in faults):
             self.problems.append(f"{what}: {said!r} is not among {faults}")
 
+    def expect_unfixed(self, what, said, data, days=0, **files):
+        """Of the tracker's check; said: None if there is nothing wrong."""
+        path = f"{self.folder}/tracker.json"
+        write(path, data if isinstance(data, str) else json.dumps(data))
+        then = time.time() - days * 86400
+        os.utime(path, (then, then))
+        self.count += 1
+        self.files(**files)
+        try:
+            faults = list(self.supply.tracker_faults(path, debian.packages(["libc6"]).values(),
+                                                     self.supply.read_accepted(self.folder), TODAY))
+        except debian.Fault as fault:
+            faults = [str(fault)]
+        if (faults if said is None else not any(said in fault for fault in faults)):
+            self.problems.append(f"tracker, {what}: {said!r}, but {faults}")
+
     def holds(self, what, right):
         self.count += 1
         if not right:
@@ -125,6 +143,36 @@ def try_updates(t):
             debian.cves_since("glibc (2) x\n CVE-2026-1111\nglibc (1) x\n CVE-2026-2222\n", "1") == ["CVE-2026-1111"])
 
 
+def try_tracker(t):
+    def known(package="glibc", release=None, **state):
+        return {package: {CVE: {"releases": {release or tracker.release(): state}}}}
+
+    def accepted(subject, day):
+        return f"{subject} roe {day} why\n"
+
+    unfixed = known(status="open", urgency="not yet assigned")
+    t.expect_unfixed("nothing", None, known(status="resolved", fixed_version="0"))
+    t.expect_unfixed("mended before", None, known(status="resolved", fixed_version="0.1"))
+    t.expect_unfixed("none of the binaries", None, known(status="open", urgency="unimportant"))
+    t.expect_unfixed("not mended", f"{CVE}: not mended", unfixed)
+    t.expect_unfixed("undecided", f"{CVE}: not mended", known(status="undetermined"))
+    t.expect_unfixed("none planned", f"glibc {t.version}: {CVE}: not mended (Minor issue)",
+                     known(status="open", urgency="low", nodsa="Minor issue"))
+    t.expect_unfixed("mended later", f"{CVE}: mended in 99", known(status="resolved", fixed_version="99"))
+    t.expect_unfixed("accepted", None, unfixed, accepted=accepted(CVE, "2026-01-31"))
+    t.expect_unfixed("accepted too long ago", CVE, unfixed, accepted=accepted(CVE, "2026-01-30"))
+    t.expect_unfixed("another accepted", CVE, unfixed, accepted=accepted("CVE-2026-00002", "2026-01-31"))
+    t.expect_unfixed("accepted for nothing", "CVE-2026-00002: accepted in supply/accepted.txt, but in nothing",
+                     known(status="resolved", fixed_version="0"), accepted=accepted("CVE-2026-00002", "2026-01-31"))
+    t.expect_unfixed("other packages", "says nothing of any package here", known("x", status="open"))
+    t.expect_unfixed("another release", "says nothing of any package here", known(release="sid", status="open"))
+    t.expect_unfixed("nothing at all", "says nothing of any package here", {})
+    t.expect_unfixed("a list", "not what Debian's security tracker gives", "[]")
+    t.expect_unfixed("a page", "not JSON", "<html>")
+    t.expect_unfixed("an old one", "8 days old", unfixed, days=8)
+    t.holds("the image's packages are not known", {"openssl", "tzdata"} <= t.supply.shipped_names())
+
+
 def try_image(t):
     dockerfile = f"{t.folder}/Dockerfile"
     good = "FROM a AS tree\nRUN install x\nFROM scratch\nCOPY --from=tree /image/ /\nUSER 1:1\n"
@@ -141,6 +189,21 @@ def try_image(t):
         write(dockerfile, good.replace(old, new) if old else good)
         faults = list(t.supply.image_faults(dockerfile))
         t.holds(f"an image with {what}: {faults}", not faults if expected is None else len(faults) == 1 and expected in faults[0])
+
+
+def try_reuse(t):
+    """The licence lines, as reuse sees them."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    tag = "SPDX-License-" "Identifier: "
+    licensed = f"# {tag}Apache-2.0\n# SPDX-FileCopyright" "Text: the authors\n"
+    with open(f"{root}/LICENSES/Apache-2.0.txt", encoding="utf-8") as file:
+        write(f"{t.folder}/reuse/LICENSES/Apache-2.0.txt", file.read())
+    for what, text, right in (("a file with its licence", licensed, True), ("a file without one", "x\n", False),
+                              ("a licence whose text is missing", licensed.replace("Apache-2.0", "MIT"), False)):
+        write(f"{t.folder}/reuse/x.py", text)
+        done = subprocess.run(["reuse", "--root", f"{t.folder}/reuse", "lint"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False)
+        t.holds(f"reuse, {what}: {done.stdout}", (done.returncode == 0) == right)
 
 
 def try_schema(t, made, schema):
@@ -181,7 +244,9 @@ def main(supply, schema):
             try_lists(t)
         with only_archive(f"{folder}/one", archive(f"{folder}/one", "9:9-1")):
             try_updates(t)
+        try_tracker(t)
         try_image(t)
+        try_reuse(t)
         try_bill(t, schema)
     for problem in t.problems:
         print(problem)
