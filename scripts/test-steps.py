@@ -176,7 +176,7 @@ def package():
     if code != 0:
         return 0, 1, output
     file = output.splitlines()[-1]
-    results = [counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])(),
+    results = [counting(["tests/package/release"])(), counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])(),
                simple(["tests/package/role", file])]
     code, output = shell(["scripts/image", file])
     if code != 0:
