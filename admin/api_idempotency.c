@@ -312,14 +312,17 @@ enum err api__once_begin(struct call *c, bool *ret_answered)
 static void add_answer(const struct call *c, struct json *body)
 {
     AUTO(json_free) struct json *tree = NULL;
+    const bool known = json_parse(buf_span(&c->answer->body), &tree) == ERR_OK;
     struct json *text = NULL;
 
     json_set_int(body, "status", c->answer->status);
-    if ((c->route->flags & SECRET) == 0 && c->answer->body.len <= TEXT_MAX)
+    /* A step of a request may have made something for the person. */
+    if ((c->route->flags & SECRET) == 0 && json_get(tree, "given") == NULL &&
+        c->answer->body.len <= TEXT_MAX)
         text = json_new_text(buf_span(&c->answer->body));
     if (text != NULL)
         json_set(body, "text", text);
-    else if (json_parse(buf_span(&c->answer->body), &tree) == ERR_OK)
+    else if (known)
         json_set_int(body, "number", json_int_of(json_get(tree, "number"), 0));
 }
 

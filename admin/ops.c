@@ -307,75 +307,22 @@ static enum err run_show(struct admin *admin, const struct json *request,
 
 /* ---- rectification ---- */
 
-static enum err cannot_rectify(enum err e, struct errmsg *msg)
-{
-    switch (e) {
-    case ERR_CONFLICT:
-        return errmsg_set(
-            msg, e,
-            "equal values must keep equal tokens: the token is shared with another subject, or the "
-            "new value has a token, another shape, or names somebody already. Tokenize the new "
-            "value "
-            "instead, and put its token in place of the old one; nothing was changed");
-    case ERR_UNPROCESSABLE:
-        return errmsg_set(msg, e, "the value is not what the format of the class is for");
-    case ERR_DENIED:
-        return errmsg_set(msg, e, "the token is not this subject's");
-    case ERR_NOT_FOUND:
-        return errmsg_set(msg, e, "the token stands for nothing");
-    case ERR_BUSY:
-        return errmsg_set(msg, e,
-                          "the value was changed, but the write-ahead log, which holds the old one "
-                          "sealed, could not be emptied; do it again");
-    default:
-        return e;
-    }
-}
-
-/* A number stays a number, so that what comes back fits where it stood. */
-static enum err check_kind(enum value_kind kind, struct span value, struct errmsg *msg)
-{
-    AUTO(json_free) struct json *tree = NULL;
-    enum json_type type = JSON_TEXT;
-
-    if (kind == VALUE_STRING)
-        return ERR_OK;
-    if (json_parse(value, &tree) == ERR_OK)
-        type = json_kind(tree);
-    if (kind == VALUE_NUMBER && type != JSON_INT && type != JSON_FLOAT)
-        return errmsg_set(msg, ERR_INVALID, "the value was a number: the new one must be one");
-    if (kind == VALUE_BOOL && type != JSON_BOOL)
-        return errmsg_set(msg, ERR_INVALID, "the value was true or false: so must the new one be");
-    return ERR_OK;
-}
-
-/* Whose row it is and what kind of value it holds. */
-static enum err find_value(struct admin *admin, const struct json *request,
-                           struct vault_rectify *op, struct errmsg *msg)
+/* Whose the token is said to be. */
+static enum err find_whose(const struct admin *admin, const struct json *request,
+                           uint64_t *ret_slot, struct errmsg *msg)
 {
     AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    struct vault_scope scope = {.class_id = op->class_id};
-    struct vault_value value;
-    enum err e = vault_reader_open(admin->vault, &reader);
+    enum err e = ERR_OK;
 
+    if (json_get(request, "subject") == NULL)
+        return ERR_OK;
+    e = vault_reader_open(admin->vault, &reader);
     if (e == ERR_OK)
         e = vault_read_begin(reader);
     if (e != ERR_OK)
         return e;
-    if (json_get(request, "subject") != NULL)
-        e = find_named(admin, reader, request, &op->slot, msg);
-    scope.slot = op->slot;
-    if (e == ERR_OK)
-        e = vault_inspect_as(reader, &scope, op->token, &value);
-    e = e == ERR_CONFLICT ? ops_which_class(e, msg) : cannot_rectify(e, msg);
+    e = find_named(admin, reader, request, ret_slot, msg);
     vault_read_end(reader);
-    if (e == ERR_OK && !ops_is_in_scope(admin, &value))
-        e = errmsg_set(msg, ERR_DENIED, "the token is not for values of this class and domain");
-    if (e == ERR_OK) {
-        op->class_id = value.class_id;
-        op->kind = value.kind;
-        e = check_kind(op->kind, op->value, msg);
-    }
     return e;
 }
 
@@ -383,6 +330,7 @@ static enum err run_rectify(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg)
 {
     struct vault_rectify op = {.op = {.kind = VAULT_RECTIFY}};
+    struct vault_value value = {.slot = 0};
     struct json *map;
     enum err e = ops_need_text(request, "token", &op.token, msg);
 
@@ -391,10 +339,13 @@ static enum err run_rectify(struct admin *admin, const struct json *request,
     if (e == ERR_OK)
         e = ops_read_class(admin, request, &op.class_id, msg);
     if (e == ERR_OK)
-        e = find_value(admin, request, &op, msg);
-    if (e != ERR_OK)
-        return e;
-    e = cannot_rectify(rectification_run(admin->erasures, &op), msg);
+        e = find_whose(admin, request, &op.slot, msg);
+    if (e == ERR_OK)
+        e = rectification_look(admin->vault, &op, &value, msg);
+    if (e == ERR_OK && !ops_is_in_scope(admin, &value))
+        e = errmsg_set(msg, ERR_DENIED, "the token is not for values of this class and domain");
+    if (e == ERR_OK)
+        e = rectification_run(admin->erasures, &op, msg);
     if (e != ERR_OK)
         return e;
     map = json_new_map();

@@ -39,7 +39,7 @@ static enum err read_order(const struct admin *admin, const struct json *request
 }
 
 /* A token that is for a part of what is kept would give a document that says to be all of it. */
-static enum err may_export(const struct admin *admin, struct errmsg *msg)
+enum err ops_may_export(const struct admin *admin, struct errmsg *msg)
 {
     const struct access_who *who = admin->who;
 
@@ -50,6 +50,20 @@ static enum err may_export(const struct admin *admin, struct errmsg *msg)
                             "or purposes");
 }
 
+struct json *ops_link_map(const struct export_link *link)
+{
+    char path[LINKS_PATH_MAX], expires[24];
+    struct json *map = json_new_map();
+
+    (void)snprintf(path, sizeof(path), LINKS_PREFIX "%s", link->token);
+    period_format_instant(link->expires_s, expires);
+    json_set_int(map, "number", (int64_t)link->number);
+    json_set_str(map, "path", path);
+    json_set_str(map, "expires", expires);
+    secret_wipe(path, sizeof(path));
+    return map;
+}
+
 static enum err make_link(struct admin *admin, const struct json *request,
                           const struct export_order *order, struct json **ret_response,
                           struct errmsg *msg)
@@ -57,8 +71,6 @@ static enum err make_link(struct admin *admin, const struct json *request,
     struct span text = SPAN_LIT(LINK_LIFETIME);
     struct export_link link;
     struct period lifetime;
-    char path[LINKS_PATH_MAX], expires[24];
-    struct json *map;
     enum err e = ERR_OK;
 
     if (json_get(request, "format") != NULL)
@@ -71,37 +83,26 @@ static enum err make_link(struct admin *admin, const struct json *request,
         e = exports_link(admin->exports, order, &lifetime, &link, msg);
     if (e != ERR_OK)
         return e;
-    (void)snprintf(path, sizeof(path), LINKS_PREFIX "%s", link.token);
-    period_format_instant(link.expires_s, expires);
-    map = json_new_map();
-    json_set_int(map, "number", (int64_t)link.number);
-    json_set_str(map, "path", path);
-    json_set_str(map, "expires", expires);
-    secret_wipe(path, sizeof(path));
+    *ret_response = ops_link_map(&link);
     secret_wipe(&link, sizeof(link));
-    *ret_response = map;
     return ERR_OK;
 }
 
-static enum err make_document(struct admin *admin, const struct export_order *order,
-                              struct json **ret_response, struct errmsg *msg)
+enum err ops_document_map(struct json **document, enum export_format format, uint64_t number,
+                          struct json **ret_map)
 {
-    AUTO(json_free) struct json *tree = NULL;
     AUTO(json_free) struct json *map = json_new_map();
     AUTO(buf_done) struct buf text = {.max = 0};
     struct json *value;
-    uint64_t number = 0;
-    enum err e = exports_make(admin->exports, order, &tree, &number, msg);
+    enum err e;
 
     buf_init_secret(&text, EXPORT_TEXT_MAX);
-    if (e != ERR_OK)
-        return e;
     json_set_int(map, "number", (int64_t)number);
-    json_set_str(map, "format", export_format_word(order->format));
-    if (order->format == EXPORT_JSON) {
-        json_set(map, "document", TAKE(tree));
+    json_set_str(map, "format", export_format_word(format));
+    if (format == EXPORT_JSON) {
+        json_set(map, "document", TAKE(*document));
     } else {
-        e = export_write(tree, order->format, &text);
+        e = export_write(*document, format, &text);
         if (e != ERR_OK)
             return e;
         value = json_new_text(buf_span(&text));
@@ -109,15 +110,25 @@ static enum err make_document(struct admin *admin, const struct export_order *or
             return ERR_CORRUPT; /* values and labels are UTF-8 */
         json_set(map, "text", value);
     }
-    *ret_response = TAKE(map);
+    *ret_map = TAKE(map);
     return ERR_OK;
+}
+
+static enum err make_document(struct admin *admin, const struct export_order *order,
+                              struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    uint64_t number = 0;
+    enum err e = exports_make(admin->exports, order, &tree, &number, msg);
+
+    return e == ERR_OK ? ops_document_map(&tree, order->format, number, ret_response) : e;
 }
 
 enum err ops_subject_export(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg)
 {
     struct export_order order = {.format = EXPORT_JSON};
-    enum err e = may_export(admin, msg);
+    enum err e = ops_may_export(admin, msg);
 
     if (e == ERR_OK)
         e = read_order(admin, request, &order, msg);

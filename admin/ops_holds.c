@@ -553,14 +553,6 @@ enum err ops_unrestrict(struct admin *admin, const struct json *request, struct 
 
 /* ---- objections ---- */
 
-static bool any_class_has(const struct classes *classes, struct span purpose)
-{
-    for (size_t i = 0; i < classes->count; i++)
-        if (class_has_purpose(&classes->defs[i], purpose))
-            return true;
-    return false;
-}
-
 enum err ops_object(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg)
 {
@@ -571,7 +563,7 @@ enum err ops_object(struct admin *admin, const struct json *request, struct json
                              .objection = &objection};
     enum err e = copy_word(request, "purpose", objection.purpose, sizeof(objection.purpose), msg);
 
-    if (e == ERR_OK && !any_class_has(admin->classes, span_str(objection.purpose)))
+    if (e == ERR_OK && !classes_have_purpose(admin->classes, span_str(objection.purpose)))
         e = errmsg_set(msg, ERR_NOT_FOUND, "no class lists this purpose");
     if (e == ERR_OK)
         e = ops_find_person_now(admin, request, &objection.slot, msg);

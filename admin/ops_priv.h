@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin/ops.h"
+#include "retention/exports.h"
 #include "retention/report.h"
 #include "vault/notes.h"
 
@@ -52,6 +53,12 @@ enum err ops_incident_list(struct admin *admin, const struct json *request,
 enum err ops_caller_restore(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 
+/* Is it for somebody who may have all that is kept of a person? DENIED with a message. */
+enum err ops_may_export(const struct admin *admin, struct errmsg *msg) MUST_CHECK;
+/* What is answered where a link, or a document (which it takes), was made. */
+struct json *ops_link_map(const struct export_link *link);
+enum err ops_document_map(struct json **document, enum export_format format, uint64_t number,
+                          struct json **ret_map) MUST_CHECK;
 enum err ops_subject_export(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_report(struct admin *admin, const struct json *request, struct json **ret_response,

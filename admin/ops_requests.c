@@ -115,9 +115,33 @@ enum err ops_request_add(struct admin *admin, const struct json *request,
     return requests_add(admin->requests, &ask, ret_response, msg);
 }
 
+/* What was made for the person, for whoever hands it on: "given" in the answer, and in no record. */
+static enum err add_given(struct request_given *given, struct json *view)
+{
+    struct json *list = json_new_list();
+    enum err e = ERR_OK;
+
+    json_set(view, "given", list);
+    for (size_t i = 0; e == ERR_OK && i < given->count; i++) {
+        struct json *map = NULL;
+
+        if (given->at[i].document == NULL)
+            map = ops_link_map(&given->at[i].link);
+        else
+            e = ops_document_map(&given->at[i].document, given->at[i].format, given->at[i].number,
+                                 &map);
+        if (e != ERR_OK)
+            break;
+        json_set_str(map, "right", request_right_word(given->at[i].right));
+        json_add(list, map);
+    }
+    return e;
+}
+
 enum err ops_request_act(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
+    AUTO(request_given_done) struct request_given given = {.count = 0};
     struct request_finding finding = {.slot = 0};
     struct request_ask ask = {.who = who_of(admin), .is_one_person = admin->who != NULL};
     enum request_action action;
@@ -138,7 +162,11 @@ enum err ops_request_act(struct admin *admin, const struct json *request,
     if (e != ERR_OK)
         return e;
     ask.finding = looked ? &finding : NULL;
-    return requests_act(admin->requests, number, action, &ask, ret_response, msg);
+    if (ops_may_export(admin, msg) == ERR_OK)
+        ask.given = &given;
+    (void)errmsg_set(msg, ERR_OK, "%s", "");
+    e = requests_act(admin->requests, number, action, &ask, ret_response, msg);
+    return e == ERR_OK && given.count > 0 ? add_given(&given, *ret_response) : e;
 }
 
 enum err ops_request_show(struct admin *admin, const struct json *request,

@@ -72,7 +72,7 @@ static void open_store(const char *dir, struct conf *conf)
     need(request_settings_read(root, "DE", &settings, &msg), &msg);
     admin.classes = &classes;
     admin.erasures = erasures_new(admin.vault, keys_rotation_period(admin.keys));
-    admin.requests = requests_new(admin.vault, admin.erasures);
+    admin.requests = requests_new(admin.vault, admin.erasures, NULL);
     requests_configure(admin.requests, &settings);
     admin.conf = conf;
 }

@@ -45,6 +45,8 @@ enum cli_exit cli_set_text(struct json *request, const char *name, const char *t
 enum cli_exit cli_person(const struct options *o, const char *operation, struct json *request);
 /* The one line of standard input, which is a value: anything else is a usage error. */
 enum cli_exit cli_read_value(struct buf *value);
+/* A person's data, of {"document"} or {"text"}: to standard output, or with -o into a new file. */
+enum cli_exit cli_print_document(const struct options *o, const struct json *result);
 
 enum cli_exit cmd_help(const struct options *options);
 enum cli_exit cmd_doctor(const struct options *options);

@@ -35,7 +35,7 @@ static enum cli_exit put_document(const struct options *o, struct span text)
                : cli_fail(e, cli_message(&msg, "the export cannot be written: %s", err_text(e)));
 }
 
-static enum cli_exit print_document(const struct options *o, const struct json *result)
+enum cli_exit cli_print_document(const struct options *o, const struct json *result)
 {
     AUTO(buf_done) struct buf text = {.max = 0};
     const struct json *document = json_get(result, "document");
@@ -76,5 +76,5 @@ enum cli_exit cmd_subject_export(const struct options *o)
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
-    return o->link ? print_link(reply.result) : print_document(o, reply.result);
+    return o->link ? print_link(reply.result) : cli_print_document(o, reply.result);
 }

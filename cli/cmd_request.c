@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/listing.h"
@@ -19,7 +20,8 @@
 /* Members that are lists of words, given with commas or more than once. */
 static bool is_list(const char *name)
 {
-    return strcmp(name, "rights") == 0 || strcmp(name, "classes") == 0;
+    return strcmp(name, "rights") == 0 || strcmp(name, "classes") == 0 ||
+           strcmp(name, "purposes") == 0;
 }
 
 static bool is_number(const char *name)
@@ -105,6 +107,8 @@ static enum cli_exit say(struct json *with, const char *argument)
     for (const char *at = name; *at != '\0'; at++)
         if ((*at < 'a' || *at > 'z') && *at != '_')
             return cli_usage("what is said of a request stands as NAME=VALUE");
+    if (strcmp(name, "value") == 0)
+        return cli_usage("a value comes from standard input: others could see it here");
     if (strcmp(name, "keep") == 0)
         fine = add_kept(list_of(with, name), equals + 1);
     else if (is_list(name))
@@ -216,10 +220,50 @@ static enum err print_view(const struct json *view)
     return e == ERR_OK ? print_rights(view) : e;
 }
 
+/* Whoever has the link has the data. */
+static enum err print_link(const struct json *given)
+{
+    AUTO(buf_done) struct buf line = {.max = 0};
+    char head[64];
+    enum err e;
+
+    buf_init_secret(&line, 1024);
+    (void)snprintf(head, sizeof(head), "%-12s ", "link");
+    e = buf_append_str(&line, head);
+    if (e == ERR_OK)
+        e = buf_append_span(&line, json_text_of(json_get(given, "path")));
+    if (e == ERR_OK)
+        e = buf_append_byte(&line, '\n');
+    return e == ERR_OK ? output_write(buf_span(&line)) : e;
+}
+
+/* A document that was made takes the place of everything else, so that it can go into a file. */
+static const struct json *document_of(const struct json *view)
+{
+    const struct json *given = json_at(json_get(view, "given"), 0);
+
+    return json_get(given, "path") == NULL ? given : NULL;
+}
+
+static enum err print_given(const struct json *view)
+{
+    const struct json *given = json_get(view, "given");
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < json_count(given); i++)
+        e = print_link(json_at(given, i));
+    return e;
+}
+
 static enum cli_exit show(const struct options *o, const struct json *view)
 {
-    const enum err e = o->json ? output_json(view) : print_view(view);
+    enum err e;
 
+    if (!o->json && document_of(view) != NULL)
+        return cli_print_document(o, document_of(view));
+    e = o->json ? output_json(view) : print_view(view);
+    if (e == ERR_OK && !o->json)
+        e = print_given(view);
     if (e != ERR_OK)
         return CLI_FAILED;
     return strcmp(text_of(view, "state"), "failed") == 0 ? CLI_FAILED : CLI_OK;
@@ -255,6 +299,26 @@ enum cli_exit cmd_request_show(const struct options *o)
     return code == CLI_OK ? ask_and_show(o, request) : code;
 }
 
+/* A rectification's value, where a token is said. */
+static enum cli_exit read_value(struct json *request)
+{
+    AUTO(buf_done) struct buf value = {.max = 0};
+    struct json *with = json_get(request, "with"), *text;
+    enum cli_exit code;
+
+    if (json_get(with, "token") == NULL)
+        return CLI_OK;
+    buf_init_secret(&value, LIMIT_VALUE_MAX);
+    code = cli_read_value(&value);
+    if (code != CLI_OK)
+        return code;
+    text = json_new_text(buf_span(&value));
+    if (text == NULL)
+        return cli_usage("the value must be UTF-8");
+    json_set(with, "value", text);
+    return CLI_OK;
+}
+
 enum cli_exit cmd_request_act(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
@@ -263,6 +327,8 @@ enum cli_exit cmd_request_act(const struct options *o)
     json_set_str(request, "op", "request.act");
     if (code == CLI_OK)
         code = say_all(o, 2, request);
+    if (code == CLI_OK)
+        code = read_value(request);
     if (code == CLI_OK)
         code = set_person(o, request);
     if (code == CLI_OK && !cli_put_text(request, "action", o->arguments[0]))

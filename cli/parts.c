@@ -12,7 +12,7 @@ void cli_parts_make(struct parts *ret, struct vault *vault, const struct setting
                           .exports = exports_new(vault),
                           .rotation = rotation_new(vault, settings->keys)};
     erasures_set_notices(ret->erasures, ret->notices);
-    ret->requests = requests_new(vault, ret->erasures);
+    ret->requests = requests_new(vault, ret->erasures, ret->exports);
     cli_parts_configure(ret, settings);
 }
 
@@ -29,8 +29,8 @@ void cli_parts_configure(const struct parts *parts, const struct settings *setti
 void cli_parts_done(struct parts *parts)
 {
     rotation_free(&parts->rotation);
-    exports_free(&parts->exports);
     requests_free(&parts->requests);
+    exports_free(&parts->exports);
     erasures_free(&parts->erasures);
     notices_free(&parts->notices);
     ropa_free(&parts->ropa);

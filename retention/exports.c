@@ -7,7 +7,7 @@
  *
  * The body of a record:
  *
- *   {"by", "format", "lang", "portable", "values"?, "expires"?, "taken"?}    instants in ms since 1970
+ *   {"by", "format", "lang", "portable", "values"?, "digest"?, "expires"?, "taken"?}    instants in ms since 1970
  */
 #include "retention/exports.h"
 
@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/calendar.h"
@@ -29,7 +30,7 @@ _Static_assert(2 * TOKEN_BYTES == EXPORTS_TOKEN_CHARS, "in hexadecimal");
 _Static_assert(2 * SECRET_HASH_BYTES == VAULT_RECORD_KEY_MAX, "the hash of a token is a key");
 
 /* Kept in the database: add at the end. */
-enum export_state { STATE_MADE = 1, STATE_LINK, STATE_USED };
+enum export_state { STATE_MADE = 1, STATE_LINK, STATE_USED, STATE_ENDED };
 
 /* One that was replaced stays until the end: somebody may be reading it. */
 struct settings {
@@ -118,6 +119,12 @@ static struct json *body_of(const struct export_order *order)
     json_set_str(body, "lang", letter_lang_word(order->ask.lang));
     json_set_bool(body, "portable", order->ask.portable);
     return body;
+}
+
+static void note_document(struct json *body, const struct json *tree)
+{
+    json_set_int(body, "values", (int64_t)json_count(json_get(tree, "values")));
+    json_set(body, "digest", json_clone(json_get(tree, "digest")));
 }
 
 /* Write it, and forget what is older than such things are kept. A year is a day longer than another. */
@@ -234,7 +241,7 @@ enum err exports_make(struct exports *x, const struct export_order *order, struc
 
     if (e != ERR_OK)
         return e;
-    json_set_int(body, "values", (int64_t)json_count(json_get(tree, "values")));
+    note_document(body, tree);
     e = write_record(x, &record, body);
     telling.number = record.number;
     if (e == ERR_OK)
@@ -368,7 +375,7 @@ static enum err use_up(struct exports *x, struct found *f, const struct json *tr
 
     f->record.state = STATE_USED;
     json_set_int(f->body, "taken", vault_now_s(x->vault) * 1000);
-    json_set_int(f->body, "values", (int64_t)json_count(json_get(tree, "values")));
+    note_document(f->body, tree);
     e = write_record(x, &f->record, f->body);
     return e == ERR_CONFLICT || e == ERR_NOT_FOUND ? ERR_GONE : e;
 }
@@ -395,4 +402,69 @@ enum err exports_take(struct exports *x, struct span token, struct span address,
     if (e == ERR_OK)
         e = tell_trail(x, &f.order, tree, &telling);
     return e == ERR_OK ? buf_append_span(out, buf_span(&text)) : e;
+}
+
+/* ---- afterwards ---- */
+
+static enum err read_record(struct exports *x, uint64_t number, struct found *ret)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    enum err e = vault_records_open(x->vault, &records);
+
+    if (e == ERR_OK)
+        e = vault_record_get(records, VAULT_RECORD_EXPORT, number, &ret->record);
+    if (e == ERR_OK &&
+        (json_parse(ret->record.body, &ret->body) != ERR_OK || json_kind(ret->body) != JSON_MAP))
+        e = ERR_CORRUPT;
+    ret->record.body = SPAN_NONE;
+    return e;
+}
+
+enum err exports_end_link(struct exports *x, uint64_t number)
+{
+    AUTO(found_done) struct found f = {.body = NULL};
+    enum err e = read_record(x, number, &f);
+
+    if (e == ERR_NOT_FOUND || (e == ERR_OK && f.record.state != STATE_LINK))
+        return ERR_OK;
+    if (e != ERR_OK)
+        return e;
+    f.record.state = STATE_ENDED;
+    e = write_record(x, &f.record, f.body);
+    return e == ERR_CONFLICT ? ERR_OK : e; /* it was used just now */
+}
+
+enum err exports_show(struct exports *x, uint64_t number, struct export_shown *ret)
+{
+    AUTO(found_done) struct found f = {.body = NULL};
+    struct export_shown shown = {.fate = EXPORT_ENDED};
+    struct span digest;
+    enum err e = read_record(x, number, &f);
+
+    if (e != ERR_OK)
+        return e;
+    if (f.record.state == STATE_MADE)
+        shown.fate = EXPORT_GIVEN;
+    else if (f.record.state == STATE_USED)
+        shown.fate = EXPORT_TAKEN;
+    else if (f.record.state == STATE_LINK &&
+             json_int_of(json_get(f.body, "expires"), 0) > vault_now_s(x->vault) * 1000)
+        shown.fate = EXPORT_WAITS;
+    shown.taken_ms = json_int_of(json_get(f.body, "taken"), 0);
+    digest = json_text_of(json_get(f.body, "digest"));
+    if (digest.len < sizeof(shown.digest) && digest.len > 0)
+        memcpy(shown.digest, digest.at, digest.len);
+    *ret = shown;
+    return ERR_OK;
+}
+
+const char *export_fate_word(enum export_fate fate)
+{
+    static const char *const words[] = {[EXPORT_GIVEN] = "given",
+                                        [EXPORT_WAITS] = "waits",
+                                        [EXPORT_TAKEN] = "taken",
+                                        [EXPORT_ENDED] = "ended"};
+
+    REQUIRE((unsigned)fate < COUNT_OF(words));
+    return words[fate];
 }

@@ -41,6 +41,20 @@ enum err exports_link(struct exports *exports, const struct export_order *order,
                       const struct period *lifetime, struct export_link *ret, struct errmsg *msg)
     MUST_CHECK;
 
+/* Make a link good for nothing, if it was not used. OK also for what is none, or used, or forgotten. */
+enum err exports_end_link(struct exports *exports, uint64_t number) MUST_CHECK;
+/* What became of an export. NOT_FOUND: it is not known any more. */
+enum export_fate { EXPORT_GIVEN, EXPORT_WAITS, EXPORT_TAKEN, EXPORT_ENDED };
+struct export_shown {
+    enum export_fate fate;
+    int64_t taken_ms; /* EXPORT_TAKEN: when */
+    char digest[65];  /* of the document that was given; empty: none was, or it is not known */
+};
+enum err exports_show(struct exports *exports, uint64_t number, struct export_shown *ret)
+    MUST_CHECK;
+/* "given", "waits", "taken", "ended". */
+const char *export_fate_word(enum export_fate fate);
+
 /* Would a link give a document? NOT_FOUND: there is none of that name. GONE: it was used, is too old, or the
  * person was erased. OK also says in which language it is meant. Changes nothing. */
 enum err exports_look(struct exports *exports, struct span token, enum letter_lang *ret_lang)

@@ -113,20 +113,6 @@ static enum err take_turn(const struct request_case *c, struct errmsg *msg)
 
 /* ---- what is done ---- */
 
-struct deed {
-    enum request_right right;
-    const char *reference; /* of what was done elsewhere; NULL */
-    bool has_receipt;
-    char receipt[2 * VAULT_ID_BYTES + 1];
-    struct json *document; /* the receipt, if the erasure is completed; owned */
-    const char *failure;   /* NULL: it is done */
-};
-
-static void deed_done(struct deed *deed)
-{
-    json_free(&deed->document);
-}
-
 /* The date of an instant. */
 static void set_day(struct json *map, const char *name, const struct json *instant)
 {
@@ -162,7 +148,7 @@ static struct json *kept_of(const struct json *receipt)
     return list;
 }
 
-static void note_receipt(struct json *body, struct json *right, const struct deed *deed)
+static void note_receipt(struct json *body, struct json *right, const struct request_deed *deed)
 {
     json_set_str(right, "receipt", deed->receipt);
     if (deed->document == NULL)
@@ -171,18 +157,32 @@ static void note_receipt(struct json *body, struct json *right, const struct dee
     set_day(body, "backups_until", json_get(deed->document, "unrecoverable_not_later_than"));
 }
 
-static void note_deed(struct request_case *c, const struct deed *deed)
+static void note_details(struct json *right, const struct json *details)
+{
+    struct json *value;
+    const char *name;
+    void *it = NULL;
+
+    while (json_next(details, &it, &name, &value))
+        json_set(right, name, json_clone(value));
+}
+
+static void note_deed(struct request_case *c, const struct request_deed *deed)
 {
     struct json *right = request__right(c->body, deed->right);
 
     if (deed->has_receipt)
         note_receipt(c->body, right, deed);
+    if (deed->details != NULL)
+        note_details(right, deed->details);
     request__set_text(c->body, "failure", deed->failure);
     json_remove(c->body, "waiting");
     if (deed->failure != NULL) {
         REQUIRE(request_next_state(REQUEST_EXECUTING, REQUEST_FAIL, &c->next));
         return;
     }
+    if (deed->goes_on)
+        return;
     json_set_str(right, "outcome", json_count(json_get(right, "kept")) > 0 ? "partly" : "granted");
     request__set_text(right, "reference", deed->reference);
     request__set_date(right, "done", c->today);
@@ -198,7 +198,7 @@ static void note_deed(struct request_case *c, const struct deed *deed)
 
 /* Others may write in the request meanwhile (a complaint): then once more, on what they left. */
 static enum err write_deed(struct requests *r, uint64_t number, const struct request_ask *ask,
-                           const struct deed *deed, struct errmsg *msg)
+                           const struct request_deed *deed, struct errmsg *msg)
 {
     enum err e = ERR_CONFLICT;
 
@@ -218,7 +218,7 @@ static enum err write_deed(struct requests *r, uint64_t number, const struct req
 
 /* ---- erasing ---- */
 
-static void set_receipt(struct deed *deed, const uint8_t number[VAULT_ID_BYTES])
+static void set_receipt(struct request_deed *deed, const uint8_t number[VAULT_ID_BYTES])
 {
     deed->has_receipt = true;
     proof_hex(number, VAULT_ID_BYTES, deed->receipt);
@@ -246,7 +246,7 @@ static enum err still_open(struct errmsg *msg)
 
 /* The erasure was begun before, and the program ended before the request heard of it: look for its receipt
  * by the key slot. NOT_FOUND: there was none; the person's last values had ended by themselves. */
-static enum err find_receipt(struct requests *r, uint64_t slot, struct deed *deed,
+static enum err find_receipt(struct requests *r, uint64_t slot, struct request_deed *deed,
                              struct errmsg *msg)
 {
     struct vault_receipt_entry entry = {.ledger_seq = 0};
@@ -274,8 +274,8 @@ static enum err find_receipt(struct requests *r, uint64_t slot, struct deed *dee
 }
 
 /* A receipt whose number is known from before. */
-static enum err finish_known(struct requests *r, const struct json *right, struct deed *deed,
-                             struct errmsg *msg)
+static enum err finish_known(struct requests *r, const struct json *right,
+                             struct request_deed *deed, struct errmsg *msg)
 {
     uint8_t number[VAULT_ID_BYTES];
     enum err e;
@@ -322,7 +322,8 @@ static enum err read_exceptions(const struct request_case *c, struct vault_excep
     return ERR_OK;
 }
 
-static enum err take_receipt(struct requests *r, const struct receipt *receipt, struct deed *deed)
+static enum err take_receipt(struct requests *r, const struct receipt *receipt,
+                             struct request_deed *deed)
 {
     set_receipt(deed, receipt->number);
     if (receipt->state == RECEIPT_COMPLETED)
@@ -331,7 +332,8 @@ static enum err take_receipt(struct requests *r, const struct receipt *receipt, 
     return ERR_OK;
 }
 
-static enum err erase_now(const struct request_case *c, struct deed *deed, struct errmsg *msg)
+static enum err erase_now(const struct request_case *c, struct request_deed *deed,
+                          struct errmsg *msg)
 {
     const struct json *right = request__right(c->body, REQUEST_ERASURE);
     AUTO(mem_free)
@@ -362,25 +364,6 @@ static enum err erase_now(const struct request_case *c, struct deed *deed, struc
 
 /* ---- a run ---- */
 
-/* Rights that the program cannot carry out itself come first: once a person is erased nothing can be
- * shown to him any more. */
-static enum err check_others(const struct request_case *c, struct errmsg *msg)
-{
-    const struct json *rights = json_get(c->body, "rights");
-
-    for (size_t i = 0; i < json_count(rights); i++) {
-        const struct json *right = json_at(rights, i);
-        const char *word = json_str_of(json_get(right, "right"));
-
-        if (request__is_pending(right) && strcmp(word, request_right_word(REQUEST_ERASURE)) != 0)
-            return errmsg_set(msg, ERR_CONFLICT,
-                              "%s comes first: do it, and say so with \"right\" and the "
-                              "\"reference\" of what was done",
-                              word);
-    }
-    return ERR_OK;
-}
-
 /* EXECUTING is durable before anything is destroyed. */
 static enum err begin(struct request_case *c, struct errmsg *msg)
 {
@@ -399,10 +382,14 @@ static enum err begin(struct request_case *c, struct errmsg *msg)
     return request__save(c, request_action_word(REQUEST_EXECUTE), msg);
 }
 
-/* A legal hold binds the person: the vault erases when it ends, and the request is executed again then. */
-static enum err note_waiting(struct request_case *c, struct errmsg *msg)
+/* An erasure cannot be yet, and the request is executed again later: a legal hold binds the person (the vault
+ * erases when it ends), or he has a link to what would be gone. */
+static enum err note_waiting(struct request_case *c, const char *what, struct errmsg *msg)
 {
-    json_set_str(c->body, "waiting", "a legal hold binds the person");
+    if (c->record.state == REQUEST_EXECUTING &&
+        span_equal(json_text_of(json_get(c->body, "waiting")), span_str(what)))
+        return ERR_OK; /* that is known */
+    json_set_str(c->body, "waiting", what);
     c->next = REQUEST_EXECUTING;
     return request__save(c, "waiting", msg);
 }
@@ -410,9 +397,12 @@ static enum err note_waiting(struct request_case *c, struct errmsg *msg)
 static enum err erase(struct request_case *c, struct errmsg *msg)
 {
     const struct json *right = request__right(c->body, REQUEST_ERASURE);
-    AUTO(deed_done) struct deed deed = {.right = REQUEST_ERASURE};
-    enum err e = check_others(c, msg);
+    AUTO(request__deed_done) struct request_deed deed = {.right = REQUEST_ERASURE};
+    bool awaited = false;
+    enum err e = request__is_awaited(c, &awaited);
 
+    if (e == ERR_OK && awaited)
+        return note_waiting(c, "the person has not fetched the export yet", msg);
     if (e == ERR_OK)
         e = begin(c, msg);
     if (e != ERR_OK)
@@ -425,7 +415,7 @@ static enum err erase(struct request_case *c, struct errmsg *msg)
     if (e == ERR_BUSY)
         return e; /* it stays at EXECUTING */
     if (e == ERR_HELD)
-        return note_waiting(c, msg);
+        return note_waiting(c, "a legal hold binds the person", msg);
     FAULT_POINT("request.erased");
     if (e == ERR_CONFLICT) /* it can be refused then */
         deed.failure = "every value is kept under an exception";
@@ -437,7 +427,7 @@ static enum err erase(struct request_case *c, struct errmsg *msg)
 /* Done by other means than this program's: it is told. */
 static enum err record_done(struct request_case *c, const char *word, struct errmsg *msg)
 {
-    struct deed deed = {.right = REQUEST_RIGHT_COUNT};
+    struct request_deed deed = {.right = REQUEST_RIGHT_COUNT};
     const struct json *right;
     enum err e = request__text(c, "reference", &deed.reference, msg);
 
@@ -457,6 +447,103 @@ static enum err record_done(struct request_case *c, const char *word, struct err
     return request__save(c, request_action_word(REQUEST_EXECUTE), msg);
 }
 
+/* ---- the other rights ---- */
+
+/* Those to be carried out without a word on which one, in this order; whoever is erased can be shown nothing any
+ * more, so that an erasure is the last. */
+static const enum request_right order[] = {REQUEST_RECTIFICATION, REQUEST_RESTRICTION,
+                                           REQUEST_OBJECTION,     REQUEST_CONSENT,
+                                           REQUEST_ACCESS,        REQUEST_PORTABILITY};
+
+static enum err carry_out(struct requests *r, uint64_t number, const struct request_ask *ask,
+                          enum request_right right, struct errmsg *msg)
+{
+    AUTO(request__case_done) struct request_case c = {.body = NULL};
+    AUTO(request__deed_done) struct request_deed deed = {.right = right};
+    enum err e = request__load(r, number, ask, &c, msg);
+
+    if (e == ERR_OK)
+        e = request__may_carry_out(&c, right, msg);
+    if (e == ERR_OK && c.record.state != REQUEST_EXECUTING) {
+        c.next = REQUEST_EXECUTING;
+        e = request__save(&c, request_action_word(REQUEST_EXECUTE), msg);
+    }
+    if (e != ERR_OK)
+        return e;
+    FAULT_POINT("request.right");
+    e = request__carry_out(&c, right, &deed, msg);
+    if (e == ERR_OK)
+        e = write_deed(r, number, ask, &deed, msg);
+    FAULT_POINT("request.noted");
+    return e == ERR_OK && deed.failure != NULL ? ERR_CONFLICT : e;
+}
+
+/* The first that is not done yet; REQUEST_RIGHT_COUNT: none but, perhaps, the erasure. */
+static enum request_right next_right(const struct json *body)
+{
+    for (size_t i = 0; i < COUNT_OF(order); i++) {
+        const struct json *right = request__right(body, order[i]);
+
+        if (right != NULL && request__is_pending(right))
+            return order[i];
+    }
+    return REQUEST_RIGHT_COUNT;
+}
+
+static enum err carry_out_all(struct request_case *c, struct errmsg *msg)
+{
+    const uint64_t number = c->record.number;
+    enum request_right right;
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && (right = next_right(c->body)) != REQUEST_RIGHT_COUNT) {
+        e = carry_out(c->r, number, c->ask, right, msg);
+        if (e == ERR_OK) {
+            struct request_case again = {.body = NULL};
+
+            e = request__load(c->r, number, c->ask, &again, msg);
+            request__case_done(c);
+            *c = again;
+        }
+    }
+    return e;
+}
+
+static enum err do_named(struct request_case *c, const char *word, struct errmsg *msg)
+{
+    const char *reference;
+    enum request_right right;
+    struct json *entry;
+    enum err e = request__text(c, "reference", &reference, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (reference[0] != '\0' || !request_right_of(span_str(word), &right) ||
+        (entry = request__right(c->body, right)) == NULL)
+        return record_done(c, word, msg);
+    if (right == REQUEST_ERASURE)
+        return errmsg_set(msg, ERR_INVALID, "an erasure comes last, and is not named");
+    if (json_get(entry, "exports") != NULL && !request__is_pending(entry)) {
+        c->next = (enum request_state)c->record.state;
+        e = request__export_again(c, entry, msg);
+        return e == ERR_OK ? request__save(c, request_action_word(REQUEST_EXECUTE), msg) : e;
+    }
+    if (!request__is_pending(entry))
+        return errmsg_set(msg, ERR_CONFLICT, "this right has its outcome already");
+    return carry_out(c->r, c->record.number, c->ask, right, msg);
+}
+
+/* Another export of what was granted is made until the request is closed. */
+static bool is_again(const struct request_case *c, const char *word)
+{
+    static const uint64_t states = REQUEST_IN(VERIFIED_DONE) | REQUEST_IN(PARTLY_GRANTED) |
+                                   REQUEST_IN(NOTIFYING) | REQUEST_IN(ANSWERED);
+    enum request_right right;
+
+    return (states >> c->record.state & 1) != 0 && request_right_of(span_str(word), &right) &&
+           json_get(request__right(c->body, right), "exports") != NULL;
+}
+
 static enum err run(struct request_case *c, struct errmsg *msg)
 {
     const enum request_state from = (enum request_state)c->record.state;
@@ -466,6 +553,8 @@ static enum err run(struct request_case *c, struct errmsg *msg)
 
     if (e != ERR_OK)
         return e;
+    if (is_again(c, word))
+        return do_named(c, word, msg);
     /* Again: it is done, and its receipt is there. */
     if (word[0] == '\0' && erasure != NULL && !request__is_pending(erasure) &&
         json_text_of(json_get(erasure, "receipt")).len > 0)
@@ -474,12 +563,10 @@ static enum err run(struct request_case *c, struct errmsg *msg)
         return errmsg_set(msg, ERR_CONFLICT, "the request is %s: \"execute\" is not possible there",
                           request_state_word(from));
     if (word[0] != '\0')
-        return record_done(c, word, msg);
-    if (erasure == NULL || !request__is_pending(erasure))
-        return errmsg_set(msg, ERR_INVALID,
-                          "what was asked is not done by this program: do it, and say so with "
-                          "\"right\" and the \"reference\" of what was done");
-    return erase(c, msg);
+        return do_named(c, word, msg);
+    e = carry_out_all(c, msg);
+    erasure = request__right(c->body, REQUEST_ERASURE);
+    return e == ERR_OK && erasure != NULL && request__is_pending(erasure) ? erase(c, msg) : e;
 }
 
 enum err request__execute(struct requests *r, uint64_t number, const struct request_ask *ask,

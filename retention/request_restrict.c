@@ -2,8 +2,8 @@
 /* Restriction of processing while a request is being decided (Art. 18(1), and at once on receipt of a request
  * for erasure).
  * Runs on: worker threads and the command line; blocks on the vault. Holds: nothing. Invariant: what is lifted
- * is the request's own restriction, when nothing else restricts the person and the person has been told
- * (Art. 18(3)). Not here: what a restriction does (vault/holds.c). */
+ * is the request's own restriction, and no other, when the person has been told (Art. 18(3)) and no other request
+ * wants him restricted. Not here: what a restriction does (vault/holds.c). */
 #include <string.h>
 
 #include "base/assert.h"
@@ -83,22 +83,25 @@ static enum err is_asked_by_others(const struct request_case *c, bool *ret)
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-/* Is the person restricted by anything but this request? */
-static enum err is_restricted_otherwise(const struct request_case *c, uint64_t own, bool *ret)
+enum err request__lift(struct request_case *c, struct json *map, struct civil told,
+                       struct errmsg *msg)
 {
-    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    struct vault_restriction other = {.number = 0};
-    enum err e = vault_reader_open(c->r->vault, &reader);
+    struct vault_restriction restriction = {.number =
+                                                (uint64_t)json_int_of(json_get(map, "number"), 0),
+                                            .slot = c->record.slot,
+                                            .notice_s = calendar_start(told)};
+    struct vault_holds op = {
+        .op = {.kind = VAULT_HOLDS}, .act = VAULT_UNRESTRICT, .restriction = &restriction};
+    enum err e = ERR_OK;
 
-    *ret = false;
-    if (e == ERR_OK)
-        e = vault_read_begin(reader);
-    if (e != ERR_OK)
-        return e;
-    while ((e = vault_read_restriction(reader, other.number, &other)) == ERR_OK && !*ret)
-        *ret = other.slot == c->record.slot && other.lifted_ms == 0 && other.number != own;
-    vault_read_end(reader);
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    if (restriction.number == 0 || json_get(map, "lifted") != NULL)
+        return ERR_OK;
+    set_name(restriction.lifted_by, c->ask->who);
+    e = erasures_run_op(c->r->erasures, &op.op);
+    if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_CONFLICT) /* nobody there, or lifted before */
+        return errmsg_set(msg, e, "the restriction could not be lifted: %s", err_text(e));
+    request__set_date(map, "lifted", c->today);
+    return ERR_OK;
 }
 
 static bool was_granted(const struct json *body, enum request_right right)
@@ -108,28 +111,30 @@ static bool was_granted(const struct json *body, enum request_right right)
     return span_equal(json_text_of(json_get(entry, "outcome")), span_str("granted"));
 }
 
+/* Restriction was granted, and is this one; or it or an objection was seen to elsewhere, and this one stands for
+ * it. What was carried out here binds by itself. */
+static bool is_what_was_asked_for(const struct json *body, const struct json *map)
+{
+    const struct json *restriction = request__right(body, REQUEST_RESTRICTION);
+    const struct json *objection = request__right(body, REQUEST_OBJECTION);
+    const int64_t number = json_int_of(json_get(restriction, "number"), 0);
+
+    if (was_granted(body, REQUEST_RESTRICTION) &&
+        (number == 0 || number == json_int_of(json_get(map, "number"), 0)))
+        return true;
+    return was_granted(body, REQUEST_OBJECTION) && json_get(objection, "purposes") == NULL;
+}
+
 enum err request__unrestrict(struct request_case *c, struct civil told, struct errmsg *msg)
 {
     struct json *map = json_get(c->body, "restriction");
-    struct vault_restriction restriction = {.slot = c->record.slot,
-                                            .notice_s = calendar_start(told)};
-    struct vault_holds op = {
-        .op = {.kind = VAULT_HOLDS}, .act = VAULT_UNRESTRICT, .restriction = &restriction};
     bool others = false;
     enum err e;
 
-    if (map == NULL || json_get(map, "lifted") != NULL ||
-        was_granted(c->body, REQUEST_RESTRICTION) || was_granted(c->body, REQUEST_OBJECTION))
+    if (map == NULL || json_get(map, "lifted") != NULL || is_what_was_asked_for(c->body, map))
         return ERR_OK;
     e = is_asked_by_others(c, &others);
-    if (e == ERR_OK && !others)
-        e = is_restricted_otherwise(c, (uint64_t)json_int_of(json_get(map, "number"), 0), &others);
     if (e != ERR_OK || others)
         return e;
-    set_name(restriction.lifted_by, c->ask->who);
-    e = erasures_run_op(c->r->erasures, &op.op);
-    if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_CONFLICT) /* nobody there, or lifted before */
-        return errmsg_set(msg, e, "the restriction could not be lifted: %s", err_text(e));
-    request__set_date(map, "lifted", c->today);
-    return ERR_OK;
+    return request__lift(c, map, told, msg);
 }

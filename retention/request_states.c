@@ -34,7 +34,7 @@ static const struct request_rule rules[REQUEST_ACTION_COUNT] = {
     [REQUEST_SCOPE] = {.word = "scope",
                        .from = IN(VERIFIED) | IN(SCOPED),
                        .to = REQUEST_SCOPED,
-                       .may = {"classes", "keep"}},
+                       .may = {"classes", "keep", "purposes", "ground"}},
     /* Art. 12(3): the person is told within the first month. */
     [REQUEST_EXTEND] = {.word = "extend",
                         .from = UNDECIDED & ~IN(EXTENDED),
@@ -52,7 +52,8 @@ static const struct request_rule rules[REQUEST_ACTION_COUNT] = {
     [REQUEST_EXECUTE] = {.word = "execute",
                          .from = IN(APPROVED) | IN(EXECUTING) | IN(FAILED),
                          .to = REQUEST_EXECUTING,
-                         .may = {"right", "reference"}},
+                         .may = {"right", "reference", "format", "lang", "expires", "token",
+                                 "class", "value", "more"}},
     [REQUEST_SUCCEED] = {.word = "succeed",
                          .from = IN(EXECUTING),
                          .to = REQUEST_VERIFIED_DONE,
@@ -89,6 +90,12 @@ static const struct request_rule rules[REQUEST_ACTION_COUNT] = {
                         .to = REQUEST_ANSWERED,
                         .needs = {"channel", "template"},
                         .may = {"date"}},
+    /* Art. 18(3): the person is told before. */
+    [REQUEST_LIFT] = {.word = "lift",
+                      .from = IN(VERIFIED_DONE) | IN(PARTLY_GRANTED) | IN(NOTIFYING) |
+                              IN(ANSWERED) | IN(CLOSED),
+                      .stays = true,
+                      .needs = {"right", "channel", "date"}},
     [REQUEST_COMPLAIN] = {.word = "complain",
                           .from = (UINT64_C(1) << REQUEST_STATE_COUNT) - 1,
                           .stays = true,

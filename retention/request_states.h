@@ -63,6 +63,7 @@ enum request_action {
     REQUEST_WITHDRAW,
     REQUEST_NOTIFY,
     REQUEST_ANSWER,
+    REQUEST_LIFT,
     REQUEST_COMPLAIN,
     REQUEST_CLOSE,
     REQUEST_ACTION_COUNT
@@ -75,7 +76,7 @@ const char *request_action_word(enum request_action action);
 /* Only those that operators ask for. */
 bool request_action_of(struct span word, enum request_action *ret);
 
-enum { REQUEST_NEEDS_MAX = 6 };
+enum { REQUEST_NEEDS_MAX = 10 };
 
 /* From which states an action is allowed, what must be said with it, and what may be. */
 struct request_rule {

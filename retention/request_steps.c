@@ -224,6 +224,48 @@ static enum err take_kept(const struct request_case *c, const struct json *scope
     return ERR_OK;
 }
 
+/* For what the person objects, or takes consent back. */
+static enum err take_purposes(const struct request_case *c, struct json *scope, struct errmsg *msg)
+{
+    const struct json *names = json_get(c->ask->args, "purposes");
+    struct json *list = json_new_list();
+
+    json_set(scope, "purposes", list);
+    if (names == NULL)
+        return ERR_OK;
+    if (request__right(c->body, REQUEST_OBJECTION) == NULL &&
+        request__right(c->body, REQUEST_CONSENT) == NULL)
+        return errmsg_set(msg, ERR_INVALID,
+                          "purposes belong to an objection or to consent that is withdrawn");
+    if (json_kind(names) != JSON_LIST || json_count(names) == 0 ||
+        json_count(names) > REQUEST_PURPOSES_MAX)
+        return errmsg_set(msg, ERR_INVALID, "\"purposes\" must be a list of purposes");
+    for (size_t i = 0; i < json_count(names); i++) {
+        const struct span name = json_text_of(json_at(names, i));
+
+        if (!classes_have_purpose(vault_classes(c->r->vault), name))
+            return errmsg_set(msg, ERR_NOT_FOUND, "no class lists this purpose");
+        if (!is_in(list, name))
+            json_add(list, json_new_text(name));
+    }
+    return ERR_OK;
+}
+
+/* Of a restriction: the letter in Art. 18(1). */
+static enum err take_restriction(const struct request_case *c, struct json *scope,
+                                 struct errmsg *msg)
+{
+    static const char *const grounds[] = {"", "a", "b", "c", "d", NULL};
+    const char *ground;
+    enum err e = request__one_of(c, "ground", grounds, &ground, msg);
+
+    if (e == ERR_OK && ground[0] != '\0' && request__right(c->body, REQUEST_RESTRICTION) == NULL)
+        e = errmsg_set(msg, ERR_INVALID, "a ground from a to d belongs to a restriction");
+    if (e == ERR_OK)
+        request__set_text(scope, "ground", ground);
+    return e;
+}
+
 static enum err take_scope(struct request_case *c, struct errmsg *msg)
 {
     const struct json *keep = json_get(c->ask->args, "keep");
@@ -232,6 +274,10 @@ static enum err take_scope(struct request_case *c, struct errmsg *msg)
 
     json_set(scope, "kept", kept);
     json_set(c->body, "scope", scope);
+    if (e == ERR_OK)
+        e = take_purposes(c, scope, msg);
+    if (e == ERR_OK)
+        e = take_restriction(c, scope, msg);
     if (e != ERR_OK || keep == NULL)
         return e;
     if (json_kind(keep) != JSON_LIST || json_count(keep) > REQUEST_KEPT_MAX)
@@ -583,6 +629,7 @@ request_step_fn request__step(enum request_action action)
         [REQUEST_WITHDRAW] = withdraw,
         [REQUEST_NOTIFY] = notify,
         [REQUEST_ANSWER] = answer,
+        [REQUEST_LIFT] = request__lift_right,
         [REQUEST_COMPLAIN] = complain,
         [REQUEST_CLOSE] = close_request,
     };

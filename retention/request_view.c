@@ -92,5 +92,6 @@ struct json *request__view(struct request_case *c)
     set_dates(view, &clock);
     set_standing(view, c, &clock);
     set_recipients(view, c);
+    request__show_exports(c, view);
     return view;
 }

@@ -20,12 +20,14 @@ enum { FORGET_LIMIT = 500 };
 
 /* ---- the register ---- */
 
-struct requests *requests_new(struct vault *vault, struct erasures *erasures)
+struct requests *requests_new(struct vault *vault, struct erasures *erasures,
+                              struct exports *exports)
 {
     struct requests *r = mem_alloc(sizeof(*r));
 
     r->vault = vault;
     r->erasures = erasures;
+    r->exports = exports;
     REQUIRE(pthread_mutex_init(&r->lock, NULL) == 0);
     return r;
 }

@@ -11,14 +11,18 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "retention/erasure.h"
+#include "retention/exports.h"
 #include "retention/request_settings.h"
 #include "retention/request_states.h"
 #include "vault/vault.h"
 
+struct exports;
 struct requests;
 
-/* vault and erasures must outlive it; requests_free() when no call is inside. */
-struct requests *requests_new(struct vault *vault, struct erasures *erasures);
+/* What is given must outlive it; requests_free() when no call is inside. exports NULL: access and portability are
+ * seen to by other means. */
+struct requests *requests_new(struct vault *vault, struct erasures *erasures,
+                              struct exports *exports);
 void requests_free(struct requests **requests);
 /* What is in force from now on, copied. Before anything below. Any thread. */
 void requests_configure(struct requests *requests, const struct request_settings *settings);
@@ -30,6 +34,21 @@ struct request_finding {
     uint64_t slot;      /* 0: nobody was found */
 };
 
+/* What executing makes for the person, to be handed on and kept nowhere. */
+enum { REQUEST_GIVEN_MAX = 2 };
+struct request_given {
+    struct {
+        enum request_right right;
+        struct export_link link; /* without a document */
+        enum export_format format;
+        uint64_t number;
+        struct json *document; /* owned; NULL: a link */
+    } at[REQUEST_GIVEN_MAX];
+    size_t count;
+};
+/* Wiped, and empty after. */
+void request_given_done(struct request_given *given);
+
 /* What an operator says. */
 struct request_ask {
     const struct json *args; /* a map: the members that the action takes (request_rule()) */
@@ -37,6 +56,7 @@ struct request_ask {
     bool is_one_person;      /* whom that name tells from all others: an access token's */
     const struct request_finding *finding; /* NULL: nobody was looked for */
     uint64_t version; /* requests_act(): the request must still have it; 0: whatever it has */
+    struct request_given *given; /* out, of `execute`: empty before; NULL: no exports are made */
 };
 
 /* Enter a request. Members: rights (a list), channel; and received (a date or an instant; now), external

@@ -7,11 +7,12 @@
  *   body    {"regime": {"name", "version"}, "zone", "holidays", "received", "received_date", "channel",
  *            "external", "agent", "owner", "subject", "domain",
  *            "rights": [{"right", "outcome", "ground", "reason", "law", "by", "reasoning", "reference",
- *                        "done", "receipt", "kept"}],
+ *                        "done", "receipt", "kept", "exports": [{"number", "format", "expires"}], "purposes",
+ *                        "number", "lifted", "told": {"channel", "date"}, "corrected"}],
  *            "lookups": [{"by", "domain", "found", "date"}],
  *            "identity": {"doubt", "asked", "channel", "pauses", "method", "confirmed"},
  *            "paused_days", "dates": {"confirm", "raw", "legal", "due", "first", "target"},
- *            "acknowledged": {...}, "extension": {...}, "fee": {...}, "scope": {"classes", "kept"},
+ *            "acknowledged": {...}, "extension": {...}, "fee": {...}, "scope": {"classes", "kept", "purposes", "ground"},
  *            "approvals": [{"by", "who", "date"}], "executing", "failure", "executed",
  *            "waiting", "restriction": {"number", "set", "lifted"}, "backups_until", "withdrawn": {...}, "closed_although",
  *            "recipients": {...}, "answer": {...}, "complaints": [...], "decision",
@@ -28,6 +29,8 @@ enum {
     REQUEST_TEXT_MAX = 256,
     REQUEST_HISTORY_MAX = 300,
     REQUEST_KEPT_MAX = 100,
+    REQUEST_PURPOSES_MAX = 64,
+    REQUEST_EXPORTS_MAX = 20,
 };
 
 struct settings_list {
@@ -43,7 +46,8 @@ struct working_request {
 struct requests {
     struct vault *vault;
     struct erasures *erasures;
-    pthread_mutex_t lock; /* over the rest */
+    struct exports *exports; /* NULL: none are made */
+    pthread_mutex_t lock;    /* over the rest */
     struct settings_list *settings;
     struct working_request *working; /* being executed */
     int64_t counted_day;             /* erasures begun on that day */
@@ -153,10 +157,46 @@ enum err request__take_finding(struct request_case *c, struct errmsg *msg) MUST_
 
 /* Restrict the person if the request is one that does, and this one has not done so. */
 enum err request__restrict(struct request_case *c, struct errmsg *msg) MUST_CHECK;
-/* Lift it again, unless something else restricts the person, or that was what was asked for and granted.
+/* Lift it again, unless another request wants the person restricted, or it is what was asked for and granted.
  * told: when the person was told. */
 enum err request__unrestrict(struct request_case *c, struct civil told, struct errmsg *msg)
     MUST_CHECK;
+
+/* Lift one restriction that the map names ("number"), and note that in it ("lifted"). Again: nothing more. */
+enum err request__lift(struct request_case *c, struct json *map, struct civil told,
+                       struct errmsg *msg) MUST_CHECK;
+
+/* ---- rights but erasure (request_rights.c) ---- */
+
+/* What was done for a right. */
+struct request_deed {
+    enum request_right right;
+    const char *reference; /* of what was done elsewhere; NULL */
+    bool has_receipt;
+    char receipt[2 * VAULT_ID_BYTES + 1];
+    struct json *document; /* the receipt, if the erasure is completed; owned */
+    struct json *details;  /* a map: what the right is to say besides; owned, NULL: nothing */
+    bool goes_on;          /* there is more to come of it: it stays pending */
+    const char *failure;   /* NULL: it is done */
+};
+
+void request__deed_done(struct request_deed *deed);
+/* Is all there that carrying this right out needs? Changes nothing. INVALID, CONFLICT with a message. */
+enum err request__may_carry_out(const struct request_case *c, enum request_right right,
+                                struct errmsg *msg) MUST_CHECK;
+/* Carry it out; again: nothing more happens. What cannot be, and not by trying again, is deed->failure and OK
+ * with the message that says why. */
+enum err request__carry_out(const struct request_case *c, enum request_right right,
+                            struct request_deed *deed, struct errmsg *msg) MUST_CHECK;
+/* Another export for a right that was granted, in the place of a link that nobody has used. */
+enum err request__export_again(struct request_case *c, struct json *right, struct errmsg *msg)
+    MUST_CHECK;
+/* Does the person have a link that still gives something? */
+enum err request__is_awaited(const struct request_case *c, bool *ret) MUST_CHECK;
+/* The step that lifts what was granted. */
+enum err request__lift_right(struct request_case *c, struct errmsg *msg) MUST_CHECK;
+/* Say with each export of the view what became of it. */
+void request__show_exports(const struct request_case *c, struct json *view);
 
 /* ---- executing (request_execute.c) ---- */
 

@@ -229,6 +229,22 @@ static void get_file(struct visit *v, const struct action *action)
         page__fail(v, e, msg.text);
 }
 
+/* What was made for somebody stands in no record: the page that says it comes at once, in the place of a
+ * redirection. */
+static bool show_given(struct visit *v, const struct action *action, const struct json *answer)
+{
+    char back[UI_PATH_MAX];
+    const struct page *page;
+
+    fill_path(v, action->back, answer, back);
+    page = page__find(v, span_str(back));
+    if (page == NULL)
+        return false;
+    json_set(v->model, "given", json_clone(json_get(answer, "given")));
+    page__serve(v, page);
+    return true;
+}
+
 static void carry_out(struct visit *v, const struct action *action)
 {
     AUTO(json_free) struct json *members = json_new_map();
@@ -251,6 +267,8 @@ static void carry_out(struct visit *v, const struct action *action)
         session_renew(v->ui->sessions, &v->session);
         guard__set_cookie(v->answer, v->session.id);
     }
+    if (json_count(json_get(answer, "given")) > 0 && show_given(v, action, answer))
+        return;
     proposed = api_may(v->ui->api, v->who.role, "POST", span_str(route), &needs) && needs.approval;
     session_set_flash(v->ui->sessions, &v->session, proposed ? "proposed" : action->flash);
     fill_path(v, proposed ? "/ui/proposals/{=proposal}" : action->back, answer, back);

@@ -55,6 +55,12 @@ static const char *const refusals[] = {"manifestly_unfounded",
                                        "other_law",
                                        NULL};
 
+static const char *const restrictions[] = {"", "a", "b", "c", "d", NULL};
+static const char *const named_rights[] = {
+    "",  "access", "rectification", "restriction", "portability", "objection", "consent_withdrawal",
+    NULL};
+static const char *const lifted[] = {"restriction", "objection", NULL};
+
 struct field {
     const char *name; /* of the form's field */
     enum field_kind kind;
@@ -103,16 +109,29 @@ static const struct step {
       {"domain", FIELD_TEXT, false, NULL, NULL},
       DATE,
       END}},
-    {"scope", {END}},
+    {"scope",
+     {TEXT(purposes, false),
+      {"with.ground", FIELD_CHOICE, false, "restriction", restrictions},
+      END}},
     {"extend", {REASON("extension", extensions), CHANNEL, TEXT(by, true), DATE, END}},
     {"fee", {REASON("refusal", fees), TEXT(by, true), TEXT(reasoning, true), END}},
     {"approve", {TEXT(by, true), END}},
-    {"execute", {TEXT(right, false), TEXT(reference, false), END}},
+    {"execute",
+     {{"with.right", FIELD_CHOICE, false, "right", named_rights},
+      TEXT(reference, false),
+      TEXT(token, false),
+      TEXT(value, false),
+      END}},
     {"refuse",
      {REASON("refusal", refusals), TEXT(law, false), TEXT(by, false), TEXT(reasoning, false), END}},
     {"notify", {COUNT(recipients, true), COUNT(acknowledged, false), END}},
     {"answer", {CHANNEL, TEXT(template, true), DATE, END}},
     {"withdraw", {CHANNEL, DATE, END}},
+    {"lift",
+     {{"with.right", FIELD_CHOICE, true, "right", lifted},
+      CHANNEL,
+      {"with.date", FIELD_DATE, true, NULL, NULL},
+      END}},
     {"complain", {TEXT(reference, true), DATE, END}},
     {"close", {TEXT(reason, false), END}},
 };
@@ -159,7 +178,10 @@ static struct json *field_map(const struct visit *v, const char *action, const s
     (void)snprintf(text, sizeof(text), "%s-%s", action, dot == NULL ? field->name : dot + 1);
     json_set_str(map, "id", text);
     json_set_str(map, "name", field->name);
-    json_set_str(map, "label", dot == NULL ? field->name : dot + 1);
+    json_set_str(map, "label",
+                 field->choices == restrictions ? "restriction_ground"
+                 : dot == NULL                  ? field->name
+                                                : dot + 1);
     json_set_bool(map, "needed", field->needed);
     json_set_bool(map, "is_choice", field->kind == FIELD_CHOICE);
     json_set_bool(map, "is_date", field->kind == FIELD_DATE);
@@ -270,8 +292,9 @@ enum err page_request(struct visit *v, struct errmsg *msg)
 
 /* ---- a new one ---- */
 
-static const char *const rights[] = {"access",      "rectification", "erasure", "restriction",
-                                     "portability", "objection",     "consent", NULL};
+static const char *const rights[] = {
+    "access",    "rectification",      "erasure", "restriction", "portability",
+    "objection", "consent_withdrawal", NULL};
 static const char *const grounds[] = {"", "a", "b", "c", "d", "e", "f", NULL};
 static const char *const regimes[] = {"gdpr", "ccpa", "lgpd", NULL};
 

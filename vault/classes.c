@@ -325,3 +325,11 @@ bool class_has_purpose(const struct class_def *def, struct span purpose)
     }
     return false;
 }
+
+bool classes_have_purpose(const struct classes *classes, struct span purpose)
+{
+    for (size_t i = 0; i < classes->count; i++)
+        if (class_has_purpose(&classes->defs[i], purpose))
+            return true;
+    return false;
+}

@@ -56,3 +56,5 @@ void classes_done(struct classes *classes);
 /* NULL when there is none. */
 const struct class_def *classes_find(const struct classes *classes, struct span name);
 bool class_has_purpose(const struct class_def *def, struct span purpose);
+/* Does any of them have it? */
+bool classes_have_purpose(const struct classes *classes, struct span purpose);

@@ -273,6 +273,7 @@ struct change {
     uint64_t slot;
     uint16_t class_id; /* of a hold */
     uint16_t part;     /* of the marks that change; else those of (slot, class_id) */
+    bool one;          /* of a restriction that ends: no other of the subject does */
 };
 
 /* Who it is, while he has a key. BUSY: his values are being moved to another one. */
@@ -362,6 +363,7 @@ static enum err begin_restriction(struct writer *w, struct vault_restriction *re
 static enum err begin_unrestriction(struct writer *w, struct vault_restriction *restriction,
                                     struct change *ret)
 {
+    uint8_t id[VAULT_ID_BYTES] = {0};
     unsigned grounds = 0;
     enum err e = find_subject(w, restriction->slot, restriction->subject);
 
@@ -369,13 +371,18 @@ static enum err begin_unrestriction(struct writer *w, struct vault_restriction *
         e = store_restriction_on(w->store, restriction->slot, &grounds);
     if (e == ERR_OK && grounds == 0)
         e = ERR_CONFLICT;
+    if (e == ERR_OK && restriction->number != 0) {
+        e = store_restriction_id(w->store, restriction, id);
+        e = e == ERR_NOT_FOUND ? ERR_CONFLICT : e;
+    }
     if (e == ERR_OK && restriction->notice_s == 0)
         e = ERR_INVALID; /* Art. 18(3): he is told before it ends */
     if (e != ERR_OK)
         return e;
     ret->slot = restriction->slot;
-    ret->record = record_of(w->v, LEDGER_UNRESTRICT, restriction->slot, NULL, restriction->subject,
+    ret->record = record_of(w->v, LEDGER_UNRESTRICT, restriction->slot, id, restriction->subject,
                             restriction->notice_s);
+    ret->one = restriction->number != 0;
     restriction->lifted_ms = ret->record.time_ms;
     return ERR_OK;
 }
@@ -436,7 +443,8 @@ static enum err write_change(struct writer *w, const struct vault_holds *op, con
     case VAULT_RESTRICT:
         return store_restriction_add(w->store, c->record.erasure, op->restriction);
     case VAULT_UNRESTRICT:
-        return store_restrictions_lift(w->store, op->restriction);
+        return store_restrictions_lift(w->store, c->one ? c->record.erasure : NULL,
+                                       op->restriction);
     case VAULT_OBJECT:
         return store_objection_add(w->store, c->record.erasure, op->objection);
     case VAULT_OBJECT_WITHDRAW:

@@ -142,11 +142,12 @@ enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64
 /* ---- writing ---- */
 
 enum vault_holds_act {
-    VAULT_HOLD_SET,        /* hold */
-    VAULT_HOLD_LIFT,       /* hold->number, lifted_by, lifted_why; the rest: out */
-    VAULT_RESTRICT,        /* restriction */
-    VAULT_UNRESTRICT,      /* restriction->slot, notice_s, lifted_by: all that are in force */
-    VAULT_OBJECT,          /* objection */
+    VAULT_HOLD_SET,   /* hold */
+    VAULT_HOLD_LIFT,  /* hold->number, lifted_by, lifted_why; the rest: out */
+    VAULT_RESTRICT,   /* restriction */
+    VAULT_UNRESTRICT, /* restriction->slot, notice_s, lifted_by: all that are in force, or, where
+                            * restriction->number is not 0, that one */
+    VAULT_OBJECT,     /* objection */
     VAULT_OBJECT_WITHDRAW, /* objection->slot, purpose, withdrawn_by */
     VAULT_WAITING_DROP     /* slot: an erasure that waits, of somebody who is gone */
 };

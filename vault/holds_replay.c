@@ -44,8 +44,11 @@ static enum err replay_restriction(struct store *s, const struct ledger_record *
 
     memcpy(restriction.subject, record->subject, VAULT_ID_BYTES);
     if (record->kind == LEDGER_UNRESTRICT) {
+        static const uint8_t all[VAULT_ID_BYTES];
+        const bool one = memcmp(record->erasure, all, sizeof(all)) != 0;
+
         restriction.notice_s = record->cutoff_ms;
-        return store_restrictions_lift(s, &restriction);
+        return store_restrictions_lift(s, one ? record->erasure : NULL, &restriction);
     }
     restriction.ground = (char)record->cutoff_ms;
     return store_restriction_add(s, record->erasure, &restriction);

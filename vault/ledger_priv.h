@@ -27,8 +27,8 @@
  *   10 LIFT     that hold has ended: the same fields
  *   11 RESTRICT processing is restricted: erasure id = the restriction's, subject id, slot, cutoff_ms = the
  *               letter of the ground in Art. 18(1)
- *   12 UNRESTRICT  all restrictions of a subject have ended: subject id, slot, cutoff_ms = when he was
- *               told, in seconds since 1970
+ *   12 UNRESTRICT  all restrictions of a subject have ended, or the one whose id stands as erasure id:
+ *               subject id, slot, cutoff_ms = when he was told, in seconds since 1970
  *   13 WAIT     an erasure that waits for holds to end: erasure id, subject id, slot, cutoff_ms = domain
  *   14 OBJECT   an objection: erasure id = first half of the hash of the purpose's name, subject id, slot,
  *               cutoff_ms = 1 made, 0 withdrawn

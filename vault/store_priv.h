@@ -402,9 +402,12 @@ enum err store_hold_on(struct store *s, uint64_t slot, uint16_t class_id, bool *
 /* The same for restrictions, of which `id` is the random one. */
 enum err store_restriction_add(struct store *s, const uint8_t id[VAULT_ID_BYTES],
                                struct vault_restriction *restriction) MUST_CHECK;
-/* End those of a subject. NOT_FOUND: none is in force. */
-enum err store_restrictions_lift(struct store *s, const struct vault_restriction *restriction)
-    MUST_CHECK;
+/* End those of a subject, or the one of this id; NULL: all. NOT_FOUND: none is in force. */
+enum err store_restrictions_lift(struct store *s, const uint8_t *id,
+                                 const struct vault_restriction *restriction) MUST_CHECK;
+/* The id of one in force. NOT_FOUND: it is none of this subject's. */
+enum err store_restriction_id(struct store *s, const struct vault_restriction *restriction,
+                              uint8_t ret_id[VAULT_ID_BYTES]) MUST_CHECK;
 enum err store_restriction_next(struct store *s, uint64_t after, struct vault_restriction *ret)
     MUST_CHECK;
 /* Grounds in force for a subject, a bit each: 1 for a. */

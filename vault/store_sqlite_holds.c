@@ -185,9 +185,10 @@ enum err store_restriction_add(struct store *s, const uint8_t id[VAULT_ID_BYTES]
     return e;
 }
 
-enum err store_restrictions_lift(struct store *s, const struct vault_restriction *restriction)
+enum err store_restrictions_lift(struct store *s, const uint8_t *id,
+                                 const struct vault_restriction *restriction)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_RESTRICT_LIFT);
+    sqlite3_stmt *stmt = store__get(s, id == NULL ? STORE_RESTRICT_LIFT : STORE_RESTRICT_LIFT_ONE);
 
     if (stmt != NULL) {
         bind_int(stmt, 1, (int64_t)restriction->slot);
@@ -195,7 +196,25 @@ enum err store_restrictions_lift(struct store *s, const struct vault_restriction
         bind_text(stmt, 3, restriction->lifted_by);
         bind_int(stmt, 4, restriction->notice_s);
     }
+    if (stmt != NULL && id != NULL)
+        bind_blob(stmt, 5, id, VAULT_ID_BYTES);
     return run_changing(s, stmt);
+}
+
+enum err store_restriction_id(struct store *s, const struct vault_restriction *restriction,
+                              uint8_t ret_id[VAULT_ID_BYTES])
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RESTRICT_ID);
+    enum err e;
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)restriction->number);
+        bind_int(stmt, 2, (int64_t)restriction->slot);
+    }
+    e = store__row(s, stmt);
+    if (e != ERR_OK)
+        return e;
+    return column_bytes(stmt, 0, ret_id, VAULT_ID_BYTES) ? ERR_OK : ERR_CORRUPT;
 }
 
 enum err store_restriction_next(struct store *s, uint64_t after, struct vault_restriction *ret)
@@ -480,7 +499,7 @@ enum err store_holds_end(struct store *s, uint64_t slot, int64_t now_ms)
     }
     e = store__run(s, stmt);
     if (e == ERR_OK)
-        e = store_restrictions_lift(s, &ended);
+        e = store_restrictions_lift(s, NULL, &ended);
     if (e == ERR_NOT_FOUND)
         e = ERR_OK;
     return e == ERR_OK ? store_waiting_delete(s, slot) : e;

@@ -135,6 +135,9 @@
                     " ON CONFLICT(id) DO NOTHING")                                                 \
     X(RESTRICT_LIFT, "UPDATE restriction SET lifted_at=?2,lifted_by=?3,notice=?4"                  \
                      " WHERE slot=?1 AND lifted_at=0")                                            \
+    X(RESTRICT_LIFT_ONE, "UPDATE restriction SET lifted_at=?2,lifted_by=?3,notice=?4"              \
+                         " WHERE slot=?1 AND lifted_at=0 AND id=?5")                               \
+    X(RESTRICT_ID, "SELECT id FROM restriction WHERE number=?1 AND slot=?2 AND lifted_at=0")       \
     X(RESTRICT_COPY, "INSERT INTO restriction(id,slot,subject,ground,set_at,set_by,review,notice,"  \
                      "lifted_at,lifted_by) SELECT randomblob(16),?2,?3,ground,set_at,set_by,review," \
                      "notice,0,'' FROM restriction WHERE slot=?1 AND lifted_at=0")                  \

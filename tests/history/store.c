@@ -172,12 +172,12 @@ static void open_parts(struct history *h)
     h->notices = notices_new(h->vault);
     notices_configure(h->notices, &s->recipients);
     erasures_set_notices(h->erasures, h->notices);
-    h->requests = requests_new(h->vault, h->erasures);
+    h->exports = exports_new(h->vault);
+    exports_configure(h->exports, &s->controller, &s->recipients, &s->requests.keep);
+    h->requests = requests_new(h->vault, h->erasures, h->exports);
     requests_configure(h->requests, &s->requests);
     h->ropa = ropa_new();
     ropa_set(h->ropa, s->ropa);
-    h->exports = exports_new(h->vault);
-    exports_configure(h->exports, &s->controller, &s->recipients, &s->requests.keep);
     h->rotation = rotation_new(h->vault, s->keys);
     h->runs = runs_new(h->vault);
     if (access_open(s->store_dir, h->vault, &h->access, &msg) != ERR_OK)
@@ -230,8 +230,8 @@ void history_close(struct history *h)
     runs_free(&h->runs);
     access_close(&h->access);
     rotation_free(&h->rotation);
-    exports_free(&h->exports);
     requests_free(&h->requests);
+    exports_free(&h->exports);
     erasures_free(&h->erasures);
     notices_free(&h->notices);
     ropa_free(&h->ropa);

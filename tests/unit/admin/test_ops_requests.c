@@ -24,7 +24,7 @@ static void bench_start(struct bench *b)
                               .classes = &b->rig.classes,
                               .erasures = erasures_new(b->rig.vault, NULL),
                               .executed_by = "uid 1000"};
-    b->admin.requests = requests_new(b->rig.vault, b->admin.erasures);
+    b->admin.requests = requests_new(b->rig.vault, b->admin.erasures, NULL);
     cr_assert_eq(conf_parse("t.yaml", span_str("a: 1\n"), &conf, &b->msg), ERR_OK);
     cr_assert_eq(request_settings_read(conf_root(conf), NULL, &settings, &b->msg), ERR_OK);
     requests_configure(b->admin.requests, &settings);

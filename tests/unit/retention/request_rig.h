@@ -12,7 +12,9 @@
 struct request_rig {
     struct rig rig;
     struct erasures *erasures;
+    struct exports *exports;
     struct requests *requests;
+    struct request_given given; /* what the last act made for the person */
     struct errmsg msg;
 };
 
@@ -30,14 +32,22 @@ static inline void request_rig_configure(struct request_rig *r, const char *yaml
 
 static inline void request_rig_open(struct request_rig *r)
 {
+    static const struct controller nobody;
+    static const struct recipients none;
+    static const struct period three_years = {.months = 36};
+
     r->erasures = erasures_new(r->rig.vault, NULL);
-    r->requests = requests_new(r->rig.vault, r->erasures);
+    r->exports = exports_new(r->rig.vault);
+    exports_configure(r->exports, &nobody, &none, &three_years);
+    r->requests = requests_new(r->rig.vault, r->erasures, r->exports);
     request_rig_configure(r, "other: 1\n");
 }
 
 static inline void request_rig_close(struct request_rig *r)
 {
+    request_given_done(&r->given);
     requests_free(&r->requests);
+    exports_free(&r->exports);
     erasures_free(&r->erasures);
 }
 
@@ -104,9 +114,12 @@ static inline enum err request_rig_act_of(struct request_rig *r, uint64_t number
                                             .domain = "default",
                                             .slot =
                                                 subject == NULL ? 0 : request_rig_slot(r, subject)};
-    const struct request_ask ask = {
-        .args = tree, .who = "uid 1000", .finding = subject == NULL ? NULL : &finding};
+    const struct request_ask ask = {.args = tree,
+                                    .who = "uid 1000",
+                                    .finding = subject == NULL ? NULL : &finding,
+                                    .given = &r->given};
 
+    request_given_done(&r->given);
     r->msg = (struct errmsg){""};
     return requests_act(r->requests, number, action, &ask, view, &r->msg);
 }

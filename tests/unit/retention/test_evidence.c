@@ -34,7 +34,7 @@ static enum err make_over(struct rig *r, const char *path, int64_t from_day, int
     struct erasures *erasures = erasures_new(r->vault, NULL);
     enum err e;
 
-    context.requests = requests_new(r->vault, erasures);
+    context.requests = requests_new(r->vault, erasures, NULL);
     REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
     e = evidence_make(&context, path, ret, msg);
     vault_reader_close(&context.reader);

@@ -302,7 +302,7 @@ static enum err rectify(struct bench *b, const struct token_text *token, const c
                                .kind = VALUE_STRING,
                                .value = span_str(value)};
 
-    return rectification_run(b->r.erasures, &op);
+    return rectification_run(b->r.erasures, &op, NULL);
 }
 
 Test(notices, of_a_rectification_come_only_when_it_happens)
