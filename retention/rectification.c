@@ -40,6 +40,8 @@ static enum err cannot_rectify(enum err e, struct errmsg *msg)
         return errmsg_set(msg, e, "the value is not what the format of the class is for");
     case ERR_DENIED:
         return errmsg_set(msg, e, "the token is not this subject's");
+    case ERR_HELD:
+        return errmsg_set(msg, e, "a legal hold keeps the value as it is; nothing was changed");
     case ERR_NOT_FOUND:
         return errmsg_set(msg, e, "the token stands for nothing");
     case ERR_BUSY:

@@ -32,6 +32,12 @@ static inline unsigned vault__marks_on(const struct vault *v, uint64_t slot, uin
     return table == NULL ? 0 : vault__marks_look(table, slot, class_id);
 }
 
+/* Is a value of this subject in this class kept beyond its time? */
+static inline bool vault__is_kept(const struct vault *v, uint64_t slot, uint16_t class_id)
+{
+    return (vault__marks_on(v, slot, class_id) & (MARK_HELD | MARK_KEPT)) != 0;
+}
+
 /* Does this subject object to the purpose (vault_purpose_id())? */
 bool vault__is_objected(const struct vault *v, uint64_t slot, uint16_t purpose);
 

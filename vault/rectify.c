@@ -9,6 +9,7 @@
  * Deterministic classes: the token's blind index moves to the new value. It cannot move while
  * somebody else owns a row under the token, or while another token stands for the new value: equal
  * values would stop having equal tokens. That is a CONFLICT, and nothing changes. */
+#include "vault/holds_priv.h"
 #include "vault/typed_priv.h"
 #include "vault/writer_priv.h"
 
@@ -47,6 +48,16 @@ static enum err live(struct writer *w, const struct revision *r, const struct st
                                  : ERR_NOT_FOUND;
 }
 
+/* The same of a row that is in the way of another: one that is kept beyond its time still is. */
+static enum err stays(struct writer *w, const struct revision *r, const struct store_row *row)
+{
+    const struct keycache_entry *entry;
+
+    return vault__is_kept(w->v, row->slot, r->c->id)
+               ? subject_key(w->v->slab, w->keys, row->slot, &entry)
+               : live(w, r, row);
+}
+
 /* The owner who lives under a shared token: the one that was named, or else the only one. Anybody
  * else there keeps the value that the token stands for. */
 static enum err find_owner(struct writer *w, struct revision *r, uint64_t token_row)
@@ -59,7 +70,7 @@ static enum err find_owner(struct writer *w, struct revision *r, uint64_t token_
         e = store_next(w->store, &row);
         if (e != ERR_OK)
             break;
-        e = live(w, r, &row);
+        e = stays(w, r, &row);
         if (e == ERR_OK && owner != 0 && owner != row.slot)
             return ERR_CONFLICT;
         if (e == ERR_OK)
@@ -208,7 +219,7 @@ static enum err check_value(struct writer *w, const struct revision *r, uint64_t
         e = store_next(w->store, &row);
         if (e != ERR_OK)
             break;
-        e = live(w, r, &row);
+        e = stays(w, r, &row);
         if (e == ERR_OK)
             return ERR_CONFLICT;
         e = e == ERR_NOT_FOUND ? ERR_OK : e;
@@ -318,6 +329,8 @@ static enum err look(struct writer *w, struct revision *r, uint64_t *ret_dead_to
 {
     enum err e = find_row(w, r);
 
+    if (e == ERR_OK && (vault__marks_on(w->v, r->row.slot, r->c->id) & MARK_HELD) != 0)
+        e = ERR_HELD; /* what a claim needs stays what it was */
     if (e == ERR_OK)
         e = take_key(w, r);
     if (e == ERR_OK)

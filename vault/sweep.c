@@ -148,12 +148,11 @@ static enum err finish_one(struct vault *v, struct store *s, uint64_t slot)
 
     if (e != ERR_NOT_FOUND)
         return e;
-    e = slab_read(v->slab, slot, &key);
-    if (e == ERR_OK && key.kind == SLAB_SUBJECT)
+    e = slot < SLAB_FIRST_SLOTS ? ERR_NOT_FOUND : slab_read(v->slab, slot, &key);
+    if ((e == ERR_OK && key.kind == SLAB_SUBJECT) || e == ERR_CORRUPT)
         e = slab_clear(v->slab, slot);
     secret_wipe(&key, sizeof(key));
-    return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK
-                                                  : e; /* there is no key, or none that opens */
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 enum err vault__ended_finish(struct vault *v, struct store *s)
@@ -227,9 +226,9 @@ static enum err end_subject(struct writer *w, uint64_t slot)
 {
     const struct keycache_entry *entry;
     enum err e = subject_key(w->v->slab, w->keys, slot, &entry);
-    const bool had_key = e == ERR_OK;
+    const bool had_key = e == ERR_OK || e == ERR_CORRUPT;
 
-    if (e == ERR_NOT_FOUND) /* erased, and counted then */
+    if (e == ERR_NOT_FOUND || e == ERR_CORRUPT) /* erased, and counted then; or damaged */
         e = ERR_OK;
     if (e == ERR_OK)
         e = store_names_delete(w->store, slot);
@@ -274,7 +273,7 @@ static enum err delete_unkept(struct writer *w, const struct store_class *c,
     enum err e = store_rows_due(w->store, c, op->now_s, most, &op->after, &due);
 
     for (size_t i = 0; e == ERR_OK && i < due.count; i++)
-        if ((vault__marks_on(w->v, due.at[i].slot, c->id) & (MARK_HELD | MARK_KEPT)) == 0)
+        if (!vault__is_kept(w->v, due.at[i].slot, c->id))
             e = store_row_delete(w->store, c, due.at[i].id, &w->gone[count++]);
     op->kept += due.count - count;
     *ret_looked = due.count;

@@ -8,6 +8,7 @@
  * Deterministic classes: a fingerprint leads to the number that the shared token names. Whoever
  * stores the same value gets the same token and a row of his own; where every owner is erased or
  * expired, the fingerprint is given a new number and salt: a new token. */
+#include "vault/holds_priv.h"
 #include "vault/part_priv.h"
 #include "vault/retime_priv.h"
 #include "vault/uses_priv.h"
@@ -277,7 +278,8 @@ static enum err put_random(struct writer *w, struct request *r, size_t number)
     return e;
 }
 
-/* Does anybody who lives own a row under this token? */
+/* Does anybody who lives own a row under this token, or one that is kept? Without the token it could not be
+ * opened any more: who cannot be told is not dead. */
 static enum err has_live_owner(struct writer *w, const struct store_class *c, uint64_t token_row,
                                int64_t now_s, bool *ret)
 {
@@ -289,8 +291,11 @@ static enum err has_live_owner(struct writer *w, const struct store_class *c, ui
         const struct keycache_entry *entry;
 
         e = store_next(w->store, &row);
-        if (e == ERR_OK && now_s < row.due_s)
-            *ret = subject_key(w->v->slab, w->keys, row.slot, &entry) == ERR_OK;
+        if (e != ERR_OK || (now_s >= row.due_s && !vault__is_kept(w->v, row.slot, c->id)))
+            continue;
+        e = subject_key(w->v->slab, w->keys, row.slot, &entry);
+        *ret = e == ERR_OK;
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

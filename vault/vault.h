@@ -327,7 +327,7 @@ struct vault_clock_accept {
  * subject's), CONFLICT (deterministic classes: somebody else shares the token, or another token
  * stands for the new value, or it names another subject, or its typed token would have another shape:
  * tokenize the new value instead; or a typed token that lives under several classes, or a value that
- * looks like one), UNPROCESSABLE (a value that the typed format is not for),
+ * looks like one), UNPROCESSABLE (a value that the typed format is not for), HELD (a legal hold keeps it),
  * TOO_LARGE, INVALID, CORRUPT (the row does not open), IO, NO_SPACE. */
 struct vault_rectify {
     struct vault_op op; /* kind VAULT_RECTIFY */

@@ -186,6 +186,57 @@ Test(holds, keep_shared_values_of_the_held_owner_readable)
     cr_expect_eq(reveal_legally(&anna), ERR_OK, "anna's has expired, bert's is kept");
 }
 
+Test(holds, keep_an_expired_value_readable_when_its_like_is_stored_again)
+{
+    static const char *const people[] = {"anna", "bert"};
+    const struct token_text anna = store(f.phone, "anna", "+4917");
+
+    (void)hold(slot_of("anna"), 0);
+    set_time(T0_S + 400 * DAY_S);
+    cr_expect_eq(reveal(&anna), ERR_NOT_FOUND);
+    for (size_t i = 0; i < COUNT_OF(people); i++) {
+        const struct token_text again = store(f.phone, people[i], "+4917");
+
+        cr_expect_eq(reveal_legally(&again), ERR_OK, "%s", people[i]);
+        cr_expect_eq(reveal_legally(&anna), ERR_OK, "%s", people[i]);
+    }
+}
+
+static enum err rectify(const struct token_text *token, const char *value)
+{
+    struct vault_rectify op = {.op.kind = VAULT_RECTIFY,
+                               .token = fixture_span(token),
+                               .kind = VALUE_STRING,
+                               .value = span_str(value)};
+
+    return vault_run(f.v, &op.op);
+}
+
+Test(holds, keep_values_what_they_are)
+{
+    const struct token_text note = store(f.note, "anna", "tea"),
+                            mail = store(f.email, "anna", "a@example.org");
+    const uint64_t number = hold(slot_of("anna"), f.note);
+
+    cr_expect_eq(rectify(&note, "milk"), ERR_HELD);
+    cr_expect_eq(rectify(&mail, "b@example.org"), ERR_OK, "another class of hers");
+    lift(number);
+    cr_expect_eq(rectify(&note, "milk"), ERR_OK);
+}
+
+Test(holds, keep_an_expired_value_readable_when_anothers_is_rectified_to_it)
+{
+    const struct token_text anna = store(f.phone, "anna", "+4917");
+    struct token_text bert;
+
+    (void)hold(slot_of("anna"), 0);
+    set_time(T0_S + 400 * DAY_S);
+    bert = store(f.phone, "bert", "+4918");
+    cr_expect_eq(rectify(&bert, "+4917"), ERR_CONFLICT);
+    cr_expect_eq(reveal_legally(&anna), ERR_OK);
+    cr_expect_eq(rectify(&bert, "+4919"), ERR_OK);
+}
+
 Test(holds, two_on_one_person_bind_until_both_are_lifted)
 {
     const struct token_text anna = store(f.note, "anna", "tea");

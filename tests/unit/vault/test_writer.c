@@ -2,6 +2,7 @@
 #include "vault/writer_priv.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -777,6 +778,52 @@ Test(writer, a_key_that_ends_is_wiped_wherever_it_was_remembered)
     for (size_t i = 0; i < COUNT_OF(caches); i++)
         cr_assert_null(keycache_get(caches[i], anna), "%zu", i);
     cr_assert_arr_neq(f.v->writer->key, key, sizeof(key));
+}
+
+/* One bit of the slot, there and back. */
+static void flip_slot(uint64_t slot)
+{
+    const int fd = open(fixture_path(&f, "keys.slab"), O_RDWR);
+    const off_t at = (off_t)(SLAB_HEADER_BYTES + slot * SLAB_SLOT_BYTES + 60);
+    uint8_t byte = 0;
+
+    cr_assert_eq(pread(fd, &byte, 1, at), 1);
+    byte ^= 1;
+    cr_assert_eq(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+Test(writer, a_damaged_key_does_not_keep_the_values_of_its_class)
+{
+    const uint64_t anna = store_brief("anna");
+    const uint64_t bert = store_brief("bert");
+    size_t deleted = 0;
+
+    fixture_close(&f);
+    flip_slot(anna);
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(fixture_purge(&f, f.brief, 10, &deleted), ERR_OK);
+    cr_assert_eq(deleted, 2);
+    cr_assert_not(has_key(bert));
+    flip_slot(anna);
+    cr_assert_not(has_key(anna), "and what was left of it is gone, too");
+}
+
+Test(writer, a_damaged_key_does_not_end_a_token_that_its_person_shares)
+{
+    struct token_text anna, bert;
+    uint64_t slot;
+
+    cr_assert_eq(fixture_tokenize(&f, f.phone, "anna", "+491701", &anna), ERR_OK);
+    slot = slot_of("anna");
+    fixture_close(&f);
+    flip_slot(slot);
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert_eq(fixture_tokenize(&f, f.phone, "bert", "+491701", &bert), ERR_CORRUPT);
+    fixture_close(&f);
+    flip_slot(slot); /* somebody has put an undamaged copy back */
+    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
+    cr_assert(fixture_reveals(&f, &anna, "+491701"));
 }
 
 Test(writer, purging_an_unknown_class_or_nothing_is_refused)
