@@ -2,13 +2,9 @@
 #include "vault/writer_priv.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -42,15 +38,6 @@ static uint64_t slot_of(const char *name)
 
     cr_assert_eq(fixture_subject(&f, name, &slot), ERR_OK);
     return slot;
-}
-
-static bool has_key(uint64_t slot)
-{
-    struct slab_key key;
-    const enum err e = slab_read(f.v->slab, slot, &key);
-
-    secret_wipe(&key, sizeof(key));
-    return e == ERR_OK;
 }
 
 /* ---- tokenizing ---- */
@@ -708,122 +695,6 @@ Test(writer, the_log_is_copied_into_the_database_while_it_is_written)
         cr_assert_eq(stat(fixture_path(&f, "vault.db"), &st), 0);
     }
     cr_assert_geq(st.st_size, 20 << 20);
-}
-
-/* One value of hers, due when the clock stands at T0_S + 10; her slot. */
-static uint64_t store_brief(const char *name)
-{
-    struct token_text token;
-
-    clock_test_set_ms(T0_S * INT64_C(1000));
-    cr_assert_eq(fixture_tokenize(&f, f.brief, name, "x", &token), ERR_OK);
-    cr_assert(fixture_reveals(&f, &token, "x")); /* and now the reader holds the key */
-    clock_test_set_ms((T0_S + 10) * INT64_C(1000));
-    return slot_of(name);
-}
-
-Test(writer, keys_that_cannot_be_destroyed_end_all_service)
-{
-    const uint64_t anna = store_brief("anna");
-    struct token_text token;
-    size_t deleted = 0;
-
-    fault_test_set("file.write!io", NULL);
-    cr_assert_eq(fixture_purge(&f, f.brief, 10, &deleted), ERR_OK, "the rows are gone");
-    fault_test_set(NULL, NULL);
-    cr_assert_eq(fixture_tokenize(&f, f.brief, "bert", "x", &token), ERR_IO);
-    cr_assert(has_key(anna));
-    fixture_close(&f);
-    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
-    cr_assert_not(has_key(anna), "the next start destroys them");
-}
-
-Test(writer, a_kill_after_the_last_value_has_gone_leaves_no_key_behind)
-{
-    const uint64_t anna = store_brief("anna");
-    const uint64_t bert = store_brief("bert");
-    pid_t child;
-    int status = 0;
-
-    fixture_close(&f);
-    child = fork();
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        size_t deleted = 0;
-
-        fault_test_set("purge.committed", NULL);
-        if (fixture_open(&f) == ERR_OK)
-            _exit(fixture_purge(&f, f.brief, 10, &deleted) == ERR_OK);
-        _exit(2);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%d", status);
-    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
-    cr_assert_eq(fixture_stats(&f, f.brief).items, 0, "the deletion was durable");
-    cr_assert_not(has_key(anna));
-    cr_assert_not(has_key(bert));
-}
-
-Test(writer, a_key_that_ends_is_wiped_wherever_it_was_remembered)
-{
-    const uint64_t anna = store_brief("anna");
-    struct keycache *const caches[] = {f.v->writer->keys, f.r->keys};
-    uint8_t key[CRYPTO_KEY_BYTES];
-    size_t deleted = 0;
-
-    memcpy(key, f.v->writer->key, sizeof(key)); /* she was served last */
-    cr_assert_not_null(keycache_get(f.r->keys, anna));
-    cr_assert_arr_eq(keycache_get(f.r->keys, anna)->key, key, sizeof(key));
-    cr_assert_eq(fixture_purge(&f, f.brief, 10, &deleted), ERR_OK);
-    for (size_t i = 0; i < COUNT_OF(caches); i++)
-        cr_assert_null(keycache_get(caches[i], anna), "%zu", i);
-    cr_assert_arr_neq(f.v->writer->key, key, sizeof(key));
-}
-
-/* One bit of the slot, there and back. */
-static void flip_slot(uint64_t slot)
-{
-    const int fd = open(fixture_path(&f, "keys.slab"), O_RDWR);
-    const off_t at = (off_t)(SLAB_HEADER_BYTES + slot * SLAB_SLOT_BYTES + 60);
-    uint8_t byte = 0;
-
-    cr_assert_eq(pread(fd, &byte, 1, at), 1);
-    byte ^= 1;
-    cr_assert_eq(pwrite(fd, &byte, 1, at), 1);
-    close(fd);
-}
-
-Test(writer, a_damaged_key_does_not_keep_the_values_of_its_class)
-{
-    const uint64_t anna = store_brief("anna");
-    const uint64_t bert = store_brief("bert");
-    size_t deleted = 0;
-
-    fixture_close(&f);
-    flip_slot(anna);
-    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
-    cr_assert_eq(fixture_purge(&f, f.brief, 10, &deleted), ERR_OK);
-    cr_assert_eq(deleted, 2);
-    cr_assert_not(has_key(bert));
-    flip_slot(anna);
-    cr_assert_not(has_key(anna), "and what was left of it is gone, too");
-}
-
-Test(writer, a_damaged_key_does_not_end_a_token_that_its_person_shares)
-{
-    struct token_text anna, bert;
-    uint64_t slot;
-
-    cr_assert_eq(fixture_tokenize(&f, f.phone, "anna", "+491701", &anna), ERR_OK);
-    slot = slot_of("anna");
-    fixture_close(&f);
-    flip_slot(slot);
-    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
-    cr_assert_eq(fixture_tokenize(&f, f.phone, "bert", "+491701", &bert), ERR_CORRUPT);
-    fixture_close(&f);
-    flip_slot(slot); /* somebody has put an undamaged copy back */
-    cr_assert_eq(fixture_open(&f), ERR_OK, "%s", f.msg.text);
-    cr_assert(fixture_reveals(&f, &anna, "+491701"));
 }
 
 Test(writer, purging_an_unknown_class_or_nothing_is_refused)
