@@ -74,12 +74,43 @@ static void add_list(const struct visit *v, const char *field, struct json *memb
     json_free(&list);
 }
 
+static struct span without_blanks(struct span text)
+{
+    while (text.len > 0 && text.at[0] == ' ')
+        text = span_of(text.at + 1, text.len - 1);
+    while (text.len > 0 && text.at[text.len - 1] == ' ')
+        text.len--;
+    return text;
+}
+
+/* "a, b c" is a, and "b c". */
+static void add_parts(const struct visit *v, const char *field, struct json *members)
+{
+    struct span rest = form_value(&v->form, field);
+    struct json *list = json_new_list();
+    const char *name;
+    struct json *place = place_of(members, field, &name);
+
+    while (rest.len > 0) {
+        const char *comma = memchr(rest.at, ',', rest.len);
+        struct span part = span_of(rest.at, comma == NULL ? rest.len : (size_t)(comma - rest.at));
+
+        rest = span_of(rest.at + part.len + (comma != NULL), rest.len - part.len - (comma != NULL));
+        part = without_blanks(part);
+        if (part.len > 0)
+            json_add(list, json_new_text(part));
+    }
+    if (json_count(list) > 0)
+        json_set(place, name, TAKE(list));
+    json_free(&list);
+}
+
 /* One field of the table. */
 static enum err add_field(const struct visit *v, const char *field, struct json *members,
                           struct errmsg *msg)
 {
     const char kind = field[0];
-    const bool marked = kind == '#' || kind == '[' || kind == '!';
+    const bool marked = kind == '#' || kind == '[' || kind == '!' || kind == ',';
     const char *plain = field + (kind == '[' ? 2 : marked ? 1 : 0), *name;
     const struct span value = form_value(&v->form, plain);
     struct json *member = NULL, *place;
@@ -90,6 +121,10 @@ static enum err add_field(const struct visit *v, const char *field, struct json 
     }
     if (kind == '[') {
         add_list(v, plain, members);
+        return ERR_OK;
+    }
+    if (kind == ',') {
+        add_parts(v, plain, members);
         return ERR_OK;
     }
     if (value.len == 0)
@@ -124,7 +159,7 @@ static bool is_named(const struct action *action, struct span name)
         const char *plain = word;
 
         rest = next_word(rest, word);
-        plain += word[0] == '[' ? 2 : word[0] == '#' ? 1 : 0;
+        plain += word[0] == '[' ? 2 : word[0] == '#' || word[0] == ',' ? 1 : 0;
         if (span_equal(name, span_str(plain)))
             return true;
     }
@@ -245,6 +280,33 @@ static bool show_given(struct visit *v, const struct action *action, const struc
     return true;
 }
 
+static const struct {
+    const char *name;
+    page_once_fn model;
+} once[] = {{"token_made", once_token_made}, {"token_enrolled", once_token_enrolled}};
+
+/* The answer itself, in a page that nobody keeps: sending the form again needs another code. */
+static void show_once(struct visit *v, const struct action *action, struct json *answer)
+{
+    const char *name = action->flash + 1;
+    struct errmsg msg = {""};
+    enum err e = ERR_INTERNAL;
+    char back[UI_PATH_MAX];
+
+    (void)page__fits(v, action->path, v->request->path);
+    fill_path(v, action->back, NULL, back);
+    page__start(v, page__find(v, span_str(back)));
+    (void)page__fits(v, action->path, v->request->path);
+    for (size_t i = 0; i < COUNT_OF(once); i++)
+        if (strcmp(name, once[i].name) == 0)
+            e = once[i].model(v, answer, &msg);
+    json_set(v->model, "made", answer);
+    if (e == ERR_OK)
+        page__render(v, 200, name, name);
+    else
+        page__fail(v, e, msg.text);
+}
+
 static void carry_out(struct visit *v, const struct action *action)
 {
     AUTO(json_free) struct json *members = json_new_map();
@@ -269,6 +331,10 @@ static void carry_out(struct visit *v, const struct action *action)
     }
     if (json_count(json_get(answer, "given")) > 0 && show_given(v, action, answer))
         return;
+    if (action->flash[0] == '!') {
+        show_once(v, action, TAKE(answer));
+        return;
+    }
     proposed = api_may(v->ui->api, v->who.role, "POST", span_str(route), &needs) && needs.approval;
     session_set_flash(v->ui->sessions, &v->session, proposed ? "proposed" : action->flash);
     fill_path(v, proposed ? "/ui/proposals/{=proposal}" : action->back, answer, back);

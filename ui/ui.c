@@ -111,7 +111,7 @@ bool ui_has(struct span path)
 
 /* ---- who ---- */
 
-/* Also who of a token that is alive no more is nobody: its sessions end then. */
+/* Also who of a token that is alive no more, or whose second factor was taken away, is nobody: its sessions end then. */
 static void find_session(struct visit *v)
 {
     struct ui *ui = v->ui;
@@ -120,7 +120,8 @@ static void find_session(struct visit *v)
     if (id.at == NULL || session_find(ui->sessions, id, clock_boot_ms(), &v->session) != ERR_OK)
         return;
     if (access_look(ui->api->access, v->session.token, vault_now_s(ui->api->admin->vault),
-                    &v->who) != ERR_OK) {
+                    &v->who) != ERR_OK ||
+        !v->who.has_code) {
         session_end_all(ui->sessions, v->session.token);
         return;
     }

@@ -15,7 +15,7 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
           "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
           "trusted-types 'none'")
 FORMS = {"request_new": "/v1/requests", "erasure_new": "/v1/erasures", "erasure_review": "/v1/erasures",
-         "hold_new": "/v1/holds"}  # seen by whoever may send them
+         "hold_new": "/v1/holds", "token_new": "/v1/access", "token_appoint": "/v1/access/appointments"}  # seen by whoever may send them
 PAYLOADS = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)",
             "</title><svg onload=alert(1)>", "javascript:alert(1)", "{{session.form_key}}", "=HYPERLINK(\"http://x\")",
             "<!--", "]]>", "&lt;b&gt;", "\u2028\u202eevil", "${7*7}", "%3Cscript%3E", "<a href=//x>y</a>"]
