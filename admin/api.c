@@ -250,14 +250,20 @@ static struct admin admin_of(const struct call *c)
     return admin;
 }
 
-static enum err run(struct call *c)
+static enum err run_operation(struct call *c, struct admin *admin)
 {
     AUTO(json_free) struct json *response = NULL;
-    struct admin admin = admin_of(c);
-    enum err e = api__is_proposal(c) ? proposals_make(&admin, c->members, &response, &c->msg)
-                                     : ops_run(&admin, c->members, &response, &c->msg);
+    enum err e = api__is_proposal(c) ? proposals_make(admin, c->members, &response, &c->msg)
+                                     : ops_run(admin, c->members, &response, &c->msg);
 
     return e == ERR_OK ? api__answer(c, response) : e;
+}
+
+static enum err run(struct call *c, struct admin *admin)
+{
+    if ((c->route->flags & DOWNLOAD) != 0)
+        return api__download(c, admin);
+    return (c->route->flags & DOCUMENT) != 0 ? api__document(c) : run_operation(c, admin);
 }
 
 /* With the code checked, which a request that is sent again may have used up. */
@@ -282,7 +288,7 @@ static enum err carry_out(struct call *c, bool *ret_recorded)
         e = check_code(c);
     *ret_recorded = e == ERR_OK;
     if (e == ERR_OK)
-        e = (c->route->flags & DOWNLOAD) != 0 ? api__download(c, &admin) : run(c);
+        e = run(c, &admin);
     api__once_end(c, e);
     return e;
 }

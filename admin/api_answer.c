@@ -123,7 +123,7 @@ static enum err tag_report(struct call *c, const struct json *report, char ret[T
     return e;
 }
 
-static enum err tag_answer(struct call *c, const struct json *response)
+enum err api__tag(struct call *c, const struct json *response)
 {
     const bool weak = (c->route->flags & REPORT) != 0;
     char tag[TAG_HEX + 1];
@@ -216,7 +216,7 @@ enum err api__answer(struct call *c, const struct json *response)
     }
     if (e == ERR_OK && c->answer->status < 300) {
         link_next(c, response);
-        e = tag_answer(c, response);
+        e = api__tag(c, response);
     }
     return e;
 }

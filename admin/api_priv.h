@@ -21,7 +21,8 @@ enum route_flags {
     STREAM = 1 << 9,
     DOWNLOAD = 1 << 10,
     DOMAIN = 1 << 11,
-    NUMBERED = 1 << 12
+    NUMBERED = 1 << 12,
+    DOCUMENT = 1 << 13
 };
 
 enum { API_SEGMENT_MAX = 256 };
@@ -84,6 +85,8 @@ enum err api__check_scope(struct call *c) MUST_CHECK;
 
 /* Put a tree into the answer in place of what stood there. */
 void api__write(struct http_answer *answer, const struct json *tree);
+/* Give the answer to a GET, which is there, its tag, or make it 304. response: of a report. */
+enum err api__tag(struct call *c, const struct json *response) MUST_CHECK;
 /* What the operation gave, as it was asked for: with its tag and where the list goes on, or 304. */
 enum err api__answer(struct call *c, const struct json *response) MUST_CHECK;
 /* If-Match: is what is to be changed still what was looked at? CHANGED; INVALID: it has no meaning here. */
@@ -115,6 +118,11 @@ enum err api__stream(struct call *c, struct admin *admin) MUST_CHECK;
 
 /* Carry out a request that is answered with a file. An error: nothing was sent. */
 enum err api__download(struct call *c, struct admin *admin) MUST_CHECK;
+
+/* ---- api_document.c ---- */
+
+/* Answer with a text that describes the API. */
+enum err api__document(struct call *c) MUST_CHECK;
 
 /* ---- api_limits.c ---- */
 

@@ -24,6 +24,7 @@ static const struct audited {
     bool vital;               /* it must be possible on a full disk */
 } rules[] = {
     {"ping", 0, true, false},
+    {"document", 0, true, false},
     {"page.sign_in", AUDIT_ACCESS, true, false},
     {"progress", 0, true, false},
     {"clock.status", 0, true, false},
@@ -33,8 +34,8 @@ static const struct audited {
     {"audit.tail", 0, true, false}, /* it would record itself for ever */
     {"reveal", AUDIT_REVEAL, true, false},
     {"tokenize", AUDIT_TOKENIZE, false, false},
-    {"bulk.start", 0, true, false},
-    {"bulk.finish", 0, true, false},
+    {"bulk.start", AUDIT_READ, true, false},
+    {"bulk.finish", AUDIT_READ, true, false},
     {"bulk.tokenize", AUDIT_TOKENIZE, false, false},
     {"bulk.reveal", AUDIT_REVEAL, true, false},
     {"bulk.verify", AUDIT_READ, true, false},

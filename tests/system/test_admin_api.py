@@ -2,7 +2,6 @@
 """The admin API: who may ask for what, how strictly it listens, and the main job over it. Every cell of roles
 times routes is tried; the routes come from the program's own table."""
 import base64
-import functools
 import hashlib
 import hmac
 import json
@@ -12,8 +11,7 @@ import struct
 import time
 import urllib.parse
 
-import yaml
-
+from api_answers import check_answer, described
 from harness import CLASSES, ROOT, Conn, Lethe, check, equal, until
 from test_monitor import admin_address
 from upstreams import Recorder
@@ -90,7 +88,9 @@ class Api:
         if token is not None:
             fields["Authorization"] = f"Bearer {self.tokens.get(token, token)}"
         with Conn(self.address, **more) as conn:
-            return conn.request(method, target, body, fields)
+            response = conn.request(method, target, body, fields)
+        check_answer(method, target, response)
+        return response
 
     def got(self, status, method, target, body=None, token=None, headers=()):
         response = self.ask(method, target, body, token, headers)
@@ -417,12 +417,6 @@ def test_health_needs_no_token(env):
 
 
 # ---- what is written about it ----
-
-
-@functools.cache
-def described():
-    with open(os.path.join(ROOT, "docs/openapi.yaml")) as f:
-        return yaml.safe_load(f)
 
 
 def test_openapi_says_what_the_table_says(env):

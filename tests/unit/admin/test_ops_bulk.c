@@ -430,6 +430,6 @@ Test(ops_bulk, groups_are_in_the_audit_trail_with_their_job)
                    token_of(made, 0));
     shown = answer(&d, request);
     trail(&d, records);
-    cr_assert_str_eq(records,
-                     "bulk.tokenize begun -\nbulk.tokenize done job\nbulk.reveal done job\n");
+    cr_assert_str_eq(records, "bulk.start done -\nbulk.tokenize begun -\nbulk.tokenize done job\n"
+                              "bulk.reveal done job\n");
 }
