@@ -84,20 +84,32 @@ static enum err read_part(struct reader *r, bool name, struct part *ret)
     return ERR_OK;
 }
 
+/* As much of a name as is looked at, escapes counted as what they stand for. */
+static struct span head_of(const struct part *name)
+{
+    size_t at = 0;
+
+    if (name->len <= NAMED_NEAR_MAX)
+        return name->raw;
+    for (size_t n = 0; n < NAMED_NEAR_MAX; n++)
+        at += name->raw.at[at] == '%' ? 3 : 1;
+    return span_of(name->raw.at, at);
+}
+
 /* ret_field: whose name it is, or NAMED_NONE. */
 static enum err find_field(struct reader *r, const struct part *name, uint16_t *ret_field)
 {
-    struct span plain = name->raw;
+    struct span plain = head_of(name);
     const char *limit = r->text.at + r->text.len;
 
     *ret_field = NAMED_NONE;
-    if (name->len > r->fields->longest)
+    if (name->len > r->fields->longest && r->fields->near == NULL)
         return ERR_OK;
     if (name->escaped) {
         enum err e;
 
         buf_reset(&r->decoded);
-        e = form_decode(name->raw, &r->decoded);
+        e = form_decode(plain, &r->decoded);
         if (e != ERR_OK)
             return e;
         plain = buf_span(&r->decoded);

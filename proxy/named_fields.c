@@ -10,7 +10,7 @@
 #include "proxy/hit_priv.h"
 #include "proxy/json_hash_priv.h"
 
-enum { FIRST_PLACES = 16 };
+enum { FIRST_PLACES = 16, BRACKETS_MAX = 8 /* of a name, that are looked in front of */ };
 
 /* ---- looking up ---- */
 
@@ -25,14 +25,19 @@ static uint16_t *place_of(const struct named_fields *f, struct span name, uint32
     return &f->places[at];
 }
 
-/* A name that is no field's: does it say the same as one that is? */
+/* Does a name that is no field's say the same as one that is? Or is it a member of one, as in "email[0]", which many
+ * frameworks take for "email"? */
 static void note_near(const struct named_fields *f, struct span name, struct hits *hits)
 {
-    size_t group;
+    const char *bracket = name.len > 1 ? memchr(name.at + 1, '[', name.len - 1) : NULL;
+    const char *end = name.at + (name.len < NAMED_NEAR_MAX ? name.len : NAMED_NEAR_MAX);
+    size_t group = name.len <= NAMED_NEAR_MAX ? near_names_find(f->near, name) : SIZE_MAX;
 
-    if (hits->near != 0 || !near_filter_passes(near_names_filter(f->near), name))
-        return;
-    group = near_names_find(f->near, name);
+    for (size_t i = 0; group == SIZE_MAX && i < BRACKETS_MAX && bracket != NULL && bracket < end;
+         i++) {
+        group = near_names_find(f->near, span_of(name.at, (size_t)(bracket - name.at)));
+        bracket = memchr(bracket + 1, '[', (size_t)(name.at + name.len - bracket - 1));
+    }
     if (group != SIZE_MAX)
         hits->near = (uint16_t)(1 + f->near_fields[group]);
 }
@@ -42,10 +47,11 @@ uint16_t proxy__named_find(const struct named_fields *fields, struct span name, 
 {
     uint16_t field = NAMED_NONE;
 
-    if (name.len > fields->longest || name.len == 0)
+    if (name.len == 0)
         return NAMED_NONE;
-    field = *place_of(fields, name, name_hash(name, limit));
-    if (field == NAMED_NONE && fields->near != NULL)
+    if (name.len <= fields->longest)
+        field = *place_of(fields, name, name_hash(name, limit));
+    if (field == NAMED_NONE && fields->near != NULL && hits->near == 0)
         note_near(fields, name, hits);
     return field;
 }
@@ -152,8 +158,6 @@ enum err named_fields_watch_names(struct named_fields *fields)
         if (e == ERR_OK && group != SIZE_MAX)
             fields->near_fields[group] = (uint16_t)i;
     }
-    if (fields->longest < NAMED_NEAR_MAX)
-        fields->longest = NAMED_NEAR_MAX;
     return e;
 }
 

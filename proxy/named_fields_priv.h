@@ -31,7 +31,7 @@ struct named_field {
 struct named_fields {
     struct named_field *at; /* in the order of the definitions */
     size_t count;
-    size_t longest;          /* a name with more bytes need not be looked at */
+    size_t longest;          /* a name with more bytes is none of them */
     uint16_t *places;        /* open addressing: indexes, or NAMED_NONE */
     size_t mask;             /* places - 1 */
     struct near_names *near; /* NULL: names are not watched */

@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fields == NULL) {
         secret_start();
         REQUIRE(named_fields_new(defs, 2, &fields, NULL) == ERR_OK);
+        REQUIRE(named_fields_watch_names(fields) == ERR_OK);
     }
     e = form_read(fields, text, &hits);
     REQUIRE(e == ERR_OK || e == ERR_INVALID || e == ERR_TOO_LARGE);

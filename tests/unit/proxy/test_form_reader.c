@@ -161,8 +161,11 @@ Test(form_reader, e14_tells_of_a_name_near_a_declared_one)
         const char *text;
         uint16_t near;
     } cases[] = {{"email=a&x=b", 0}, {"a=b&Email=a", 1},      {"e%2Dmail=a", 1},
-                 {"EMAIL", 1},       {"%E2%80%8Bemail=a", 1}, {"na%C2%ADme=1", 3}};
+                 {"EMAIL", 1},       {"%E2%80%8Bemail=a", 1}, {"na%C2%ADme=1", 3},
+                 {"email[0]=a", 1},  {"email%5bx%5D=a", 1},   {"phone[1]=a", 2},
+                 {"x[email]=a", 0}};
     AUTO(named_fields_free) struct named_fields *fields = NULL;
+    char deep[4096] = "x=1&%65mail%5B";
 
     cr_assert_eq(named_fields_new(defs, COUNT_OF(defs), &fields, NULL), ERR_OK);
     cr_assert_eq(named_fields_watch_names(fields), ERR_OK);
@@ -171,5 +174,13 @@ Test(form_reader, e14_tells_of_a_name_near_a_declared_one)
 
         cr_assert_eq(form_read(fields, span_str(cases[i].text), &hits), ERR_OK);
         cr_expect_eq(hits.near, cases[i].near, "%s: %u", cases[i].text, hits.near);
+    }
+    for (size_t i = strlen(deep); i + 4 < sizeof(deep); i += 3)
+        memcpy(deep + i, "%41", 4);
+    {
+        AUTO(hits_done) struct hits hits = {0};
+
+        cr_assert_eq(form_read(fields, span_str(deep), &hits), ERR_OK);
+        cr_expect_eq(hits.near, 1, "however long its key is");
     }
 }

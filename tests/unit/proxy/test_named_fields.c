@@ -83,6 +83,30 @@ Test(named_fields, e14_tell_of_names_that_come_near_theirs)
     cr_assert_eq(near(fields, padded), 0);
 }
 
+Test(named_fields, e15_tell_of_names_that_are_members_of_theirs)
+{
+    static const struct named_def defs[] = {
+        {"email", 1, false, false}, {"user[phone]", 1, false, false}, {"tags[]", 1, true, false}};
+    AUTO(named_fields_free) struct named_fields *fields = NULL;
+    char deep[2000] = "email[";
+
+    cr_assert_eq(named_fields_new(defs, 3, &fields, NULL), ERR_OK);
+    cr_assert_eq(near(fields, "email[0]"), 0); /* nobody watches */
+    cr_assert_eq(named_fields_watch_names(fields), ERR_OK);
+    cr_assert_eq(near(fields, "email[0]"), 1);
+    cr_assert_eq(near(fields, "Email[x][y]"), 1);
+    cr_assert_eq(near(fields, "email["), 1);
+    cr_assert_eq(near(fields, "user[phone][$ne]"), 2);
+    cr_assert_eq(near(fields, "tags[7]"), 3);
+    cr_assert_eq(near(fields, "user[email]"), 0);
+    cr_assert_eq(near(fields, "x[email]"), 0);
+    cr_assert_eq(near(fields, "[email]x"), 0);
+    memset(deep + 6, 'a', sizeof(deep) - 7);
+    cr_assert_eq(near(fields, deep), 1, "however long the key is");
+    memset(deep, '[', sizeof(deep) - 1);
+    cr_assert_eq(near(fields, deep), 0);
+}
+
 Test(named_fields, come_once_unless_they_are_declared_to_come_again)
 {
     static const struct named_def defs[] = {{"once", 1, false, false}, {"often", 1, true, false}};
