@@ -606,14 +606,14 @@ static enum err fire(struct erasures *e, const struct vault_waiting *waiting,
         .op = {.kind = VAULT_HOLDS}, .act = VAULT_WAITING_DROP, .slot = waiting->slot};
     AUTO(json_free) struct json *note = NULL;
     const struct receipt_words words = note_words(noted, &note);
-    struct erasure_request request = {
-        .slot = waiting->slot, .words = &words, .newer_than_s = INT64_MAX};
+    struct erasure_request request = {.slot = waiting->slot, .words = &words};
     struct vault_exception *kept = mem_alloc(VAULT_EXCEPTIONS_MAX * sizeof(*kept));
     struct receipt receipt;
     enum err result;
 
     request.exceptions = kept;
     request.exception_count = note_kept(note, kept);
+    request.newer_than_s = note_newer_than_s(note);
     result = erasure_run_request(e, &request, &receipt);
     free(kept);
 

@@ -50,6 +50,11 @@ size_t note_kept(const struct json *note, struct vault_exception *ret)
     return count;
 }
 
+int64_t note_newer_than_s(const struct json *note)
+{
+    return json_int_of(json_get(note, "newer"), INT64_MAX);
+}
+
 enum err note_write(const struct receipt_words *words, const struct erasure_request *request,
                     struct buf *out)
 {
@@ -65,6 +70,8 @@ enum err note_write(const struct receipt_words *words, const struct erasure_requ
         json_set(map, word_names[i], text);
     }
     json_set(map, "except", kept_list(request));
+    if (request != NULL && request->newer_than_s != INT64_MAX)
+        json_set_int(map, "newer", request->newer_than_s);
     return json_write(map, out);
 }
 

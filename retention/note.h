@@ -18,3 +18,5 @@ enum err note_write(const struct receipt_words *words, const struct erasure_requ
 struct receipt_words note_words(struct span note, struct json **ret_tree);
 /* What is to be kept, into `ret`, which has VAULT_EXCEPTIONS_MAX; how many there are. */
 size_t note_kept(const struct json *note, struct vault_exception *ret);
+/* Values stored later are not meant; INT64_MAX: all are. */
+int64_t note_newer_than_s(const struct json *note);

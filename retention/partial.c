@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "vault/holds.h"
 
 enum { STEP_ROWS = 1000 }; /* one transaction: some 20 ms of the writer's time */
 
@@ -64,6 +65,22 @@ enum err partial_kept(struct vault *vault, uint64_t target, struct receipt *rece
 
 /* ---- exceptions that have ended ---- */
 
+/* What a hold binds ends with the first pass after it: nothing is asked for that would have to wait, since the
+ * person would be restricted meanwhile, with all that came later. */
+static enum err is_held(struct vault *v, uint64_t slot, bool *ret)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    enum err e = vault_reader_open(v, &reader);
+
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    e = vault_erasure_must_wait(reader, slot, ret);
+    vault_read_end(reader);
+    return e;
+}
+
 static enum err end_exception(struct erasures *e, const struct vault_kept *kept, bool *ret_done)
 {
     static const struct receipt_words words = {
@@ -76,8 +93,12 @@ static enum err end_exception(struct erasures *e, const struct vault_kept *kept,
                                        .slot = kept->slot,
                                        .class_id = kept->exception.class_id};
     struct receipt receipt;
-    enum err result = erasure_run_request(e, &request, &receipt);
+    bool held = false;
+    enum err result = is_held(erasures_vault(e), kept->slot, &held);
 
+    if (result != ERR_OK || held)
+        return result;
+    result = erasure_run_request(e, &request, &receipt);
     *ret_done = result == ERR_OK && receipt.state == RECEIPT_COMPLETED;
     /* What it kept went by its class's rule; all that is there stays for another reason. */
     return result == ERR_CONFLICT ? erasures_run_op(e, &forget.op) : result;

@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "retention/proof.h"
 #include "tests/support/vault_rig.h"
+#include "vault/holds.h"
 
 #define CLASSES                                                                                    \
     "mail: {format: email, deterministic: true, identifies: true, purposes: [account], "           \
@@ -267,6 +268,89 @@ Test(partial, end_of_an_exception_spares_others_and_what_came_later)
     cr_assert(is_gone(&r, &plate));
     cr_assert(reveals(&r, &later, "came back"));
     cr_assert_neq(slot_of(&r, "ada"), 0);
+}
+
+static uint64_t hold(struct rig *r, uint64_t slot)
+{
+    struct vault_hold hold = {.slot = slot,
+                              .code = "17(3)(e)",
+                              .ground = "case 12/2026",
+                              .owner = "legal",
+                              .set_by = "test",
+                              .review_s = vault_now_s(r->vault) + 30 * RIG_DAY_S};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
+
+    cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
+    return hold.number;
+}
+
+static void lift(struct rig *r, uint64_t number)
+{
+    struct vault_hold hold = {.number = number, .lifted_by = "test", .lifted_why = "settled"};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_LIFT, .hold = &hold};
+
+    cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
+}
+
+static size_t run_waiting(struct rig *r)
+{
+    struct erasures *e = erasures_new(r->vault, NULL);
+    struct erasure_resumed resumed;
+
+    cr_assert_eq(erasure_run_waiting(e, &resumed), ERR_OK);
+    erasures_free(&e);
+    return resumed.completed;
+}
+
+Test(partial, end_of_an_exception_waits_for_a_hold_and_spares_what_came_later)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text bill, later;
+    struct vault_exception x;
+    struct receipt receipt;
+    uint64_t number;
+
+    start(&r);
+    (void)rig_store(&r, "note", "ada", "likes tea");
+    bill = rig_store(&r, "bill", "ada", "12 EUR");
+    x = keep(&r, "bill", 100);
+    cr_assert_eq(erase(&r, "ada", &x, 1, &receipt), ERR_OK);
+    rig_clock(RIG_NOW_S + (int64_t)90 * RIG_DAY_S);
+    later = rig_store(&r, "note", "ada", "came back");
+    number = hold(&r, slot_of(&r, "ada"));
+    rig_clock(RIG_NOW_S + (int64_t)100 * RIG_DAY_S);
+    cr_assert_eq(end_exceptions(&r), 0);
+    cr_assert(reveals(&r, &bill, "12 EUR"), "it is held");
+    lift(&r, number);
+    cr_assert_not(is_restricted(&r, &later), "nobody has asked for that");
+    cr_assert_eq(run_waiting(&r), 0);
+    cr_assert_eq(end_exceptions(&r), 1);
+    cr_assert(is_gone(&r, &bill));
+    cr_assert(reveals(&r, &later, "came back"));
+}
+
+Test(partial, erasure_that_waited_for_a_hold_spares_what_it_was_to_spare)
+{
+    AUTO(rig_done) struct rig r;
+    struct erasure_request request = {.newer_than_s = RIG_NOW_S};
+    struct token_text before, later;
+    struct receipt receipt;
+    struct erasures *e;
+    uint64_t number;
+
+    start(&r);
+    before = rig_store(&r, "note", "ada", "likes tea");
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    later = rig_store(&r, "note", "ada", "came back");
+    request.slot = slot_of(&r, "ada");
+    number = hold(&r, request.slot);
+    e = erasures_new(r.vault, NULL);
+    cr_assert_eq(erasure_run_request(e, &request, &receipt), ERR_HELD);
+    erasures_free(&e);
+    lift(&r, number);
+    cr_assert_eq(run_waiting(&r), 1);
+    cr_assert(is_gone(&r, &before));
+    cr_assert(reveals(&r, &later, "came back"));
 }
 
 Test(partial, exception_whose_values_are_gone_already_is_forgotten)
