@@ -382,13 +382,15 @@ static enum err write_both(struct ledger *l, const uint8_t *records, size_t len,
     return mirror_append(l->mirror, records, len, at, &l->failed);
 }
 
-/* Write records at the end and make them durable. On an error they are cut off again. */
+/* Write records at the end and make them durable. On an error they are cut off again, durably: what was
+ * refused must not be carried out by a start after a crash. */
 static enum err write_last(struct ledger *l, const uint8_t *records, size_t len)
 {
     uint64_t at = l->seq * LEDGER_RECORD_BYTES;
     enum err e = write_both(l, records, len, at);
 
-    if (e != ERR_OK && (FAULT_FAILS("ledger.cut") || ftruncate(l->fd, (off_t)at) != 0))
+    if (e != ERR_OK && (FAULT_FAILS("ledger.cut") || ftruncate(l->fd, (off_t)at) != 0 ||
+                        vault__file_sync(l->fd) != ERR_OK))
         l->failed = true;
     return e;
 }

@@ -62,20 +62,17 @@ static int64_t unguarded_due(const struct rule *rule, const struct rule_times *t
     return due_s < latest_s ? due_s : latest_s;
 }
 
-int64_t rule_due(const struct rule *rule, const struct rule_times *times)
-{
-    const int64_t due_s = unguarded_due(rule, times);
-    int64_t first_s;
-
-    if (period_is_none(&rule->minimum))
-        return due_s;
-    first_s = calendar_add(times->created_s, &rule->minimum);
-    return due_s < first_s ? first_s : due_s;
-}
-
 int64_t rule_minimum_end(const struct rule *rule, int64_t created_s)
 {
     return period_is_none(&rule->minimum) ? 0 : end_after(rule, &rule->minimum, created_s);
+}
+
+int64_t rule_due(const struct rule *rule, const struct rule_times *times)
+{
+    const int64_t due_s = unguarded_due(rule, times);
+    const int64_t first_s = rule_minimum_end(rule, times->created_s);
+
+    return due_s < first_s ? first_s : due_s;
 }
 
 bool rule_is_ordered(const struct rule *rule)

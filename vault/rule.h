@@ -35,8 +35,8 @@ struct rule_times {
 };
 
 /* When the value is due: from this instant on it stands for nothing. An event that has not come: the
- * backstop. Never before the minimum; while the start has not come, or moves, never after the backstop. Any
- * thread; does not block. */
+ * backstop. Never before the minimum has ended; while the start has not come, or moves, never after the backstop
+ * but for that. Any thread; does not block. */
 int64_t rule_due(const struct rule *rule, const struct rule_times *times);
 /* When the law stops demanding that a value be kept, rounded as the rule rounds; 0: it never did. */
 int64_t rule_minimum_end(const struct rule *rule, int64_t created_s);

@@ -681,6 +681,7 @@ static bool run_honest(unsigned kills)
                                          "erase.after_shred",
                                          "erase.acknowledged",
                                          "sweep.batch",
+                                         "purge.committed",
                                          "truncate.done",
                                          "close.appended",
                                          "rotate.header",
