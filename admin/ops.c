@@ -579,6 +579,7 @@ static const struct operation {
     {"honeytoken.create", {"class", "value", "subject", "domain", NULL}, ops_honeytoken_create},
     {"honeytoken.list", {"after", "limit", NULL}, ops_honeytoken_list},
     {"incident.list", {"after", "limit", NULL}, ops_incident_list},
+    {"caller.list", {"after", "limit", NULL}, ops_caller_list},
     {"caller.restore", {"caller", NULL}, ops_caller_restore},
     {"retention.simulate", {"at", NULL}, ops_retention_simulate},
     {"retention.preview", {"classes", "timezone", NULL}, ops_retention_preview},

@@ -44,6 +44,10 @@ struct admin {
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
     enum err (*reload)(void *context, struct errmsg *msg);
     void *reload_context;
+    /* The callers at the proxy: [{"caller", "suspended", "quotas": [{"purpose", "what", "window", "limit", "used"}]}],
+     * json_free(). NULL, or gives NULL: no server runs, or it ends. Any thread. */
+    struct json *(*callers)(void *context);
+    void *callers_context;
     struct notes *notes; /* of people: for the audit trail; ops_run() has its own */
 };
 
@@ -92,6 +96,7 @@ enum ops_limits {
  *   honeytoken.create {class, value, subject?, domain?}         {"token", "subject": its random id}
  *   honeytoken.list {}                                            {"honeytokens": [...]}
  *   incident.list   {after?}                                      {"incidents": [...], "more"}
+ *   caller.list     {}                                            {"callers": [...]}: admin/ops_watch.c draws it
  *   caller.restore  {caller}                                      {"closed": incidents}
  *   access.create   {name, role, expires, domains?, classes?, purposes?, networks?, certificate?}  {"number", "token", ...}
  *   access.appoint  the same, of an operator or approver           {"number", ...}: without its text

@@ -77,6 +77,7 @@ static const struct audited {
     {"honeytoken.list", AUDIT_READ, true, false},
     {"honeytoken.", AUDIT_INCIDENT, false, false},
     {"incident.", AUDIT_READ, true, false},
+    {"caller.list", AUDIT_READ, true, false},
     {"caller.", AUDIT_INCIDENT, false, false},
     {"chat.", AUDIT_ACCESS, false, true},
     {"proposal.list", AUDIT_READ, true, false},

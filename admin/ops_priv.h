@@ -50,6 +50,8 @@ enum err ops_honeytoken_list(struct admin *admin, const struct json *request,
                              struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_incident_list(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_caller_list(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_caller_restore(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 

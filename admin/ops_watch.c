@@ -265,6 +265,80 @@ enum err ops_incident_list(struct admin *admin, const struct json *request,
     return ERR_OK;
 }
 
+/* ---- callers ----
+ *
+ *   {"number": a place in the list, "caller", "suspended", "quotas": [{"purpose": or null, "what", "window", "limit", "used"}],
+ *    "incident": {"kind", "since"} or null: what it is suspended by} */
+
+static struct json *named(const struct json *list, const char *caller)
+{
+    for (size_t i = 0; i < json_count(list); i++)
+        if (span_equal(json_text_of(json_get(json_at(list, i), "caller")), span_str(caller)))
+            return json_at(list, i);
+    return NULL;
+}
+
+/* Suspended, and perhaps no longer in the configuration. */
+static void add_incident(struct json *list, const struct vault_incident *incident)
+{
+    struct json *map = named(list, incident->caller), *why;
+
+    if (map == NULL) {
+        map = json_new_map();
+        json_set_str(map, "caller", incident->caller);
+        json_set(map, "quotas", json_new_list());
+        json_add(list, map);
+    }
+    if (json_kind(json_get(map, "incident")) == JSON_MAP)
+        return; /* the first is why */
+    why = json_new_map();
+    json_set_str(why, "kind", incident->kind);
+    receipt_set_instant(why, "since", incident->at_ms);
+    json_set(map, "incident", why);
+    json_set_bool(map, "suspended", true);
+}
+
+static enum err add_incidents(struct admin *admin, struct json *list)
+{
+    struct vault_incident incident = {.number = 0};
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK) {
+        e = vault_incident_next(admin->vault, incident.number, &incident);
+        if (e == ERR_OK && incident.closed_ms == 0)
+            add_incident(list, &incident);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err ops_caller_list(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg)
+{
+    AUTO(json_free) struct json *list = NULL;
+    struct ops_page page;
+    struct json *map;
+    enum err e;
+
+    if (admin->callers != NULL)
+        list = admin->callers(admin->callers_context);
+    if (list == NULL)
+        list = json_new_list(); /* those that are suspended are known all the same */
+    e = add_incidents(admin, list);
+    if (e == ERR_OK)
+        e = ops_read_page(request, json_count(list) + 1, &page, msg);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < json_count(list); i++) {
+        json_set_int(json_at(list, i), "number", (int64_t)i + 1);
+        if (json_get(json_at(list, i), "incident") == NULL)
+            json_set(json_at(list, i), "incident", json_new_null());
+    }
+    map = json_new_map();
+    json_set(map, "callers", ops_cut(list, &page, "number", map));
+    *ret_response = map;
+    return ERR_OK;
+}
+
 enum err ops_caller_restore(struct admin *admin, const struct json *request,
                             struct json **ret_response, struct errmsg *msg)
 {

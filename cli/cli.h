@@ -84,6 +84,7 @@ enum cli_exit cmd_notice_retry(const struct options *options);
 enum cli_exit cmd_honeytoken_create(const struct options *options);
 enum cli_exit cmd_honeytoken_list(const struct options *options);
 enum cli_exit cmd_incident_list(const struct options *options);
+enum cli_exit cmd_caller_list(const struct options *options);
 enum cli_exit cmd_caller_restore(const struct options *options);
 enum cli_exit cmd_access_create(const struct options *options);
 enum cli_exit cmd_access_list(const struct options *options);

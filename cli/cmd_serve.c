@@ -14,6 +14,7 @@
 #include "admin/proposals.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "cli/callers.h"
 #include "cli/cli.h"
 #include "cli/courier.h"
 #include "cli/housekeeping.h"
@@ -42,6 +43,7 @@ struct server {
     struct admin admin;
     struct api api;
     struct proxy *proxy;
+    struct callers_view callers;
     struct control *control;
     struct housekeeping *housekeeping;
     struct keywatch *keywatch;
@@ -64,6 +66,7 @@ static void drain(struct server *s)
 {
     proxy_drain(s->proxy, DRAIN_MS);
     monitor_stop(&s->monitor);
+    callers_view_use(&s->callers, NULL);
     proxy_stop(&s->proxy, 0);
 }
 
@@ -230,7 +233,9 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .exports = s->parts.exports,
                               .keys = s->settings.keys,
                               .rotation = s->parts.rotation,
-                              .conf = s->settings.conf};
+                              .conf = s->settings.conf,
+                              .callers = callers_view_read,
+                              .callers_context = &s->callers};
     return start_trail(s, msg);
 }
 
@@ -266,6 +271,7 @@ static enum err start_parts(struct server *s, struct errmsg *msg)
 
     e = proxy_start(s->settings.proxy, s->vault, &s->proxy, msg);
     if (e == ERR_OK) {
+        callers_view_use(&s->callers, s->proxy);
         start_reload(s);
         s->admin.approval_delay_ms = s->settings.admin.approval_delay_ms;
         s->api = (struct api){
@@ -354,6 +360,7 @@ enum cli_exit cmd_serve(const struct options *o)
     enum err e;
 
     s.config_path = o->config;
+    callers_view_init(&s.callers);
     log_set_level(LOG_INFO);
     e = settings_start(o->config, SETTINGS_ALL, &s.settings, &msg);
     if (e == ERR_OK) {
@@ -372,6 +379,7 @@ enum cli_exit cmd_serve(const struct options *o)
         audit_record_stop(s.vault);
     vault_close(&s.vault);
     settings_done(&s.settings);
+    callers_view_done(&s.callers);
     if (e != ERR_OK)
         return cli_fail(e, &msg);
     log_event(EV_STOPPED);

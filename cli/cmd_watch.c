@@ -81,6 +81,41 @@ enum cli_exit cmd_incident_list(const struct options *o)
     return listing_of(o, "incident.list", &incidents);
 }
 
+static enum err print_caller(const struct json *entry)
+{
+    const struct json *quotas = json_get(entry, "quotas");
+    const char *caller = text_of(entry, "caller");
+    enum err e = ERR_OK;
+
+    if (json_bool_of(json_get(entry, "suspended"), false))
+        e = output_print("%-24s  suspended since %s\n", caller,
+                         text_of(json_get(entry, "incident"), "since"));
+    else if (json_count(quotas) == 0)
+        e = output_print("%-24s  no quota\n", caller);
+    for (size_t i = 0; e == ERR_OK && i < json_count(quotas); i++) {
+        const struct json *quota = json_at(quotas, i);
+        const char *purpose = json_str_of(json_get(quota, "purpose"));
+
+        e = output_print("%-24s  %-7s a %-6s  %8" PRId64 " of %8" PRId64 "  %s\n", caller,
+                         text_of(quota, "what"), text_of(quota, "window"),
+                         json_int_of(json_get(quota, "used"), 0),
+                         json_int_of(json_get(quota, "limit"), 0), purpose == NULL ? "" : purpose);
+    }
+    return e;
+}
+
+static bool is_suspended(const struct json *caller)
+{
+    return json_bool_of(json_get(caller, "suspended"), false);
+}
+
+enum cli_exit cmd_caller_list(const struct options *o)
+{
+    static const struct listing callers = {"callers", print_caller, is_suspended};
+
+    return listing_of(o, "caller.list", &callers);
+}
+
 enum cli_exit cmd_caller_restore(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();

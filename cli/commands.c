@@ -291,6 +291,12 @@ const struct command commands[] = {
      "callers that asked for a honeytoken; exit 3 when one is suspended",
      "Each line: number, time, kind, caller, state. An open one suspends its caller.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_incident_list},
+    {"caller list", "[-c FILE] [--json]",
+     "what each caller has used of its quotas; exit 3 when one is suspended",
+     "Each line: caller, what is counted within which time, used and limit, for which purpose. "
+     "Quotas are known\n"
+     "while a server runs.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_caller_list},
     {"caller restore", "[-c FILE] NAME", "close a caller's incidents and let it in again",
      "The caller of `callers` in the configuration. Exit code 1 when it is not suspended.\n",
      OPTION_CONFIG, 1, 1, cmd_caller_restore},

@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/span.h"
 #include "base/tls.h"
+#include "proxy/caller_state.h"
 #include "proxy/guard.h"
 #include "proxy/jwt.h"
 #include "proxy/jwt_cache.h"
@@ -125,6 +126,9 @@ enum err callers_find_token(const struct callers *callers, struct jwt_cache *cac
     MUST_CHECK;
 /* Give callers their quotas, and what the vault knows of them. Before they are used. */
 void callers_watch(struct callers *callers, struct vault *v, struct quotas *quotas);
+/* Each caller, in the order of the configuration. Any thread; takes the quotas' lock for moments. */
+void callers_read(const struct callers *callers, int64_t now_s, caller_state_fn each,
+                  void *context);
 /* Its quotas for a purpose (SPAN_NONE: its only one). Borrowed. */
 const struct guard_rules *caller_rules(const struct caller *caller, struct span purpose);
 /* What the vault knows of it; NULL for the anonymous one. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "vault/holds.h"
 #include "vault/watch.h"
 
@@ -69,6 +70,62 @@ void callers_watch(struct callers *callers, struct vault *v, struct quotas *quot
     for (size_t i = 0; i < callers->count; i++) {
         watch(&callers->at[i], v, quotas);
         callers->at[i].state = vault_caller(v, callers->at[i].name);
+    }
+}
+
+/* ---- to be shown ---- */
+
+struct states {
+    struct caller_quota_state *at;
+    size_t count;
+    int64_t now_s;
+};
+
+static void add_state(struct states *states, const struct guard_rules *rules, struct quota *quota,
+                      const char *purpose, const char *what)
+{
+    struct quota_state state;
+
+    if (quota == NULL)
+        return;
+    quota_read(rules->quotas, quota, states->now_s, &state);
+    states->at[states->count++] =
+        (struct caller_quota_state){purpose, what, state.window_s, state.limit, state.used};
+}
+
+/* Those of the whole caller stand in the rules of each of its purposes, in front. */
+static void add_states(struct states *states, const struct caller *c)
+{
+    const size_t whole = (size_t)(c->quotas.all.per_hour > 0) + (size_t)(c->quotas.all.per_day > 0);
+
+    for (size_t i = 0; i < c->purpose_count; i++) {
+        const struct guard_rules *rules = &c->purposes[i].rules;
+
+        for (size_t j = i == 0 ? 0 : whole; j < rules->count; j++)
+            add_state(states, rules, rules->list[j], j < whole ? NULL : c->purposes[i].name,
+                      "people");
+        if (i > 0)
+            continue;
+        add_state(states, rules, rules->lookups, NULL, "lookups");
+        add_state(states, rules, rules->misses, NULL, "misses");
+    }
+}
+
+void callers_read(const struct callers *callers, int64_t now_s, caller_state_fn each, void *context)
+{
+    for (size_t i = 0; i < callers->count; i++) {
+        const struct caller *c = &callers->at[i];
+        AUTO(mem_free)
+        struct caller_quota_state *at =
+            mem_alloc((2 + c->purpose_count * QUOTA_LIST_MAX) * sizeof(*at));
+        struct states states = {.at = at, .now_s = now_s};
+        struct caller_state state = {.name = c->name};
+
+        add_states(&states, c);
+        state.suspended = c->state != NULL && vault_caller_is_suspended(c->state);
+        state.quotas = states.at;
+        state.quota_count = states.count;
+        each(&state, context);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/err.h"
+#include "proxy/caller_state.h"
 #include "proxy/upstream_state.h"
 #include "base/metrics.h"
 #include "vault/classes.h"
@@ -48,6 +49,8 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
  * and failures say, connections, counters. Any thread but a loop's; shortly takes locks that loops seldom want. */
 typedef void (*proxy_upstream_fn)(const struct upstream_state *state, void *context);
 void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context);
+/* What each caller of the settings in force has used of its quotas, in their order. As proxy_read_upstreams(). */
+void proxy_read_callers(struct proxy *p, caller_state_fn each, void *context);
 /* The access log was moved away: begin it anew under its name. Not while the proxy is being stopped. */
 void proxy_reopen_logs(struct proxy *p);
 /* All figures of the data path. Any thread but a loop's, until the proxy stops. */

@@ -252,6 +252,14 @@ bool quota_is_used_up(struct quotas *quotas, struct quota *quota, int64_t now_s)
     return used_up;
 }
 
+void quota_read(struct quotas *quotas, struct quota *quota, int64_t now_s, struct quota_state *ret)
+{
+    (void)pthread_mutex_lock(&quotas->lock);
+    forget_old(quota, now_s);
+    *ret = (struct quota_state){quota->window_s, quota->limit, quota->count};
+    (void)pthread_mutex_unlock(&quotas->lock);
+}
+
 static uint64_t first_bytes(const uint8_t hash[SECRET_HASH_BYTES])
 {
     uint64_t number;

@@ -37,5 +37,12 @@ enum quota_verdict quotas_take(struct quotas *quotas, struct quota *const *list,
                                uint64_t subject, int64_t now_s);
 /* Is there room for nobody? */
 bool quota_is_used_up(struct quotas *quotas, struct quota *quota, int64_t now_s);
+/* How many subjects count now, of how many. Any thread. */
+struct quota_state {
+    int64_t window_s;
+    size_t limit;
+    size_t used;
+};
+void quota_read(struct quotas *quotas, struct quota *quota, int64_t now_s, struct quota_state *ret);
 /* A number for a text, for counting it: means nothing outside this process. Never 0. */
 uint64_t quotas_hash(const struct quotas *quotas, uint16_t kind, struct span text);

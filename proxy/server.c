@@ -198,15 +198,31 @@ enum err proxy_reload(struct proxy *p, const struct proxy_settings *settings, st
     return ERR_OK;
 }
 
-void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context)
+/* What is in force, held: a reload may come between. */
+static struct proxy_setup *hold_setup(struct proxy *p)
 {
-    struct upstream_state state;
     struct proxy_setup *setup;
 
-    (void)pthread_mutex_lock(&p->lock); /* a reload may come between */
+    (void)pthread_mutex_lock(&p->lock);
     setup = p->setup;
     setup_hold(setup);
     (void)pthread_mutex_unlock(&p->lock);
+    return setup;
+}
+
+void proxy_read_callers(struct proxy *p, caller_state_fn each, void *context)
+{
+    struct proxy_setup *setup = hold_setup(p);
+
+    callers_read(setup->policy.callers, vault_now_s(p->vault), each, context);
+    setup_drop(&setup);
+}
+
+void proxy_read_upstreams(struct proxy *p, proxy_upstream_fn each, void *context)
+{
+    struct proxy_setup *setup = hold_setup(p);
+    struct upstream_state state;
+
     for (size_t i = 0; i < setup->settings->upstream_count; i++) {
         upstream_group_read(setup->upstreams[i].group, &state);
         each(&state, context);

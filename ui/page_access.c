@@ -46,6 +46,10 @@ enum err page_access(struct visit *v, struct errmsg *msg)
         e = visit__show(v, "honeytokens", "/v1/honeytokens", "limit=200", msg);
     if (e != ERR_OK)
         return e;
+    e = visit__show(v, "callers", "/v1/callers", "limit=1000", msg);
+    if (e != ERR_OK)
+        return e;
+    visit__set_may(v, "restore", "POST", "/v1/callers/x/restore");
     visit__set_origin(v, json_get(v->model, "access"));
     json_set_str(v->model, "report", "access");
     return ERR_OK;

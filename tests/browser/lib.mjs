@@ -30,8 +30,9 @@ const used = {};
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // One that was not used yet: each works once.
-export const code = async (role, place = rig) => {
-  const uri = place.uris[role];
+export const code = async (role, place = rig) => codeOf(place.uris[role]);
+
+export const codeOf = async (uri) => {
   for (let tries = 0; tries < 400; tries++) {
     const now = Math.floor(Date.now() / 30000);
     const step = Math.max(now - 1, (used[uri] ?? 0) + 1);
@@ -101,9 +102,9 @@ export const as = async (role, options = {}, place = rig) => {
 
 // Of the server with a few requests; each in a state of its own.
 export const PAGES = [...rig.pages, "/ui/retention/email", "/ui/requests?state=all", "/ui/requests/1", "/ui/requests/2",
-  "/ui/requests/4", "/ui/proposals/1", "/ui/proposals/2", "/ui/proposals/3", "/ui/holds/1", "/ui/nothing"];
+  "/ui/requests/4", "/ui/proposals/1", "/ui/proposals/2", "/ui/proposals/3", "/ui/holds/1", "/ui/tokens?show=all", "/ui/tokens/2", "/ui/nothing"];
 // Of the server with a history, for an officer, who begins nothing.
-export const HISTORY_PAGES = [...rig.pages.filter((path) => !path.endsWith("/new")), "/ui/retention/visit", "/ui/retention/note", "/ui/requests?state=all"];
+export const HISTORY_PAGES = [...rig.pages.filter((path) => !/\/(new|appoint)$/.test(path)), "/ui/retention/visit", "/ui/retention/note", "/ui/requests?state=all"];
 
 const tests = [];
 export const test = (name, run) => tests.push({ name, run });

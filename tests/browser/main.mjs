@@ -2,7 +2,7 @@
 // The data officer's pages in a browser. tests/browser/run starts the server and this.
 import fs from "node:fs";
 import http from "node:http";
-import { HISTORY_PAGES, PAGES, as, axeSource, check, code, equal, open, rig, runAll, signIn, test } from "./lib.mjs";
+import { HISTORY_PAGES, PAGES, as, axeSource, check, code, codeOf, equal, open, rig, runAll, signIn, test } from "./lib.mjs";
 
 const LANGUAGES = ["en", "de"];
 const go = (page, path) => page.goto(rig.origin + path);
@@ -137,6 +137,90 @@ test("an erasure is proposed and approved by keyboard alone", async () => {
   await approver.page.waitForSelector("[role=status]");
   check((await approver.page.textContent(".answer")).includes("carried out"), "it is done");
   equal([...complaints, ...approver.complaints], [], "complaints");
+});
+
+// The dark modules of a page's QR code, as it says where they are.
+const modules = (page) => page.evaluate(() => {
+  const size = Number(document.querySelector(".qr").getAttribute("viewBox").split(" ")[2]);
+  const rows = Array.from({ length: size }, () => Array(size).fill(false));
+  for (const [, x, y, run] of document.querySelector(".qr path").getAttribute("d").matchAll(/M(\d+) (\d+)h(\d+)v1h-\d+z/g))
+    rows[y].fill(true, Number(x), Number(x) + Number(run));
+  return rows;
+});
+
+test("two people appoint an operator, who signs in, by keyboard alone", async () => {
+  const operator = await as("operator"), approver = await as("approver");
+  await language(operator.page, "en");
+  await language(approver.page, "en");
+  await go(operator.page, "/ui/tokens");
+  await operator.page.focus("a[href='/ui/tokens/appoint']");
+  await operator.page.keyboard.press("Enter");
+  await operator.page.waitForSelector("#name");
+  await operator.page.focus("#name");
+  await operator.page.keyboard.insertText("anna");
+  await operator.page.keyboard.press("Enter");
+  await operator.page.waitForURL(/proposals\/\d+$/);
+  await approver.page.goto(operator.page.url());
+  await axe(approver.page, "an appointment");
+  await approver.page.focus("#code-approve");
+  await approver.page.keyboard.insertText(await code("approver"));
+  await approver.page.keyboard.press("Enter");
+  await approver.page.waitForSelector("[role=status]");
+  await approver.page.click("dl.facts a[href^='/ui/tokens/']");
+  await approver.page.waitForURL(/tokens\/\d+$/);
+  const here = approver.page.url();
+
+  await operator.page.goto(here);
+  await axe(operator.page, "a token to be collected");
+  await operator.page.focus("#code-collect");
+  await operator.page.keyboard.insertText(await code("operator"));
+  await operator.page.keyboard.press("Enter");
+  await operator.page.waitForSelector(".secret");
+  const token = (await operator.page.textContent(".secret")).trim();
+  check(/^lta_[0-9a-f]{64}$/.test(token), token);
+  await axe(operator.page, "a token that is shown once");
+  await operator.page.emulateMedia({ media: "print" });
+  check(!await operator.page.isVisible(".secret"), "nobody prints it by accident");
+  await operator.page.emulateMedia({ media: "screen" });
+  await operator.page.goto(here);
+  const back = await operator.page.goBack().catch((error) => error.message);
+  check(String(back).includes("ERR_CACHE_MISS"), `going back does not show it again: ${back}`);
+
+  await approver.page.goto(here);
+  await approver.page.focus("#code-enrol");
+  await approver.page.keyboard.insertText(await code("approver"));
+  await approver.page.keyboard.press("Enter");
+  await approver.page.waitForSelector(".qr");
+  await axe(approver.page, "a second factor");
+  const box = await approver.page.locator(".qr").boundingBox();
+  check(box.width > 200 && Math.abs(box.width - box.height) < 1, "a square that a camera can take");
+  equal(await approver.page.evaluate(() => getComputedStyle(document.querySelector(".qr")).backgroundColor), "rgb(255, 255, 255)", "on white");
+  const dark = await modules(approver.page);
+  const finder = (x, y) => dark.slice(y, y + 7).map((row) => row.slice(x, x + 7).map((d) => (d ? "#" : ".")).join(""));
+  const corner = ["#######", "#.....#", "#.###.#", "#.###.#", "#.###.#", "#.....#", "#######"];
+  equal([finder(4, 4), finder(dark.length - 11, 4), finder(4, dark.length - 11)], [corner, corner, corner], "its corners");
+  const typed = await approver.page.textContent("section:not(.narrow) > p > .secret");
+  check(/^[A-Z2-7]{52}$/.test(typed), typed);
+  if (rig.screenshots)
+    await approver.page.screenshot({ path: `${rig.screenshots}/second-factor.png` });
+  await approver.page.setViewportSize({ width: 320, height: 640 });
+  await approver.page.evaluate(() => { document.querySelectorAll("details").forEach((d) => { d.open = true; }); });
+  check(await approver.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it fits at 400 per cent");
+  const uri = `otpauth://totp/Lethe:anna?secret=${typed}&issuer=Lethe`;
+  await approver.page.focus("#first_code");
+  await approver.page.keyboard.insertText(await codeOf(uri));
+  await approver.page.keyboard.press("Enter");
+  await approver.page.waitForSelector("[role=status]");
+  check((await approver.page.textContent("main")).includes("in use"), "it has arrived");
+
+  const anna = await open();
+  await go(anna.page, "/ui/sign-in");
+  await anna.page.fill("#token", token);
+  await anna.page.fill("#code", await codeOf(uri));
+  await anna.page.keyboard.press("Enter");
+  await anna.page.waitForSelector("nav.side");
+  check((await anna.page.textContent(".who summary")).includes("anna"), "who she is");
+  equal([...operator.complaints, ...approver.complaints, ...anna.complaints], [], "complaints");
 });
 
 test("focus can be seen wherever it goes", async () => {
@@ -280,7 +364,7 @@ test("E66 other sites can neither send forms nor show pages in a frame", async (
 
 test("pages print on A4, wide", async () => {
   const { page } = await as("officer");
-  for (const path of ["/ui/", "/ui/retention", "/ui/requests/1", "/ui/ropa", "/ui/rules", "/ui/holds"]) {
+  for (const path of ["/ui/", "/ui/retention", "/ui/requests/1", "/ui/ropa", "/ui/rules", "/ui/holds", "/ui/tokens"]) {
     await go(page, path);
     const pdf = (await page.pdf({ preferCSSPageSize: true, printBackground: true })).toString("latin1");
     const box = pdf.match(/\/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]/);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Callers that ask for too much: quotas, honeytokens, answers with too many people (E22, E25, E35, E36, E39)."""
 import json
+import re
 
 from harness import Lethe, check, equal, until
 from upstreams import Recorder, answer
@@ -44,6 +45,20 @@ def seen(lethe, caller="support-desk"):
     return [entry["note"] for entry in response.json()]
 
 
+def caller(lethe, name="support-desk"):
+    text = lethe.cli("caller", "list", "--json").stdout
+    while text.strip():
+        entry, end = json.JSONDecoder().raw_decode(text.lstrip())
+        text = text.lstrip()[end:]
+        if entry["caller"] == name:
+            return entry
+    raise AssertionError(f"{name} is not listed")
+
+
+def quota_of(lethe):
+    return caller(lethe)["quotas"]
+
+
 def events(lethe, text):
     return lethe.process.output().count(text)
 
@@ -60,8 +75,12 @@ def test_E35_a_drip_of_reveals_stops_at_the_quota(env):
     equal(seen(lethe)[:3], ["note 0", "note 1", "note 2"], "who was counted is seen on")
     equal(seen(lethe, "officer")[3:], ["note 3", "note 4"], "another caller has no quota")
     equal(events(lethe, "quota is used up"), 1, "events")
+    equal(quota_of(lethe), [{"purpose": None, "what": "people", "window": "hour", "limit": 3, "used": 3}], "what is shown of it")
+    listed = lethe.cli("caller", "list")
+    check(listed.returncode == 0 and re.search(r"support-desk +people +a hour +3 of +3", listed.stdout), f"{listed}")
     lethe.stop()
     lethe.start()
+    equal(quota_of(lethe)[0]["used"], 3, "also after a restart")
     shown = seen(lethe)
     equal(shown[:3], ["note 0", "note 1", "note 2"], "after a restart")
     check("note 3" not in shown and "note 4" not in shown, f"a restart gave a new quota: {shown}")
@@ -141,12 +160,16 @@ def test_E36_a_honeytoken_suspends_whoever_sees_it(env):
     equal((incident["caller"], incident["kind"], incident["state"], incident["subject"]),
           ("support-desk", "honeytoken", "open", bait["subject"]), "the incident")
     equal(lethe.cli("incident", "list").returncode, 3, "attention")
+    equal(lethe.cli("caller", "list").returncode, 3, "attention, there too")
+    shown = caller(lethe)
+    equal((shown["suspended"], shown["incident"]["kind"], shown["incident"]["since"]), (True, "honeytoken", incident["time"]), "why")
     check("looks like any other" not in lethe.process.output(), "the log holds the value")
     lethe.stop()
     lethe.start()
     equal(lethe.request("GET", "/people", caller="support-desk").status, 403, "after a restart")
     equal(lethe.cli("caller", "restore", "support-desk").returncode, 0, "restore")
     equal(seen(lethe), ["note 0"], "restored")
+    equal((caller(lethe)["suspended"], caller(lethe)["incident"]), (False, None), "nothing any more")
     equal(lethe.cli("caller", "restore", "support-desk").returncode, 1, "once is enough")
     equal(lethe.cli("incident", "list").returncode, 0, "all are closed")
 

@@ -87,6 +87,8 @@ READS = [
     ("operator", ["notice", "list", "--json"]),
     ("operator", ["honeytoken", "list"]),
     ("operator", ["incident", "list"]),
+    ("operator", ["caller", "list"]),
+    ("officer", ["caller", "list", "--json"]),
     ("operator", ["incident", "list", "--json"]),
     ("operator", ["proposal", "list"]),
     ("operator", ["clock", "status"]),

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of access tokens: they are made, given out, and bound by forms, and what is shown is shown once."""
+import json
 import re
 
-from harness import check, equal
+from harness import check, equal, until
 from test_admin_api import Api, one_time_code
 from test_admin_once import trail
 from test_ui import PAYLOADS
 from test_ui_pages import digest_of, signed_in
 from ui_client import Browser, Page, earlier_step
+from upstreams import answer
 
 
 def page_of(response, status=200):
@@ -163,6 +165,37 @@ def test_e66_e67_forms_of_tokens_are_own_ones_and_echo_no_markup(env):
                 check(tag not in ("img", "a") or "evil" not in str(attrs) and attrs.get("href", "/ui/")[:1] in "/#?", f"{tag} {attrs}")
                 check(not any(n.startswith("on") for n in attrs), f"{payload}: {tag} {attrs}")
             check("<script>alert" not in response.body.decode(), payload)
+
+
+def test_quotas_and_suspended_applications_are_shown_and_let_in_again(env):
+    """E35, E36."""
+    api = Api(env, callers={"shop": {"key": "file:" + env.write("shop.key", "shop-" + "k" * 20 + "\n", 0o400), "purposes": ["account"],
+                                     "reveal": {"note": "value"}, "quota": {"subjects_per_day": 5, "subjects_per_hour": 2}}},
+              routes=[{"path": "/notes", "methods": ["POST"], "upstream": "app", "response": [{"json": "$.note", "class": "note"}]}])
+    api.app.handler = lambda request, sock: answer(200, json.loads(request.body))
+    api.enrol("operator")
+    step = earlier_step()
+    b = Browser(api.address).sign_in(api, "operator", step)
+    officer = Browser(api.address).sign_in(api, "officer")
+    bait = api.got(201, "POST", "/v1/honeytokens", {"class": "note", "value": "nobody's"}, "operator")["token"]
+    tokens = api.got(201, "POST", "/v1/tokens", {"class": "note", "subject": "p", "values": ["a"]}, "app")["tokens"]
+    api.lethe.keys["shop"] = "shop-" + "k" * 20
+
+    def asked(token):
+        return api.lethe.request("POST", "/notes", {"note": token}, caller="shop").status
+
+    equal(asked(tokens[0]), 200, "within the quota")
+    page = officer.page("/ui/access")
+    check(re.search(r"different people a day\s*–\s*1\s*5", page.text) and re.search(r"different people an hour\s*–\s*1\s*2", page.text), page.text)
+    equal(asked(bait), 403, "a honeytoken")
+    page = until("the incident to be stored", 20, lambda: (p := b.page("/ui/access")) and "honeytoken was asked for" in p.text and p)
+    check("suspended" in page.text, page.text)
+    check("/ui/access/shop/restore" not in [f.get("action") for f in officer.page("/ui/access").all("form")], "an officer does nothing")
+    equal(b.send("/ui/access/shop/restore", "/ui/access").status, 403, "without a code")
+    response = b.send("/ui/access/shop/restore", "/ui/access", code=coded(api, "operator"))
+    equal((response.status, response.headers["location"]), (303, "/ui/access"), f"{response.body[-500:]!r}")
+    check("let in again" in b.page("/ui/access").text, "said so")
+    equal(asked(tokens[0]), 200, "in again")
 
 
 def test_an_approver_reads_holds_and_changes_none(env):

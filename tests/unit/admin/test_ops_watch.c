@@ -97,6 +97,59 @@ Test(ops_watch, nobody_who_is_real_becomes_a_honeytoken)
            ERR_CONFLICT);
 }
 
+static struct json *two_callers(void *context)
+{
+    struct json *list = NULL;
+
+    if (context == NULL)
+        return NULL;
+    cr_assert_eq(json_parse(SPAN_LIT("[{\"caller\":\"desk\",\"suspended\":false,\"quotas\":[]},"
+                                     "{\"caller\":\"app\",\"suspended\":false,\"quotas\":[]}]"),
+                            &list),
+                 ERR_OK);
+    return list;
+}
+
+static void expect_callers(struct bench *b, const char *request, const char *wanted)
+{
+    AUTO(json_free) struct json *response = NULL;
+    AUTO(buf_done) struct buf text = {.max = 4096};
+
+    cr_assert_eq(run(b, request, &response), ERR_OK, "%s", b->msg.text);
+    cr_assert_eq(json_write(response, &text), ERR_OK);
+    cr_assert_eq(buf_append_byte(&text, '\0'), ERR_OK);
+    cr_expect_str_eq((const char *)text.bytes, wanted);
+}
+
+#define NONE "\"quotas\":[]"
+#define WHY  "\"incident\":{\"kind\":\"honeytoken\",\"since\":\"1970-01-01T00:00:01.000Z\"}"
+
+Test(ops_watch, callers_are_listed_with_why_they_are_suspended)
+{
+    AUTO(bench_stop) struct bench b;
+    struct vault_incident of_desk = {.at_ms = 1000, .kind = "honeytoken", .caller = "desk"},
+                          of_one_that_went = {
+                              .at_ms = 1000, .kind = "honeytoken", .caller = "gone"};
+    struct vault_watch op = {.op = {.kind = VAULT_WATCH}, .incident = &of_desk};
+
+    bench_start(&b);
+    expect_callers(&b, "{\"op\":\"caller.list\"}", "{\"more\":false,\"next\":null,\"callers\":[]}");
+    b.admin.callers = two_callers;
+    expect_callers(&b, "{\"op\":\"caller.list\"}", "{\"more\":false,\"next\":null,\"callers\":[]}");
+    b.admin.callers_context = &b;
+    cr_assert_eq(vault_run(b.rig.vault, &op.op), ERR_OK);
+    op.incident = &of_one_that_went;
+    cr_assert_eq(vault_run(b.rig.vault, &op.op), ERR_OK);
+    expect_callers(&b, "{\"op\":\"caller.list\",\"limit\":2}",
+                   "{\"more\":true,\"next\":2,\"callers\":["
+                   "{\"caller\":\"desk\",\"suspended\":true," NONE "," WHY ",\"number\":1},"
+                   "{\"caller\":\"app\",\"suspended\":false," NONE
+                   ",\"number\":2,\"incident\":null}]}");
+    expect_callers(&b, "{\"op\":\"caller.list\",\"after\":2}",
+                   "{\"more\":false,\"next\":null,\"callers\":["
+                   "{\"caller\":\"gone\"," NONE "," WHY ",\"suspended\":true,\"number\":3}]}");
+}
+
 Test(ops_watch, a_suspended_caller_is_listed_and_restored)
 {
     AUTO(bench_stop) struct bench b;

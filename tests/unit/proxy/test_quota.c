@@ -44,6 +44,19 @@ Test(quota, counts_subjects_once_and_stops_at_the_limit)
     cr_expect_eq(take(q, 4, 4600), QUOTA_ROOM, "an hour later");
 }
 
+Test(quota, says_how_much_of_it_is_used)
+{
+    struct quota *q = quotas_get(quotas, "desk//hour", 3600, 3, true);
+    struct quota_state state;
+
+    cr_expect_eq(take(q, 1, 1000), QUOTA_ROOM);
+    cr_expect_eq(take(q, 2, 1001), QUOTA_ROOM);
+    quota_read(quotas, q, 4599, &state);
+    cr_expect(state.window_s == 3600 && state.limit == 3 && state.used == 2);
+    quota_read(quotas, q, 4600, &state);
+    cr_expect_eq(state.used, 1, "the first counts no more");
+}
+
 Test(quota, takes_in_all_or_in_none)
 {
     struct quota *both[] = {quotas_get(quotas, "a", 3600, 5, true),
