@@ -26,7 +26,7 @@ static void release(const struct buf *b, uint8_t *bytes, size_t cap)
         return;
     if (b->secret)
         explicit_bzero(bytes, cap); /* capacity, not length */
-    free(bytes);
+    mem_give(bytes, cap);
 }
 
 void buf_done(struct buf *b)
@@ -57,7 +57,7 @@ enum err buf_reserve(struct buf *b, size_t extra)
         cap = cap > b->max / 2 ? b->max : cap * 2;
     if (cap > b->max)
         cap = b->max;
-    bytes = mem_try_bytes(cap);
+    bytes = mem_take(cap);
     if (bytes == NULL)
         return ERR_NO_SPACE;
     if (b->len > 0)

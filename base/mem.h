@@ -3,6 +3,7 @@
  * comes from outside goes through mem_try_alloc() with a limit from base/limits.def. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,6 +35,13 @@ void *mem_alloc_table(size_t size);
 void *mem_try_alloc(size_t count, size_t size) MUST_CHECK;
 /* The same, but not zeroed: for what is written before it is read. */
 void *mem_try_bytes(size_t size) MUST_CHECK;
+/* Memory that is wanted often and for a short time, not zeroed; NULL when there is none. Give it back with the same
+ * size, on any thread. */
+void *mem_take(size_t size) MUST_CHECK;
+void mem_give(void *block, size_t size); /* NULL is fine */
+/* Whether this thread keeps some of what is given back to it for those who take next. An event loop ends many requests
+ * in one turn, and begins as many: more than malloc() has room for in its quick lists. Say false before it ends. */
+void mem_keep(bool keep);
 /* A NUL-terminated copy; never NULL (aborts). For names and paths, not for bodies. */
 char *mem_strdup(const char *text);
 /* For libraries that take an allocator and put secrets into its memory: remembers its size, so that all of it is wiped

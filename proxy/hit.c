@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "proxy/event_stream.h"
 #include "proxy/hit_priv.h"
 #include "proxy/json_reader.h"
@@ -22,10 +23,17 @@ enum { FIRST_HITS = 16 };
 static void *grown(void *list, size_t count, size_t *cap, size_t size)
 {
     const size_t larger = *cap == 0 ? FIRST_HITS : *cap * 2;
-    void *moved = count < *cap ? list : realloc(list, larger * size);
+    void *moved;
 
-    if (moved != NULL && count == *cap)
-        *cap = larger;
+    if (count < *cap)
+        return list;
+    moved = mem_take(larger * size);
+    if (moved == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(moved, list, count * size);
+    mem_give(list, *cap * size);
+    *cap = larger;
     return moved;
 }
 
@@ -61,8 +69,8 @@ enum err hits_add_element(struct hits *hits, const struct hit_element *element,
 
 void hits_done(struct hits *hits)
 {
-    free(hits->at);
-    free(hits->elements);
+    mem_give(hits->at, hits->cap * sizeof(*hits->at));
+    mem_give(hits->elements, hits->element_cap * sizeof(*hits->elements));
     *hits = (struct hits){0};
 }
 

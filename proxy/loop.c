@@ -72,6 +72,7 @@ static enum err set_up(struct proxy_loop *loop)
 
     if (e != ERR_OK)
         return e;
+    mem_keep(true);
     h2o_linklist_init_anchor(&loop->setups);
     h2o_linklist_init_anchor(&loop->listeners);
     h2o_linklist_init_anchor(&loop->clients);
@@ -106,6 +107,7 @@ static void take_down(struct proxy_loop *loop)
     vault_reader_close(&loop->reader);
     exchange_buffers_free();
     exchanges_free_spare();
+    mem_keep(false);
     http_thread_end();
 }
 

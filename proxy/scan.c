@@ -69,10 +69,10 @@ enum err scan_part(const struct token_scan *scan, struct part *part)
             e = scan_hit(scan, part->text, hit, &out);
     }
     if (e != ERR_OK) {
-        free(out.at);
+        mem_give(out.at, out.cap * sizeof(*out.at));
         return e;
     }
-    free(part->hits.at);
+    mem_give(part->hits.at, part->hits.cap * sizeof(*out.at));
     part->hits = out;
     return ERR_OK;
 }

@@ -34,7 +34,8 @@ struct person {
 
 struct tokenize {
     struct tokenize_input in;
-    struct person *people; /* in.subject_count of them */
+    struct person *people; /* in.subject_count of them; one block with what is by hit */
+    size_t block;          /* its size */
     size_t hit_count;
     struct vault_item *items; /* by hit */
     struct vault_item *asked; /* of all people, one's after the other's; NULL: none */
@@ -388,10 +389,12 @@ static enum err copy_values(struct tokenize *t)
 /* One block for all three, by falling alignment. */
 static enum err make_room(struct tokenize *t)
 {
-    t->people = mem_try_alloc(1, t->in.subject_count * sizeof(*t->people) +
-                                     t->hit_count * (sizeof(*t->items) + sizeof(*t->state)));
+    t->block = t->in.subject_count * sizeof(*t->people) +
+               t->hit_count * (sizeof(*t->items) + sizeof(*t->state));
+    t->people = mem_take(t->block);
     if (t->people == NULL)
         return ERR_NO_SPACE;
+    memset(t->people, 0, t->block);
     t->items = (struct vault_item *)(t->people + t->in.subject_count);
     t->state = (uint32_t *)(t->items + t->hit_count);
     return ERR_OK;
@@ -529,6 +532,6 @@ void tokenize_free(struct tokenize **tokenize)
         return;
     buf_done(&t->values);
     free(t->asked);
-    free(t->people); /* and with them items and state */
+    mem_give(t->people, t->block); /* and with them items and state */
     free(t);
 }

@@ -3,203 +3,14 @@
  * Runs on: the reader's own thread, inline. Holds: a connection, keys and names it has seen.
  * Invariant: unknown, erased, expired and forged tokens all end as NOT_FOUND; a value comes out
  * only if the row's key is there, its time is not over, and it opens bound to exactly this row. Not
- * here: who may see it (the caller decides before). */
+ * here: who may see it (the caller decides before), how a reader comes and goes (reader_open.c). */
 #include "vault/typed_priv.h"
 #include "vault/uses_priv.h"
 
-#include "base/clock.h"
 #include "base/secret.h"
 #include "vault/audit.h"
 #include "vault/holds_priv.h"
 #include "vault/part_priv.h"
-
-enum {
-    READER_NAMES = 4096,
-    READER_ROWS = 16384,
-    READER_SEEN = 16384,
-    READER_TAGS = 1024,
-    READERS_IDLE_MAX = 4 /* kept for whoever opens next: a connection, room for keys and rows */
-};
-
-/* ---- opening ---- */
-
-/* Of the state of the database that it keeps. Under its lock. */
-static void let_go(struct vault_reader *r)
-{
-    if (r->keeps)
-        store_read_end(r->store);
-    r->keeps = false;
-}
-
-/* One that was closed, with all that it remembers: an operator's request needs a reader for as long as it takes, and
- * making one costs a hundred times that. */
-static struct vault_reader *take_idle(struct vault *v)
-{
-    struct vault_reader *r;
-
-    (void)pthread_mutex_lock(&v->readers_lock);
-    for (r = v->readers; r != NULL && !r->idle; r = r->next)
-        ;
-    if (r != NULL) {
-        r->idle = false;
-        v->readers_idle--;
-    }
-    (void)pthread_mutex_unlock(&v->readers_lock);
-    return r;
-}
-
-static enum err make(struct vault *v, struct vault_reader **ret_reader)
-{
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
-    struct store *store = NULL;
-    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &store, NULL);
-    struct vault_reader *r;
-
-    if (e != ERR_OK)
-        return e;
-    r = mem_alloc(sizeof(*r));
-    r->v = v;
-    r->store = store;
-    r->keys = keycache_new(LIMIT_SLOT_CACHE_KEYS);
-    r->names = names_new(READER_NAMES);
-    r->rows = rowcache_new(READER_ROWS);
-    r->tags = tagcache_new(READER_TAGS);
-    r->seen = mem_alloc(READER_SEEN * sizeof(r->seen[0]));
-    r->names_generation = atomic_load(&v->names_generation);
-    REQUIRE(pthread_mutex_init(&r->lock, NULL) == 0);
-    (void)pthread_mutex_lock(&v->readers_lock);
-    r->next = v->readers;
-    v->readers = r;
-    (void)pthread_mutex_unlock(&v->readers_lock);
-    *ret_reader = r;
-    return ERR_OK;
-}
-
-enum err vault_reader_open(struct vault *v, struct vault_reader **ret_reader)
-{
-    struct vault_reader *idle = take_idle(v);
-
-    if (idle == NULL)
-        return make(v, ret_reader);
-    *ret_reader = idle;
-    return ERR_OK;
-}
-
-/* It stays on the vault's list, so that what must be forgotten is forgotten here as well. */
-static bool become_idle(struct vault_reader *r)
-{
-    bool kept;
-
-    (void)pthread_mutex_lock(&r->lock);
-    let_go(r);
-    (void)pthread_mutex_unlock(&r->lock);
-    (void)pthread_mutex_lock(&r->v->readers_lock);
-    kept = r->v->readers_idle < READERS_IDLE_MAX;
-    if (kept) {
-        r->idle = true;
-        r->v->readers_idle++;
-    }
-    (void)pthread_mutex_unlock(&r->v->readers_lock);
-    return kept;
-}
-
-static void destroy(struct vault_reader *r)
-{
-    struct vault_reader **link;
-
-    (void)pthread_mutex_lock(&r->v->readers_lock);
-    for (link = &r->v->readers; *link != r; link = &(*link)->next)
-        REQUIRE(*link != NULL);
-    *link = r->next;
-    (void)pthread_mutex_unlock(&r->v->readers_lock);
-    store_close(&r->store);
-    keycache_free(&r->keys);
-    names_free(&r->names);
-    rowcache_free(&r->rows);
-    tagcache_free(&r->tags);
-    vault__uses_free(r);
-    mem_free(&r->seen);
-    (void)pthread_mutex_destroy(&r->lock);
-    free(r);
-}
-
-void vault_reader_close(struct vault_reader **reader)
-{
-    struct vault_reader *r = TAKE(*reader);
-
-    if (r == NULL)
-        return;
-    vault_read_end(r);
-    if (!become_idle(r))
-        destroy(r);
-}
-
-void vault__readers_free_idle(struct vault *v)
-{
-    struct vault_reader *r;
-
-    while ((r = take_idle(v)) != NULL)
-        destroy(r);
-}
-
-static void begin(struct vault_reader *r)
-{
-    const unsigned commits = atomic_load(&r->v->commits); /* before the state is taken */
-
-    if (r->keeps && r->commits == commits)
-        return;
-    let_go(r);
-    r->commits = commits;
-    store_read_begin(r->store);
-}
-
-void vault__readers_let_go(struct vault *v)
-{
-    (void)pthread_mutex_lock(&v->readers_lock);
-    for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
-        if (pthread_mutex_trylock(&r->lock) != 0)
-            continue; /* it is reading: it will see for itself when it ends */
-        let_go(r);
-        (void)pthread_mutex_unlock(&r->lock);
-    }
-    (void)pthread_mutex_unlock(&v->readers_lock);
-}
-
-enum err vault_read_begin(struct vault_reader *r)
-{
-    unsigned generation;
-    enum err e;
-
-    REQUIRE(!r->reading);
-    (void)pthread_mutex_lock(&r->lock);
-    e = vault_may_serve(r->v);
-    if (e != ERR_OK) {
-        (void)pthread_mutex_unlock(&r->lock);
-        return e;
-    }
-    generation = atomic_load(&r->v->names_generation);
-    if (generation != r->names_generation) {
-        names_clear(r->names);
-        r->names_generation = generation;
-    }
-    r->reading = true;
-    r->now_s = vault__now_s(r->v);
-    begin(r);
-    return ERR_OK;
-}
-
-void vault_read_end(struct vault_reader *r)
-{
-    if (!r->reading)
-        return;
-    r->reading = false;
-    r->keeps = true;
-    if (atomic_load(&r->v->keeps_nothing))
-        let_go(r);
-    (void)pthread_mutex_unlock(&r->lock);
-    if (r->uses != NULL)
-        vault__uses_post(r);
-}
 
 /* ---- tokens ---- */
 
@@ -290,12 +101,42 @@ static enum err find_stored(struct vault_reader *r, const struct token_ref *ref,
 
 /* What the reader remembers counts only while it serves; else the database is asked. A row whose time is
  * over may have been destroyed since, and a hold that came later gives nothing back. */
-static bool find_remembered(struct vault_reader *r, const struct token_ref *ref, uint64_t owner,
-                            struct found *f)
+static bool serves(struct vault_reader *r, struct found *f)
 {
-    return rowcache_by_token(r->rows, ref->class_id, ref->row, owner, &f->row) &&
-           has_salt(f, ref) && r->now_s < f->row.due_s &&
+    return r->now_s < f->row.due_s &&
            subject_key(r->v->slab, r->keys, f->row.slot, &f->entry) == ERR_OK;
+}
+
+/* Opaque tokens are remembered by their text: taking one apart costs more than looking it up. */
+static bool is_kept_by_text(const struct vault_reader *r, uint16_t class_id, struct span token)
+{
+    return token.len == TOKEN_OPAQUE_LEN && !vault__is_typed(r->v, class_id);
+}
+
+/* Of a random class's row there is only one owner. */
+static uint64_t owner_asked_for(const struct vault_scope *scope, const struct found *f)
+{
+    return f->c->deterministic ? scope->slot : 0;
+}
+
+static bool recall_text(struct vault_reader *r, const struct vault_scope *scope, uint16_t class_id,
+                        struct span token, struct found *f)
+{
+    f->c = vault__class(r->v, class_id);
+    f->legal = scope->legal;
+    return f->c != NULL && is_kept_by_text(r, class_id, token) &&
+           rowcache_by_text(r->rows, token.at, class_id, owner_asked_for(scope, f), &f->row) &&
+           serves(r, f);
+}
+
+static bool recall(struct vault_reader *r, const struct vault_scope *scope,
+                   const struct token_ref *ref, struct span token, struct found *f)
+{
+    if (is_kept_by_text(r, ref->class_id, token))
+        return recall_text(r, scope, ref->class_id, token, f);
+    return rowcache_by_token(r->rows, ref->class_id, ref->row, owner_asked_for(scope, f),
+                             &f->row) &&
+           has_salt(f, ref) && serves(r, f);
 }
 
 /* Rows are remembered from their second use on: remembering each of many that come once would cost
@@ -309,7 +150,7 @@ static bool comes_again(struct vault_reader *r, const uint8_t salt[TOKEN_SALT_BY
 
     memcpy(&place, salt, sizeof(place));
     memcpy(&mark, salt + sizeof(place), sizeof(mark));
-    set = &r->seen[place % READER_SEEN & ~1u];
+    set = &r->seen[place % VAULT_READER_SEEN & ~1u];
     again = set[0] == mark || set[1] == mark;
     if (set[0] != mark) {
         set[1] = set[0]; /* two tokens in turn must not hide each other for ever */
@@ -318,28 +159,42 @@ static bool comes_again(struct vault_reader *r, const uint8_t salt[TOKEN_SALT_BY
     return again;
 }
 
-/* A token of another domain is unknown, whosever it is: asked before the subject is. */
-static enum err find_row(struct vault_reader *r, const struct vault_scope *scope,
-                         const struct token_ref *ref, struct found *f)
+static void remember(struct vault_reader *r, const struct vault_scope *scope,
+                     const struct token_ref *ref, struct span token, const struct found *f)
 {
-    uint64_t owner; /* of a random class's row there is only one */
+    const uint64_t owner = owner_asked_for(scope, f);
 
+    if ((owner != 0 && owner != f->row.slot) || !comes_again(r, f->row.salt))
+        return;
+    if (is_kept_by_text(r, ref->class_id, token))
+        rowcache_put_text(r->rows, token.at, ref->class_id, owner, &f->row);
+    else
+        rowcache_put_token(r->rows, ref->class_id, ref->row, owner, &f->row);
+}
+
+/* A token of another domain is unknown, whosever it is: asked before the subject is. */
+static enum err judge(const struct vault_scope *scope, const struct found *f)
+{
+    if (scope->domain != 0 && scope->domain != f->entry->domain)
+        return ERR_NOT_FOUND;
+    return scope->slot != 0 && scope->slot != f->row.slot ? ERR_DENIED : ERR_OK;
+}
+
+static enum err find_row(struct vault_reader *r, const struct vault_scope *scope,
+                         const struct token_ref *ref, struct span token, struct found *f)
+{
     f->c = vault__class(r->v, ref->class_id);
     f->legal = scope->legal;
     if (f->c == NULL)
         return ERR_NOT_FOUND;
-    owner = f->c->deterministic ? scope->slot : 0;
-    if (!find_remembered(r, ref, owner, f)) {
+    if (!recall(r, scope, ref, token, f)) {
         enum err e = find_stored(r, ref, scope->slot, f);
 
         if (e != ERR_OK)
             return e;
-        if ((owner == 0 || owner == f->row.slot) && comes_again(r, f->row.salt))
-            rowcache_put_token(r->rows, ref->class_id, ref->row, owner, &f->row);
+        remember(r, scope, ref, token, f);
     }
-    if (scope->domain != 0 && scope->domain != f->entry->domain)
-        return ERR_NOT_FOUND;
-    return scope->slot != 0 && scope->slot != f->row.slot ? ERR_DENIED : ERR_OK;
+    return judge(scope, f);
 }
 
 /* ---- which row a token says ---- */
@@ -371,7 +226,7 @@ static enum err find_any_typed(struct vault_reader *r, const struct vault_scope 
             continue;
         e = read_typed(r, id, token, &ref);
         if (e == ERR_OK)
-            e = find_row(r, scope, &ref, &f);
+            e = find_row(r, scope, &ref, token, &f);
         if (e == ERR_NOT_FOUND)
             continue;
         if (e != ERR_OK && e != ERR_DENIED)
@@ -405,9 +260,13 @@ static enum err find(struct vault_reader *r, const struct vault_scope *scope, st
                      struct found *f)
 {
     struct token_ref ref;
-    enum err e = read_token(r, scope, token, &ref);
+    enum err e;
 
-    return e == ERR_OK ? find_row(r, scope, &ref, f) : e;
+    REQUIRE(r->reading);
+    if (scope->class_id != 0 && recall_text(r, scope, scope->class_id, token, f))
+        return judge(scope, f);
+    e = read_token(r, scope, token, &ref);
+    return e == ERR_OK ? find_row(r, scope, &ref, token, f) : e;
 }
 
 static struct vault_value describe(const struct found *f)
@@ -591,49 +450,80 @@ bool vault_is_token(struct vault_reader *r, uint16_t class_id, struct span text)
 
 /* ---- values and names ---- */
 
-static enum err find_value(struct vault_reader *r, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
-                           uint64_t subject_slot, struct found *f)
+/* To know a text again; the index that the database has costs five times as much. */
+static void tag_of(const struct vault_reader *r, struct span text, uint64_t meant,
+                   uint8_t ret[SECRET_TAG_BYTES])
 {
-    uint8_t salt[TOKEN_SALT_BYTES];
+    uint64_t word;
+
+    secret_tag(r->tag_key, text.at, text.len, ret);
+    memcpy(&word, ret, sizeof(word));
+    word ^= meant;
+    memcpy(ret, &word, sizeof(word));
+}
+
+static enum err find_value(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
+                           const struct vault_item *item, struct found *f)
+{
+    uint8_t salt[TOKEN_SALT_BYTES], fingerprint[CRYPTO_MAC_BYTES];
     uint64_t token_row = 0;
     enum err e;
 
-    if (rowcache_by_value(r->rows, fingerprint, subject_slot, &f->row) && live(r, f) == ERR_OK)
-        return ERR_OK;
+    vault__fingerprint(vault__domain_key(r->v, domain), domain, item->class_id, item->kind,
+                       item->value, fingerprint);
     e = store_shared_find(r->store, f->c, fingerprint, &token_row, salt);
     if (e == ERR_OK)
         e = find_owner(r, token_row, subject_slot, f);
     if (e == ERR_OK && subject_slot != 0 && f->row.slot != subject_slot)
         e = ERR_NOT_FOUND;
-    if (e == ERR_OK)
-        rowcache_put_value(r->rows, fingerprint, subject_slot, &f->row);
     return e;
+}
+
+static enum err write_token(const struct vault_reader *r, const struct found *f,
+                            struct vault_item *item)
+{
+    struct token_ref ref = {.class_id = item->class_id, .row = f->row.token_row};
+
+    if (format_is_typed(f->c->format))
+        return vault__typed_write(r->v, item, f->row.token_row);
+    memcpy(ref.salt, f->row.salt, TOKEN_SALT_BYTES);
+    token_write(&ref, f->c->format, r->v->defs[item->class_id]->email_domain, r->v->locator_key,
+                &item->token);
+    return ERR_OK;
+}
+
+static struct span opaque_text(const struct found *f, const struct vault_item *item)
+{
+    return f->c->format == TOKEN_OPAQUE ? span_of(item->token.bytes, item->token.len) : SPAN_NONE;
 }
 
 static enum err find_item(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
                           struct vault_item *item, struct found *f)
 {
-    struct token_ref ref = {.class_id = item->class_id};
-    uint8_t fingerprint[CRYPTO_MAC_BYTES];
-    const uint8_t *index_key = vault__domain_key(r->v, domain);
+    const uint64_t meant = (uint64_t)item->kind << 32 | (uint64_t)item->class_id << 16 | domain;
+    uint8_t tag[SECRET_TAG_BYTES];
+    struct span token;
     enum err e;
 
     REQUIRE(r->reading);
     *f = (struct found){.c = vault__class(r->v, item->class_id)};
-    if (index_key == NULL || f->c == NULL || !f->c->deterministic ||
+    if (vault__domain_key(r->v, domain) == NULL || f->c == NULL || !f->c->deterministic ||
         r->v->defs[item->class_id] == NULL)
         return ERR_NOT_FOUND;
-    vault__fingerprint(index_key, domain, item->class_id, item->kind, item->value, fingerprint);
-    e = find_value(r, fingerprint, subject_slot, f);
-    if (e != ERR_OK)
-        return e;
-    if (format_is_typed(f->c->format))
-        return vault__typed_write(r->v, item, f->row.token_row);
-    ref.row = f->row.token_row;
-    memcpy(ref.salt, f->row.salt, TOKEN_SALT_BYTES);
-    token_write(&ref, f->c->format, r->v->defs[item->class_id]->email_domain, r->v->locator_key,
-                &item->token);
-    return ERR_OK;
+    tag_of(r, item->value, meant, tag);
+    if (rowcache_by_value(r->rows, tag, subject_slot, &f->row, &token) && live(r, f) == ERR_OK) {
+        if (token.len == 0)
+            return write_token(r, f, item);
+        memcpy(item->token.bytes, token.at, token.len);
+        item->token.len = (uint16_t)token.len;
+        return ERR_OK;
+    }
+    e = find_value(r, domain, subject_slot, item, f);
+    if (e == ERR_OK)
+        e = write_token(r, f, item);
+    if (e == ERR_OK)
+        rowcache_put_value(r->rows, tag, subject_slot, &f->row, opaque_text(f, item));
+    return e;
 }
 
 enum err vault_find(struct vault_reader *r, uint16_t domain, uint64_t subject_slot,
@@ -691,25 +581,26 @@ enum err vault_read_subject(struct vault_reader *r, uint16_t domain, struct span
 {
     const uint8_t *index_key = vault__domain_key(r->v, domain);
     const struct keycache_entry *entry;
-    uint8_t mac[CRYPTO_MAC_BYTES];
+    uint8_t tag[SECRET_TAG_BYTES], mac[CRYPTO_MAC_BYTES];
     uint64_t slot;
     enum err e;
 
     REQUIRE(r->reading);
     if (index_key == NULL || name.len == 0 || name.len > LIMIT_IDENTIFIER_MAX)
         return ERR_NOT_FOUND;
-    vault__name_mac(index_key, domain, name, mac);
-    slot = names_get(r->names, mac);
+    tag_of(r, name, domain, tag);
+    slot = names_get(r->names, tag);
     if (slot != 0 && subject_key(r->v->slab, r->keys, slot, &entry) == ERR_OK) {
         *ret_slot = slot;
         return ERR_OK;
     }
+    vault__name_mac(index_key, domain, name, mac);
     e = store_name_get(r->store, mac, &slot);
     if (e == ERR_OK)
         e = subject_key(r->v->slab, r->keys, slot, &entry);
     if (e != ERR_OK)
         return e;
-    names_put(r->names, mac, slot);
+    names_put(r->names, tag, slot);
     *ret_slot = slot;
     return ERR_OK;
 }

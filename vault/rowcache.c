@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table of rows in sets of four: what comes takes a free place of its set, or one after the other.
- * Runs on: its owner's thread (the writer drops from it under the owner's lock). Holds: ciphertext
- * and blind indexes. Invariant: owners[i] is the slot of entries[i] with a mark of its key above, 0
+ * Runs on: its owner's thread (the writer drops from it under the owner's lock). Holds: ciphertext,
+ * tokens, and tags of values. Invariant: owners[i] is the slot of entries[i] with a mark of its key above, 0
  * when it is empty; kept apart so that an erasure can look through all of them quickly, and a row that
  * is not here costs no look at an entry. Not here: whether a row still counts. */
 #include "vault/rowcache_priv.h"
@@ -15,6 +15,8 @@
 /* Longer values are read from the database: they are few, and would cost everybody's memory. */
 enum { SEALED_MAX = 96, WAYS = 4, LINE_BYTES = 64 };
 
+enum { SALTED_AT = 6 }; /* in the text of an opaque token */
+
 static const uint64_t SLOT_MASK = (UINT64_C(1) << 40) - 1; /* a slab counts no further */
 
 struct key {
@@ -23,8 +25,12 @@ struct key {
 
 struct entry {
     struct key key;
+    char text
+        [TOKEN_OPAQUE_LEN]; /* of the token, where an opaque one is part of the key, or what is asked for */
     struct store_row row; /* .sealed points nowhere; it is rebuilt from the bytes below */
+    uint16_t class_id;
     uint16_t sealed_len;
+    uint8_t text_len;
     uint8_t sealed[SEALED_MAX];
 } __attribute__((aligned(LINE_BYTES)));
 
@@ -61,22 +67,31 @@ void rowcache_free(struct rowcache **cache)
     free(c);
 }
 
-/* Row numbers stay below 2^48 and classes below 2^16: a fingerprint that looks like such a pair is
- * a matter of 2^-96, and would have to be the same owner's. */
+/* Row numbers stay below 2^48 and classes, from 1 on, below 2^16: a tag that looks like such a pair is a matter of
+ * 2^-96, and would have to be the same owner's. */
 static struct key token_key(uint16_t class_id, uint64_t row, uint64_t owner)
 {
     return (struct key){{row, UINT64_MAX - class_id, owner}};
 }
 
-static struct key value_key(const uint8_t fingerprint[CRYPTO_MAC_BYTES], uint64_t owner)
+/* Of the text eight characters that its salt makes; all of it is compared besides. */
+static struct key text_key(const char *text, uint64_t owner)
 {
-    struct key key = {{0, 0, owner}};
+    struct key key = {{0, UINT64_MAX, owner}};
 
-    memcpy(key.words, fingerprint, CRYPTO_MAC_BYTES);
+    memcpy(key.words, text + SALTED_AT, sizeof(key.words[0]));
     return key;
 }
 
-/* Row numbers and fingerprints are not for a client to choose: no keyed hash is needed. */
+static struct key value_key(const uint8_t tag[SECRET_TAG_BYTES], uint64_t owner)
+{
+    struct key key = {{0, 0, owner}};
+
+    memcpy(key.words, tag, SECRET_TAG_BYTES);
+    return key;
+}
+
+/* Row numbers, salts and tags are not for a client to choose: no keyed hash is needed. */
 static uint64_t hash_of(const struct key *key)
 {
     uint64_t mixed = key->words[0] ^ (key->words[1] << 21 | key->words[1] >> 43) ^
@@ -99,6 +114,7 @@ static bool holds(const struct rowcache *c, size_t place, uint64_t mark, const s
         return false;
     __builtin_prefetch((const char *)entry + LINE_BYTES); /* it is the one, almost certainly */
     __builtin_prefetch((const char *)entry + 2 * (size_t)LINE_BYTES);
+    __builtin_prefetch((const char *)entry + 3 * (size_t)LINE_BYTES);
     return memcmp(&entry->key, key, sizeof(*key)) == 0;
 }
 
@@ -114,17 +130,19 @@ static size_t find(const struct rowcache *c, uint64_t hash, const struct key *ke
     return SIZE_MAX;
 }
 
-static bool get(const struct rowcache *c, const struct key *key, struct store_row *ret)
+/* NULL: it is not here. */
+static const struct entry *get(const struct rowcache *c, const struct key *key,
+                               struct store_row *ret)
 {
     const size_t place = find(c, hash_of(key), key);
     const struct entry *entry;
 
     if (place == SIZE_MAX)
-        return false;
+        return NULL;
     entry = &c->entries[place];
     *ret = entry->row;
     ret->sealed = span_of(entry->sealed, entry->sealed_len);
-    return true;
+    return entry;
 }
 
 /* Where a key goes that is not there. */
@@ -138,15 +156,16 @@ static size_t make_room(struct rowcache *c, uint64_t hash)
     return front + c->turn++ % WAYS;
 }
 
-static void put(struct rowcache *c, const struct key *key, const struct store_row *found,
-                struct span sealed)
+/* NULL: it is not kept. */
+static struct entry *put(struct rowcache *c, const struct key *key, const struct store_row *found,
+                         struct span sealed)
 {
     const uint64_t hash = hash_of(key);
     size_t place = find(c, hash, key);
     struct entry *entry;
 
     if (sealed.len > SEALED_MAX || found->slot == 0 || found->slot > SLOT_MASK)
-        return;
+        return NULL;
     if (place == SIZE_MAX)
         place = make_room(c, hash);
     entry = &c->entries[place];
@@ -157,14 +176,24 @@ static void put(struct rowcache *c, const struct key *key, const struct store_ro
     entry->sealed_len = (uint16_t)sealed.len;
     if (sealed.len > 0)
         memcpy(entry->sealed, sealed.at, sealed.len);
+    entry->text_len = 0;
+    return entry;
 }
+
+static void set_text(struct entry *entry, const char *text)
+{
+    memcpy(entry->text, text, TOKEN_OPAQUE_LEN);
+    entry->text_len = TOKEN_OPAQUE_LEN;
+}
+
+/* ---- by what a token names ---- */
 
 bool rowcache_by_token(const struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
                        struct store_row *ret)
 {
     const struct key key = token_key(class_id, row, owner);
 
-    return get(c, &key, ret);
+    return get(c, &key, ret) != NULL;
 }
 
 void rowcache_put_token(struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
@@ -172,24 +201,57 @@ void rowcache_put_token(struct rowcache *c, uint16_t class_id, uint64_t row, uin
 {
     const struct key key = token_key(class_id, row, owner);
 
-    put(c, &key, found, found->sealed);
+    (void)put(c, &key, found, found->sealed);
 }
 
-bool rowcache_by_value(const struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
-                       uint64_t owner, struct store_row *ret)
+/* ---- by a token's text ---- */
+
+bool rowcache_by_text(const struct rowcache *c, const char *text, uint16_t class_id, uint64_t owner,
+                      struct store_row *ret)
 {
-    const struct key key = value_key(fingerprint, owner);
+    const struct key key = text_key(text, owner);
+    const struct entry *entry = get(c, &key, ret);
 
-    return get(c, &key, ret);
+    return entry != NULL && entry->class_id == class_id && entry->text_len == TOKEN_OPAQUE_LEN &&
+           secret_equal(entry->text, text, TOKEN_OPAQUE_LEN);
 }
 
-void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
-                        uint64_t owner, const struct store_row *found)
+void rowcache_put_text(struct rowcache *c, const char *text, uint16_t class_id, uint64_t owner,
+                       const struct store_row *found)
 {
-    const struct key key = value_key(fingerprint, owner);
+    const struct key key = text_key(text, owner);
+    struct entry *entry = put(c, &key, found, found->sealed);
 
-    put(c, &key, found, SPAN_NONE);
+    if (entry == NULL)
+        return;
+    entry->class_id = class_id;
+    set_text(entry, text);
 }
+
+/* ---- by value ---- */
+
+bool rowcache_by_value(const struct rowcache *c, const uint8_t tag[SECRET_TAG_BYTES],
+                       uint64_t owner, struct store_row *ret, struct span *ret_token)
+{
+    const struct key key = value_key(tag, owner);
+    const struct entry *entry = get(c, &key, ret);
+
+    if (entry != NULL)
+        *ret_token = span_of(entry->text, entry->text_len);
+    return entry != NULL;
+}
+
+void rowcache_put_value(struct rowcache *c, const uint8_t tag[SECRET_TAG_BYTES], uint64_t owner,
+                        const struct store_row *found, struct span token)
+{
+    const struct key key = value_key(tag, owner);
+    struct entry *entry = put(c, &key, found, SPAN_NONE);
+
+    if (entry != NULL && token.len == TOKEN_OPAQUE_LEN)
+        set_text(entry, token.at);
+}
+
+/* ---- forgetting ---- */
 
 void rowcache_drop(struct rowcache *c, uint64_t slot)
 {

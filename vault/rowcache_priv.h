@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/secret.h"
 #include "vault/store_priv.h"
 
 struct rowcache;
@@ -23,11 +24,18 @@ bool rowcache_by_token(const struct rowcache *c, uint16_t class_id, uint64_t row
                        struct store_row *ret);
 void rowcache_put_token(struct rowcache *c, uint16_t class_id, uint64_t row, uint64_t owner,
                         const struct store_row *found);
-/* By fingerprint of a value and its owner: the row that stands for it, without its ciphertext. */
-bool rowcache_by_value(const struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
-                       uint64_t owner, struct store_row *ret);
-void rowcache_put_value(struct rowcache *c, const uint8_t fingerprint[CRYPTO_MAC_BYTES],
-                        uint64_t owner, const struct store_row *found);
+/* The same by the text of an opaque token (TOKEN_OPAQUE_LEN bytes), which need not be taken apart for it. What is put
+ * was taken apart, and is of that class. */
+bool rowcache_by_text(const struct rowcache *c, const char *text, uint16_t class_id, uint64_t owner,
+                      struct store_row *ret);
+void rowcache_put_text(struct rowcache *c, const char *text, uint16_t class_id, uint64_t owner,
+                       const struct store_row *found);
+/* By a tag of a value (and of all that makes it another one) and its owner: the row that stands for it, without its
+ * ciphertext, and the opaque token that does; borrowed, SPAN_NONE where it is of another form. */
+bool rowcache_by_value(const struct rowcache *c, const uint8_t tag[SECRET_TAG_BYTES],
+                       uint64_t owner, struct store_row *ret, struct span *ret_token);
+void rowcache_put_value(struct rowcache *c, const uint8_t tag[SECRET_TAG_BYTES], uint64_t owner,
+                        const struct store_row *found, struct span token);
 /* Wipe everything of one subject, of several (in ascending order), or all. */
 void rowcache_drop(struct rowcache *c, uint64_t slot);
 void rowcache_drop_each(struct rowcache *c, const uint64_t *slots, size_t count);

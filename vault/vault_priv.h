@@ -134,6 +134,8 @@ struct vault {
     atomic_bool backup_stop;
 };
 
+enum { VAULT_READER_SEEN = 16384 }; /* tokens that came once */
+
 /* A lock on the log costs as much as a look-up. So a reader keeps its state of the database from one
  * transaction to the next, as long as nothing was committed and the log may stay as it is. */
 struct vault_reader {
@@ -149,9 +151,10 @@ struct vault_reader {
     struct names *names;
     struct rowcache *rows;
     struct tagcache *tags;
-    uint16_t *seen;            /* marks of tokens that came lately */
-    unsigned names_generation; /* the vault's when `names` was last known to be right */
-    struct uses *uses;         /* noted in this read transaction; NULL: none */
+    uint8_t tag_key[SECRET_TAG_KEY_BYTES]; /* for what is remembered by a name or a value */
+    uint16_t *seen;                        /* marks of tokens that came lately */
+    unsigned names_generation;             /* the vault's when `names` was last known to be right */
+    struct uses *uses;                     /* noted in this read transaction; NULL: none */
     struct uses_lately *lately;
     struct vault_reader *next;
 };

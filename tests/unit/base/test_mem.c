@@ -123,3 +123,64 @@ Test(mem, count_of_counts_elements)
 
     cr_assert_eq(COUNT_OF(seven), 7);
 }
+
+Test(mem, that_was_given_back_is_taken_again_on_a_thread_that_keeps_it)
+{
+    uint8_t *first, *again, *other;
+
+    mem_keep(true);
+    first = mem_take(700);
+    cr_assert_not_null(first);
+    memset(first, 0xaa, 700);
+    mem_give(first, 700);
+    other = mem_take(400); /* of another list */
+    again = mem_take(1000);
+    cr_assert_not_null(other);
+    cr_assert_not_null(again);
+    cr_assert_neq(again, other);
+#ifndef __SANITIZE_ADDRESS__
+    cr_assert_eq(again, first);
+#endif
+    memset(again, 0xbb, 1000); /* it has room for all of its list's sizes */
+    mem_give(again, 1000);
+    mem_give(other, 400);
+    mem_give(NULL, 5000);
+    mem_keep(false); /* a leak otherwise */
+}
+
+Test(mem, that_is_taken_has_room_for_every_size)
+{
+    static const size_t sizes[] = {1, 63, 64, 65, 128, 129, 256, 4095, 4096, 4097, 100000};
+
+    for (int keep = 0; keep < 2; keep++) {
+        mem_keep(keep == 1);
+        for (size_t round = 0; round < 3; round++)
+            for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+                uint8_t *block = mem_take(sizes[i]);
+
+                cr_assert_not_null(block);
+                memset(block, 0xcc, sizes[i]);
+                mem_give(block, sizes[i]);
+            }
+    }
+    mem_keep(false);
+}
+
+Test(mem, that_is_given_back_is_kept_up_to_a_limit)
+{
+    enum { MANY = 200 };
+    static void *blocks[MANY];
+
+    mem_keep(true);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            blocks[i] = mem_take(512);
+            cr_assert_not_null(blocks[i]);
+            for (size_t j = 0; j < i; j++)
+                cr_assert_neq(blocks[i], blocks[j]);
+        }
+        for (size_t i = 0; i < MANY; i++)
+            mem_give(blocks[i], 512);
+    }
+    mem_keep(false);
+}

@@ -54,20 +54,64 @@ Test(rowcache, tells_classes_rows_and_owners_apart)
     cr_assert_not(rowcache_by_token(c, 1, 7, 4, &got));
 }
 
-Test(rowcache, finds_a_value_by_fingerprint_and_owner_without_its_ciphertext)
+Test(rowcache, finds_a_value_by_tag_and_owner_without_its_ciphertext)
 {
     AUTO(rowcache_free) struct rowcache *c = rowcache_new(64);
-    const uint8_t fingerprint[CRYPTO_MAC_BYTES] = {1, 2, 3};
-    const uint8_t other[CRYPTO_MAC_BYTES] = {1, 2, 4};
+    const uint8_t tag[SECRET_TAG_BYTES] = {1, 2, 3};
+    const uint8_t other[SECRET_TAG_BYTES] = {1, 2, 4};
+    const struct store_row put = row_of(7, 3, "ciphertext");
+    struct store_row got;
+    struct span token;
+
+    rowcache_put_value(c, tag, 3, &put, SPAN_NONE);
+    cr_assert(rowcache_by_value(c, tag, 3, &got, &token));
+    cr_assert_eq(got.token_row, 1007);
+    cr_assert_eq(got.sealed.len, 0);
+    cr_assert_eq(token.len, 0);
+    cr_assert_not(rowcache_by_value(c, tag, 4, &got, &token));
+    cr_assert_not(rowcache_by_value(c, other, 3, &got, &token));
+}
+
+static const char OPAQUE[] = "lt_0010123456789abcdefghijklKKKK";
+
+Test(rowcache, finds_a_value_with_the_opaque_token_that_stands_for_it)
+{
+    AUTO(rowcache_free) struct rowcache *c = rowcache_new(64);
+    const uint8_t tag[SECRET_TAG_BYTES] = {1, 2, 3};
+    const struct store_row put = row_of(7, 3, "ciphertext");
+    struct store_row got;
+    struct span token;
+
+    rowcache_put_value(c, tag, 3, &put, span_str(OPAQUE));
+    cr_assert(rowcache_by_value(c, tag, 3, &got, &token));
+    cr_assert(span_equal(token, span_str(OPAQUE)));
+    rowcache_put_value(c, tag, 3, &put, SPAN_NONE);
+    cr_assert(rowcache_by_value(c, tag, 3, &got, &token));
+    cr_assert_eq(token.len, 0, "what stood there before is no part of it");
+}
+
+Test(rowcache, finds_the_row_of_an_opaque_token_by_every_character)
+{
+    AUTO(rowcache_free) struct rowcache *c = rowcache_new(64);
     const struct store_row put = row_of(7, 3, "ciphertext");
     struct store_row got;
 
-    rowcache_put_value(c, fingerprint, 3, &put);
-    cr_assert(rowcache_by_value(c, fingerprint, 3, &got));
-    cr_assert_eq(got.token_row, 1007);
-    cr_assert_eq(got.sealed.len, 0);
-    cr_assert_not(rowcache_by_value(c, fingerprint, 4, &got));
-    cr_assert_not(rowcache_by_value(c, other, 3, &got));
+    rowcache_put_text(c, OPAQUE, 1, 3, &put);
+    cr_assert(rowcache_by_text(c, OPAQUE, 1, 3, &got));
+    cr_assert_eq(got.id, 7);
+    cr_assert(span_equal(got.sealed, SPAN_LIT("ciphertext")));
+    cr_assert_not(rowcache_by_text(c, OPAQUE, 1, 0, &got));
+    cr_assert_not(rowcache_by_text(c, OPAQUE, 1, 4, &got));
+    cr_assert_not(rowcache_by_text(c, OPAQUE, 2, 3, &got));
+    for (size_t i = 0; i < TOKEN_OPAQUE_LEN; i++) {
+        char other[TOKEN_OPAQUE_LEN];
+
+        memcpy(other, OPAQUE, sizeof(other));
+        other[i] ^= 1;
+        cr_assert_not(rowcache_by_text(c, other, 1, 3, &got), "%zu", i);
+    }
+    rowcache_drop(c, 3);
+    cr_assert_not(rowcache_by_text(c, OPAQUE, 1, 3, &got));
 }
 
 Test(rowcache, leaves_long_values_to_the_database)
@@ -153,17 +197,18 @@ Test(rowcache, drops_everything_of_several_subjects)
 Test(rowcache, drops_everything_of_one_subject)
 {
     AUTO(rowcache_free) struct rowcache *c = rowcache_new(64);
-    const uint8_t fingerprint[CRYPTO_MAC_BYTES] = {9};
+    const uint8_t tag[SECRET_TAG_BYTES] = {9};
     const struct store_row hers = row_of(1, 3, "hers");
     const struct store_row his = row_of(2, 4, "his");
     struct store_row got;
+    struct span token;
 
     rowcache_put_token(c, 1, 1, 0, &hers);
-    rowcache_put_value(c, fingerprint, 3, &hers);
+    rowcache_put_value(c, tag, 3, &hers, SPAN_NONE);
     rowcache_put_token(c, 1, 2, 0, &his);
     rowcache_drop(c, 3);
     cr_assert_not(rowcache_by_token(c, 1, 1, 0, &got));
-    cr_assert_not(rowcache_by_value(c, fingerprint, 3, &got));
+    cr_assert_not(rowcache_by_value(c, tag, 3, &got, &token));
     cr_assert(rowcache_by_token(c, 1, 2, 0, &got));
 }
 
