@@ -210,26 +210,36 @@ static enum err find_anybody(const struct admin *admin, struct vault_reader *rea
                        : e;
 }
 
-/* The same, of those whom who asks may know of. */
+static bool may_know(const struct admin *admin, uint16_t domain_id)
+{
+    const char *domain = vault_domain_name(admin->vault, domain_id);
+
+    return admin->who == NULL ||
+           (domain != NULL && access_names_have(&admin->who->domains, span_str(domain)));
+}
+
+/* The same, of those whom who asks may know of; what is said of the person must not name him. */
 enum err ops_find_person(const struct admin *admin, struct vault_reader *reader,
                          const struct json *request, uint64_t *ret_slot, struct errmsg *msg)
 {
+    const bool bound = admin->who != NULL && admin->who->domains.count > 0;
     uint64_t per_class[CLASSES_MAX + 1] = {0};
     struct vault_subject_info info;
-    const char *domain;
+    struct words_about about = {.reader = reader};
     enum err e = find_anybody(admin, reader, request, ret_slot, msg);
 
     if (e == ERR_OK)
         e = ops_note(admin, reader, *ret_slot, 0, NOTE_ABOUT);
-    if (e != ERR_OK || admin->who == NULL || admin->who->domains.count == 0)
+    if (e != ERR_OK || (!bound && !ops_has_words(request)))
         return e;
     e = vault_read_subject_info(reader, *ret_slot, &info, per_class);
     if (e != ERR_OK)
         return no_such_subject(e, msg);
-    domain = vault_domain_name(admin->vault, info.domain);
-    return domain != NULL && access_names_have(&admin->who->domains, span_str(domain))
-               ? ERR_OK
-               : errmsg_set(msg, ERR_DENIED, "the token is not for this domain");
+    if (!may_know(admin, info.domain))
+        return errmsg_set(msg, ERR_DENIED, "the token is not for this domain");
+    about.domain = info.domain;
+    about.slot = *ret_slot;
+    return ops_check_words(&about, request, msg);
 }
 
 enum err ops_find_person_now(struct admin *admin, const struct json *request, uint64_t *ret_slot,

@@ -114,6 +114,17 @@ enum err ops_subject_erase_many(struct admin *admin, const struct json *request,
 
 /* Does a text that will be kept name the person? */
 bool ops_mentions(struct span text, struct span name);
+/* Whom texts are about: somebody of a domain, by the key slot. */
+struct words_about {
+    struct vault_reader *reader;
+    uint16_t domain;
+    uint64_t slot;
+};
+/* Does a request hold texts that will be kept? (ops_words.c) */
+bool ops_has_words(const struct json *request);
+/* INVALID, with a message: one of them holds an identifier of the person. Inside a read transaction. */
+enum err ops_check_words(const struct words_about *about, const struct json *request,
+                         struct errmsg *msg) MUST_CHECK;
 /* What the operator says of an erasure; borrowed. */
 enum err ops_read_words(const struct admin *admin, const struct json *request,
                         struct receipt_words *ret, struct errmsg *msg) MUST_CHECK;

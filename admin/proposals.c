@@ -209,10 +209,11 @@ static enum err compose(const struct admin *admin, const struct json *request,
 
 /* What an operator says of it is kept, and printed on a receipt; who carries it out cannot tell any more whether that
  * names the person. */
-static enum err check_texts(const struct json *request, struct errmsg *msg)
+static enum err check_texts(struct admin *admin, const struct json *request, struct errmsg *msg)
 {
     const struct span subject = json_text_of(json_get(request, "subject"));
     const struct json *exceptions = json_get(request, "except");
+    uint64_t slot;
     bool named = ops_mentions(json_text_of(json_get(request, "reason")), subject) ||
                  ops_mentions(json_text_of(json_get(request, "reference")), subject);
 
@@ -222,7 +223,9 @@ static enum err check_texts(const struct json *request, struct errmsg *msg)
     return named ? errmsg_set(msg, ERR_INVALID,
                               "a text holds the subject's identifier; a proposal and the receipt "
                               "that comes of it must name nobody")
-                 : ERR_OK;
+           : names_somebody(request) && ops_has_words(request)
+               ? ops_find_person_now(admin, request, &slot, msg)
+               : ERR_OK;
 }
 
 static enum err make(struct admin *admin, const struct json *request, struct json **ret,
@@ -235,7 +238,7 @@ static enum err make(struct admin *admin, const struct json *request, struct jso
     enum err e = ops_check(request, msg);
 
     if (e == ERR_OK)
-        e = check_texts(request, msg);
+        e = check_texts(admin, request, msg);
     if (e == ERR_OK)
         e = show_effect(admin, request, &preview, msg);
     if (e != ERR_OK)

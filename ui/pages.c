@@ -176,17 +176,29 @@ void page__render(struct visit *v, int status, const char *template_name, const 
     v->answer->content_type = NULL;
 }
 
-void page__fail(struct visit *v, enum err e, const char *detail)
+/* What went wrong: `said` in the language of the page where its words have that, else `detail` as the API says it, in
+ * English; neither where it says no more than the code does. */
+static struct json *error_map(const struct visit *v, enum err e, const char *detail)
 {
     struct json *error = json_new_map();
+    const bool is_more = detail != NULL && strcmp(detail, err_text(e)) != 0;
+    char key[sizeof("detail.") + sizeof(struct errmsg)];
+    const char *said;
 
+    (void)snprintf(key, sizeof(key), "detail.%s", is_more ? detail : "");
+    said = words_get(v->ui->words, v->lang, key);
+    json_set_str(error, "code", err_name(e));
+    json_set_str(error, "said", said == NULL ? "" : said);
+    json_set(error, "detail", json_new_text(span_str(is_more && said == NULL ? detail : "")));
+    return error;
+}
+
+void page__fail(struct visit *v, enum err e, const char *detail)
+{
     json_free(&v->model);
     v->model = json_new_map();
     page__start(v, NULL);
-    json_set_str(error, "code", err_name(e));
-    json_set_int(error, "status", err_status(e));
-    json_set(error, "detail", json_new_text(span_str(detail == NULL ? "" : detail)));
-    json_set(v->model, "error", error);
+    json_set(v->model, "error", error_map(v, e, detail));
     page__render(v, err_status(e), "error", "error");
 }
 
@@ -235,11 +247,7 @@ static struct json *sent(const struct form *form)
 
 void page__serve_again(struct visit *v, const struct page *page, enum err e, const char *detail)
 {
-    struct json *error = json_new_map();
-
-    json_set_str(error, "code", err_name(e));
-    json_set(error, "detail", json_new_text(span_str(detail)));
-    json_set(v->model, "failed", error);
+    json_set(v->model, "failed", error_map(v, e, detail));
     json_set(v->model, "sent", sent(&v->form));
     serve(v, page, err_status(e));
 }

@@ -12,34 +12,85 @@
 #include "vault/records_priv.h"
 #include "vault/writer_priv.h"
 
+enum { RECORDS_IDLE_MAX = 4 /* kept for whoever opens next: a connection that knows the tables */ };
+
 struct vault_records {
+    struct vault *v;
+    struct vault_records *next; /* of those that are kept */
     struct store *store;
 };
 
-/* ---- reading ---- */
+/* ---- opening ---- */
+
+/* One that was closed: a page looks into several books, and a connection costs a hundred look-ups. */
+static struct vault_records *take_idle(struct vault *v)
+{
+    struct vault_records *r;
+
+    (void)pthread_mutex_lock(&v->readers_lock);
+    r = v->records_idle;
+    if (r != NULL) {
+        v->records_idle = r->next;
+        v->records_idle_count--;
+    }
+    (void)pthread_mutex_unlock(&v->readers_lock);
+    return r;
+}
 
 enum err vault_records_open(struct vault *v, struct vault_records **ret_records)
 {
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
+    struct vault_records *r = take_idle(v);
+    AUTO(mem_free) char *path = NULL;
     struct store *s = NULL;
-    enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+    enum err e;
 
-    if (e != ERR_OK)
-        return e;
-    *ret_records = mem_alloc(sizeof(**ret_records));
-    (*ret_records)->store = s;
+    if (r == NULL) {
+        path = vault__path(v->dir, VAULT_DB);
+        e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+        if (e != ERR_OK)
+            return e;
+        r = mem_alloc(sizeof(*r));
+        *r = (struct vault_records){.v = v, .store = s};
+    }
+    *ret_records = r;
     return ERR_OK;
+}
+
+static void destroy(struct vault_records *r)
+{
+    store_close(&r->store);
+    free(r);
 }
 
 void vault_records_close(struct vault_records **recordsp)
 {
     struct vault_records *r = TAKE(*recordsp);
+    bool kept;
 
     if (r == NULL)
         return;
-    store_close(&r->store);
-    free(r);
+    store_read_end(r->store);
+    (void)pthread_mutex_lock(&r->v->readers_lock);
+    kept = !store_failed(r->store) && r->v->records_idle_count < RECORDS_IDLE_MAX;
+    if (kept) {
+        r->next = r->v->records_idle;
+        r->v->records_idle = r;
+        r->v->records_idle_count++;
+    }
+    (void)pthread_mutex_unlock(&r->v->readers_lock);
+    if (!kept)
+        destroy(r);
 }
+
+void vault__records_free_idle(struct vault *v)
+{
+    struct vault_records *r;
+
+    while ((r = take_idle(v)) != NULL)
+        destroy(r);
+}
+
+/* ---- reading ---- */
 
 enum err vault_record_get(struct vault_records *r, enum vault_record_kind kind, uint64_t number,
                           struct vault_record *ret)

@@ -84,8 +84,9 @@ enum err vault_record_keep(struct vault *vault, enum vault_record_kind kind, con
 
 /* ---- reading ---- */
 
-/* A connection of its own for one thread: open it, look, close it. A record that was found holds a
- * state of the database until the next call, so don't keep it open while nothing is looked up. */
+/* A connection of its own for one thread: open it, look, close it; a few that were closed are kept for
+ * the next. A record that was found holds a state of the database until the next call, so don't keep it
+ * open while nothing is looked up. */
 struct vault_records;
 
 /* Any thread, not inside the writer's done. Also while the vault is sealed. Blocks shortly. */

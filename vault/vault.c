@@ -373,6 +373,7 @@ void vault_close(struct vault **vault)
     if (v == NULL)
         return;
     vault__readers_free_idle(v);
+    vault__records_free_idle(v);
     REQUIRE(v->readers == NULL);
     audit_stop(v->audit);
     writer_stop(v->writer);

@@ -114,7 +114,9 @@ struct vault {
     atomic_uint names_generation;
     pthread_mutex_t readers_lock;
     struct vault_reader *readers;
-    size_t readers_idle; /* of them */
+    size_t readers_idle;                /* of them */
+    struct vault_records *records_idle; /* closed, and kept for the next; under readers_lock */
+    size_t records_idle_count;
     /* The writer's commits: what a reader has seen of the database is the latest until the next one. */
     atomic_uint commits;
     /* The log is to be emptied: readers keep no state of it from one transaction to the next. */
@@ -263,6 +265,8 @@ enum err vault__replay_mark(struct vault *v, struct store *s) MUST_CHECK;
 void vault__readers_let_go(struct vault *v);
 /* Free those that are closed and kept: the vault closes. */
 void vault__readers_free_idle(struct vault *v);
+/* The same of connections to the books (records.h). */
+void vault__records_free_idle(struct vault *v);
 
 /* ---- checkpoint.c ---- */
 

@@ -12,10 +12,10 @@
 
 /* ---- holds, restrictions, objections ---- */
 
-static void hold(struct history *h, int64_t day)
+static void hold(struct history *h, int64_t day, bool may_be_wide)
 {
     const int64_t review = day + 60 + (int64_t)history_draw(h, 300);
-    const bool of_class = history_chance(h, 10);
+    const bool of_class = may_be_wide && history_chance(h, 10);
     const struct person *p = history_somebody(h);
     char whose[96];
 
@@ -71,16 +71,20 @@ static void object(struct history *h)
 
 void history_holds(struct history *h, int64_t day)
 {
-    if (day % 23 == 0)
-        hold(h, day);
-    if (day % 61 == 0)
-        lift(h);
+    const size_t times = history_crowds(h);
+
+    for (size_t i = 0; i < times; i++) {
+        if (day % 23 == 0)
+            hold(h, day, i == 0);
+        if (day % 61 == 0)
+            lift(h);
+        if (day % 53 == 0)
+            restrict_somebody(h);
+        if (day % 41 == 0)
+            object(h);
+    }
     if (day % 97 == 0)
         bad_label(h, day);
-    if (day % 53 == 0)
-        restrict_somebody(h);
-    if (day % 41 == 0)
-        object(h);
 }
 
 /* ---- erasures ---- */

@@ -86,6 +86,8 @@ void history_fail(const char *format, ...) __attribute__((format(printf, 1, 2), 
 
 uint64_t history_draw(struct history *h, uint64_t below);
 bool history_chance(struct history *h, unsigned percent);
+/* What does not depend on the number of persons, up to 50,000, is done this often: once for each 50,000. */
+size_t history_crowds(const struct history *h);
 /* Somebody who is still there; NULL: nobody was found. */
 struct person *history_somebody(struct history *h);
 /* Labels that would like to be markup, formulas or orders; and those that no operation takes. */

@@ -150,7 +150,7 @@ void history_looks(struct history *h, int64_t day)
     for (size_t i = 0; i < COUNT_OF(lookers); i++) {
         const unsigned count = is_lately(h, day) ? lookers[i].a_day_lately : lookers[i].a_day;
 
-        for (unsigned n = 0; n < count; n++)
+        for (size_t n = 0; n < count * history_crowds(h); n++)
             look(h, &lookers[i], day, &t);
     }
     if (history_chance(h, 20))

@@ -18,7 +18,7 @@
 #include "retention/audit_check.h"
 #include "vault/backup.h"
 
-enum { DAY_S = 86400, PAUSED_DAYS = 20, ASKING_MAX = 50000 };
+enum { DAY_S = 86400, PAUSED_DAYS = 20, CROWD = 50000 };
 
 /* ---- chance ---- */
 
@@ -34,6 +34,11 @@ uint64_t history_draw(struct history *h, uint64_t below)
 bool history_chance(struct history *h, unsigned percent)
 {
     return history_draw(h, 100) < percent;
+}
+
+size_t history_crowds(const struct history *h)
+{
+    return h->size / CROWD + (h->size < CROWD);
 }
 
 struct person *history_somebody(struct history *h)
@@ -95,12 +100,32 @@ static size_t births_on(const struct history *h, int64_t index)
            h->size * (size_t)index / (size_t)h->days;
 }
 
-/* What so many persons of a thousand ask for, spread over the whole time; of very many persons no more. */
-static bool happens(struct history *h, unsigned of_thousand)
+/* How often on a day: what so many persons of a thousand ask for, spread over the whole time. */
+static size_t times(struct history *h, unsigned of_thousand)
 {
-    const size_t size = h->size < ASKING_MAX ? h->size : ASKING_MAX;
+    const uint64_t all = h->size * of_thousand, spread = (uint64_t)h->days * 1000;
 
-    return history_draw(h, (uint64_t)h->days * 1000) < size * of_thousand;
+    return (size_t)(all / spread) + (history_draw(h, spread) < all % spread);
+}
+
+static void ask_and_erase(struct history *h, int64_t index, int64_t day)
+{
+    const int64_t left = h->days - index;
+    size_t asked = times(h, 4), erased;
+
+    history_clock(h, day * DAY_S + 11 * 3600);
+    if (asked == 0 && (index % 11 == 0 || left == 32 || left == 26 || left == 28))
+        asked = 1;
+    while (asked-- > 0)
+        history_request_new(h, day);
+    history_requests_go_on(h, day);
+    history_clock(h, day * DAY_S + 12 * 3600);
+    history_holds(h, day);
+    erased = times(h, 2);
+    if (erased == 0 && (index % 19 == 0 || left == 7))
+        erased = 1;
+    while (erased-- > 0)
+        history_erase(h);
 }
 
 static void live(struct history *h, int64_t index)
@@ -119,14 +144,7 @@ static void live(struct history *h, int64_t index)
     history_looks(h, day);
     if (index == h->days / 3 || left == 12)
         history_incident(h, day);
-    history_clock(h, start_s + 11 * 3600);
-    if (happens(h, 4) || index % 11 == 0 || left == 32 || left == 26 || left == 28)
-        history_request_new(h, day);
-    history_requests_go_on(h, day);
-    history_clock(h, start_s + 12 * 3600);
-    history_holds(h, day);
-    if (happens(h, 2) || index % 19 == 0 || left == 7)
-        history_erase(h);
+    ask_and_erase(h, index, day);
     history_clock(h, start_s + 23 * 3600);
     if (left == PAUSED_DAYS)
         history_pause(h);

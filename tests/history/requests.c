@@ -69,7 +69,7 @@ struct asked {
     bool ended;
 };
 
-enum { ASKED_MAX = 4096 };
+enum { ASKED_MAX = 1 << 16 };
 
 void history_request_new(struct history *h, int64_t day)
 {

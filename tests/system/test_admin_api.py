@@ -329,7 +329,12 @@ def test_holds_requests_and_reports(env):
 def test_a_proposal_names_nobody(env):
     """What is proposed is kept, and what comes of it printed on a receipt: no text of it holds the identifier."""
     api = Api(env)
-    stored(api, "eve-sentinel-78")
+    _, person = stored(api, "eve-sentinel-78")
+    for said in ({"reason": "asked by (eve-sentinel-78)."}, {"reference": "eve-sentinel-78"},
+                 {"except": [{"class": "note", "code": "b", "law": "for eve-sentinel-78,", "until": "2099-12-31"}]}):
+        response = api.ask("POST", "/v1/erasures", {"person": person, **said}, "operator")
+        equal(response.status, 400, f"by the id: {said}: {response.body!r}")
+        problem(response, "INVALID")
     for said in ({"reason": "asked by eve-sentinel-78"}, {"reference": "ticket of Eve-Sentinel-78"},
                  {"except": [{"class": "note", "code": "b", "law": "for eve-sentinel-78", "until": "2099-12-31"}]}):
         response = api.ask("POST", "/v1/erasures", {"subject": "eve-sentinel-78", **said}, "operator")

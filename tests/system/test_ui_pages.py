@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the data officer's pages show and do: proposals, holds, access, the trail, rules, records of processing, keys."""
 import datetime
+import json
 import os
 import re
 import urllib.parse
@@ -121,9 +122,41 @@ def test_who_is_looked_for_must_be_there(env):
     response = b.send("/ui/erasures/new", "/ui/erasures/new", subject="nobody-at-all")
     equal(response.status, 404, "not found")
     page = Page(response.body.decode())
-    check("no subject of this domain" in page.text, page.text)
+    check("No subject of this domain" in page.text, page.text)
     equal(b.get("/ui/erasures/new/1." + "0" * 32, 404).status, 404, "no such person")
     equal(b.get("/ui/erasures/new/..%2f..", 400).status, 400, "no id")
+
+
+def test_what_goes_wrong_is_said_in_the_language_of_the_page(env):
+    api, b = signed_in(env, "operator")
+    b.send("/ui/language", "/ui/", lang="de", here="/ui/requests/new")
+    fields = {"with__rights": "access", "with__channel": "email"}
+    response = b.send("/ui/requests/new", "/ui/requests/new", **fields, with__ground="b")
+    page = Page(response.body.decode())
+    equal(response.status, 400, "a ground without an erasure")
+    check("Ein Grund gehört nur zu einem Antrag auf Löschung." in page.text, page.text)
+    check(not any(a.get("lang") == "en" for a in page.all("span")), "nothing of it is English")
+    response = b.send("/ui/requests/new", "/ui/requests/new", **fields, with__owner="x" * 2000)
+    page = Page(response.body.decode())
+    equal(response.status, 413, "too long")
+    check("Im Einzelnen (auf Englisch): \"owner\" is longer than" in page.text, page.text)
+    equal(len([a for a in page.all("span") if a.get("lang") == "en"]), 1, "what is English says so")
+    page = b.page("/ui/nothing", 404)
+    check("Diese Seite oder diesen Eintrag gibt es nicht." in page.text and "Im Einzelnen" not in page.text, page.text)
+
+
+def test_words_for_what_goes_wrong_are_of_texts_that_there_are(env):
+    sources = ""
+    for folder in ("admin", "keys", "retention", "ui", "vault"):
+        for name in sorted(os.listdir(os.path.join(ROOT, folder))):
+            if name.endswith(".c"):
+                with open(os.path.join(ROOT, folder, name)) as f:
+                    sources += f.read()
+    sources = re.sub(r'"\s*\n\s*"', "", sources)
+    with open(os.path.join(ROOT, "ui/words/en.json")) as f:
+        texts = [key.removeprefix("detail.") for key in json.load(f) if key.startswith("detail.")]
+    check(len(texts) > 40, f"{texts}")
+    equal([text for text in texts if json.dumps(text, ensure_ascii=False) not in sources], [], "nobody says these")
 
 
 def day(days):

@@ -601,6 +601,38 @@ Test(ops, put_right_only_values_that_who_asks_is_not_kept_from)
     cr_assert_eq(rectified_by(&d, NULL, NULL, in_default), ERR_OK, "%s", d.msg.text);
 }
 
+/* Named by a token, so that the identifier is not in the request. */
+static enum err erased_with(struct desk *d, const struct json *stored, const char *reason)
+{
+    AUTO(json_free) struct json *request = json_new_map();
+    AUTO(json_free) struct json *tree = NULL;
+
+    json_set_str(request, "op", "subject.erase");
+    json_set(request, "token", json_new_text(token_of(stored)));
+    json_set_str(request, "reason", reason);
+    json_set_bool(request, "dry_run", true);
+    return ops_run(&d->admin, request, &tree, &d->msg);
+}
+
+Test(ops, keep_no_text_that_holds_an_identifier_of_the_person)
+{
+    static const char *const bad[] = {"4711", "asked by 4711", "(4711).", "\"4711\", he said"};
+    static const char *const good[] = {"asked by letter", "case 47110", "x4711", "4712", ""};
+    AUTO(desk_done) struct desk d;
+    AUTO(json_free) struct json *stored = NULL;
+    AUTO(json_free) struct json *others = NULL;
+
+    desk_init(&d);
+    stored = stored_in(&d, NULL, "note");
+    others = stored_in(&d, "crm", "note");
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        cr_expect_eq(erased_with(&d, stored, bad[i]), ERR_INVALID, "%s", bad[i]);
+        cr_expect_eq(erased_with(&d, others, bad[i]), ERR_INVALID, "%s", bad[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        cr_expect_eq(erased_with(&d, stored, good[i]), ERR_OK, "%s: %s", good[i], d.msg.text);
+}
+
 Test(ops, refuse_domains_that_are_not_there)
 {
     AUTO(desk_done) struct desk d;

@@ -112,6 +112,25 @@ Test(words, templates_parse_and_find_their_words)
     cr_expect_gt(need.count, 20);
 }
 
+Test(words, every_way_to_fail_has_words_in_each_language)
+{
+    static const char *const names[] = {
+#define X(name, status, text) #name,
+        ERR_TABLE(X)
+#undef X
+    };
+    AUTO(words_free) struct words *words = all_words();
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char key[64];
+
+        (void)snprintf(key, sizeof(key), "error.%s", names[i]);
+        for (int lang = 0; lang < WORDS_LANG_COUNT; lang++)
+            cr_expect_not_null(words_get(words, (enum words_lang)lang, key), "%s: no %s",
+                               words_lang_code((enum words_lang)lang), key);
+    }
+}
+
 Test(words, placeholders_are_those_of_the_english_text)
 {
     AUTO(words_free) struct words *words = all_words();

@@ -102,6 +102,30 @@ static uint64_t count_all(enum vault_record_kind kind)
     return sum;
 }
 
+Test(records, connections_that_were_closed_are_used_again_and_see_what_is_new)
+{
+    enum { MANY = 7 };
+    struct vault_records *many[MANY], *first;
+    struct vault_record found;
+
+    new_request("a", 1, 0);
+    for (size_t i = 0; i < MANY; i++) {
+        many[i] = look();
+        cr_assert_eq(vault_record_by_key(many[i], VAULT_RECORD_REQUEST, "a", &found), ERR_OK);
+    }
+    first = many[0];
+    for (size_t i = 0; i < MANY; i++)
+        vault_records_close(&many[i]); /* on a row, which it lets go */
+    new_request("b", 1, 0);
+    for (size_t i = 0; i < MANY; i++) {
+        many[i] = look();
+        cr_expect_eq(vault_record_by_key(many[i], VAULT_RECORD_REQUEST, "b", &found), ERR_OK);
+    }
+    cr_expect(many[3] == first, "the last of those that were kept");
+    for (size_t i = 0; i < MANY; i++)
+        vault_records_close(&many[i]);
+}
+
 Test(records, are_found_by_number_id_and_key_after_a_restart)
 {
     struct vault_record record = {.kind = VAULT_RECORD_REQUEST,
