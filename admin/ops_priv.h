@@ -5,6 +5,7 @@
 #include "admin/ops.h"
 #include "retention/exports.h"
 #include "retention/report.h"
+#include "retention/words.h"
 #include "vault/notes.h"
 
 /* Carry out one operation; as ops_run(). */
@@ -114,12 +115,6 @@ enum err ops_subject_erase_many(struct admin *admin, const struct json *request,
 
 /* Does a text that will be kept name the person? */
 bool ops_mentions(struct span text, struct span name);
-/* Whom texts are about: somebody of a domain, by the key slot. */
-struct words_about {
-    struct vault_reader *reader;
-    uint16_t domain;
-    uint64_t slot;
-};
 /* Does a request hold texts that will be kept? (ops_words.c) */
 bool ops_has_words(const struct json *request);
 /* INVALID, with a message: one of them holds an identifier of the person. Inside a read transaction. */

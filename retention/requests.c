@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "retention/receipt.h"
 #include "retention/requests_priv.h"
+#include "retention/words.h"
 
 enum { FORGET_LIMIT = 500 };
 
@@ -222,6 +223,53 @@ static enum err act(struct request_case *c, enum request_action action, struct e
     return e == ERR_OK ? request__save(c, request_action_word(action), msg) : e;
 }
 
+/* What is said of a request is kept; a value that is corrected, and what else passes through, is not. */
+static enum err check_map(const struct words_about *about, const struct json *args,
+                          struct errmsg *msg)
+{
+    static const char *const passing[] = {"token", "value", "class"};
+    struct json *value;
+    const char *name;
+    void *it = NULL;
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && json_next(args, &it, &name, &value)) {
+        bool is_kept = true;
+
+        for (size_t i = 0; i < COUNT_OF(passing); i++)
+            is_kept = is_kept && strcmp(name, passing[i]) != 0;
+        if (is_kept)
+            e = words_check(about, json_text_of(value), msg);
+        for (size_t i = 0; e == ERR_OK && json_kind(value) == JSON_LIST && i < json_count(value);
+             i++)
+            e = check_map(about, json_at(value, i), msg);
+    }
+    return e;
+}
+
+/* Whoever is gone has no identifiers any more. */
+static enum err check_words(const struct request_case *c, struct errmsg *msg)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    uint64_t per_class[CLASSES_MAX + 1] = {0};
+    struct vault_subject_info info;
+    enum err e = c->record.slot == 0 ? ERR_NOT_FOUND : vault_reader_open(c->r->vault, &reader);
+
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    e = vault_read_subject_info(reader, c->record.slot, &info, per_class);
+    if (e == ERR_OK) {
+        const struct words_about about = {
+            .reader = reader, .domain = info.domain, .slot = c->record.slot};
+
+        e = check_map(&about, c->ask->args, msg);
+    }
+    vault_read_end(reader);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err requests_act(struct requests *r, uint64_t number, enum request_action action,
                       const struct request_ask *ask, struct json **ret_view, struct errmsg *msg)
 {
@@ -233,6 +281,8 @@ enum err requests_act(struct requests *r, uint64_t number, enum request_action a
         e = request__load(r, number, ask, &c, msg);
     if (e == ERR_OK && ask->version != 0 && ask->version != c.record.version)
         e = errmsg_set(msg, ERR_CHANGED, "somebody has changed the request meanwhile");
+    if (e == ERR_OK)
+        e = check_words(&c, msg);
     if (e != ERR_OK)
         return e;
     if (action == REQUEST_EXECUTE) {

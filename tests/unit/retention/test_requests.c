@@ -131,6 +131,25 @@ Test(requests, that_make_no_sense_are_not_entered)
     cr_expect_eq(request_rig_act(&r, 1, REQUEST_SCOPE, "{}"), ERR_NOT_FOUND);
 }
 
+Test(requests, keep_no_text_that_holds_an_identifier_of_the_person)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    uint64_t number;
+
+    request_rig_init(&r);
+    rig_store(&r.rig, "note", "ada@example.org", "likes tea");
+    number = request_rig_erasure(&r, "ada@example.org");
+    cr_expect_eq(request_rig_act(&r, number, REQUEST_ACKNOWLEDGE, "{\"channel\": \"email\"}"),
+                 ERR_OK, "%s", r.msg.text);
+    cr_expect_eq(request_rig_act(&r, number, REQUEST_COMPLAIN,
+                                 "{\"reference\": \"file of (ada@example.org), no. 3\"}"),
+                 ERR_INVALID);
+    cr_expect_null(strstr(r.msg.text, "ada"), "%s", r.msg.text);
+    cr_expect_eq(request_rig_act(&r, number, REQUEST_COMPLAIN,
+                                 "{\"reference\": \"file of bob@example.org\"}"),
+                 ERR_OK, "%s", r.msg.text);
+}
+
 Test(requests, stand_by_the_days_that_are_left)
 {
     AUTO(request_rig_done) struct request_rig r;
