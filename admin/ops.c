@@ -574,7 +574,7 @@ static const struct operation {
     {"rectify", {"token", "value", "subject", "domain", "class", NULL}, run_rectify},
     {"subject.erase",
      {"subject", "domain", "token", "class", "person", "ground", "reason", "reference", "except",
-      "dry_run", "key", NULL},
+      "only", "dry_run", "key", NULL},
      ops_subject_erase},
     {"subject.erase_many",
      {"subjects", "domain", "ground", "reason", "reference", NULL},

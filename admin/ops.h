@@ -75,7 +75,7 @@ enum ops_limits {
  *   tokenize.lines  {lines[]: {subject, class, value, domain?}}   {"lines": [{"token"} or {"error"}]}
  *   reveal.lines    {lines[]: {token, domain?, class?}, purpose?} {"lines": [{"value"} or {"error"}]}, perhaps fewer
  *   rectify         {token, class?, value, subject?, domain?}     {"class"}
- *   subject.erase   {subject, domain? | token, class? | person, ground?, reason?, reference?, except?, dry_run?, key?}
+ *   subject.erase   {subject, domain? | token, class? | person, ground?, reason?, reference?, except?, only?: classes, dry_run?, key?}
  *                   the receipt, signed; with dry_run {"goes", "stays", ...}. except: [{class, code, law, until}]
  *   subject.erase_many {subjects[], domain?, ground?, reason?, reference?}  {"erasures": [receipt or {"error", "message"}]}
  *                   or, while a legal hold binds the person: {"state": "held", "number", "subject", "asked", "holds"}

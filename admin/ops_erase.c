@@ -108,6 +108,26 @@ static enum err read_exceptions(const struct admin *admin, const struct json *re
     return e;
 }
 
+/* "only": the classes that are meant. */
+static enum err read_only(const struct admin *admin, const struct json *request,
+                          struct vault_class_set *ret, struct errmsg *msg)
+{
+    const struct json *list = json_get(request, "only");
+
+    if (list == NULL)
+        return ERR_OK;
+    if (json_kind(list) != JSON_LIST || json_count(list) == 0 || json_count(list) > CLASSES_MAX)
+        return errmsg_set(msg, ERR_INVALID, "\"only\" must be a list of classes");
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct class_def *def = classes_find(admin->classes, json_text_of(json_at(list, i)));
+
+        if (def == NULL)
+            return errmsg_set(msg, ERR_NOT_FOUND, "the configuration has no such class");
+        vault_class_set_add(ret, vault_class_id(admin->vault, def));
+    }
+    return ERR_OK;
+}
+
 /* ---- trying it ---- */
 
 static struct json *goes_list(const struct admin *admin, const struct vault_part *part)
@@ -150,30 +170,6 @@ static struct json *stays_list(const struct admin *admin, const struct vault_par
     return list;
 }
 
-static enum err preview(const struct admin *admin, uint64_t slot, const struct exceptions *x,
-                        struct json **ret_response)
-{
-    const struct vault_part_ask ask = {
-        .exceptions = x->at, .count = x->count, .newer_than_s = INT64_MAX, .exact = true};
-    struct vault_part *part = mem_alloc(sizeof(*part));
-    enum err e = vault_part_look(admin->vault, slot, &ask, part);
-
-    if (e == ERR_OK) {
-        struct json *map = json_new_map();
-
-        json_set_bool(map, "dry_run", true);
-        json_set(map, "goes", goes_list(admin, part));
-        json_set(map, "stays", stays_list(admin, part));
-        json_set_int(map, "values_going", (int64_t)part->gone);
-        json_set_int(map, "values_staying", (int64_t)part->stays);
-        *ret_response = map;
-    }
-    free(part);
-    return e;
-}
-
-/* ---- carrying it out ---- */
-
 static enum err explain(enum err e, struct errmsg *msg)
 {
     switch (e) {
@@ -185,12 +181,44 @@ static enum err explain(enum err e, struct errmsg *msg)
     case ERR_NOT_FOUND:
         return errmsg_set(msg, e,
                           "no subject of this domain has this identifier (or it was erased)");
+    case ERR_UNIMPLEMENTED:
+        return errmsg_set(msg, e,
+                          "of a person of whom an earlier erasure has left something, single "
+                          "classes cannot be erased; nothing was changed");
     case ERR_BUSY:
         return errmsg_set(msg, e, "another erasure of this person is going on");
     default:
         return e;
     }
 }
+
+static enum err preview(const struct admin *admin, const struct erasure_request *erasure,
+                        struct json **ret_response)
+{
+    const struct vault_part_ask ask = {.exceptions = erasure->exceptions,
+                                       .count = erasure->exception_count,
+                                       .scope = &erasure->scope,
+                                       .newer_than_s = INT64_MAX,
+                                       .exact = true};
+    struct vault_part *part = mem_alloc(sizeof(*part));
+    enum err e = vault_part_look(admin->vault, erasure->slot, &ask, part);
+
+    if (e == ERR_OK) {
+        struct json *map = json_new_map();
+
+        json_set_bool(map, "dry_run", true);
+        json_set(map, "goes", goes_list(admin, part));
+        json_set(map, "stays", stays_list(admin, part));
+        json_set_int(map, "values_going", (int64_t)part->gone);
+        json_set_int(map, "values_staying", (int64_t)part->stays);
+        json_set_int(map, "values_not_meant", (int64_t)part->other);
+        *ret_response = map;
+    }
+    free(part);
+    return e;
+}
+
+/* ---- carrying it out ---- */
 
 static enum err erase(struct admin *admin, const struct erasure_request *request,
                       struct json **ret_response, struct errmsg *msg)
@@ -329,11 +357,13 @@ enum err ops_subject_erase(struct admin *admin, const struct json *request,
         e = read_exceptions(admin, request, x, msg);
     erasure.exception_count = x->count;
     if (e == ERR_OK)
+        e = read_only(admin, request, &erasure.scope, msg);
+    if (e == ERR_OK)
         e = dry_run ? ops_find_person_now(admin, request, &erasure.slot, msg)
                     : find(&asked, &erasure, msg);
     /* Slots are never given out again: whoever is erased meanwhile is not found, nobody else is. */
     if (e == ERR_OK && dry_run)
-        e = preview(admin, erasure.slot, x, ret_response);
+        e = explain(preview(admin, &erasure, ret_response), msg);
     else if (e == ERR_OK && asked.open)
         e = erase(admin, &erasure, ret_response, msg);
     else if (e == ERR_OK)

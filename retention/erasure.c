@@ -445,7 +445,7 @@ static enum err begin_request(struct erasures *e, const struct erasure_request *
     enum err result = partial_look(e->vault, request, partial);
     bool moves = result == ERR_OK && partial->moves;
 
-    /* A value that a law keeps may have come since: then it is looked again. */
+    /* A value that a law keeps, or that is not meant, may have come since: then it is looked again. */
     if (result == ERR_OK && !moves) {
         result = begin(e, op, entry);
         if (result != ERR_CONFLICT) {
@@ -518,7 +518,8 @@ enum err erasure_run_request(struct erasures *e, const struct erasure_request *r
 {
     const struct vault_erase op = {.slot = request->slot,
                                    .cutoff_ms = cutoff_ms(request->newer_than_s),
-                                   .number = request->number};
+                                   .number = request->number,
+                                   .scope = &request->scope};
 
     return run(e, op, request, request->words, ret);
 }
@@ -540,6 +541,7 @@ static enum err begin_job(struct erasures *e, const struct erasure_request *requ
     struct vault_erase op = {.slot = request->slot,
                              .cutoff_ms = cutoff_ms(request->newer_than_s),
                              .number = request->number,
+                             .scope = &request->scope,
                              .erasure = job->erasure};
     enum err result;
 
@@ -614,6 +616,7 @@ static enum err fire(struct erasures *e, const struct vault_waiting *waiting,
     request.exceptions = kept;
     request.exception_count = note_kept(note, kept);
     request.newer_than_s = note_newer_than_s(note);
+    note_scope(note, &request);
     result = erasure_run_request(e, &request, &receipt);
     free(kept);
 

@@ -60,13 +60,17 @@ struct erasure_request {
     const struct receipt_words *words;        /* NULL: none */
     const struct vault_exception *exceptions; /* what the operator keeps, Art. 17(3) */
     size_t exception_count;
+    struct vault_class_set scope; /* values of other classes are not meant; empty: all are */
+    uint64_t
+        restriction; /* one that was for the time up to this erasure, and ends with it for what stays; 0: none */
     int64_t newer_than_s;  /* values stored later are not meant; INT64_MAX: all are */
     const uint8_t *number; /* which it is to have (repeat.h); NULL: any */
 };
 
 /* As erasure_run_slot(). What an exception keeps, those too that an earlier erasure has left, is moved to a
  * key of its own first, and remembered; the receipt lists it. Also: CONFLICT (nothing would go:
- * every value is kept; nothing was done). */
+ * every value that is meant is kept, or there is none; nothing was done); UNIMPLEMENTED
+ * (vault_part_look()). What is not meant is moved likewise, and not restricted. */
 enum err erasure_run_request(struct erasures *erasures, const struct erasure_request *request,
                              struct receipt *ret) MUST_CHECK;
 

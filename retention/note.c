@@ -55,6 +55,29 @@ int64_t note_newer_than_s(const struct json *note)
     return json_int_of(json_get(note, "newer"), INT64_MAX);
 }
 
+static struct json *scope_list(const struct vault_class_set *scope)
+{
+    struct json *list = json_new_list();
+
+    for (uint16_t id = 1; id <= CLASSES_MAX; id++)
+        if (vault_class_set_has(scope, id))
+            json_add(list, json_new_int(id));
+    return list;
+}
+
+void note_scope(const struct json *note, struct erasure_request *ret)
+{
+    const struct json *list = json_get(note, "classes");
+
+    for (size_t i = 0; i < json_count(list); i++) {
+        const int64_t id = json_int_of(json_at(list, i), 0);
+
+        if (id > 0 && id <= CLASSES_MAX)
+            vault_class_set_add(&ret->scope, (uint16_t)id);
+    }
+    ret->restriction = (uint64_t)json_int_of(json_get(note, "restriction"), 0);
+}
+
 enum err note_write(const struct receipt_words *words, const struct erasure_request *request,
                     struct buf *out)
 {
@@ -72,6 +95,10 @@ enum err note_write(const struct receipt_words *words, const struct erasure_requ
     json_set(map, "except", kept_list(request));
     if (request != NULL && request->newer_than_s != INT64_MAX)
         json_set_int(map, "newer", request->newer_than_s);
+    if (request != NULL && !vault_class_set_is_all(&request->scope))
+        json_set(map, "classes", scope_list(&request->scope));
+    if (request != NULL && request->restriction != 0)
+        json_set_int(map, "restriction", (int64_t)request->restriction);
     return json_write(map, out);
 }
 

@@ -16,6 +16,8 @@ enum err note_write(const struct receipt_words *words, const struct erasure_requ
                     struct buf *out) MUST_CHECK;
 /* The words of a note, borrowed from *ret_tree (json_free()); none of one that cannot be read. */
 struct receipt_words note_words(struct span note, struct json **ret_tree);
+/* Which classes are meant, and which restriction ends with it. */
+void note_scope(const struct json *note, struct erasure_request *ret);
 /* What is to be kept, into `ret`, which has VAULT_EXCEPTIONS_MAX; how many there are. */
 size_t note_kept(const struct json *note, struct vault_exception *ret);
 /* Values stored later are not meant; INT64_MAX: all are. */

@@ -18,15 +18,18 @@ enum err partial_look(struct vault *vault, const struct erasure_request *request
     const struct vault_part_ask ask = {
         .exceptions = request->exceptions,
         .count = request->exception_count,
+        .scope = &request->scope,
         .newer_than_s = request->newer_than_s,
     };
     enum err e;
 
     ret->slot = request->slot;
+    ret->scope = request->scope;
+    ret->restriction = request->restriction;
     e = vault_part_look(vault, request->slot, &ask, &ret->found);
     if (e != ERR_OK)
         return e;
-    ret->moves = ret->found.stays > 0 || ret->found.newer > 0;
+    ret->moves = ret->found.stays > 0 || ret->found.other > 0;
     return ret->moves && ret->found.gone == 0 ? ERR_CONFLICT : ERR_OK;
 }
 
@@ -38,6 +41,8 @@ enum err partial_move(struct erasures *erasures, const struct partial *partial,
         .slot = partial->slot,
         .exceptions = partial->found.kept,
         .exception_count = partial->found.kept_count,
+        .scope = partial->scope,
+        .restriction = partial->restriction,
         .newer_than_s = newer_than_s,
         .note = note,
         .limit = STEP_ROWS,

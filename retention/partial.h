@@ -14,6 +14,8 @@
 /* What an erasure of a person would leave, and how to get there. */
 struct partial {
     uint64_t slot;
+    struct vault_class_set scope;
+    uint64_t restriction;
     struct vault_part found;
     bool moves; /* something stays: partial_move() comes before the erasure */
 };

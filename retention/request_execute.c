@@ -322,6 +322,25 @@ static enum err read_exceptions(const struct request_case *c, struct vault_excep
     return ERR_OK;
 }
 
+/* The scope's classes; none is named: all of them. */
+static enum err read_classes(const struct request_case *c, struct vault_class_set *ret,
+                             struct errmsg *msg)
+{
+    const struct json *names = json_get(json_get(c->body, "scope"), "classes");
+
+    for (size_t i = 0; i < json_count(names); i++) {
+        const struct class_def *def =
+            classes_find(vault_classes(c->r->vault), json_text_of(json_at(names, i)));
+
+        if (def == NULL)
+            return errmsg_set(msg, ERR_CONFLICT,
+                              "a class that is to be erased has left the configuration: say the "
+                              "scope of a new request");
+        vault_class_set_add(ret, vault_class_id(c->r->vault, def));
+    }
+    return ERR_OK;
+}
+
 static enum err take_receipt(struct requests *r, const struct receipt *receipt,
                              struct request_deed *deed)
 {
@@ -345,9 +364,13 @@ static enum err erase_now(const struct request_case *c, struct request_deed *dee
     struct erasure_request request = {.slot = c->record.slot,
                                       .words = &words,
                                       .exceptions = exceptions,
+                                      .restriction = (uint64_t)json_int_of(
+                                          json_get(json_get(c->body, "restriction"), "number"), 0),
                                       .newer_than_s = INT64_MAX};
     enum err e = read_exceptions(c, exceptions, &request.exception_count, msg);
 
+    if (e == ERR_OK)
+        e = read_classes(c, &request.scope, msg);
     if (e != ERR_OK)
         return e;
     (void)snprintf(reference, sizeof(reference), "request %" PRIu64, c->record.number);
@@ -370,10 +393,6 @@ static enum err begin(struct request_case *c, struct errmsg *msg)
     const bool first = json_get(c->body, "executing") == NULL;
     enum err e = ERR_OK;
 
-    if (json_kind(json_get(json_get(c->body, "scope"), "classes")) == JSON_LIST)
-        return errmsg_set(msg, ERR_UNIMPLEMENTED,
-                          "an erasure is of everything but what an exception keeps: this version "
-                          "cannot erase single classes");
     if (first)
         e = take_turn(c, msg);
     if (e != ERR_OK)
@@ -418,7 +437,7 @@ static enum err erase(struct request_case *c, struct errmsg *msg)
         return note_waiting(c, "a legal hold binds the person", msg);
     FAULT_POINT("request.erased");
     if (e == ERR_CONFLICT) /* it can be refused then */
-        deed.failure = "every value is kept under an exception";
+        deed.failure = "of what is meant every value is kept under an exception, or there is none";
     else if (e != ERR_OK)
         deed.failure = err_name(e);
     return write_deed(c->r, c->record.number, c->ask, &deed, msg);

@@ -239,7 +239,7 @@ void vault__erase(struct writer *w, struct vault_erase *op)
     if (e == ERR_OK)
         e = vault__waiting_id(w->store, record, &asked_ms);
     if (e == ERR_OK && !bound)
-        e = vault__part_must_stay(w, record->slot, &must_stay);
+        e = vault__part_must_stay(w, record->slot, op->scope, &must_stay);
     if (e == ERR_OK && must_stay)
         e = ERR_CONFLICT;
     if (e != ERR_OK) {

@@ -231,7 +231,7 @@ static enum err read_marks(struct store *s, uint64_t slot, uint16_t class_id, un
 /* ---- values that are moved to another key ---- */
 
 /* The marks come before the commit: there is nothing yet that they could bind. */
-enum err vault__holds_follow(struct writer *w, uint64_t from, uint64_t to,
+enum err vault__holds_follow(struct writer *w, const struct vault_part_move *move, uint64_t to,
                              const uint8_t subject[VAULT_ID_BYTES])
 {
     unsigned marks = 0;
@@ -241,7 +241,7 @@ enum err vault__holds_follow(struct writer *w, uint64_t from, uint64_t to,
         vault__marks_set(w->v, to, 0, MARK_PARTED);
         return ERR_OK;
     }
-    e = store_holds_copy(w->store, from, to, subject);
+    e = store_holds_copy(w->store, move->slot, to, subject, move->restriction);
     if (e == ERR_OK)
         e = read_marks(w->store, to, 0, &marks);
     if (e != ERR_OK)

@@ -70,9 +70,10 @@ struct writer;
 
 /* Called outside any transaction. */
 enum err vault__holds(struct writer *w, const struct vault_holds *op) MUST_CHECK;
+struct vault_part_move;
 /* What restricts a subject restricts the one that his values are moved to, and what is kept there is
  * restricted from the first on; inside the caller's transaction. */
-enum err vault__holds_follow(struct writer *w, uint64_t from, uint64_t to,
+enum err vault__holds_follow(struct writer *w, const struct vault_part_move *move, uint64_t to,
                              const uint8_t subject[VAULT_ID_BYTES]) MUST_CHECK;
 /* If an erasure of record->slot waits: its id, and when it was asked for. */
 enum err vault__waiting_id(struct store *s, struct ledger_record *record, int64_t *ret_asked_ms)

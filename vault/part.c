@@ -4,7 +4,7 @@
  * time, in wiped memory. Invariant: the new key is durable before a row needs it; a row, its owner and
  * the names that lead there change in one transaction, so that whoever reads finds the value under the
  * one key or under the other; what was begun stands in the store until the erasure closes. Not here:
- * the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
+ * which rows stay (part_look.c), the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
 #include "vault/events_priv.h"
 #include "vault/holds_priv.h"
 #include "vault/part_priv.h"
@@ -16,193 +16,6 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
-
-/* ---- which rows stay ---- */
-
-enum fate { GOES, STAYS, NEWER };
-
-struct judge {
-    const struct vault *v;
-    const struct vault_exception *exceptions;
-    size_t count;
-    int64_t newer_than_s;
-    int64_t now_s;
-};
-
-static const struct vault_exception *exception_of(const struct judge *j, uint16_t class_id)
-{
-    for (size_t i = 0; i < j->count; i++)
-        if (j->exceptions[i].class_id == class_id)
-            return &j->exceptions[i];
-    return NULL;
-}
-
-/* Until when a law demands this value; 0: none does. */
-static int64_t minimum_end(const struct vault *v, uint16_t class_id, int64_t created_s)
-{
-    const struct class_def *def = v->defs[class_id];
-
-    return def == NULL ? 0 : rule_minimum_end(&def->rule, created_s);
-}
-
-static bool has_minimum(const struct vault *v, uint16_t class_id)
-{
-    return minimum_end(v, class_id, 0) != 0;
-}
-
-/* Until when it is kept by an exception or a law; 0: by none. */
-static int64_t kept_until(const struct judge *j, uint16_t class_id, int64_t created_s)
-{
-    const struct vault_exception *exception = exception_of(j, class_id);
-    const int64_t minimum_s = minimum_end(j->v, class_id, created_s);
-    const int64_t until_s = exception == NULL || exception->by_rule ? 0 : exception->until_s;
-
-    return until_s > minimum_s ? until_s : minimum_s;
-}
-
-/* A value whose time is over is kept by nothing: an exception is from the duty to erase on request, not
- * from the class's rule. */
-static enum fate fate_of(const struct judge *j, uint16_t class_id, const struct store_row *row)
-{
-    if (row->created_s > j->newer_than_s)
-        return NEWER;
-    if (row->due_s <= j->now_s)
-        return GOES;
-    return kept_until(j, class_id, row->created_s) > j->now_s ? STAYS : GOES;
-}
-
-/* ---- looking ---- */
-
-static bool put_exception(struct vault_part *part, const struct vault_exception *exception)
-{
-    for (size_t i = 0; i < part->kept_count; i++) {
-        if (part->kept[i].class_id != exception->class_id)
-            continue;
-        if (exception->until_s > part->kept[i].until_s)
-            part->kept[i] = *exception;
-        return true;
-    }
-    if (part->kept_count == VAULT_EXCEPTIONS_MAX)
-        return false;
-    part->kept[part->kept_count++] = *exception;
-    return true;
-}
-
-/* What is asked for, and what stands against an erasure already. */
-static enum err gather(struct store *s, uint64_t slot, const struct vault_part_ask *ask,
-                       int64_t now_s, struct vault_part *part)
-{
-    struct vault_kept kept;
-    enum err e;
-
-    for (size_t i = 0; i < ask->count; i++)
-        if (!put_exception(part, &ask->exceptions[i]))
-            return ERR_TOO_LARGE;
-    e = store_kept_next(s, slot, 0, &kept);
-    while (e == ERR_OK && kept.slot == slot) {
-        if (kept.exception.until_s > now_s && !kept.exception.by_rule &&
-            !put_exception(part, &kept.exception))
-            return ERR_TOO_LARGE;
-        e = store_kept_next(s, slot, kept.exception.class_id, &kept);
-    }
-    for (size_t i = 0; i < part->kept_count; i++)
-        part->kept[i].values = 0;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
-/* Nothing more can be learned of this class but numbers. */
-static bool is_settled(const struct judge *j, const struct vault_part *part, uint16_t class_id)
-{
-    return part->goes[class_id] > 0 &&
-           (part->stays > 0 || (exception_of(j, class_id) == NULL && !has_minimum(j->v, class_id) &&
-                                j->newer_than_s == INT64_MAX));
-}
-
-static struct vault_exception by_rule(const struct vault *v, uint16_t class_id)
-{
-    struct vault_exception x = {.class_id = class_id, .code = 'b', .by_rule = true};
-    const struct class_def *def = v->defs[class_id];
-
-    (void)snprintf(x.law, sizeof(x.law), "%s", def->rule.minimum_law);
-    return x;
-}
-
-/* One more value that stays, under the exception that is there or the class's minimum. */
-static enum err count_kept(struct judge *j, const struct store_class *c,
-                           const struct store_row *row, struct vault_part *part)
-{
-    const struct vault_exception *found = exception_of(j, c->id);
-    const int64_t until_s = kept_until(j, c->id, row->created_s);
-    struct vault_exception *x;
-
-    if (found == NULL && part->kept_count == VAULT_EXCEPTIONS_MAX)
-        return ERR_TOO_LARGE;
-    if (found == NULL) {
-        part->kept[part->kept_count] = by_rule(j->v, c->id);
-        j->count = ++part->kept_count;
-    }
-    x = &part->kept[found == NULL ? part->kept_count - 1 : (size_t)(found - j->exceptions)];
-    x->values++;
-    if (until_s > x->until_s)
-        x->until_s = until_s;
-    part->stays++;
-    return ERR_OK;
-}
-
-static enum err look_at_class(struct store *s, uint64_t slot, const struct store_class *c,
-                              struct judge *j, bool exact, struct vault_part *part)
-{
-    struct store_row row;
-    enum err e = store_rows_of(s, c, slot);
-
-    while (e == ERR_OK && (exact || !is_settled(j, part, c->id))) {
-        enum fate fate;
-
-        e = store_next(s, &row);
-        if (e != ERR_OK)
-            break;
-        fate = fate_of(j, c->id, &row);
-        part->goes[c->id] += fate == GOES;
-        part->gone += fate == GOES;
-        part->newer += fate == NEWER;
-        if (fate == STAYS)
-            e = count_kept(j, c, &row, part);
-    }
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
-enum err vault__part_reader(struct vault *v, struct store **ret)
-{
-    AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
-
-    return store_open(path, STORE_READER, slab_store_id(v->slab), ret, NULL);
-}
-
-enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part_ask *ask,
-                         struct vault_part *ret)
-{
-    AUTO(store_close) struct store *s = NULL;
-    struct judge j = {.v = v, .newer_than_s = ask->newer_than_s, .now_s = vault__now_s(v)};
-    struct store_subject subject;
-    enum err e = vault__part_reader(v, &s);
-
-    memset(ret, 0, sizeof(*ret));
-    if (e != ERR_OK)
-        return e;
-    store_read_begin(s);
-    e = store_subject_get(s, slot, &subject);
-    if (e == ERR_OK)
-        e = gather(s, slot, ask, j.now_s, ret);
-    j.exceptions = ret->kept;
-    j.count = ret->kept_count;
-    for (uint16_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
-        const struct store_class *c = vault__class(v, id);
-
-        if (c != NULL)
-            e = look_at_class(s, slot, c, &j, ask->exact, ret);
-    }
-    return e;
-}
 
 /* ---- heeding a move ---- */
 
@@ -222,55 +35,13 @@ uint64_t vault__part_follow(struct writer *w, uint64_t slot)
     return part.target;
 }
 
-/* What does not open is lost already: no law keeps it. */
-static bool opens(struct writer *w, const struct store_class *c, const struct store_row *row)
-{
-    struct crypto_row bound = {.class_id = c->id,
-                               .row = row->id,
-                               .revision = row->revision,
-                               .due_s = row->due_s,
-                               .created_s = row->created_s,
-                               .start_s = row->start_s};
-    const struct keycache_entry *entry;
-    enum value_kind kind;
-
-    if (subject_key(w->v->slab, w->keys, row->slot, &entry) != ERR_OK)
-        return false;
-    bound.domain = (uint16_t)entry->domain;
-    memcpy(bound.subject, entry->subject, VAULT_ID_BYTES);
-    memcpy(bound.salt, row->salt, TOKEN_SALT_BYTES);
-    return vault__open(entry->key, &bound, row->sealed, &kind, NULL) == ERR_OK;
-}
-
-enum err vault__part_must_stay(struct writer *w, uint64_t slot, bool *ret)
-{
-    const struct judge j = {.v = w->v, .newer_than_s = INT64_MAX, .now_s = vault__now_s(w->v)};
-    enum err e = ERR_OK;
-
-    *ret = false;
-    for (uint16_t id = 1; e == ERR_OK && !*ret && id <= CLASSES_MAX; id++) {
-        const struct store_class *c = vault__class(w->v, id);
-        struct store_row row;
-
-        if (c == NULL || !has_minimum(w->v, id))
-            continue;
-        e = store_rows_of(w->store, c, slot);
-        while (e == ERR_OK && !*ret) {
-            e = store_next(w->store, &row);
-            *ret = e == ERR_OK && fate_of(&j, id, &row) == STAYS && opens(w, c, &row);
-        }
-        e = e == ERR_NOT_FOUND ? ERR_OK : e;
-    }
-    return e;
-}
-
 /* ---- moving ---- */
 
 struct move {
     struct vault_part_move *op;
     struct store_part part;
     struct vault_exception exceptions[VAULT_EXCEPTIONS_MAX];
-    struct judge judge;
+    struct part_judge judge;
     uint16_t domain;
     uint8_t from[VAULT_ID_BYTES];
     uint8_t to[VAULT_ID_BYTES];
@@ -417,7 +188,7 @@ static enum err settle_names_of(struct writer *w, struct move *m, const struct s
     enum err e = store_row_after(w->store, c, m->part.slot, 0, &row);
 
     while (e == ERR_OK) {
-        if ((fate_of(&m->judge, c->id, &row) == GOES) == goes) {
+        if ((vault__part_fate(&m->judge, c->id, &row) == PART_GOES) == goes) {
             e = open_value(m, c, &row, &kind);
             if (e == ERR_OK)
                 e = settle_name(w, m, goes);
@@ -481,8 +252,10 @@ static enum err add_kept(struct writer *w, struct move *m, const struct store_ke
 
     if (more->values == 0)
         return ERR_OK;
-    if (exception_of(&m->judge, more->class_id) == NULL && m->judge.count < VAULT_EXCEPTIONS_MAX) {
-        m->exceptions[m->judge.count] = by_rule(w->v, more->class_id); /* it came meanwhile */
+    if (vault__part_exception(&m->judge, more->class_id) == NULL &&
+        m->judge.count < VAULT_EXCEPTIONS_MAX) {
+        m->exceptions[m->judge.count] =
+            vault__part_by_rule(w->v, more->class_id); /* it came meanwhile */
         e = add_exception(w, m, &m->exceptions[m->judge.count++]);
     }
     return e == ERR_OK ? store_kept_add(w->store, more) : e;
@@ -503,20 +276,20 @@ static enum err move_class(struct writer *w, struct move *m, const struct store_
     enum err e = ERR_OK;
 
     while (m->moved < op->limit) {
-        enum fate fate;
+        enum part_fate fate;
         size_t before = m->moved;
 
         e = store_row_after(w->store, c, m->part.slot, op->at_row, &row);
         if (e != ERR_OK)
             break;
         op->at_row = row.id;
-        fate = fate_of(&m->judge, c->id, &row);
-        if (fate != GOES)
+        fate = vault__part_fate(&m->judge, c->id, &row);
+        if (fate != PART_GOES)
             e = move_row(w, m, c, &row);
         if (e != ERR_OK)
             break;
-        if (fate == STAYS && m->moved > before)
-            count_more(&more, kept_until(&m->judge, c->id, row.created_s));
+        if (fate == PART_STAYS && m->moved > before)
+            count_more(&more, vault__part_kept_until(&m->judge, c->id, row.created_s));
     }
     if (e != ERR_OK && e != ERR_NOT_FOUND)
         return e;
@@ -561,6 +334,7 @@ static enum err begin(struct writer *w, struct move *m)
         .begun_s = vault__now_s(w->v),
         .newer_than_s = op->newer_than_s,
         .note = op->note,
+        .scope = op->scope,
     };
     if (op->exception_count > 0)
         memcpy(m->exceptions, op->exceptions, op->exception_count * sizeof(m->exceptions[0]));
@@ -575,7 +349,7 @@ static enum err begin(struct writer *w, struct move *m)
     if (e == ERR_OK)
         e = add_target(w, m);
     if (e == ERR_OK)
-        e = vault__holds_follow(w, op->slot, m->part.target, m->to);
+        e = vault__holds_follow(w, op, m->part.target, m->to);
     if (e == ERR_OK)
         e = store_part_put(w->store, &m->part);
     return e == ERR_OK ? add_exceptions(w, m) : e;
@@ -633,6 +407,7 @@ static enum err move_in_store(struct writer *w, struct move *m)
     m->judge.v = w->v;
     m->judge.exceptions = m->exceptions;
     m->judge.newer_than_s = m->part.newer_than_s;
+    m->judge.scope = m->part.scope;
     m->judge.now_s = m->part.begun_s;
     e = m->is_new ? settle_names(w, m) : ERR_OK;
     if (e == ERR_OK)

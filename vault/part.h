@@ -31,10 +31,19 @@ struct vault_exception {
     uint64_t values; /* kept under it */
 };
 
+/* Classes by id. Empty stands for all of them. */
+struct vault_class_set {
+    uint8_t bits[CLASSES_MAX / 8 + 1];
+};
+void vault_class_set_add(struct vault_class_set *set, uint16_t class_id);
+bool vault_class_set_has(const struct vault_class_set *set, uint16_t class_id);
+bool vault_class_set_is_all(const struct vault_class_set *set);
+
 /* What an erasure is to keep. */
 struct vault_part_ask {
     const struct vault_exception *exceptions;
     size_t count;
+    const struct vault_class_set *scope; /* values of other classes are not meant; NULL: all are */
     int64_t newer_than_s; /* what was stored later is not meant; INT64_MAX: everything is */
     bool exact;           /* count everything; false: see only whether there is any */
 };
@@ -46,12 +55,13 @@ struct vault_part {
     uint64_t goes[CLASSES_MAX + 1]; /* values that go, by class id */
     uint64_t gone;                  /* their sum */
     uint64_t stays;                 /* values that an exception keeps */
-    uint64_t newer;                 /* values that are not meant */
+    uint64_t other;                 /* values that are not meant */
 };
 
 /* Look at a person by key slot: which values go, which stay, under which exceptions: those given and
  * those that an earlier erasure has left, of two for a class the one that holds longer; and the statutory
- * minimum of each class, which nothing shortens. NOT_FOUND: nobody. TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes. Any thread but the writer's;
+ * minimum of each class, which nothing shortens. NOT_FOUND: nobody. TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes. UNIMPLEMENTED: only some
+ * classes are meant, of a person of whom an earlier erasure has left something. Any thread but the writer's;
  * blocks shortly, when `exact` as long as the person is large. */
 enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part_ask *ask,
                          struct vault_part *ret) MUST_CHECK;
@@ -66,6 +76,9 @@ struct vault_part_move {
     uint64_t slot;
     const struct vault_exception *exceptions; /* as vault_part_look() gives them */
     size_t exception_count;
+    struct vault_class_set scope;
+    uint64_t
+        restriction; /* one that was for the time up to this erasure, and does not go along; 0: all do */
     int64_t newer_than_s;
     struct span note; /* the erasure's, at most VAULT_NOTE_MAX; borrowed until done */
     size_t limit;

@@ -464,8 +464,8 @@ enum err store_holds_count(struct store *s, struct store_holds_counts *ret)
     return e;
 }
 
-static enum err copy_to(struct store *s, enum store_statement which, uint64_t from, uint64_t to,
-                        const uint8_t subject[VAULT_ID_BYTES])
+static sqlite3_stmt *copy_to(struct store *s, enum store_statement which, uint64_t from,
+                             uint64_t to, const uint8_t subject[VAULT_ID_BYTES])
 {
     sqlite3_stmt *stmt = store__get(s, which);
 
@@ -474,15 +474,19 @@ static enum err copy_to(struct store *s, enum store_statement which, uint64_t fr
         bind_int(stmt, 2, (int64_t)to);
         bind_blob(stmt, 3, subject, VAULT_ID_BYTES);
     }
-    return store__run(s, stmt);
+    return stmt;
 }
 
 enum err store_holds_copy(struct store *s, uint64_t from, uint64_t to,
-                          const uint8_t subject[VAULT_ID_BYTES])
+                          const uint8_t subject[VAULT_ID_BYTES], uint64_t but)
 {
-    enum err e = copy_to(s, STORE_RESTRICT_COPY, from, to, subject);
+    sqlite3_stmt *stmt = copy_to(s, STORE_RESTRICT_COPY, from, to, subject);
+    enum err e;
 
-    return e == ERR_OK ? copy_to(s, STORE_OBJECT_COPY, from, to, subject) : e;
+    if (stmt != NULL)
+        bind_int(stmt, 4, (int64_t)but);
+    e = store__run(s, stmt);
+    return e == ERR_OK ? store__run(s, copy_to(s, STORE_OBJECT_COPY, from, to, subject)) : e;
 }
 
 enum err store_holds_end(struct store *s, uint64_t slot, int64_t now_ms)

@@ -14,7 +14,8 @@ static const char tables_sql[] =
     "CREATE TABLE IF NOT EXISTS kept(slot INTEGER NOT NULL, class INTEGER NOT NULL,"
     " code TEXT NOT NULL, law TEXT NOT NULL, until INTEGER NOT NULL, next INTEGER NOT NULL,"
     " cutoff INTEGER NOT NULL, rule INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(slot, "
-    "class)) WITHOUT ROWID;";
+    "class)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS part_scope(slot INTEGER PRIMARY KEY, classes BLOB NOT NULL);";
 
 enum err store_part_prepare(struct store *s)
 {
@@ -32,9 +33,39 @@ static enum err run_slot(struct store *s, enum store_statement which, uint64_t s
 
 /* ---- moves ---- */
 
+/* Of a move that is for some classes only; nothing stands there for all. */
+static enum err put_scope(struct store *s, const struct store_part *part)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_PART_SCOPE_PUT);
+
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)part->slot);
+        bind_blob(stmt, 2, part->scope.bits, sizeof(part->scope.bits));
+    }
+    return store__run(s, stmt);
+}
+
+static enum err get_scope(struct store *s, uint64_t slot, struct vault_class_set *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_PART_SCOPE_GET);
+    struct vault_class_set scope;
+    enum err e;
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)slot);
+    e = store__row(s, stmt);
+    if (e != ERR_OK)
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    if (!column_bytes(stmt, 0, scope.bits, sizeof(scope.bits)))
+        return ERR_CORRUPT;
+    *ret = scope;
+    return ERR_OK;
+}
+
 enum err store_part_put(struct store *s, const struct store_part *part)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_PART_PUT);
+    enum err e;
 
     if (stmt != NULL) {
         bind_int(stmt, 1, (int64_t)part->slot);
@@ -43,7 +74,8 @@ enum err store_part_put(struct store *s, const struct store_part *part)
         bind_int(stmt, 4, part->newer_than_s);
         bind_blob(stmt, 5, part->note.at == NULL ? "" : part->note.at, part->note.len);
     }
-    return store__run(s, stmt);
+    e = store__run(s, stmt);
+    return e == ERR_OK && !vault_class_set_is_all(&part->scope) ? put_scope(s, part) : e;
 }
 
 static enum err one_part(struct store *s, enum store_statement which, uint64_t slot,
@@ -70,7 +102,14 @@ static enum err one_part(struct store *s, enum store_statement which, uint64_t s
 
 enum err store_part_get(struct store *s, uint64_t slot, struct store_part *ret)
 {
-    return one_part(s, STORE_PART_GET, slot, ret);
+    struct vault_class_set scope = {{0}};
+    enum err e = get_scope(s, slot, &scope);
+
+    if (e == ERR_OK)
+        e = one_part(s, STORE_PART_GET, slot, ret);
+    if (e == ERR_OK)
+        ret->scope = scope;
+    return e;
 }
 
 enum err store_part_next(struct store *s, uint64_t after, struct store_part *ret)
@@ -90,7 +129,9 @@ enum err store_part_end(struct store *s, uint64_t slot)
 
 enum err store_part_delete(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_PART_DELETE, slot);
+    const enum err e = run_slot(s, STORE_PART_DELETE, slot);
+
+    return e == ERR_OK ? run_slot(s, STORE_PART_SCOPE_DELETE, slot) : e;
 }
 
 enum err store_parts_count(struct store *s, uint64_t *ret)

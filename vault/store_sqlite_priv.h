@@ -110,6 +110,9 @@
                " WHERE (slot=?1 OR target=?1) AND ended=0 LIMIT 1")                                \
     X(PART_END, "UPDATE part SET ended=1 WHERE slot=?1")                                           \
     X(PART_DELETE, "DELETE FROM part WHERE slot=?1")                                               \
+    X(PART_SCOPE_PUT, "INSERT OR REPLACE INTO part_scope VALUES(?1,?2)")                           \
+    X(PART_SCOPE_GET, "SELECT classes FROM part_scope WHERE slot=?1")                              \
+    X(PART_SCOPE_DELETE, "DELETE FROM part_scope WHERE slot=?1")                                   \
     X(PART_COUNT, "SELECT count(*) FROM part")                                                     \
     X(KEPT_PUT, "INSERT OR REPLACE INTO kept VALUES(?1,?2,?3,?4,?5,?6,?7,?8,0)")                   \
     X(KEPT_ADD, "UPDATE kept SET n=n+?3,next=min(next,?4),until=max(until,?5)"                     \
@@ -140,7 +143,7 @@
     X(RESTRICT_ID, "SELECT id FROM restriction WHERE number=?1 AND slot=?2 AND lifted_at=0")       \
     X(RESTRICT_COPY, "INSERT INTO restriction(id,slot,subject,ground,set_at,set_by,review,notice,"  \
                      "lifted_at,lifted_by) SELECT randomblob(16),?2,?3,ground,set_at,set_by,review," \
-                     "notice,0,'' FROM restriction WHERE slot=?1 AND lifted_at=0")                  \
+                     "notice,0,'' FROM restriction WHERE slot=?1 AND lifted_at=0 AND number<>?4")   \
     X(RESTRICT_NEXT, "SELECT number,slot,subject,ground,set_at,set_by,review,notice,lifted_at,"    \
                      "lifted_by FROM restriction WHERE number>?1 ORDER BY number LIMIT 1")         \
     X(RESTRICT_OPEN, "SELECT slot,ground FROM restriction WHERE lifted_at=0")                      \

@@ -21,6 +21,7 @@
 #include "vault/token.h"
 
 struct metrics;
+struct vault_class_set;
 struct vault;
 struct vault_reader;
 
@@ -252,6 +253,9 @@ struct vault_erase {
     struct span note;
     int64_t cutoff_ms;     /* values stored up to then are meant; 0: up to now */
     const uint8_t *number; /* the id it is to have, drawn at random; NULL: the vault draws it */
+    const struct vault_class_set
+        *scope;                    /* part.h: CONFLICT while there is a value of another class;
+                                          * NULL: none is minded */
     struct vault_erasure *erasure; /* out; caller owns */
 };
 

@@ -588,7 +588,8 @@ Test(part, goes_with_the_last_kept_value)
 static struct vault_part look(uint64_t slot, const struct vault_exception *kept, size_t count,
                               int64_t newer_than_s, bool exact)
 {
-    const struct vault_part_ask ask = {kept, count, newer_than_s, exact};
+    const struct vault_part_ask ask = {
+        .exceptions = kept, .count = count, .newer_than_s = newer_than_s, .exact = exact};
     static struct vault_part part;
 
     cr_assert_eq(vault_part_look(f.v, slot, &ask, &part), ERR_OK);
@@ -641,7 +642,7 @@ Test(part, look_spares_what_came_later)
     (void)store(f.note, "ada", "new");
     part = look(slot_of("ada"), NULL, 0, NOW_S + 10, true);
     cr_assert_eq(part.gone, 1);
-    cr_assert_eq(part.newer, 1);
+    cr_assert_eq(part.other, 1);
 }
 
 Test(part, that_keeps_the_old_key_is_found_out)

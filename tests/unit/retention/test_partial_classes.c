@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Erasures of some classes of a person: these go, and nothing else changes but the key. */
+#include "retention/partial.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "tests/support/vault_rig.h"
+
+#define CLASSES                                                                                    \
+    "mail: {format: email, deterministic: true, identifies: true, purposes: [account], "           \
+    "basis: \"6(1)(b)\", retain: {period: P2Y}}\n"                                                 \
+    "note: {purposes: [support], basis: \"6(1)(f)\", retain: {period: P1Y}}\n"                     \
+    "bill: {purposes: [account], basis: \"6(1)(b)\", retain: {period: P10Y}}\n"                    \
+    "plate: {deterministic: true, purposes: [account], basis: \"6(1)(b)\", "                       \
+    "retain: {period: P10Y}}\n"
+
+#define WITH_MINIMUM                                                                               \
+    CLASSES "books: {purposes: [account], basis: \"6(1)(c)\", law: \"HGB 257\", "                  \
+            "retain: {period: P10Y, minimum: P8Y, minimum_law: \"HGB 257(1)\"}}\n"
+
+static void start_with(struct rig *r, const char *classes)
+{
+    int fd;
+
+    rig_init_with(r, classes);
+    fd = open(scratch_path(&r->scratch, "log"), O_CREAT | O_RDWR | O_APPEND, 0600);
+    REQUIRE(fd >= 0);
+    log_set_fd(fd);
+}
+
+static void start(struct rig *r)
+{
+    start_with(r, CLASSES);
+}
+
+static void clear_fault(void)
+{
+    fault_test_set(NULL, NULL);
+}
+
+TestSuite(partial_classes, .init = secret_start, .fini = clear_fault, .timeout = 240);
+
+static uint64_t slot_of(struct rig *r, const char *name)
+{
+    struct vault_reader *reader = NULL;
+    uint64_t slot = 0;
+
+    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) != ERR_OK)
+        slot = 0;
+    vault_read_end(reader);
+    vault_reader_close(&reader);
+    return slot;
+}
+
+static bool is_gone(struct rig *r, const struct token_text *token)
+{
+    char value[256];
+
+    return rig_reveal(r, token, value) == ERR_NOT_FOUND;
+}
+
+/* class_name NULL: everything. */
+static enum err erase_only(struct rig *r, const char *name, const char *class_name,
+                           struct receipt *ret)
+{
+    struct erasure_request request = {.slot = slot_of(r, name), .newer_than_s = INT64_MAX};
+    struct erasures *e = erasures_new(r->vault, NULL);
+    enum err result;
+
+    if (class_name != NULL)
+        vault_class_set_add(&request.scope, rig_class(r, class_name));
+    result = erasure_run_request(e, &request, ret);
+    erasures_free(&e);
+    return result;
+}
+
+static bool shows(struct rig *r, const struct token_text *token, const char *expected)
+{
+    char value[256] = "";
+
+    return rig_reveal(r, token, value) == ERR_OK && strcmp(value, expected) == 0;
+}
+
+Test(partial_classes, of_some_classes_restricts_nothing_and_keeps_names)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text mail, note, bill;
+    struct receipt receipt;
+
+    start(&r);
+    mail = rig_store(&r, "mail", "ada", "ada@example.org");
+    note = rig_store(&r, "note", "ada", "likes tea");
+    bill = rig_store(&r, "bill", "ada", "12.50");
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK);
+    cr_expect_eq(receipt.state, RECEIPT_COMPLETED);
+    cr_expect_eq(receipt.rows, 1);
+    cr_expect_eq(receipt.kept_count, 0);
+    cr_expect(is_gone(&r, &note));
+    cr_expect(shows(&r, &mail, "ada@example.org") && shows(&r, &bill, "12.50"));
+    cr_expect_neq(slot_of(&r, "ada@example.org"), 0);
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_CONFLICT, "there is none any more");
+    cr_assert_eq(erase_only(&r, "ada", "mail", &receipt), ERR_OK);
+    cr_expect_eq(slot_of(&r, "ada@example.org"), 0, "the name was a value that went");
+    cr_expect_neq(slot_of(&r, "ada"), 0);
+    cr_assert_eq(erase_only(&r, "ada", "bill", &receipt), ERR_OK);
+    cr_expect_eq(slot_of(&r, "ada"), 0, "the last of it");
+}
+
+Test(partial_classes, of_some_classes_keeps_what_a_law_keeps_of_them_and_is_not_asked_twice)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text books, note;
+    struct receipt receipt;
+
+    start_with(&r, WITH_MINIMUM);
+    books = rig_store(&r, "books", "ada", "entry 5");
+    note = rig_store(&r, "note", "ada", "likes tea");
+    cr_assert_eq(erase_only(&r, "ada", "books", &receipt), ERR_CONFLICT, "the law keeps it");
+    cr_assert_eq(erase_only(&r, "ada", NULL, &receipt), ERR_OK);
+    cr_expect(is_gone(&r, &note) && !is_gone(&r, &books));
+    note = rig_store(&r, "note", "ada", "is back");
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_UNIMPLEMENTED);
+    cr_expect(shows(&r, &note, "is back"));
+}
+
+/* The program is killed at a point of an erasure of notes; what was begun is finished at the next start. */
+static void expect_only_notes_gone_after(const char *point)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text note, bill;
+    struct erasure_resumed resumed;
+    struct erasures *e;
+    struct receipt receipt;
+    int status = 0;
+    pid_t pid;
+
+    start(&r);
+    note = rig_store(&r, "note", "ada", "likes tea");
+    bill = rig_store(&r, "bill", "ada", "12.50");
+    vault_close(&r.vault);
+    pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        rig_open(&r);
+        fault_test_set(point, NULL);
+        (void)erase_only(&r, "ada", "note", &receipt);
+        _exit(2);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: %d", point, status);
+    rig_open(&r);
+    e = erasures_new(r.vault, NULL);
+    cr_assert_eq(erasure_resume_all(e, &resumed), ERR_OK);
+    erasures_free(&e);
+    if (!is_gone(&r, &note)) /* nothing was begun */
+        cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK, "%s", point);
+    cr_expect(is_gone(&r, &note), "%s", point);
+    cr_expect(shows(&r, &bill, "12.50"), "%s", point);
+}
+
+Test(partial_classes, of_some_classes_that_a_crash_cut_off_takes_no_more_than_these)
+{
+    static const char *const points[] = {"part.keyed",   "part.before_commit", "part.committed",
+                                         "erase.parted", "erase.swept",        "erase.verified"};
+
+    for (size_t i = 0; i < COUNT_OF(points); i++)
+        expect_only_notes_gone_after(points[i]);
+}
