@@ -185,6 +185,7 @@ static enum err add(struct access *access, const struct access_grant *grant, str
     entry->who = grant->who;
     entry->who.number = access->next_number;
     entry->who.has_code = false;
+    entry->who.factor = 0;
     entry->created_s = grant->now_s;
     entry->expires_s = grant->expires_s;
     entry->is_waiting = ret_token == NULL;
@@ -436,6 +437,14 @@ static enum err secret_of(const struct access *access, const struct access_entry
                         span_of((const char *)entry->nonce, sizeof(entry->nonce)), secret);
 }
 
+uint64_t access__factor(const uint8_t nonce[ACCESS_NONCE_BYTES])
+{
+    uint64_t number;
+
+    memcpy(&number, nonce, sizeof(number));
+    return number == 0 ? 1 : number;
+}
+
 static bool is_proven(const struct access_entry *entry)
 {
     return entry->who.has_code && entry->code_step != 0;
@@ -452,6 +461,7 @@ static enum err enrol(struct access *access, struct access_entry *entry, bool re
         return ERR_CONFLICT;
     secret_random(entry->nonce, sizeof(entry->nonce));
     entry->who.has_code = true;
+    entry->who.factor = access__factor(entry->nonce);
     entry->code_step = 0;
     entry->wrong_codes = 0;
     e = secret_of(access, entry, secret);
@@ -486,6 +496,7 @@ static enum err unenrol(struct access *access, struct access_entry *entry)
     if (!entry->who.has_code)
         return ERR_CONFLICT;
     entry->who.has_code = false; /* at once, also when it cannot be written */
+    entry->who.factor = 0;
     entry->code_step = 0;
     return access__write(access);
 }

@@ -60,7 +60,8 @@ struct access_who {
     enum access_role role;
     struct access_names domains, classes, purposes; /* beyond which it may ask for nothing */
     struct access_place place;
-    bool has_code; /* a second factor is enrolled */
+    bool has_code;   /* a second factor is enrolled */
+    uint64_t factor; /* which: each that is given out has another number; 0: none */
 };
 
 /* Is this where the token may be used? certificate: TLS_FINGERPRINT_BYTES; at is NULL: none was shown. */

@@ -121,6 +121,14 @@ static bool read_place(const struct json *map, struct access_place *ret)
            proof_unhex(json_text_of(certificate), ret->certificate, sizeof(ret->certificate));
 }
 
+static bool read_nonce(const struct json *nonce, struct access_entry *ret)
+{
+    const bool ok = proof_unhex(json_text_of(nonce), ret->nonce, sizeof(ret->nonce));
+
+    ret->who.factor = ok ? access__factor(ret->nonce) : 0;
+    return ok;
+}
+
 static bool read_entry(const struct json *map, struct access_entry *ret)
 {
     const struct span name = json_text_of(json_get(map, "name"));
@@ -143,7 +151,7 @@ static bool read_entry(const struct json *map, struct access_entry *ret)
            read_names(json_get(map, "purposes"), &ret->who.purposes) &&
            read_place(map, &ret->who.place) &&
            proof_unhex(json_text_of(json_get(map, "hash")), ret->hash, sizeof(ret->hash)) &&
-           (nonce == NULL || proof_unhex(json_text_of(nonce), ret->nonce, sizeof(ret->nonce)));
+           (nonce == NULL || read_nonce(nonce, ret));
 }
 
 /* ---- all of them ---- */

@@ -41,5 +41,7 @@ struct access {
 enum err access__read(struct access *access, struct errmsg *msg) MUST_CHECK;
 /* Put the file in the place of the one that is there, durably; that one stays on an error. */
 enum err access__write(const struct access *access) MUST_CHECK;
+/* The number of the second factor that is made of this nonce. */
+uint64_t access__factor(const uint8_t nonce[ACCESS_NONCE_BYTES]);
 /* One as it is listed. */
 struct json *access__map(const struct access_entry *entry);

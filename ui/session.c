@@ -15,6 +15,7 @@
 
 struct place {
     uint64_t token; /* 0: free */
+    uint64_t factor;
     uint8_t hash[SECRET_HASH_BYTES];
     enum words_lang lang;
     int64_t begun_ms;
@@ -147,16 +148,18 @@ static int64_t ends_s(const struct place *place, int64_t now_ms)
 
 static void fill(struct session *ret, const struct place *place, const char *id, int64_t now_ms)
 {
-    *ret = (struct session){
-        .token = place->token, .lang = place->lang, .ends_s = ends_s(place, now_ms)};
+    *ret = (struct session){.token = place->token,
+                            .factor = place->factor,
+                            .lang = place->lang,
+                            .ends_s = ends_s(place, now_ms)};
     memcpy(ret->id, id, SESSION_ID_TEXT - 1);
     form_key_of(ret->id, ret->form_key);
 }
 
 /* ---- what others call ---- */
 
-void session_begin(struct sessions *s, uint64_t token, enum words_lang lang, int64_t now_ms,
-                   struct session *ret)
+void session_begin(struct sessions *s, uint64_t token, uint64_t factor, enum words_lang lang,
+                   int64_t now_ms, struct session *ret)
 {
     char id[SESSION_ID_TEXT];
     struct place *place;
@@ -165,8 +168,12 @@ void session_begin(struct sessions *s, uint64_t token, enum words_lang lang, int
     (void)pthread_mutex_lock(&s->lock);
     place = place_for(s, token, now_ms);
     clear(place);
-    *place = (struct place){
-        .token = token, .lang = lang, .begun_ms = now_ms, .used_ms = now_ms, .flash = ""};
+    *place = (struct place){.token = token,
+                            .factor = factor,
+                            .lang = lang,
+                            .begun_ms = now_ms,
+                            .used_ms = now_ms,
+                            .flash = ""};
     new_id(place, id);
     fill(ret, place, id, now_ms);
     (void)pthread_mutex_unlock(&s->lock);

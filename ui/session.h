@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is signed in. A session is 256 random bits in a cookie; what is kept is their hash, in memory only, so that
  * all sessions end with the server. A session says which access token it is of, never what its holder may do: that
- * is looked up for each request, so that a token that is revoked or over ends its sessions. */
+ * is looked up for each request, so that a token that is revoked or over ends its sessions, and another second
+ * factor those that the one before began. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +31,8 @@ void sessions_free(struct sessions **sessions);
 
 /* As a request finds it. */
 struct session {
-    uint64_t token; /* number of the access token */
+    uint64_t token;  /* number of the access token */
+    uint64_t factor; /* of the second factor that was used to sign in */
     enum words_lang lang;
     char id[SESSION_ID_TEXT]; /* what the cookie holds; the caller wipes it */
     char form_key
@@ -42,8 +44,8 @@ struct session {
 /* All times are by a clock that nobody sets, sleep included (clock_boot_ms()). Any thread. */
 
 /* A new one. *ret is as session_find() would give it. */
-void session_begin(struct sessions *sessions, uint64_t token, enum words_lang lang, int64_t now_ms,
-                   struct session *ret);
+void session_begin(struct sessions *sessions, uint64_t token, uint64_t factor, enum words_lang lang,
+                   int64_t now_ms, struct session *ret);
 /* UNAUTHORIZED: there is none, it was idle for too long, or its time is over: all alike. Found is used: it is idle
  * no more. */
 enum err session_find(struct sessions *sessions, struct span id, int64_t now_ms,

@@ -119,7 +119,7 @@ void signin__take(struct visit *v)
         page__fail(v, e, NULL);
         return;
     }
-    session_begin(v->ui->sessions, v->who.number, v->lang, now_ms, &v->session);
+    session_begin(v->ui->sessions, v->who.number, v->who.factor, v->lang, now_ms, &v->session);
     log_event(EV_SIGNED_IN, F_TEXT("who", span_str(v->who.name)),
               F_TEXT("client", v->request->peer));
     guard__set_cookie(v->answer, v->session.id);

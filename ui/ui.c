@@ -111,7 +111,7 @@ bool ui_has(struct span path)
 
 /* ---- who ---- */
 
-/* Also who of a token that is alive no more, or whose second factor was taken away, is nobody: its sessions end then. */
+/* Also who of a token that is alive no more, or whose second factor is another one, is nobody: its sessions end then. */
 static void find_session(struct visit *v)
 {
     struct ui *ui = v->ui;
@@ -121,7 +121,7 @@ static void find_session(struct visit *v)
         return;
     if (access_look(ui->api->access, v->session.token, vault_now_s(ui->api->admin->vault),
                     &v->who) != ERR_OK ||
-        !v->who.has_code) {
+        v->who.factor != v->session.factor) {
         session_end_all(ui->sessions, v->session.token);
         return;
     }

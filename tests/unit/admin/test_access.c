@@ -380,18 +380,28 @@ Test(access, without_a_second_factor_no_code_is_right)
 {
     struct office o;
     struct access_who who;
-    uint64_t number;
+    uint64_t number, factor;
     char uri[256], code[OTP_DIGITS + 1];
 
     office_start(&o);
     (void)made(&o, "ops", ACCESS_OPERATOR, &number);
     cr_expect_eq(access_unenrol(o.access, number, NOW), ERR_CONFLICT);
     enrolled(&o, number, uri);
+    cr_assert_eq(access_look(o.access, number, NOW, &who), ERR_OK);
+    factor = who.factor;
+    enrolled(&o, number, uri);
+    cr_assert_eq(access_look(o.access, number, NOW, &who), ERR_OK);
+    cr_expect(factor != 0 && who.factor != factor, "another one");
+    factor = who.factor;
+    access_close(&o.access);
+    open_office(&o);
+    cr_assert_eq(access_look(o.access, number, NOW, &who), ERR_OK);
+    cr_expect_eq(who.factor, factor, "the same after a restart");
     code_of(uri, NOW / OTP_STEP_S, code);
     cr_assert_eq(access_unenrol(o.access, number, NOW), ERR_OK);
     cr_expect_eq(access_check_code(o.access, number, span_str(code), NOW), ERR_DENIED);
     cr_assert_eq(access_look(o.access, number, NOW, &who), ERR_OK);
-    cr_expect_not(who.has_code);
+    cr_expect(!who.has_code && who.factor == 0);
     access_close(&o.access);
     open_office(&o);
     cr_expect_eq(access_check_code(o.access, number, span_str(code), NOW), ERR_DENIED);
