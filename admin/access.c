@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "admin/access_priv.h"
 #include "admin/otp.h"
@@ -152,7 +153,7 @@ static enum err check_grant(struct access *access, const struct access_grant *gr
         if (!is_alive(access->entries[i], grant->now_s))
             continue;
         alive++;
-        if (strcmp(access->entries[i]->who.name, grant->who.name) == 0)
+        if (strcasecmp(access->entries[i]->who.name, grant->who.name) == 0)
             return errmsg_set(msg, ERR_CONFLICT,
                               "a token of this name is alive: revoke it, or choose another name");
     }

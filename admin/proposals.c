@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "admin/access.h"
 #include "admin/ops_priv.h"
@@ -321,7 +322,7 @@ static enum err may_decide(const struct admin *admin, const struct json *tree, s
         return errmsg_set(msg, ERR_DENIED,
                           "approving is another person's, with a token and a one-time code: the "
                           "control socket cannot tell people apart");
-    if (strcmp(by, admin->who->name) == 0 ||
+    if (strcasecmp(by, admin->who->name) == 0 ||
         json_int_of(json_get(tree, "proposed_by_token"), 0) == (int64_t)admin->who->number)
         return errmsg_set(msg, ERR_DENIED, "nobody approves what they proposed themselves");
     return ERR_OK;

@@ -182,6 +182,7 @@ Test(access, refuses_odd_grants)
         {"a", ACCESS_APP, NOW, ERR_INVALID},
         {"a", ACCESS_APP, NOW + INT64_C(367) * 86400, ERR_INVALID},
         {"there", ACCESS_APP, NOW + 1, ERR_CONFLICT},
+        {"There", ACCESS_APP, NOW + 1, ERR_CONFLICT},
     };
     struct office o;
     uint64_t number;
