@@ -12,14 +12,16 @@
 #include "base/calendar.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "retention/canonical.h"
+#include "retention/proof.h"
 #include "retention/receipt.h"
 #include "vault/audit_read.h"
 #include "vault/holds.h"
 #include "vault/owned.h"
 #include "version.h"
 
-enum { BATCH_ROWS = 500, LOG_MAX = 100000, DAY_S = 86400 };
+enum { BATCH_ROWS = 500, LOG_MAX = 100000, DAY_S = 86400, SALT_BYTES = 16 };
 
 static const char *const format_words[] = {
     [EXPORT_JSON] = "json", [EXPORT_HTML] = "html", [EXPORT_CSV] = "csv"};
@@ -500,12 +502,18 @@ static enum err add_trail(struct making *m)
 
 /* ---- the whole ---- */
 
+/* The digest stays in the books when the person is gone: the salt, which is in the document alone, keeps
+ * anybody from trying values on it. */
 static enum err set_digest(struct making *m)
 {
     AUTO(buf_done) struct buf text = {.max = 0};
-    char hex[DIGEST_HEX_BYTES];
+    char hex[DIGEST_HEX_BYTES], salt_hex[2 * SALT_BYTES + 1];
+    uint8_t salt[SALT_BYTES];
     enum err e;
 
+    secret_random(salt, sizeof(salt));
+    proof_hex(salt, sizeof(salt), salt_hex);
+    json_set_str(m->tree, "salt", salt_hex);
     buf_init_secret(&text, EXPORT_TEXT_MAX);
     e = canonical_write(m->tree, &text);
     if (e != ERR_OK)

@@ -171,6 +171,22 @@ Test(exports, carry_a_digest_of_all_the_rest)
     cr_expect_str_eq(hex, digest);
 }
 
+/* The books keep the digest for longer than the person is there. */
+Test(exports, have_a_digest_that_values_cannot_be_tried_on)
+{
+    AUTO(bench_stop) struct bench b;
+    AUTO(json_free) struct json *first = NULL;
+    AUTO(json_free) struct json *second = NULL;
+
+    bench_start(&b);
+    b.order.ask.portable = true; /* nothing in it says how often it was made */
+    first = make(&b);
+    second = make(&b);
+    cr_expect_str_eq(json_str_of(json_get(first, "as_of")), json_str_of(json_get(second, "as_of")));
+    cr_expect_str_neq(json_str_of(json_get(first, "digest")),
+                      json_str_of(json_get(second, "digest")));
+}
+
 /* E67 */
 Test(exports, escape_whatever_a_person_may_have_typed)
 {
