@@ -279,7 +279,7 @@ static enum err put_random(struct writer *w, struct request *r, size_t number)
 }
 
 /* Does anybody who lives own a row under this token, or one that is kept? Without the token it could not be
- * opened any more: who cannot be told is not dead. */
+ * opened any more: whoever's key is damaged is not dead. */
 static enum err has_live_owner(struct writer *w, const struct store_class *c, uint64_t token_row,
                                int64_t now_s, bool *ret)
 {
@@ -294,8 +294,8 @@ static enum err has_live_owner(struct writer *w, const struct store_class *c, ui
         if (e != ERR_OK || (now_s >= row.due_s && !vault__is_kept(w->v, row.slot, c->id)))
             continue;
         e = subject_key(w->v->slab, w->keys, row.slot, &entry);
-        *ret = e == ERR_OK;
-        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+        *ret = e == ERR_OK || e == ERR_CORRUPT;
+        e = e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
