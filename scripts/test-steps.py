@@ -184,7 +184,7 @@ def package():
     else:
         archive = output.splitlines()[-1]
         results += [(1, 0, ""), counting(["tests/package/image", archive])(),
-                    counting(["tests/package/image", "--self-test", archive])()]
+                    counting(["tests/package/image", "--self-test", archive])(), counting(["tests/package/compose", archive])()]
     return 1 + sum(r[0] for r in results), sum(r[1] for r in results), "".join(r[2] for r in results)
 
 
