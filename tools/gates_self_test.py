@@ -34,7 +34,7 @@ def unit(**changed):
             "ProtectProc": "invisible", "RestrictNamespaces": "yes", "RestrictRealtime": "yes",
             "RestrictSUIDSGID": "yes", "RestrictAddressFamilies": "AF_UNIX", "LockPersonality": "yes",
             "MemoryDenyWriteExecute": "yes", "SystemCallArchitectures": "native", "RemoveIPC": "yes",
-            "SystemCallFilter": "@system-service", "CapabilityBoundingSet": "", "UMask": "0077", **changed}
+            "SystemCallFilter": "@system-service seccomp", "CapabilityBoundingSet": "", "UMask": "0077", **changed}
     return "[Service]\n" + "".join(f"{name}={value}\n" for name, value in keys.items())
 
 
@@ -198,6 +198,7 @@ FAULTS = [
     ("units", "packaging/x.service", PY + unit(CapabilityBoundingSet="~", User="root", SystemCallFilter="", UMask="0"), "is more than 2.0"),
     ("units", "packaging/x.service", PY + unit(SystemCallFilter="@system-service\nSystemCallFilter=~@basic-io"),
      "forbids read"),
+    ("units", "packaging/x.service", PY + unit(SystemCallFilter="@system-service"), "forbids seccomp"),
     ("cppcheck", "vault/b.c", c("int f(void);\nint f(void)\n{\n    int a[3];\n    a[3] = 1;\n"
                                 "    return a[0];\n}\n"), "vault/b.c:6: error:"),
 ]
