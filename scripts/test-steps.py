@@ -177,7 +177,7 @@ def package():
         return 0, 1, output
     file = output.splitlines()[-1]
     results = [counting(["tests/package/release"])(), counting(["tools/artifact", file])(), counting(["tools/artifact", "--self-test", file])(),
-               simple(["tests/package/role", file])]
+               simple(["tests/package/role", file]), simple(["tests/package/unit", file])]
     code, output = shell(["scripts/image", file])
     if code != 0:
         results.append((0, 1, output))
