@@ -91,11 +91,14 @@ export const signIn = async (page, role, place = rig) => {
 export const as = async (role, options = {}, place = rig) => {
   const opened = await open(options);
   const key = place.tokens[role];
-  if (sessions[key] === undefined) {
+  if (sessions[key] !== undefined) {
+    await opened.context.addCookies(sessions[key]);
+    await opened.page.goto(`${place.origin}/ui/requests`);
+  }
+  // A code that was used gave the session another id; or it was ended.
+  if (sessions[key] === undefined || opened.page.url().includes("sign-in")) {
     await signIn(opened.page, role, place);
     sessions[key] = await opened.context.cookies();
-  } else {
-    await opened.context.addCookies(sessions[key]);
   }
   return opened;
 };

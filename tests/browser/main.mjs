@@ -422,7 +422,7 @@ if (rig.screenshots) {
     for (const [name, role, place, path] of [["sign-in", null, rig, "/ui/sign-in"], ["overview", "officer", rig.history, "/ui/"],
       ["retention", "officer", rig.history, "/ui/retention"], ["class", "officer", rig.history, "/ui/retention/visit"],
       ["rules", "officer", rig.history, "/ui/rules"], ["proposal", "approver", rig, "/ui/proposals/1"],
-      ["request", "operator", rig, "/ui/requests/2"]]) {
+      ["request", "operator", rig, "/ui/requests/2"], ["tokens", "operator", rig, "/ui/tokens"]]) {
       const { page } = role === null ? await open() : await as(role, {}, place);
       if (role !== null)
         await language(page, "en", place);
