@@ -580,18 +580,20 @@ enum err vault__erasure_wait(struct writer *w, struct ledger_record *record, uin
                                     .note_len = note.len};
     struct vault_waiting there;
     struct ledger_record entry;
+    bool known;
     enum err e;
 
     store_read_begin(w->store);
     e = is_waiting(w->store, record->slot, &there);
     store_read_end(w->store);
-    if (e != ERR_NOT_FOUND)
-        return e; /* asked for before */
+    known = e == ERR_OK;
+    if (e != ERR_NOT_FOUND && (!known || there.note_len > 0))
+        return e; /* asked for before; of the ledger it has no words yet */
     entry = record_of(w->v, LEDGER_WAIT, record->slot, record->erasure, record->subject, domain);
     memcpy(waiting.id, record->erasure, VAULT_ID_BYTES);
     memcpy(waiting.subject, record->subject, VAULT_ID_BYTES);
     e = vault__erasures_tell(w);
-    if (e == ERR_OK)
+    if (e == ERR_OK && !known)
         e = append(w, &entry);
     if (e != ERR_OK)
         return e;

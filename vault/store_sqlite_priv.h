@@ -152,7 +152,8 @@
                       " UNION SELECT slot FROM waiting"                                            \
                       " UNION SELECT slot FROM kept WHERE class=?2 OR ?2=0)"                       \
                       " WHERE slot>?1 ORDER BY slot LIMIT 1")                                      \
-    X(WAITING_ADD, "INSERT INTO waiting VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(slot) DO NOTHING")   \
+    X(WAITING_ADD, "INSERT INTO waiting VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(slot) DO UPDATE"     \
+                   " SET note=excluded.note WHERE length(waiting.note)=0")                         \
     X(WAITING_NEXT, "SELECT slot,id,subject,domain,asked,note FROM waiting WHERE slot>?1"          \
                     " ORDER BY slot LIMIT 1")                                                      \
     X(WAITING_DELETE, "DELETE FROM waiting WHERE slot=?1")                                         \

@@ -628,6 +628,13 @@ Test(holds, are_known_again_when_an_older_database_is_put_back)
         cr_expect_arr_eq(waiting.id, erasure.id, VAULT_ID_BYTES);
         vault_waiting_done(&waiting);
     }
+    cr_assert_eq(erase("anna", "a note", &erasure), ERR_HELD);
+    cr_assert_eq(erase("anna", "another", &erasure), ERR_HELD);
+    cr_assert_eq(first_waiting(&waiting), ERR_OK);
+    cr_expect_arr_eq(waiting.id, erasure.id, VAULT_ID_BYTES);
+    cr_assert_eq(waiting.note_len, 6, "asked again, it has its words again; not others");
+    cr_expect_arr_eq(waiting.note, "a note", 6);
+    vault_waiting_done(&waiting);
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
     cr_assert_eq(vault_read_hold(f.r, ended, &found), ERR_OK);
     vault_read_end(f.r);
