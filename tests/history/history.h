@@ -75,7 +75,7 @@ struct history {
     struct person *people;
     size_t people_count; /* born so far */
     struct asked *asked; /* requests under way */
-    size_t asked_count;
+    size_t asked_count, erasing;
     struct account account;
 };
 

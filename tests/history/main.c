@@ -100,10 +100,10 @@ static size_t births_on(const struct history *h, int64_t index)
            h->size * (size_t)index / (size_t)h->days;
 }
 
-/* How often on a day: what so many persons of a thousand ask for, spread over the whole time. */
-static size_t times(struct history *h, unsigned of_thousand)
+/* How often on a day: what so many of a thousand persons ask for, spread over the whole time. */
+static size_t times(struct history *h, size_t persons, unsigned of_thousand)
 {
-    const uint64_t all = h->size * of_thousand, spread = (uint64_t)h->days * 1000;
+    const uint64_t all = persons * of_thousand, spread = (uint64_t)h->days * 1000;
 
     return (size_t)(all / spread) + (history_draw(h, spread) < all % spread);
 }
@@ -111,7 +111,8 @@ static size_t times(struct history *h, unsigned of_thousand)
 static void ask_and_erase(struct history *h, int64_t index, int64_t day)
 {
     const int64_t left = h->days - index;
-    size_t asked = times(h, 4), erased;
+    const size_t persons = h->size < CROWD ? h->size : CROWD;
+    size_t asked = times(h, h->size, 4), erased;
 
     history_clock(h, day * DAY_S + 11 * 3600);
     if (asked == 0 && (index % 11 == 0 || left == 32 || left == 26 || left == 28))
@@ -121,7 +122,7 @@ static void ask_and_erase(struct history *h, int64_t index, int64_t day)
     history_requests_go_on(h, day);
     history_clock(h, day * DAY_S + 12 * 3600);
     history_holds(h, day);
-    erased = times(h, 2);
+    erased = times(h, persons, 2); /* each is proven by a search through the whole store */
     if (erased == 0 && (index % 19 == 0 || left == 7))
         erased = 1;
     while (erased-- > 0)

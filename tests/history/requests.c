@@ -69,7 +69,12 @@ struct asked {
     bool ended;
 };
 
-enum { ASKED_MAX = 1 << 16 };
+enum { ASKED_MAX = 1 << 16, ERASING_MAX = 100 /* requests that end in an erasure, of very many */ };
+
+static bool erases(const struct way *way)
+{
+    return way == &ways[1];
+}
 
 void history_request_new(struct history *h, int64_t day)
 {
@@ -77,7 +82,7 @@ void history_request_new(struct history *h, int64_t day)
     struct person *p = history_somebody(h);
     const size_t last = COUNT_OF(ways) - 1;
     /* Nobody is forgotten but in the last weeks: those are past due when the history ends. */
-    const size_t kind =
+    size_t kind =
         day + 60 > h->end_s / 86400 && history_chance(h, 40) ? last : (size_t)history_draw(h, last);
 
     bool known;
@@ -86,6 +91,8 @@ void history_request_new(struct history *h, int64_t day)
         h->asked = mem_alloc(ASKED_MAX * sizeof(*h->asked));
     if (p == NULL || h->asked_count == ASKED_MAX)
         return;
+    if (erases(&ways[kind]) && h->erasing++ >= ERASING_MAX)
+        kind = 0;
     view = history_ask(h, ERR_NOT_FOUND,
                        "{\"op\":\"request.add\",\"subject\":\"%s\",\"with\":{\"rights\":%s,"
                        "\"channel\":\"email\",\"owner\":%s,\"agent\":%s,\"external\":\"T-%zu\"}}",
@@ -105,7 +112,7 @@ void history_request_new(struct history *h, int64_t day)
 static void take_step(struct history *h, struct asked *a)
 {
     const struct step *s = &a->way->steps[a->step];
-    const bool erases = strcmp(s->action, "execute") == 0 && a->way == &ways[1];
+    const bool erased = strcmp(s->action, "execute") == 0 && erases(a->way);
     AUTO(json_free) struct json *view = NULL;
     const struct json *kept;
 
@@ -120,7 +127,7 @@ static void take_step(struct history *h, struct asked *a)
     a->step++;
     h->account.answered += strcmp(s->action, "answer") == 0;
     kept = json_get(json_at(json_get(view, "rights"), 0), "receipt");
-    if (erases && json_kind(kept) == JSON_TEXT) {
+    if (erased && json_kind(kept) == JSON_TEXT) {
         AUTO(json_free)
         struct json *receipt = history_ask(
             h, ERR_NOT_FOUND, "{\"op\":\"receipt.show\",\"number\":\"%s\"}", json_str_of(kept));
