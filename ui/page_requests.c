@@ -285,6 +285,7 @@ enum err page_request(struct visit *v, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     json_set(v->model, "subject", json_clone(json_get(json_get(v->model, "request"), "number")));
+    visit__set_strip(v, json_get(v->model, "request"));
     set_steps(v, json_get(v->model, "request"));
     set_letter(v, path);
     return ERR_OK;

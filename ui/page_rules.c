@@ -112,7 +112,6 @@ static enum err set_rules(struct visit *v, struct errmsg *msg)
     for (size_t i = 0; i < json_count(rows); i++)
         page__split_start(json_at(rows, i));
     json_set(v->model, "rules", rows);
-    visit__set_origin(v, report);
     return ERR_OK;
 }
 
@@ -146,6 +145,8 @@ static enum err set_changes(struct visit *v, struct errmsg *msg)
     for (size_t i = 0; i < count; i++)
         json_add(list, json_clone(found[i]));
     json_set(v->model, "changes", list);
+    if (e == ERR_OK)
+        visit__set_origin(v, report);
     return e;
 }
 

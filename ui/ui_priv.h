@@ -91,7 +91,7 @@ enum err visit__show(struct visit *v, const char *member, const char *path, cons
 /* May whoever is signed in do this? Into the model, as "can_NAME": a map with NAME as
  * "form", and "code" and "approval" as it needs. */
 void visit__set_may(struct visit *v, const char *name, const char *method, const char *path);
-/* Of what a page speaks: as_of, zone, configuration, ledger. report: what has them. */
+/* Of what a page speaks: as_of, zone, configuration, ledger, and a digest of the rows. report: what has them. */
 void visit__set_origin(struct visit *v, const struct json *report);
 /* A parameter of the query that is one of these words (NULL ends them); else the first. */
 const char *visit__choice(const struct visit *v, const char *name, const char *const *words);
@@ -103,6 +103,9 @@ void visit__set_period(struct visit *v, char query[UI_QUERY_MAX]);
 /* `first`, then name=value unless name is NULL, then "after" of our own query: the page of a list that is asked for. */
 void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *first,
                   const char *name, const char *value);
+
+/* The dates of a request along a line, as "strip"; nothing where it has none (ui/strip.c). */
+void visit__set_strip(struct visit *v, const struct json *request);
 
 /* What each bar of a figure's list is called, as "label": "14–20" days, "< 0", "31+". */
 void visit__label_bars(const struct json *bars);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "ui/ui_priv.h"
 
@@ -189,6 +190,19 @@ void visit__set_may(struct visit *v, const char *name, const char *method, const
     json_set(v->model, member, map);
 }
 
+/* Of the rows that are shown, in the spelling that whoever has the report as JSON can make again (docs/UI.md). */
+static void set_digest(struct json *origin, const struct json *rows)
+{
+    AUTO(buf_done) struct buf text = {.max = 0};
+    char hex[DIGEST_HEX_BYTES];
+
+    buf_init(&text, HTTP_ANSWER_MAX);
+    if (json_kind(rows) != JSON_LIST || json_write(rows, &text) != ERR_OK)
+        return;
+    digest_hex(buf_span(&text), hex);
+    json_set_str(origin, "shown", hex);
+}
+
 void visit__set_origin(struct visit *v, const struct json *report)
 {
     static const char *const members[] = {"as_of", "zone", "configuration", "ledger", "clock"};
@@ -197,6 +211,7 @@ void visit__set_origin(struct visit *v, const struct json *report)
     for (size_t i = 0; i < COUNT_OF(members); i++)
         if (json_get(report, members[i]) != NULL)
             json_set(origin, members[i], json_clone(json_get(report, members[i])));
+    set_digest(origin, json_get(report, "rows"));
 }
 
 const char *visit__choice(const struct visit *v, const char *name, const char *const *words)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the data officer's pages show and do: proposals, holds, access, the trail, rules, records of processing, keys."""
 import datetime
+import hashlib
 import json
 import os
 import re
+import shutil
+import subprocess
 import urllib.parse
 
 from harness import ROOT, check, equal
@@ -143,6 +146,41 @@ def test_what_goes_wrong_is_said_in_the_language_of_the_page(env):
     equal(len([a for a in page.all("span") if a.get("lang") == "en"]), 1, "what is English says so")
     page = b.page("/ui/nothing", 404)
     check("Diese Seite oder diesen Eintrag gibt es nicht." in page.text and "Im Einzelnen" not in page.text, page.text)
+
+
+def test_what_is_printed_can_be_held_against_what_was_saved(env):
+    api, b = signed_in(env, "officer")
+    stored(api, "p1")
+    for page, report in (("/ui/retention", "retention"), ("/ui/ropa", "ropa"), ("/ui/rules", "changes")):
+        printed = re.search(r'id="shown">([0-9a-f]{64})<', b.get(page).body.decode())
+        link = next(a for a in b.page(page).links() if a.startswith(f"/ui/reports/{report}.json"))
+        path = env.write(f"{report}.json", b.get(link).body)
+        rows = json.loads(b.get(link).body)["rows"]
+        spelt = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+        check(printed and rows, f"{page}: {printed} {rows}")
+        equal(printed[1], hashlib.sha256(spelt).hexdigest(), page)
+        if shutil.which("jq"):
+            equal(hashlib.sha256(subprocess.run(["jq", "-cj", ".rows", path], check=True, capture_output=True).stdout).hexdigest(),
+                  printed[1], "as UI.md says")
+        rows[0][next(iter(rows[0]))] = "changed"
+        check(printed[1] != hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest(), "a changed one")
+
+
+def test_a_request_shows_its_dates_along_a_strip(env):
+    api, b = signed_in(env, "operator")
+    api.got(201, "POST", "/v1/requests", {"with": {"rights": ["access"], "channel": "email"}}, "operator")
+    body = b.get("/ui/requests/1").body.decode()
+    picture = body[body.index("strip-picture"):body.index("strip-key")]
+    places = [float(x) for x in re.findall(r'<svg x="([\d.]+)%"', picture)]
+    equal((places[0], places[-1], places), (2.0, 98.0, sorted(places)), "from the receipt to the last date")
+    page = b.page("/ui/requests/1")
+    for words in ("Receipt", "Today", "Internal target", "Legal due date"):
+        check(words in page.text, f"{words} stands in the table behind it")
+    equal(picture.count("<circle") + picture.count("<path"), len(places), "a shape for each")
+    check("Extended due date" not in page.text, "it was not extended")
+    api.cli("request", "extend", "1", "reason=complexity", "channel=email", "by=M. Roe")
+    page = b.page("/ui/requests/1")
+    check("Extended due date" in page.text, page.text)
 
 
 def test_words_for_what_goes_wrong_are_of_texts_that_there_are(env):
