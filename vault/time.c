@@ -50,6 +50,27 @@ static int64_t decide(struct vault_time *t, int64_t wall_ms, int64_t boot_ms)
     return passed;
 }
 
+/* With the lock held. wall_ms 0: nothing is known. */
+static void tell(struct vault_time *t, int64_t wall_ms, int64_t now_ms)
+{
+    atomic_store(&t->asked_ms, 0);
+    atomic_store(&t->told_ms, now_ms);
+    atomic_store(&t->asked_ms, wall_ms);
+}
+
+bool vault__time_again(struct vault_time *t, int64_t wall_ms, int64_t *ret_ms)
+{
+    int64_t told_ms;
+
+    if (wall_ms == 0 || atomic_load_explicit(&t->asked_ms, memory_order_acquire) != wall_ms)
+        return false;
+    told_ms = atomic_load_explicit(&t->told_ms, memory_order_acquire);
+    if (atomic_load_explicit(&t->asked_ms, memory_order_acquire) != wall_ms)
+        return false; /* it may belong to another */
+    *ret_ms = told_ms;
+    return true;
+}
+
 int64_t vault__time_at(struct vault_time *t, int64_t wall_ms, int64_t boot_ms)
 {
     int64_t now_ms;
@@ -60,6 +81,7 @@ int64_t vault__time_at(struct vault_time *t, int64_t wall_ms, int64_t boot_ms)
         t->mark_ms = now_ms;
         t->boot_ms = boot_ms;
     }
+    tell(t, wall_ms, now_ms);
     (void)pthread_mutex_unlock(&t->lock);
     return now_ms;
 }
@@ -71,14 +93,20 @@ void vault__time_accept(struct vault_time *t, int64_t wall_ms, int64_t boot_ms)
     t->boot_ms = boot_ms;
     t->settled = true;
     t->state = VAULT_CLOCK_RIGHT;
+    tell(t, 0, 0);
     (void)pthread_mutex_unlock(&t->lock);
 }
 
 int64_t vault__now_ms(struct vault *v)
 {
+    const int64_t wall_ms = clock_now_ms();
+    int64_t now_ms;
+
     if (clock_is_stopped())
-        return clock_now_ms();
-    return vault__time_at(&v->time, clock_now_ms(), clock_boot_ms());
+        return wall_ms;
+    if (vault__time_again(&v->time, wall_ms, &now_ms))
+        return now_ms;
+    return vault__time_at(&v->time, wall_ms, clock_boot_ms());
 }
 
 int64_t vault__now_s(struct vault *v)

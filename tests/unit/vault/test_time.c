@@ -110,3 +110,30 @@ Test(time, is_what_an_operator_accepts_in_either_direction)
     cr_assert_eq(t.state, VAULT_CLOCK_RIGHT);
     vault__time_done(&t);
 }
+
+Test(time, is_told_again_while_the_wall_clock_says_the_same)
+{
+    struct vault_time t = opened();
+    int64_t now_ms = 0;
+
+    cr_assert_not(vault__time_again(&t, 0, &now_ms), "nobody has asked yet");
+    cr_assert_eq(at(&t, 1000, 1000), 1000);
+    cr_assert(vault__time_again(&t, START_MS + 1000, &now_ms));
+    cr_assert_eq(now_ms, START_MS + 1000);
+    cr_assert_not(vault__time_again(&t, START_MS + 1001, &now_ms));
+    cr_assert_not(vault__time_again(&t, START_MS + 999, &now_ms));
+    vault__time_done(&t);
+}
+
+Test(time, is_told_again_as_it_was_decided_and_not_as_the_wall_clock_has_it)
+{
+    struct vault_time t = opened();
+    int64_t now_ms = 0;
+
+    cr_assert_eq(at(&t, 400 * DAY_MS, 1000), 1000, "set ahead: not believed");
+    cr_assert(vault__time_again(&t, START_MS + 400 * DAY_MS, &now_ms));
+    cr_assert_eq(now_ms, START_MS + 1000);
+    vault__time_accept(&t, START_MS + 400 * DAY_MS, 6000);
+    cr_assert_not(vault__time_again(&t, START_MS + 400 * DAY_MS, &now_ms), "an operator spoke");
+    vault__time_done(&t);
+}
