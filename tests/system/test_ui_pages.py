@@ -103,7 +103,7 @@ def test_nobody_approves_their_own_with_another_token(env):
     check("You proposed this yourself" in own.page(here).text, "said before")
     response = own.send(f"{here}/approve", here, digest=digest, code=one_time_code(api.uris["own"]))
     equal(response.status, 403, "refused")
-    check("approves what they proposed themselves" in Page(response.body.decode()).text, "in the server's words")
+    check("Nobody approves what they have proposed themselves" in Page(response.body.decode()).text, "in the server's words")
 
 
 def test_without_four_eyes_an_erasure_wants_a_code(env):
