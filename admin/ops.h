@@ -82,6 +82,8 @@ enum ops_limits {
  *   subject.restrict {subject, domain? | token, class?, ground: a-d, review?}  {"number"}
  *   subject.unrestrict {... , notice_sent: a day}                 {}
  *   subject.object  {... , purpose, withdraw?}                    {"number"}
+ *   subject.consent {... , purpose, withdraw?, channel?, version?: of the text, at?: a day}
+ *                                                                 {"number", "erasures", "receipt"}
  *   hold.add        {subject, domain? | token, class? |, of_class?, ground, owner, review}  the hold
  *   hold.list       {after?}                                      {"holds": [...], "more", "attention"}
  *   hold.show       {number}                                      the hold

@@ -48,6 +48,7 @@ static const struct audited {
     {"subject.restrict", AUDIT_RESTRICT, false, false},
     {"subject.unrestrict", AUDIT_RESTRICT, false, false},
     {"subject.object", AUDIT_RESTRICT, false, false},
+    {"subject.consent", AUDIT_RESTRICT, false, false},
     {"restriction.list", AUDIT_READ, true, false},
     {"restriction.", AUDIT_RESTRICT, false, false},
     {"subject.event", AUDIT_EVENT, false, false},

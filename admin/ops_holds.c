@@ -10,6 +10,8 @@
 #include "base/civil.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "retention/consents.h"
+#include "retention/proof.h"
 #include "retention/receipt.h"
 #include "vault/holds.h"
 #include "vault/part.h"
@@ -237,6 +239,7 @@ enum err ops_bound_of(const struct admin *admin, struct vault_reader *reader, ui
     AUTO(json_free) struct json *holds = NULL;
     AUTO(json_free) struct json *restrictions = json_new_list();
     AUTO(json_free) struct json *objections = json_new_list();
+    AUTO(json_free) struct json *consents = json_new_list();
     enum err e = holds_on(reader, slot, &holds);
 
     if (e == ERR_OK)
@@ -246,6 +249,8 @@ enum err ops_bound_of(const struct admin *admin, struct vault_reader *reader, ui
     if (e == ERR_OK)
         e = objections_of(reader, slot, objections);
     if (e == ERR_OK)
+        e = consents_of(reader, slot, consents);
+    if (e == ERR_OK)
         e = waiting_of(reader, slot, map);
     if (e != ERR_OK)
         return e;
@@ -253,6 +258,7 @@ enum err ops_bound_of(const struct admin *admin, struct vault_reader *reader, ui
     json_set_bool(map, "restricted", vault_is_restricted(reader, slot));
     json_set(map, "restrictions", TAKE(restrictions));
     json_set(map, "objections", TAKE(objections));
+    json_set(map, "consents", TAKE(consents));
     return ERR_OK;
 }
 
@@ -581,5 +587,70 @@ enum err ops_object(struct admin *admin, const struct json *request, struct json
     else
         log_event(EV_OBJECTED, F_ID("subject", objection.subject, VAULT_ID_BYTES));
     *ret_response = number_map(objection.number);
+    return ERR_OK;
+}
+
+/* ---- consent ---- */
+
+static enum err read_consent(struct admin *admin, const struct json *request,
+                             struct vault_consent *ret, struct errmsg *msg)
+{
+    enum err e = copy_word(request, "purpose", ret->purpose, sizeof(ret->purpose), msg);
+
+    if (e == ERR_OK && !purpose_rests_on_consent(admin->classes, span_str(ret->purpose)))
+        e = errmsg_set(msg, ERR_NOT_FOUND, "no class that rests on consent lists this purpose");
+    if (e == ERR_OK)
+        e = copy_word(request, "channel", ret->channel, sizeof(ret->channel), msg);
+    if (e == ERR_OK)
+        e = copy_word(request, "version", ret->version, sizeof(ret->version), msg);
+    if (e == ERR_OK)
+        e = ops_read_day(request, "at", DAY_S, &ret->at_s, msg);
+    if (e == ERR_OK && ret->at_s > vault_now_s(admin->vault))
+        e = errmsg_set(msg, ERR_INVALID, "\"at\" is a day that is to come");
+    return e == ERR_OK ? ops_find_person_now(admin, request, &ret->slot, msg) : e;
+}
+
+static struct json *consent_map(const struct vault_consent *consent,
+                                const struct consent_effect *effect)
+{
+    struct json *map = number_map(consent->number);
+    char number[2 * VAULT_ID_BYTES + 1];
+
+    json_set_int(map, "erasures", (int64_t)effect->erasures);
+    json_set(map, "receipt", json_new_null());
+    if (effect->erasures > 0) {
+        proof_hex(effect->number, VAULT_ID_BYTES, number);
+        json_set_str(map, "receipt", number);
+    }
+    return map;
+}
+
+enum err ops_consent(struct admin *admin, const struct json *request, struct json **ret_response,
+                     struct errmsg *msg)
+{
+    const bool withdraw = json_bool_of(json_get(request, "withdraw"), false);
+    struct vault_consent consent = {.number = 0};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS},
+                             .act = withdraw ? VAULT_CONSENT_WITHDRAW : VAULT_CONSENT_GIVE,
+                             .consent = &consent};
+    struct consent_effect effect = {.found = 0};
+    enum err e = read_consent(admin, request, &consent, msg);
+
+    if (e != ERR_OK)
+        return e;
+    copy_who(admin, consent.set_by);
+    e = cannot_change(erasures_run_op(admin->erasures, &op.op),
+                      "consent to this purpose was withdrawn before", msg);
+    if (e != ERR_OK)
+        return e;
+    if (!withdraw) {
+        log_event(EV_CONSENT_GIVEN, F_ID("subject", consent.subject, VAULT_ID_BYTES));
+    } else {
+        log_event(EV_CONSENT_WITHDRAWN, F_ID("subject", consent.subject, VAULT_ID_BYTES));
+        e = consents_finish(admin->erasures, &effect);
+        if (e != ERR_OK) /* it is withdrawn all the same, and the server comes back to it */
+            log_event(EV_ERASURE_FAILED, F_LIT("step", "consent"), F_LIT("error", err_name(e)));
+    }
+    *ret_response = consent_map(&consent, &effect);
     return ERR_OK;
 }

@@ -165,6 +165,8 @@ enum err ops_restrict(struct admin *admin, const struct json *request, struct js
                       struct errmsg *msg) MUST_CHECK;
 enum err ops_unrestrict(struct admin *admin, const struct json *request, struct json **ret_response,
                         struct errmsg *msg) MUST_CHECK;
+enum err ops_consent(struct admin *admin, const struct json *request, struct json **ret_response,
+                     struct errmsg *msg) MUST_CHECK;
 enum err ops_object(struct admin *admin, const struct json *request, struct json **ret_response,
                     struct errmsg *msg) MUST_CHECK;
 

@@ -24,7 +24,7 @@
     X(UNPROCESSABLE, 422, "the content does not fit its declaration")   \
     X(HELD,          423, "kept under a legal hold")                    \
     X(RESTRICTED,    423, "processing is restricted")                   \
-    X(OBJECTED,      403, "the person objects to this purpose")         \
+    X(OBJECTED,      403, "the person objects to this purpose, or has withdrawn consent") \
     X(LIMIT,         429, "too many requests")                          \
     X(HEAD_TOO_LARGE,431, "the request head is too large")              \
     X(INTERNAL,      500, "internal error")                             \

@@ -73,6 +73,8 @@ enum cli_exit cmd_subject_show(const struct options *options);
 enum cli_exit cmd_subject_export(const struct options *options);
 enum cli_exit cmd_subject_restrict(const struct options *options);
 enum cli_exit cmd_subject_unrestrict(const struct options *options);
+enum cli_exit cmd_subject_consent(const struct options *options);
+enum cli_exit cmd_subject_withdraw(const struct options *options);
 enum cli_exit cmd_subject_object(const struct options *options);
 enum cli_exit cmd_hold_add(const struct options *options);
 enum cli_exit cmd_hold_list(const struct options *options);

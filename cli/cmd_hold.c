@@ -177,3 +177,41 @@ enum cli_exit cmd_subject_object(const struct options *o)
 
     return ask_of_person(o, "subject.object", extra, &reply);
 }
+
+/* ---- consent ---- */
+
+static enum cli_exit ask_consent(const struct options *o, bool withdraw)
+{
+    AUTO(reply_done) struct reply reply = {NULL, NULL};
+    struct options asked = *o;
+    const struct member extra[] = {{"purpose", o->purpose},
+                                   {"channel", o->how},
+                                   {"version", o->reference},
+                                   {"at", o->at},
+                                   {NULL, NULL}};
+    const char *receipt;
+    char line[64];
+    enum cli_exit code;
+
+    asked.withdraw = withdraw;
+    code = ask_of_person(&asked, "subject.consent", extra, &reply);
+    if (code != CLI_OK || !withdraw)
+        return code;
+    if (o->json)
+        return output_json(reply.result) == ERR_OK ? CLI_OK : CLI_FAILED;
+    receipt = json_str_of(json_get(reply.result, "receipt"));
+    if (receipt == NULL)
+        return CLI_OK;
+    (void)snprintf(line, sizeof(line), "receipt %.32s\n", receipt);
+    return output_write(span_str(line)) == ERR_OK ? CLI_OK : CLI_FAILED;
+}
+
+enum cli_exit cmd_subject_consent(const struct options *o)
+{
+    return ask_consent(o, false);
+}
+
+enum cli_exit cmd_subject_withdraw(const struct options *o)
+{
+    return ask_consent(o, true);
+}

@@ -126,6 +126,7 @@ static enum err print_bound(const struct json *subject)
 {
     const struct json *holds = json_get(subject, "holds");
     const struct json *objections = json_get(subject, "objections");
+    const struct json *consents = json_get(subject, "consents");
     const char *waiting = json_str_of(json_get(subject, "erasure_waiting"));
     enum err e = ERR_OK;
 
@@ -135,6 +136,15 @@ static enum err print_bound(const struct json *subject)
         e = print_line("restricted", waiting == NULL ? "yes" : "yes, an erasure waits");
     for (size_t i = 0; i < json_count(objections) && e == ERR_OK; i++)
         e = print_line("objects to", json_str_of(json_at(objections, i)));
+    for (size_t i = 0; i < json_count(consents) && e == ERR_OK; i++) {
+        const struct json *consent = json_at(consents, i);
+        const char *state = json_str_of(json_get(consent, "state"));
+        const char *purpose = json_str_of(json_get(consent, "purpose"));
+        char label[64];
+
+        (void)snprintf(label, sizeof(label), "consent %s", state == NULL ? "?" : state);
+        e = print_line(label, purpose == NULL ? "?" : purpose);
+    }
     return e;
 }
 

@@ -240,6 +240,25 @@ const struct command commands[] = {
      "a person objects to a purpose (Art. 21): its callers see tokens only", NULL,
      OPTION_CONFIG | OPTION_PURPOSE | OPTION_WITHDRAW | OPTION_DOMAIN | OPTION_TOKEN | OPTION_CLASS,
      0, 1, cmd_subject_object},
+    {"subject consent",
+     "[-c FILE] --purpose P [--how CHANNEL] [--reference VERSION] [--at DAY] [--domain D] ID\n"
+     "         | --token TOKEN [--class CLASS]",
+     "record that a person consents to a purpose (Art. 7)",
+     "VERSION: of the text that was agreed to. Given again after a withdrawal, values are shown "
+     "for\n"
+     "the purpose again; what was erased stays erased.\n",
+     OPTION_CONFIG | OPTION_PURPOSE | OPTION_HOW | OPTION_REFERENCE | OPTION_AT | OPTION_DOMAIN |
+         OPTION_TOKEN | OPTION_CLASS,
+     0, 1, cmd_subject_consent},
+    {"subject withdraw",
+     "[-c FILE] --purpose P [--how CHANNEL] [--at DAY] [--domain D] [--json] ID\n"
+     "         | --token TOKEN [--class CLASS]",
+     "a person withdraws consent to a purpose (Art. 7(3))",
+     "Nothing of the person is shown for the purpose from then on. Values of classes that rest on\n"
+     "consent, to purposes that are all withdrawn, are erased, with a receipt; others stay.\n",
+     OPTION_CONFIG | OPTION_PURPOSE | OPTION_HOW | OPTION_AT | OPTION_DOMAIN | OPTION_TOKEN |
+         OPTION_CLASS | OPTION_JSON,
+     0, 1, cmd_subject_withdraw},
     {"hold add",
      "[-c FILE] [--subject ID [--domain D] | --token TOKEN] [--class CLASS]\n"
      "         --ground TEXT --owner NAME --review DATE [--json]",

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "retention/access_days.h"
 #include "retention/audit_check.h"
+#include "retention/consents.h"
 #include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/recount.h"
@@ -111,6 +112,16 @@ static void run_waiting(struct housekeeping *h)
 
     if (e != ERR_OK && e != ERR_CANCELED)
         log_event(EV_ERASURE_FAILED, F_LIT("step", "resume"), F_LIT("error", err_name(e)));
+}
+
+/* What rests on consent that was withdrawn, where whoever recorded that was stopped on the way. */
+static void finish_consents(struct housekeeping *h)
+{
+    struct consent_effect effect;
+    enum err e = consents_finish(h->options.erasures, &effect);
+
+    if (e != ERR_OK && e != ERR_CANCELED)
+        log_event(EV_ERASURE_FAILED, F_LIT("step", "consent"), F_LIT("error", err_name(e)));
 }
 
 static int64_t next_night(int64_t now_s)
@@ -238,6 +249,7 @@ static void on_work(uv_work_t *work)
     end_exceptions(h);
     forget_requests(h);
     run_waiting(h);
+    finish_consents(h);
     h->more = false;
     if (atomic_load(&h->stop))
         return;

@@ -4,6 +4,7 @@
  * who is asked with --server.
  * Invariant: a store is opened here only while no server owns it (the store's lock sees to it).
  * Not here: the operations (admin/ops.c). */
+#include "retention/consents.h"
 #include "cli/session.h"
 
 #include <stdio.h>
@@ -42,10 +43,13 @@ static void close_fd(const int *fd)
 static enum err finish_erasures(struct session *s, struct errmsg *msg)
 {
     struct erasure_resumed resumed;
+    struct consent_effect effect;
     enum err e = erasure_resume_all(s->parts.erasures, &resumed);
 
     if (e == ERR_OK)
         e = erasure_run_waiting(s->parts.erasures, &resumed);
+    if (e == ERR_OK)
+        e = consents_finish(s->parts.erasures, &effect);
     return e == ERR_OK ? e : errmsg_set(msg, e, "the open erasures cannot be read");
 }
 

@@ -61,8 +61,9 @@ struct erasure_request {
     const struct vault_exception *exceptions; /* what the operator keeps, Art. 17(3) */
     size_t exception_count;
     struct vault_class_set scope; /* values of other classes are not meant; empty: all are */
-    uint64_t
-        restriction; /* one that was for the time up to this erasure, and ends with it for what stays; 0: none */
+    /* One that was for the time up to this erasure, and ends with it for what stays; 0: none. */
+    uint64_t record; /* of the request in the register that asks for it; 0: none */
+    uint64_t restriction;
     int64_t newer_than_s;  /* values stored later are not meant; INT64_MAX: all are */
     const uint8_t *number; /* which it is to have (repeat.h); NULL: any */
 };

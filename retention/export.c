@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "retention/canonical.h"
+#include "retention/consents.h"
 #include "retention/proof.h"
 #include "retention/receipt.h"
 #include "vault/audit_read.h"
@@ -315,19 +316,22 @@ static enum err add_waiting(struct making *m, struct json *map)
 static enum err add_state(struct making *m)
 {
     struct json *map = json_new_map(), *restrictions = json_new_list(), *holds = json_new_list(),
-                *objections = json_new_list();
+                *objections = json_new_list(), *consents = json_new_list();
     enum err e;
 
     json_set_bool(map, "restricted", vault_is_restricted(m->reader, m->ask->slot));
     json_set(map, "restrictions", restrictions);
     json_set(map, "holds", holds);
     json_set(map, "objections", objections);
+    json_set(map, "consents", consents);
     json_set(m->tree, "state", map);
     e = add_restrictions(m, restrictions);
     if (e == ERR_OK)
         e = add_holds(m, holds);
     if (e == ERR_OK)
         e = add_objections(m, objections);
+    if (e == ERR_OK)
+        e = consents_of(m->reader, m->ask->slot, consents);
     return e == ERR_OK ? add_waiting(m, map) : e;
 }
 

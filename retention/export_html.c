@@ -270,12 +270,14 @@ static void put_item(struct page *p, enum export_word word, const struct json *d
 static void put_state(struct page *p, const struct json *state)
 {
     const struct json *holds = json_get(state, "holds"),
-                      *objections = json_get(state, "objections");
+                      *objections = json_get(state, "objections"),
+                      *consents = json_get(state, "consents");
     const bool restricted = json_bool_of(json_get(state, "restricted"), false);
     const bool waits = json_bool_of(json_get(state, "erasure_waits"), false);
 
     put_heading(p, WORD_STATE);
-    if (!restricted && !waits && json_count(holds) + json_count(objections) == 0) {
+    if (!restricted && !waits &&
+        json_count(holds) + json_count(objections) + json_count(consents) == 0) {
         put_paragraph(p, span_str(export__word(WORD_NONE, p->lang)));
         return;
     }
@@ -288,6 +290,13 @@ static void put_state(struct page *p, const struct json *state)
         put_item(p, WORD_STATE_WAITING, NULL);
     for (size_t i = 0; i < json_count(objections); i++)
         put_item(p, WORD_STATE_OBJECTION, json_at(objections, i));
+    for (size_t i = 0; i < json_count(consents); i++) {
+        const struct json *consent = json_at(consents, i);
+        const bool given = span_equal(json_text_of(json_get(consent, "state")), SPAN_LIT("given"));
+
+        put_item(p, given ? WORD_STATE_CONSENT : WORD_STATE_WITHDRAWN,
+                 json_get(consent, "purpose"));
+    }
     put(p, "</ul>\n");
 }
 

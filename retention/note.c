@@ -75,6 +75,7 @@ void note_scope(const struct json *note, struct erasure_request *ret)
         if (id > 0 && id <= CLASSES_MAX)
             vault_class_set_add(&ret->scope, (uint16_t)id);
     }
+    ret->record = (uint64_t)json_int_of(json_get(note, "record"), 0);
     ret->restriction = (uint64_t)json_int_of(json_get(note, "restriction"), 0);
 }
 
@@ -97,6 +98,8 @@ enum err note_write(const struct receipt_words *words, const struct erasure_requ
         json_set_int(map, "newer", request->newer_than_s);
     if (request != NULL && !vault_class_set_is_all(&request->scope))
         json_set(map, "classes", scope_list(&request->scope));
+    if (request != NULL && request->record != 0)
+        json_set_int(map, "record", (int64_t)request->record);
     if (request != NULL && request->restriction != 0)
         json_set_int(map, "restriction", (int64_t)request->restriction);
     return json_write(map, out);

@@ -25,6 +25,7 @@ enum err partial_look(struct vault *vault, const struct erasure_request *request
 
     ret->slot = request->slot;
     ret->scope = request->scope;
+    ret->record = request->record;
     ret->restriction = request->restriction;
     e = vault_part_look(vault, request->slot, &ask, &ret->found);
     if (e != ERR_OK)
@@ -42,6 +43,7 @@ enum err partial_move(struct erasures *erasures, const struct partial *partial,
         .exceptions = partial->found.kept,
         .exception_count = partial->found.kept_count,
         .scope = partial->scope,
+        .record = partial->record,
         .restriction = partial->restriction,
         .newer_than_s = newer_than_s,
         .note = note,

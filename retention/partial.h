@@ -15,7 +15,7 @@
 struct partial {
     uint64_t slot;
     struct vault_class_set scope;
-    uint64_t restriction;
+    uint64_t record, restriction;
     struct vault_part found;
     bool moves; /* something stays: partial_move() comes before the erasure */
 };

@@ -37,6 +37,7 @@ static const struct report_column summary[] = {
     {"restricted", "Restricted subjects", REPORT_COUNT, false},
     {"erasures_waiting", "Erasures waiting", REPORT_COUNT, false},
     {"objections", "Objections", REPORT_COUNT, false},
+    {"consents_withdrawn", "Consents withdrawn", REPORT_COUNT, false},
 };
 
 static void set_text(struct json *row, const char *name, const char *text)
@@ -153,6 +154,7 @@ static enum err add_all(const struct report_context *c, struct report *report)
     json_set_int(map, "restricted", (int64_t)figures.restricted);
     json_set_int(map, "erasures_waiting", (int64_t)figures.waiting);
     json_set_int(map, "objections", (int64_t)figures.objections);
+    json_set_int(map, "consents_withdrawn", (int64_t)figures.withdrawn);
     return ERR_OK;
 }
 

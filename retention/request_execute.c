@@ -364,6 +364,7 @@ static enum err erase_now(const struct request_case *c, struct request_deed *dee
     struct erasure_request request = {.slot = c->record.slot,
                                       .words = &words,
                                       .exceptions = exceptions,
+                                      .record = c->record.number,
                                       .restriction = (uint64_t)json_int_of(
                                           json_get(json_get(c->body, "restriction"), "number"), 0),
                                       .newer_than_s = INT64_MAX};
@@ -471,8 +472,8 @@ static enum err record_done(struct request_case *c, const char *word, struct err
 /* Those to be carried out without a word on which one, in this order; whoever is erased can be shown nothing any
  * more, so that an erasure is the last. */
 static const enum request_right order[] = {REQUEST_RECTIFICATION, REQUEST_RESTRICTION,
-                                           REQUEST_OBJECTION,     REQUEST_CONSENT,
-                                           REQUEST_ACCESS,        REQUEST_PORTABILITY};
+                                           REQUEST_OBJECTION,     REQUEST_ACCESS,
+                                           REQUEST_PORTABILITY,   REQUEST_CONSENT};
 
 static enum err carry_out(struct requests *r, uint64_t number, const struct request_ask *ask,
                           enum request_right right, struct errmsg *msg)

@@ -10,7 +10,9 @@
 #include "base/calendar.h"
 #include "base/fault.h"
 #include "base/secret.h"
+#include "retention/consents.h"
 #include "retention/exports.h"
+#include "retention/proof.h"
 #include "retention/receipt.h"
 #include "retention/rectification.h"
 #include "retention/requests_priv.h"
@@ -341,6 +343,40 @@ static enum err do_objection(const struct request_case *c, struct request_deed *
     return e;
 }
 
+/* ---- consent ---- */
+
+static enum err do_consent(const struct request_case *c, struct request_deed *deed,
+                           struct errmsg *msg UNUSED)
+{
+    const struct json *purposes = scope_of(c, "purposes");
+    struct consent_effect effect;
+    char number[2 * VAULT_ID_BYTES + 1];
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; e == ERR_OK && i < json_count(purposes); i++) {
+        struct vault_consent consent = {.slot = c->record.slot};
+        struct vault_holds op = {
+            .op = {.kind = VAULT_HOLDS}, .act = VAULT_CONSENT_WITHDRAW, .consent = &consent};
+
+        if (!set_purpose(json_at(purposes, i), consent.purpose))
+            return ERR_CORRUPT;
+        copy_who(c, consent.set_by);
+        e = erasures_run_op(c->r->erasures, &op.op);
+        e = e == ERR_CONFLICT ? ERR_OK : e; /* it was withdrawn before */
+        FAULT_POINT("request.withdrawn");
+    }
+    if (e == ERR_OK)
+        e = consents_finish(c->r->erasures, &effect);
+    if (e != ERR_OK)
+        return e;
+    json_set(details_of(deed), "purposes", json_clone(purposes));
+    if (effect.erasures > 0) {
+        proof_hex(effect.number, VAULT_ID_BYTES, number);
+        json_set_str(details_of(deed), "receipt", number);
+    }
+    return ERR_OK;
+}
+
 /* ---- rectification ---- */
 
 /* What is said of one value: its token, and what it is to be. Neither is written down. */
@@ -410,6 +446,7 @@ static const struct {
     [REQUEST_PORTABILITY] = {may_export, do_export},
     [REQUEST_RESTRICTION] = {may_restrict, do_restriction},
     [REQUEST_OBJECTION] = {may_object, do_objection},
+    [REQUEST_CONSENT] = {may_object, do_consent},
     [REQUEST_RECTIFICATION] = {may_rectify, do_rectification},
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
+#include "vault/consents_priv.h"
 #include "vault/part_priv.h"
 #include "vault/writer_priv.h"
 
@@ -132,6 +133,7 @@ static void load_restriction(void *context, uint64_t slot, char ground)
     add_marks(context, slot, 0, marks_of_ground(ground));
 }
 
+/* And a withdrawal of consent. */
 static void load_objection(void *context, uint64_t slot, const uint8_t hash[STORE_PURPOSE_BYTES],
                            const char *purpose UNUSED)
 {
@@ -163,14 +165,38 @@ static enum err load_kept(struct vault *v, struct store *s)
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+/* The ledger has hashes for purposes; the configuration says what most of them are. */
+static enum err name_purposes(struct vault *v, struct store *s)
+{
+    bool unnamed = false;
+    enum err e = store_purposes_unnamed(s, &unnamed);
+
+    for (uint16_t id = 1; unnamed && id <= CLASSES_MAX; id++) {
+        const struct class_def *def = v->defs[id];
+
+        for (size_t i = 0; e == ERR_OK && def != NULL && i < def->purpose_count; i++) {
+            uint8_t hash[STORE_PURPOSE_BYTES];
+
+            hash_purpose(span_str(def->purposes[i]), hash);
+            e = store_purpose_name(s, hash, def->purposes[i]);
+        }
+    }
+    return e;
+}
+
 enum err vault__holds_load(struct vault *v, struct store *s)
 {
-    enum err e = store_holds_open(s, load_hold, v);
+    enum err e = name_purposes(v, s);
+
+    if (e == ERR_OK)
+        e = store_holds_open(s, load_hold, v);
 
     if (e == ERR_OK)
         e = store_restrictions_open(s, load_restriction, v);
     if (e == ERR_OK)
         e = store_objections_open(s, 0, load_objection, v);
+    if (e == ERR_OK)
+        e = store_consents_open(s, 0, load_objection, v);
     if (e == ERR_OK)
         e = load_kept(v, s);
     return e == ERR_OK ? load_waiting(v, s) : e;
@@ -228,6 +254,22 @@ static enum err read_marks(struct store *s, uint64_t slot, uint16_t class_id, un
     return e;
 }
 
+/* What is in force for a purpose. */
+static enum err read_purpose_marks(struct store *s, uint64_t slot,
+                                   const uint8_t hash[STORE_PURPOSE_BYTES], unsigned *ret)
+{
+    bool objected = false, withdrawn = false;
+    enum err e = store_objection_on(s, slot, hash, &objected);
+
+    if (e == ERR_OK) {
+        e = store_consent_on(s, slot, hash, &withdrawn);
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    if (e == ERR_OK)
+        *ret = objected || withdrawn ? MARK_OBJECTED : 0;
+    return e;
+}
+
 /* ---- values that are moved to another key ---- */
 
 /* The marks come before the commit: there is nothing yet that they could bind. */
@@ -239,15 +281,18 @@ enum err vault__holds_follow(struct writer *w, const struct vault_part_move *mov
 
     if (atomic_load_explicit(&w->v->marks, memory_order_relaxed) == NULL) {
         vault__marks_set(w->v, to, 0, MARK_PARTED);
-        return ERR_OK;
+        return store_consents_copy(w->store, move->slot, to, subject);
     }
     e = store_holds_copy(w->store, move->slot, to, subject, move->restriction);
+    if (e == ERR_OK)
+        e = store_consents_copy(w->store, move->slot, to, subject);
     if (e == ERR_OK)
         e = read_marks(w->store, to, 0, &marks);
     if (e != ERR_OK)
         return e;
     vault__marks_set(w->v, to, 0, (uint8_t)(marks | MARK_PARTED));
-    return store_objections_open(w->store, to, load_objection, w->v);
+    e = store_objections_open(w->store, to, load_objection, w->v);
+    return e == ERR_OK ? store_consents_open(w->store, to, load_objection, w->v) : e;
 }
 
 /* ---- what the ledger says ---- */
@@ -410,6 +455,34 @@ static enum err begin_objection(struct writer *w, struct vault_objection *object
     return ERR_OK;
 }
 
+/* Taking back what was never recorded as given is as good; taking it back twice is not. */
+static enum err begin_consent(struct writer *w, struct vault_consent *consent, bool withdrawn,
+                              struct change *ret)
+{
+    uint8_t hash[STORE_PURPOSE_BYTES];
+    bool was_withdrawn = false;
+    enum err e = consent->purpose[0] == '\0' ? ERR_INVALID
+                                             : find_subject(w, consent->slot, consent->subject);
+
+    hash_purpose(span_str(consent->purpose), hash);
+    if (e == ERR_OK) {
+        e = store_consent_on(w->store, consent->slot, hash, &was_withdrawn);
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
+    }
+    if (e == ERR_OK && withdrawn && was_withdrawn)
+        e = ERR_CONFLICT;
+    if (e != ERR_OK)
+        return e;
+    ret->slot = consent->slot;
+    ret->part = part_of_purpose(purpose_of(w->v->purposes, hash));
+    ret->record = record_of(w->v, LEDGER_CONSENT, consent->slot, hash, consent->subject, withdrawn);
+    consent->withdrawn = withdrawn;
+    consent->recorded_ms = ret->record.time_ms;
+    if (consent->at_s == 0)
+        consent->at_s = consent->recorded_ms / 1000;
+    return ERR_OK;
+}
+
 static enum err begin(struct writer *w, const struct vault_holds *op, struct change *ret)
 {
     struct vault_waiting waiting;
@@ -426,6 +499,11 @@ static enum err begin(struct writer *w, const struct vault_holds *op, struct cha
     case VAULT_OBJECT:
     case VAULT_OBJECT_WITHDRAW:
         return begin_objection(w, op->objection, op->act == VAULT_OBJECT_WITHDRAW, ret);
+    case VAULT_CONSENT_GIVE:
+    case VAULT_CONSENT_WITHDRAW:
+        return begin_consent(w, op->consent, op->act == VAULT_CONSENT_WITHDRAW, ret);
+    case VAULT_CONSENT_DONE:
+        return ERR_INTERNAL; /* nothing of it is in force or not */
     case VAULT_WAITING_DROP:
         ret->slot = op->slot;
         return is_waiting(w->store, op->slot, &waiting);
@@ -449,6 +527,11 @@ static enum err write_change(struct writer *w, const struct vault_holds *op, con
         return store_objection_add(w->store, c->record.erasure, op->objection);
     case VAULT_OBJECT_WITHDRAW:
         return store_objection_end(w->store, c->record.erasure, op->objection);
+    case VAULT_CONSENT_GIVE:
+    case VAULT_CONSENT_WITHDRAW:
+        return store_consent_add(w->store, c->record.erasure, op->consent);
+    case VAULT_CONSENT_DONE:
+        return ERR_INTERNAL;
     case VAULT_WAITING_DROP:
         return store_waiting_delete(w->store, c->slot);
     }
@@ -475,8 +558,9 @@ static enum err write_all(struct writer *w, const struct vault_holds *op, const 
 
     if (e == ERR_OK)
         e = write_change(w, op, c);
-    if (e == ERR_OK && c->part == 0)
-        e = read_marks(w->store, c->slot, c->class_id, ret_marks);
+    if (e == ERR_OK)
+        e = c->part == 0 ? read_marks(w->store, c->slot, c->class_id, ret_marks)
+                         : read_purpose_marks(w->store, c->slot, c->record.erasure, ret_marks);
     if (e == ERR_OK)
         e = vault__replay_mark(w->v, w->store);
     if (e == ERR_OK)
@@ -497,11 +581,28 @@ static enum err look(struct writer *w, const struct vault_holds *op, struct chan
     return e;
 }
 
+static enum err note_effect(struct writer *w, const struct vault_consent *consent)
+{
+    enum err e = store_begin(w->store);
+
+    if (e == ERR_OK)
+        e = store_consent_done(w->store, consent->number, vault__now_ms(w->v));
+    if (e == ERR_OK)
+        e = store_commit(w->store);
+    if (e != ERR_OK)
+        store_rollback(w->store);
+    return e;
+}
+
 enum err vault__holds(struct writer *w, const struct vault_holds *op)
 {
     struct change c = {.slot = 0};
-    unsigned marks = op->act == VAULT_OBJECT ? MARK_OBJECTED : 0;
-    enum err e = vault__erasures_tell(w); /* the database's mark of the ledger must not pass them */
+    unsigned marks = 0;
+    enum err e;
+
+    if (op->act == VAULT_CONSENT_DONE)
+        return note_effect(w, op->consent);
+    e = vault__erasures_tell(w); /* the database's mark of the ledger must not pass them */
 
     if (e == ERR_OK)
         e = look(w, op, &c);

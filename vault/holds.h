@@ -118,11 +118,14 @@ enum err vault_read_objection(struct vault_reader *r, uint64_t after, struct vau
 
 /* ---- figures ---- */
 
+struct vault_consent;
+
 struct vault_holds_figures {
     uint64_t holds;      /* in force */
     uint64_t restricted; /* subjects */
     uint64_t waiting;    /* erasures */
     uint64_t objections; /* in force */
+    uint64_t withdrawn;  /* consents, for a purpose each */
 };
 
 enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_figures *ret)
@@ -149,7 +152,10 @@ enum vault_holds_act {
                             * restriction->number is not 0, that one */
     VAULT_OBJECT,     /* objection */
     VAULT_OBJECT_WITHDRAW, /* objection->slot, purpose, withdrawn_by */
-    VAULT_WAITING_DROP     /* slot: an erasure that waits, of somebody who is gone */
+    VAULT_WAITING_DROP,    /* slot: an erasure that waits, of somebody who is gone */
+    VAULT_CONSENT_GIVE,    /* consent (consents.h): a new one in the place of what counted */
+    VAULT_CONSENT_WITHDRAW,
+    VAULT_CONSENT_DONE /* consent->number: its effect is there */
 };
 
 /* One change, durable in ledger and database, and heeded by every reader, when done. Errors, with nothing
@@ -163,5 +169,6 @@ struct vault_holds {
     struct vault_hold *hold;
     struct vault_restriction *restriction;
     struct vault_objection *objection;
+    struct vault_consent *consent;
     uint64_t slot;
 };

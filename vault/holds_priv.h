@@ -14,7 +14,7 @@ enum mark {
     MARK_HELD = 1,       /* a legal hold: not destroyed, shown to legal purposes only */
     MARK_RESTRICTED = 2, /* Art. 18: not shown */
     MARK_KEPT = 4,       /* ... and not destroyed: 18(1)(b), (c) */
-    MARK_OBJECTED = 8,   /* Art. 21: not shown for the purpose */
+    MARK_OBJECTED = 8,   /* Art. 21, or consent withdrawn: not shown for the purpose */
     MARK_PARTED =
         16 /* Art. 17(3): of him something may be kept, and is shown to legal purposes only */
 };

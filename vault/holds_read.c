@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the registers of holds and restrictions hold, and how many values they bind.
  * Runs on: the reader's thread, between begin and end. Holds: nothing. Not here: changing them (holds.c). */
+#include "vault/consents_priv.h"
 #include "vault/holds_priv.h"
 #include "vault/part_priv.h"
 
@@ -25,6 +26,19 @@ enum err vault_read_objection(struct vault_reader *r, uint64_t after, struct vau
 {
     REQUIRE(r->reading);
     return store_objection_next(r->store, after, ret);
+}
+
+enum err vault_read_consent(struct vault_reader *r, uint64_t after, struct vault_consent *ret)
+{
+    REQUIRE(r->reading);
+    return store_consent_next(r->store, after, ret);
+}
+
+enum err vault_read_consent_pending(struct vault_reader *r, uint64_t after,
+                                    struct vault_consent *ret)
+{
+    REQUIRE(r->reading);
+    return store_consent_pending(r->store, after, ret);
 }
 
 enum err vault_read_waiting(struct vault_reader *r, uint64_t after, struct vault_waiting *ret)
@@ -149,6 +163,8 @@ enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_fig
         figures.restricted++;
     if (e == ERR_NOT_FOUND)
         e = store_holds_count(r->store, &counts);
+    if (e == ERR_OK)
+        e = store_consents_count(r->store, &figures.withdrawn);
     if (e != ERR_OK)
         return e;
     figures.holds = counts.holds;

@@ -3,6 +3,7 @@
  * database.
  * Runs on: the thread that opens the vault. Holds: nothing. Invariant: what the database knows already stays
  * as it is, with its words; of the rest the ledger has no words. Not here: when it is done (replay.c). */
+#include "vault/consents_priv.h"
 #include "vault/holds_priv.h"
 
 /* In a database from before a slot was given out it may be somebody else's: he is not meant. */
@@ -71,6 +72,22 @@ static enum err replay_objection(struct store *s, const struct ledger_record *re
                  : store_objection_add(s, record->erasure, &objection);
 }
 
+static enum err replay_consent(struct store *s, const struct ledger_record *record)
+{
+    struct vault_consent consent = {.slot = record->slot,
+                                    .withdrawn = record->cutoff_ms != 0,
+                                    .at_s = record->time_ms / 1000,
+                                    .recorded_ms = record->time_ms,
+                                    .set_by = VAULT_FROM_LEDGER};
+    bool withdrawn = false;
+    enum err e = store_consent_on(s, record->slot, record->erasure, &withdrawn);
+
+    memcpy(consent.subject, record->subject, VAULT_ID_BYTES);
+    if (e == ERR_OK && withdrawn == consent.withdrawn)
+        return ERR_OK;
+    return e == ERR_OK || e == ERR_NOT_FOUND ? store_consent_add(s, record->erasure, &consent) : e;
+}
+
 static enum err replay_waiting(struct store *s, const struct ledger_record *record)
 {
     struct vault_waiting waiting = {
@@ -99,6 +116,9 @@ enum err vault__holds_replay(struct store *s, const struct ledger_record *record
         break;
     case LEDGER_OBJECT:
         e = replay_objection(s, record);
+        break;
+    case LEDGER_CONSENT:
+        e = replay_consent(s, record);
         break;
     default:
         e = replay_waiting(s, record);

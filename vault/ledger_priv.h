@@ -32,6 +32,7 @@
  *   13 WAIT     an erasure that waits for holds to end: erasure id, subject id, slot, cutoff_ms = domain
  *   14 OBJECT   an objection: erasure id = first half of the hash of the purpose's name, subject id, slot,
  *               cutoff_ms = 1 made, 0 withdrawn
+ *   15 CONSENT  to a purpose: the fields of 14, cutoff_ms = 1 withdrawn, 0 given (again)
  *
  * A tail that is shorter than a record, or all zeroes, is a write that was never acknowledged: cut
  * off at open. A kind that is not listed is a newer version's. Anything else that does not verify is
@@ -61,7 +62,8 @@ enum ledger_kind {
     LEDGER_UNRESTRICT = 12,
     LEDGER_WAIT = 13,
     LEDGER_OBJECT = 14,
-    LEDGER_LAST = LEDGER_OBJECT
+    LEDGER_CONSENT = 15,
+    LEDGER_LAST = LEDGER_CONSENT
 };
 
 /* What the fields mean depends on the kind: see above. */

@@ -352,6 +352,8 @@ static enum err begin(struct writer *w, struct move *m)
         e = vault__holds_follow(w, op, m->part.target, m->to);
     if (e == ERR_OK)
         e = store_part_put(w->store, &m->part);
+    if (e == ERR_OK && !vault_class_set_is_all(&op->scope))
+        e = store_records_follow(w->store, op->slot, m->part.target, op->record);
     return e == ERR_OK ? add_exceptions(w, m) : e;
 }
 

@@ -77,8 +77,9 @@ struct vault_part_move {
     const struct vault_exception *exceptions; /* as vault_part_look() gives them */
     size_t exception_count;
     struct vault_class_set scope;
-    uint64_t
-        restriction; /* one that was for the time up to this erasure, and does not go along; 0: all do */
+    /* One that was for the time up to this erasure, and does not go along; 0: all do. */
+    uint64_t record; /* the request that asks: others of the person, and links, go along; 0: none */
+    uint64_t restriction;
     int64_t newer_than_s;
     struct span note; /* the erasure's, at most VAULT_NOTE_MAX; borrowed until done */
     size_t limit;

@@ -34,6 +34,9 @@ enum err store_part_delete(struct store *s, uint64_t slot) MUST_CHECK;
 /* How many there are, until their erasures close. */
 enum err store_parts_count(struct store *s, uint64_t *ret) MUST_CHECK;
 
+/* Requests of a person, but for one, and links made for him are the ones of whom his values are moved to. */
+enum err store_records_follow(struct store *s, uint64_t from, uint64_t to, uint64_t but) MUST_CHECK;
+
 enum err store_kept_put(struct store *s, const struct vault_kept *kept) MUST_CHECK;
 /* More values are kept, the first of them until next_s, the last until until_s. */
 struct store_kept_more {

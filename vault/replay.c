@@ -58,7 +58,7 @@ static void remember(struct replay *r, const struct ledger_record *record)
 /* A hold, or what else vault/holds.h keeps. */
 static bool is_hold(const struct ledger_record *record)
 {
-    return record->kind >= LEDGER_HOLD && record->kind <= LEDGER_OBJECT;
+    return record->kind >= LEDGER_HOLD && record->kind <= LEDGER_CONSENT;
 }
 
 static enum err each(const struct ledger_record *record, void *context)

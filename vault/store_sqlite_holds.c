@@ -4,6 +4,7 @@
  * ended it and when. Not here: what follows from them (holds.c).
  *
  * These tables came after the others: a store that lacks them gets them when it is opened for writing. */
+#include "vault/consents_priv.h"
 #include "vault/holds.h"
 #include "vault/store_sqlite_priv.h"
 
@@ -506,5 +507,7 @@ enum err store_holds_end(struct store *s, uint64_t slot, int64_t now_ms)
         e = store_restrictions_lift(s, NULL, &ended);
     if (e == ERR_NOT_FOUND)
         e = ERR_OK;
+    if (e == ERR_OK)
+        e = store_consents_end(s, slot, now_ms);
     return e == ERR_OK ? store_waiting_delete(s, slot) : e;
 }

@@ -6,6 +6,7 @@
  * These tables came after the others: a store that lacks them gets them when it is opened for writing, and
  * a program that does not know them leaves them alone. */
 #include "vault/part_priv.h"
+#include "vault/records.h"
 #include "vault/store_sqlite_priv.h"
 
 static const char tables_sql[] =
@@ -142,6 +143,20 @@ enum err store_parts_count(struct store *s, uint64_t *ret)
     if (e == ERR_OK)
         *ret = column_u64(stmt, 0);
     return e;
+}
+
+enum err store_records_follow(struct store *s, uint64_t from, uint64_t to, uint64_t but)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_RECORDS_FOLLOW);
+
+    _Static_assert(VAULT_RECORD_REQUEST == 1 && VAULT_RECORD_EXPORT == 5,
+                   "as the statement has it");
+    if (stmt != NULL) {
+        bind_int(stmt, 1, (int64_t)from);
+        bind_int(stmt, 2, (int64_t)to);
+        bind_int(stmt, 3, (int64_t)but);
+    }
+    return store__run(s, stmt);
 }
 
 /* ---- exceptions ---- */

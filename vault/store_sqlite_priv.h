@@ -175,6 +175,28 @@
     X(OBJECT_ON, "SELECT EXISTS(SELECT 1 FROM objection WHERE withdrawn_at=0 AND slot=?1"          \
                  " AND hash=?2)")                                                                  \
     X(OBJECT_COUNT, "SELECT count(*) FROM objection WHERE withdrawn_at=0")                         \
+    X(CONSENT_ADD, "INSERT INTO consent(slot,subject,hash,purpose,withdrawn,at,recorded,channel,"  \
+                   "version,set_by,ended,done) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0,0)")        \
+    X(CONSENT_NAME, "UPDATE consent SET purpose=?2 WHERE hash=?1 AND purpose=''")                  \
+    X(CONSENT_UNNAMED, "SELECT EXISTS(SELECT 1 FROM consent WHERE purpose=''"                      \
+                       " UNION ALL SELECT 1 FROM objection WHERE purpose='')")                     \
+    X(CONSENT_END, "UPDATE consent SET ended=?2 WHERE slot=?1 AND hash=?3 AND ended=0")            \
+    X(CONSENT_END_ALL, "UPDATE consent SET ended=?2 WHERE slot=?1 AND ended=0")                    \
+    X(CONSENT_DONE, "UPDATE consent SET done=?2 WHERE number=?1 AND done=0 AND ended=0")           \
+    X(CONSENT_NEXT, "SELECT number,slot,subject,purpose,withdrawn,at,recorded,channel,version,"    \
+                    "set_by,ended,done FROM consent WHERE number>?1 ORDER BY number LIMIT 1")      \
+    X(CONSENT_PENDING, "SELECT number,slot,subject,purpose,withdrawn,at,recorded,channel,version," \
+                       "set_by,ended,done FROM consent WHERE ended=0 AND withdrawn=1 AND done=0"   \
+                       " AND number>?1 ORDER BY number LIMIT 1")                                   \
+    X(CONSENT_ON, "SELECT withdrawn FROM consent WHERE slot=?1 AND ?2=1 AND hash=?3 AND ended=0")  \
+    X(CONSENT_OPEN, "SELECT slot,hash,purpose FROM consent WHERE ended=0 AND withdrawn=1"          \
+                    " AND (slot=?1 OR ?1=0)")                                                      \
+    X(CONSENT_COUNT, "SELECT count(*) FROM consent WHERE ended=0 AND withdrawn=1")                 \
+    X(CONSENT_COPY, "INSERT INTO consent(slot,subject,hash,purpose,withdrawn,at,recorded,channel," \
+                    "version,set_by,ended,done) SELECT ?2,?3,hash,purpose,withdrawn,at,recorded,"  \
+                    "channel,version,set_by,0,done FROM consent WHERE slot=?1 AND ended=0")        \
+    X(RECORDS_FOLLOW, "UPDATE record SET slot=?2,version=version+1 WHERE slot=?1"                  \
+                      " AND kind IN (1,5) AND NOT (kind=1 AND number=?3)")                         \
     X(CANARY_PUT, "INSERT OR IGNORE INTO canary VALUES(?1)")                                       \
     X(CANARY_NEXT, "SELECT slot FROM canary WHERE slot>?1 ORDER BY slot LIMIT 1")                  \
     X(INCIDENT_ADD, "INSERT INTO incident(at,kind,caller,subject,request,closed)"                  \

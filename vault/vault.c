@@ -3,6 +3,7 @@
  * Runs on: the thread that opens. Holds: everything a store has open.
  * Invariant: nothing is served before lock, keys, ledger and database agree with each other.
  * Not here: writing (writer.c), reading (reader.c), erasing (erasure.c). */
+#include "vault/consents_priv.h"
 #include "vault/part_priv.h"
 #include "vault/vault_priv.h"
 
@@ -262,7 +263,7 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: exceptions cannot be read", path);
     if (e == ERR_OK && store_rules_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: the tables of deletion rules cannot be made", path);
-    if (e == ERR_OK && store_holds_prepare(s) != ERR_OK)
+    if (e == ERR_OK && (store_holds_prepare(s) != ERR_OK || store_consent_prepare(s) != ERR_OK))
         e = errmsg_set(msg, ERR_IO, "%s: the tables of holds cannot be made", path);
     if (e == ERR_OK && store_events_prepare(s) != ERR_OK)
         e = errmsg_set(msg, ERR_IO, "%s: events cannot be read", path);

@@ -527,8 +527,9 @@ struct vault_scope {
     uint16_t domain;   /* as above */
     uint16_t class_id; /* a token of another class is NOT_FOUND */
     uint64_t slot;     /* the subject's, as above */
-    uint16_t purpose;  /* what for (vault_purpose_id()): OBJECTED where the subject objects to it */
-    bool legal;        /* for a legal claim: what a hold keeps is shown */
+    uint16_t
+        purpose; /* what for (vault_purpose_id()): OBJECTED where the subject objects to it or withdrew consent */
+    bool legal; /* for a legal claim: what a hold keeps is shown */
 };
 
 /* The same with a class and a purpose. Values that a legal hold keeps are HELD unless they are asked for
