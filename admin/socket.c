@@ -17,13 +17,6 @@
 
 enum { BACKLOG = 16 };
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 /* The address of the socket file. A path of any length works: the directory is opened and named
  * through /proc, as sun_path holds 107 bytes. *ret_dir stays open while the address is in use. */
 static enum err address_of(const char *store_dir, struct sockaddr_un *ret, int *ret_dir)
@@ -58,8 +51,8 @@ static enum err remove_stale(int dir, const char *store_dir, struct errmsg *msg)
 
 enum err socket_listen(const char *store_dir, int *ret_fd, struct errmsg *msg)
 {
-    AUTO(close_fd) int dir = -1;
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int dir = -1;
+    AUTO(fd_close) int fd = -1;
     struct sockaddr_un address;
     enum err e;
 
@@ -83,7 +76,7 @@ enum err socket_listen(const char *store_dir, int *ret_fd, struct errmsg *msg)
 
 void socket_remove(const char *store_dir)
 {
-    AUTO(close_fd) int dir = open(store_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    AUTO(fd_close) int dir = open(store_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (dir >= 0)
         (void)unlinkat(dir, SOCKET_NAME, 0);
@@ -91,8 +84,8 @@ void socket_remove(const char *store_dir)
 
 enum err socket_connect(const char *store_dir, int *ret_fd, struct errmsg *msg)
 {
-    AUTO(close_fd) int dir = -1;
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int dir = -1;
+    AUTO(fd_close) int fd = -1;
     struct sockaddr_un address;
     enum err e;
 

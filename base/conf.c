@@ -81,16 +81,10 @@ static enum err read_all(int fd, struct buf *out)
     }
 }
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 enum err conf_load(const char *path, struct conf **ret_conf, struct errmsg *msg)
 {
     AUTO(buf_done) struct buf text;
-    AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum err e;
 
     buf_init_secret(&text,

@@ -186,6 +186,13 @@ const char *json_str_of(const struct json *value)
     return text.at != NULL && strlen(text.at) == text.len ? text.at : NULL;
 }
 
+const char *json_str_or(const struct json *map, const char *name, const char *fallback)
+{
+    const char *text = json_str_of(json_get(map, name));
+
+    return text == NULL ? fallback : text;
+}
+
 int64_t json_int_of(const struct json *value, int64_t fallback)
 {
     return json_kind(value) == JSON_INT ? json_integer_value(raw(value)) : fallback;

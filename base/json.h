@@ -46,6 +46,8 @@ bool json_next(const struct json *map, void **it, const char **ret_name, struct 
 /* Scalars with a fallback for "absent or of another type". */
 struct span json_text_of(const struct json *value); /* SPAN_NONE */
 const char *json_str_of(const struct json *value);  /* NULL; also for text with a NUL in it */
+/* A member's text: the same as json_str_of(json_get()). */
+const char *json_str_or(const struct json *map, const char *name, const char *fallback);
 int64_t json_int_of(const struct json *value, int64_t fallback);
 bool json_bool_of(const struct json *value, bool fallback);
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/fault.h"
@@ -188,4 +189,11 @@ void mem_free(void *pointer_address)
 
     free(*p);
     *p = NULL;
+}
+
+void fd_close(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
 }

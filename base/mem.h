@@ -52,3 +52,6 @@ void mem_wiped_free(void *bytes);
 size_t mem_wiped_size(const void *bytes);
 /* free() that takes the address and leaves NULL: the cleanup for AUTO(mem_free). */
 void mem_free(void *pointer_address);
+/* close() of a descriptor that there may be: the cleanup for AUTO(fd_close). For one that was only read from, or that
+ * has been synced: its errors say nothing then. */
+void fd_close(int *fd);

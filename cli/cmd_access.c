@@ -79,21 +79,16 @@ enum cli_exit cmd_access_create(const struct options *o)
     return code == CLI_OK ? print_token(o, reply.result) : code;
 }
 
-static const char *text_of(const struct json *entry, const char *name)
-{
-    const char *text = json_str_of(json_get(entry, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static enum err print_entry(const struct json *entry)
 {
     char line[256];
-    const int len = snprintf(
-        line, sizeof(line), "%6" PRId64 "  %-7s  %-8s  %-24s  %-24s  %-4s  %s\n",
-        json_int_of(json_get(entry, "number"), 0), text_of(entry, "state"), text_of(entry, "role"),
-        text_of(entry, "expires"), text_of(entry, "used"),
-        json_bool_of(json_get(entry, "code"), false) ? "code" : "-", text_of(entry, "name"));
+    const int len =
+        snprintf(line, sizeof(line), "%6" PRId64 "  %-7s  %-8s  %-24s  %-24s  %-4s  %s\n",
+                 json_int_of(json_get(entry, "number"), 0), json_str_or(entry, "state", "-"),
+                 json_str_or(entry, "role", "-"), json_str_or(entry, "expires", "-"),
+                 json_str_or(entry, "used", "-"),
+                 json_bool_of(json_get(entry, "code"), false) ? "code" : "-",
+                 json_str_or(entry, "name", "-"));
 
     return output_write(span_of(line, (size_t)len));
 }

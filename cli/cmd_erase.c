@@ -69,13 +69,6 @@ static enum err print_text(const char *text)
     return output_write(span_str(text));
 }
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "" : text;
-}
-
 static enum err print_goes(const struct json *list)
 {
     enum err e = print_text(json_count(list) == 0 ? "would go: nothing\n" : "would go:\n");
@@ -84,8 +77,8 @@ static enum err print_goes(const struct json *list)
         const struct json *entry = json_at(list, i);
         char line[128];
 
-        (void)snprintf(line, sizeof(line), "  %-24s  %" PRId64 "\n", text_of(entry, "class"),
-                       json_int_of(json_get(entry, "values"), 0));
+        (void)snprintf(line, sizeof(line), "  %-24s  %" PRId64 "\n",
+                       json_str_or(entry, "class", ""), json_int_of(json_get(entry, "values"), 0));
         e = print_text(line);
     }
     return e;
@@ -100,8 +93,9 @@ static enum err print_stays(const struct json *list)
         char line[512];
 
         (void)snprintf(line, sizeof(line), "  %-24s  %" PRId64 "  %s, %.256s, to %s\n",
-                       text_of(entry, "class"), json_int_of(json_get(entry, "values"), 0),
-                       text_of(entry, "code"), text_of(entry, "law"), text_of(entry, "review"));
+                       json_str_or(entry, "class", ""), json_int_of(json_get(entry, "values"), 0),
+                       json_str_or(entry, "code", ""), json_str_or(entry, "law", ""),
+                       json_str_or(entry, "review", ""));
         e = print_text(line);
     }
     return e;
@@ -137,12 +131,12 @@ static enum cli_exit print_many(const struct json *list, size_t before)
         if (json_get(entry, "error") == NULL) {
             if (output_json_line(entry) != ERR_OK)
                 return CLI_FAILED;
-            if (strcmp(text_of(entry, "state"), "completed") != 0)
+            if (strcmp(json_str_or(entry, "state", ""), "completed") != 0)
                 code = CLI_FAILED;
             continue;
         }
         code = cli_fail(ERR_NOT_FOUND, cli_message(&msg, "line %zu: %s", before + i + 1,
-                                                   text_of(entry, "message")));
+                                                   json_str_or(entry, "message", "")));
     }
     return code;
 }
@@ -232,7 +226,7 @@ enum cli_exit cmd_subject_erase(const struct options *o)
         return print_preview(o, reply.result);
     if (output_json(reply.result) != ERR_OK)
         return CLI_FAILED;
-    if (strcmp(text_of(reply.result, "state"), "held") == 0)
+    if (strcmp(json_str_or(reply.result, "state", ""), "held") == 0)
         return CLI_ATTENTION;
-    return strcmp(text_of(reply.result, "state"), "completed") == 0 ? CLI_OK : CLI_FAILED;
+    return strcmp(json_str_or(reply.result, "state", ""), "completed") == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -81,13 +81,6 @@ static enum err make_throwaway(const struct settings *s, struct throwaway *t, st
 
 /* ---- printing ---- */
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static void line(struct buf *out, const char *head, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -112,7 +105,7 @@ static void print_subject(struct buf *out, const struct json *subject)
 
     if (subject == NULL)
         return;
-    line(out, "subject    ", "%s%s%s%s", text_of(subject, "from"), name == NULL ? "" : " ",
+    line(out, "subject    ", "%s%s%s%s", json_str_or(subject, "from", "-"), name == NULL ? "" : " ",
          name == NULL ? "" : name,
          found == NULL                ? ""
          : json_bool_of(found, false) ? ": found"
@@ -124,8 +117,9 @@ static void print_fields(struct buf *out, const char *head, const struct json *f
     for (size_t i = 0; i < json_count(fields); i++) {
         const struct json *field = json_at(fields, i);
 
-        line(out, head, "%s %s, class %s: %s", text_of(field, "place"), text_of(field, "name"),
-             text_of(field, "class"), text_of(field, "fate"));
+        line(out, head, "%s %s, class %s: %s", json_str_or(field, "place", "-"),
+             json_str_or(field, "name", "-"), json_str_or(field, "class", "-"),
+             json_str_or(field, "fate", "-"));
     }
 }
 
@@ -134,21 +128,22 @@ static void print_text(struct buf *out, const struct json *e)
     const struct json *fields = json_get(e, "fields"), *answer = json_get(e, "answer_fields");
     const struct json *problem = json_get(e, "problem");
 
-    line(out, "route      ", "%s -> upstream %s, domain %s", text_of(e, "route"),
-         text_of(e, "upstream"), text_of(e, "domain"));
+    line(out, "route      ", "%s -> upstream %s, domain %s", json_str_or(e, "route", "-"),
+         json_str_or(e, "upstream", "-"), json_str_or(e, "domain", "-"));
     print_subject(out, json_get(e, "subject"));
-    line(out, "caller     ", "%s, purpose %s", text_of(e, "caller"), text_of(e, "purpose"));
+    line(out, "caller     ", "%s, purpose %s", json_str_or(e, "caller", "-"),
+         json_str_or(e, "purpose", "-"));
     print_fields(out, "request    ", fields);
     print_fields(out, "answer     ", answer);
     if (json_bool_of(json_get(e, "websocket"), false))
         line(out, "websocket  ", "what goes over it passes unread");
     if (json_bool_of(json_get(e, "refused"), true)) {
         line(out, "refused    ", "%lld %s", (long long)json_int_of(json_get(e, "status"), 0),
-             text_of(problem, "detail"));
+             json_str_or(problem, "detail", "-"));
         return;
     }
     line(out, "forwarded  ", "(tokens are a throwaway store's)");
-    (void)!buf_append_str(out, text_of(e, "forwarded"));
+    (void)!buf_append_str(out, json_str_or(e, "forwarded", "-"));
     (void)!buf_append_byte(out, '\n');
 }
 

@@ -35,13 +35,6 @@ static enum cli_exit fill(struct json *request, const char *operation, const str
     return CLI_OK;
 }
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static enum cli_exit set_number(struct json *request, const char *text)
 {
     char *end = NULL;
@@ -60,9 +53,10 @@ static enum cli_exit set_number(struct json *request, const char *text)
 static enum err print_hold(const struct json *hold)
 {
     return output_print("%5" PRId64 "  %-14s  %.10s  review %s  %s  %s  %s  %s\n",
-                        json_int_of(json_get(hold, "number"), 0), text_of(hold, "state"),
-                        text_of(hold, "set"), text_of(hold, "review"), text_of(hold, "subject"),
-                        text_of(hold, "class"), text_of(hold, "owner"), text_of(hold, "ground"));
+                        json_int_of(json_get(hold, "number"), 0), json_str_or(hold, "state", "-"),
+                        json_str_or(hold, "set", "-"), json_str_or(hold, "review", "-"),
+                        json_str_or(hold, "subject", "-"), json_str_or(hold, "class", "-"),
+                        json_str_or(hold, "owner", "-"), json_str_or(hold, "ground", "-"));
 }
 
 enum cli_exit cmd_hold_add(const struct options *o)

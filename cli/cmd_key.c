@@ -14,16 +14,9 @@
 
 enum { POLL_NS = 100000000 };
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "" : text;
-}
-
 static bool is_state(const struct json *status, const char *name)
 {
-    return strcmp(text_of(json_get(status, "rotation"), "state"), name) == 0;
+    return strcmp(json_str_or(json_get(status, "rotation"), "state", ""), name) == 0;
 }
 
 static bool needs_attention(const struct json *status)
@@ -77,26 +70,26 @@ static void append_status(struct buf *out, const struct json *status)
     char text[128];
 
     (void)snprintf(text, sizeof(text), "%" PRId64 ", since %s (%" PRId64 " days)",
-                   json_int_of(json_get(status, "epoch"), 0), text_of(status, "since"),
+                   json_int_of(json_get(status, "epoch"), 0), json_str_or(status, "since", ""),
                    json_int_of(json_get(status, "age_days"), 0));
     append_line(out, "epoch", text);
     (void)snprintf(
-        text, sizeof(text), "%s (key_rotation %s)%s", text_of(status, "due"),
-        text_of(status, "policy"),
+        text, sizeof(text), "%s (key_rotation %s)%s", json_str_or(status, "due", ""),
+        json_str_or(status, "policy", ""),
         json_bool_of(json_get(status, "overdue"), false) ? ", overdue: run lethe key rotate" : "");
     append_line(out, "due", text);
-    append_line(out, "provider", text_of(status, "provider"));
-    append_line(out, "previous", text_of(status, "previous_provider"));
-    append_line(out, "problem", text_of(status, "provider_error"));
+    append_line(out, "provider", json_str_or(status, "provider", ""));
+    append_line(out, "previous", json_str_or(status, "previous_provider", ""));
+    append_line(out, "problem", json_str_or(status, "provider_error", ""));
     append_versions(out, json_get(status, "versions"));
     append_line(out, "sealed",
                 json_bool_of(json_get(status, "sealed"), false) ? "yes: requests get 503" : "");
-    (void)snprintf(text, sizeof(text),
-                   "%s, %" PRId64 " of %" PRId64 " keys wrapped under this epoch",
-                   text_of(rotation, "state"), json_int_of(json_get(rotation, "rewrapped"), 0),
-                   json_int_of(json_get(rotation, "slots"), 0));
+    (void)snprintf(
+        text, sizeof(text), "%s, %" PRId64 " of %" PRId64 " keys wrapped under this epoch",
+        json_str_or(rotation, "state", ""), json_int_of(json_get(rotation, "rewrapped"), 0),
+        json_int_of(json_get(rotation, "slots"), 0));
     append_line(out, "rotation", text);
-    append_line(out, "", text_of(rotation, "message"));
+    append_line(out, "", json_str_or(rotation, "message", ""));
 }
 
 static enum cli_exit print_status(const struct json *status, bool json)
@@ -166,12 +159,12 @@ static enum cli_exit report_end(const struct json *status, bool json)
 
     if (is_state(status, "waiting") || is_state(status, "failed")) {
         bool waiting = is_state(status, "waiting");
-        bool config = strcmp(text_of(rotation, "error"), err_name(ERR_CONFIG)) == 0;
+        bool config = strcmp(json_str_or(rotation, "error", ""), err_name(ERR_CONFIG)) == 0;
 
         if (json)
             (void)!output_json(status);
         (void)cli_fail(config ? ERR_CONFIG : ERR_IO,
-                       cli_message(&msg, "%s", text_of(rotation, "message")));
+                       cli_message(&msg, "%s", json_str_or(rotation, "message", "")));
         return waiting ? CLI_ATTENTION : config ? CLI_CONFIG : CLI_FAILED;
     }
     if (json)

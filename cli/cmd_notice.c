@@ -10,13 +10,6 @@
 #include "cli/listing.h"
 #include "cli/output.h"
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static int64_t number_of(const struct json *map, const char *name)
 {
     return json_int_of(json_get(map, name), 0);
@@ -26,12 +19,13 @@ static enum err print_notice(const struct json *notice)
 {
     char line[1024];
 
-    (void)snprintf(
-        line, sizeof(line),
-        "%5" PRId64 "  %-15s  %-20s  %-12s  %5" PRId64 " tokens  %s  %" PRId64 " tries  %s\n",
-        number_of(notice, "number"), text_of(notice, "state"), text_of(notice, "recipient"),
-        text_of(notice, "event"), number_of(notice, "count"), text_of(notice, "at"),
-        number_of(notice, "tries"), text_of(notice, "error"));
+    (void)snprintf(line, sizeof(line),
+                   "%5" PRId64 "  %-15s  %-20s  %-12s  %5" PRId64 " tokens  %s  %" PRId64
+                   " tries  %s\n",
+                   number_of(notice, "number"), json_str_or(notice, "state", "-"),
+                   json_str_or(notice, "recipient", "-"), json_str_or(notice, "event", "-"),
+                   number_of(notice, "count"), json_str_or(notice, "at", "-"),
+                   number_of(notice, "tries"), json_str_or(notice, "error", "-"));
     return output_write(span_str(line));
 }
 

@@ -20,17 +20,10 @@ static int64_t count(const struct json *map, const char *name)
     return json_int_of(json_get(map, name), 0);
 }
 
-static const char *word(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 /* The day of an instant, or of a day. */
 static const char *day(const struct json *map, const char *name, char out[12])
 {
-    (void)snprintf(out, 12, "%.10s", word(map, name));
+    (void)snprintf(out, 12, "%.10s", json_str_or(map, name, "-"));
     return out;
 }
 
@@ -68,8 +61,9 @@ static void write_overdue(const struct json *part, struct buf *out)
     for (size_t i = 0; i < json_count(list); i++) {
         const struct json *c = json_at(list, i);
 
-        line(out, "    %s: %" PRId64 " values, since %s (%" PRId64 " days): %s", word(c, "class"),
-             count(c, "values"), day(c, "since", since), count(c, "days"), word(c, "reason"));
+        line(out, "    %s: %" PRId64 " values, since %s (%" PRId64 " days): %s",
+             json_str_or(c, "class", "-"), count(c, "values"), day(c, "since", since),
+             count(c, "days"), json_str_or(c, "reason", "-"));
     }
 }
 
@@ -90,8 +84,8 @@ static void write_held(const struct json *part, struct buf *out)
         const struct json *c = json_at(list, i);
 
         line(out, "    %s: %" PRId64 " values wait for %s, the oldest since %s; backstop %s",
-             word(c, "class"), count(c, "values"), word(c, "start"), day(c, "oldest", at),
-             word(c, "backstop"));
+             json_str_or(c, "class", "-"), count(c, "values"), json_str_or(c, "start", "-"),
+             day(c, "oldest", at), json_str_or(c, "backstop", "-"));
     }
 }
 
@@ -107,7 +101,8 @@ static void write_requests(const struct json *part, struct buf *out)
         const struct json *r = json_at(rows, i);
 
         line(out, "    no. %" PRId64 ": due %s (%" PRId64 " days), %s, %s", count(r, "number"),
-             day(r, "due", due), count(r, "days_left"), word(r, "state"), word(r, "standing"));
+             day(r, "due", due), count(r, "days_left"), json_str_or(r, "state", "-"),
+             json_str_or(r, "standing", "-"));
     }
     if (json_bool_of(json_get(part, "more"), false))
         line(out, "    and more: lethe report requests");
@@ -128,8 +123,8 @@ static void write_destroyed(const struct json *part, struct buf *out)
          count(receipts, "verified"), count(receipts, "open"),
          balanced ? "balance" : "do not balance");
     line(out, "    audit trail: %" PRId64 " records, head of %s, checked %s: %s",
-         count(audit, "records"), word(audit, "head"), word(audit, "verified"),
-         word(audit, "verdict"));
+         count(audit, "records"), json_str_or(audit, "head", "-"),
+         json_str_or(audit, "verified", "-"), json_str_or(audit, "verdict", "-"));
 }
 
 static void write_access(const struct json *part, struct buf *out)
@@ -149,8 +144,8 @@ static void write_access(const struct json *part, struct buf *out)
         if (known)
             (void)snprintf(growth, sizeof(growth), " (%+" PRId64 " %%)", count(c, "growth"));
         line(out, "    %s for %s: %" PRId64 " values, %" PRId64 " masks, %" PRId64 " refused%s",
-             word(c, "caller"), word(c, "purpose"), count(c, "values"), count(c, "masks"),
-             count(c, "refused"), growth);
+             json_str_or(c, "caller", "-"), json_str_or(c, "purpose", "-"), count(c, "values"),
+             count(c, "masks"), count(c, "refused"), growth);
     }
 }
 
@@ -159,13 +154,14 @@ static void write_clocks(const struct json *tree, struct buf *out)
     const struct json *clocks = json_get(tree, "clocks");
     char at[12];
 
-    line(out, "  Clocks; the host's is %s", word(tree, "clock"));
+    line(out, "  Clocks; the host's is %s", json_str_or(tree, "clock", "-"));
     for (size_t i = 0; i < json_count(clocks); i++) {
         const struct json *c = json_at(clocks, i);
-        const char *state = word(c, "state");
+        const char *state = json_str_or(c, "state", "-");
 
         line(out, "%c   %s %s: %s (%" PRId64 " days)", strcmp(state, "past") == 0 ? '!' : ' ',
-             word(c, "clock"), word(c, "of"), day(c, "at", at), count(c, "days_left"));
+             json_str_or(c, "clock", "-"), json_str_or(c, "of", "-"), day(c, "at", at),
+             count(c, "days_left"));
     }
 }
 
@@ -176,7 +172,7 @@ static enum err print(const struct json *tree)
     char from[12], to[12];
 
     buf_init(&out, TEXT_MAX);
-    line(&out, "As of %s, over %s up to before %s (UTC)", word(tree, "as_of"),
+    line(&out, "As of %s, over %s up to before %s (UTC)", json_str_or(tree, "as_of", "-"),
          day(period, "from", from), day(period, "to", to));
     write_overdue(json_get(tree, "overdue"), &out);
     write_held(json_get(tree, "held"), &out);

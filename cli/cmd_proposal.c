@@ -13,13 +13,6 @@
 #include "cli/listing.h"
 #include "cli/output.h"
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 /* The operation on the proposal whose number is the argument. */
 static enum cli_exit fill(const struct options *o, const char *operation, struct json *request)
 {
@@ -46,25 +39,25 @@ static enum cli_exit ask_number(const struct options *o, const char *operation, 
 
 static enum err print_line(const struct json *p)
 {
-    const char *state = text_of(p, "state");
+    const char *state = json_str_or(p, "state", "-");
     char line[512];
     const int len =
         snprintf(line, sizeof(line), "%5" PRId64 "  %-8s  %-20s  %.19s  by %s  %s%s\n",
-                 json_int_of(json_get(p, "proposal"), 0), state, text_of(p, "operation"),
-                 text_of(p, "proposed"), text_of(p, "proposed_by"),
+                 json_int_of(json_get(p, "proposal"), 0), state, json_str_or(p, "operation", "-"),
+                 json_str_or(p, "proposed", "-"), json_str_or(p, "proposed_by", "-"),
                  strcmp(state, "open") == 0       ? "until "
                  : strcmp(state, "approved") == 0 ? "runs "
                                                   : "decided by ",
-                 strcmp(state, "open") == 0       ? text_of(p, "expires")
-                 : strcmp(state, "approved") == 0 ? text_of(p, "runs")
-                                                  : text_of(p, "decided_by"));
+                 strcmp(state, "open") == 0       ? json_str_or(p, "expires", "-")
+                 : strcmp(state, "approved") == 0 ? json_str_or(p, "runs", "-")
+                                                  : json_str_or(p, "decided_by", "-"));
 
     return output_write(span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }
 
 static bool is_open(const struct json *p)
 {
-    return strcmp(text_of(p, "state"), "open") == 0;
+    return strcmp(json_str_or(p, "state", "-"), "open") == 0;
 }
 
 enum cli_exit cmd_proposal_list(const struct options *o)

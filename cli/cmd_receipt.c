@@ -159,13 +159,6 @@ static enum err read_receipt(const struct options *o, struct json **ret_tree,
 
 /* ---- verify-receipt ---- */
 
-static const char *text_of(const struct json *tree, const char *name)
-{
-    const char *text = json_str_of(json_get(tree, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static enum err print_line(const char *name, const char *text)
 {
     char line[512];
@@ -181,23 +174,24 @@ static enum err print_receipt(const struct options *o, const struct json *tree)
     enum err e;
 
     (void)snprintf(text, sizeof(text), "right: Ed25519, key %.16s, %s",
-                   text_of(signature, "key_id"),
+                   json_str_or(signature, "key_id", "-"),
                    o->key == NULL ? "the one that the receipt carries (give --key receipt.pub to "
                                     "know whose it is)"
                                   : o->key);
     e = print_line("signature", text);
     if (e == ERR_OK)
-        e = print_line("receipt", text_of(tree, "number"));
+        e = print_line("receipt", json_str_or(tree, "number", "-"));
     (void)snprintf(text, sizeof(text), "%.40s, %" PRId64 " values, stored up to %.40s",
-                   text_of(tree, "subject"), json_int_of(json_get(scope, "values"), -1),
-                   text_of(scope, "cutoff"));
+                   json_str_or(tree, "subject", "-"), json_int_of(json_get(scope, "values"), -1),
+                   json_str_or(scope, "cutoff", "-"));
     if (e == ERR_OK)
         e = print_line("subject", text);
     (void)snprintf(text, sizeof(text), "%.40s; from any copy not later than %.40s",
-                   text_of(tree, "effective_at"), text_of(tree, "unrecoverable_not_later_than"));
+                   json_str_or(tree, "effective_at", "-"),
+                   json_str_or(tree, "unrecoverable_not_later_than", "-"));
     if (e == ERR_OK)
         e = print_line("unreadable", text);
-    return e == ERR_OK ? print_line("state", text_of(tree, "state")) : e;
+    return e == ERR_OK ? print_line("state", json_str_or(tree, "state", "-")) : e;
 }
 
 static enum cli_exit print_state(const struct receipt_facts *facts)

@@ -12,17 +12,11 @@
 
 enum { ANSWER_MS = 300000 };
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 static enum err ask(const struct settings *settings, struct errmsg *msg)
 {
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(json_free) struct json *answer = NULL;
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     enum err e = socket_connect(settings->store_dir, &fd, msg);
 
     if (e == ERR_NOT_FOUND)

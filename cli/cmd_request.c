@@ -158,13 +158,6 @@ static enum cli_exit set_number(const char *text, struct json *request)
 
 /* ---- what is shown ---- */
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static enum err print_pair(const char *name, const char *text)
 {
     char line[512];
@@ -184,10 +177,11 @@ static enum err print_rights(const struct json *view)
         const char *reason = json_str_of(json_get(right, "reason"));
         char text[256];
 
-        (void)snprintf(text, sizeof(text), "%.40s%s%.64s%s%.64s", text_of(right, "outcome"),
-                       reason == NULL ? "" : ", ", reason == NULL ? "" : reason,
-                       receipt == NULL ? "" : ", receipt ", receipt == NULL ? "" : receipt);
-        e = print_pair(text_of(right, "right"), text);
+        (void)snprintf(text, sizeof(text), "%.40s%s%.64s%s%.64s",
+                       json_str_or(right, "outcome", "-"), reason == NULL ? "" : ", ",
+                       reason == NULL ? "" : reason, receipt == NULL ? "" : ", receipt ",
+                       receipt == NULL ? "" : receipt);
+        e = print_pair(json_str_or(right, "right", "-"), text);
     }
     return e;
 }
@@ -198,14 +192,14 @@ static enum err print_view(const struct json *view)
     const struct {
         const char *label, *text;
     } lines[] = {
-        {"state", text_of(view, "state")},
-        {"standing", text_of(view, "standing")},
-        {"received", text_of(view, "received_date")},
-        {"due", text_of(view, "due")},
-        {"target", text_of(dates, "target")},
-        {"subject", text_of(view, "subject")},
-        {"failure", text_of(view, "failure")},
-        {"waiting", text_of(view, "waiting")},
+        {"state", json_str_or(view, "state", "-")},
+        {"standing", json_str_or(view, "standing", "-")},
+        {"received", json_str_or(view, "received_date", "-")},
+        {"due", json_str_or(view, "due", "-")},
+        {"target", json_str_or(dates, "target", "-")},
+        {"subject", json_str_or(view, "subject", "-")},
+        {"failure", json_str_or(view, "failure", "-")},
+        {"waiting", json_str_or(view, "waiting", "-")},
     };
     char number[24];
     enum err e;
@@ -216,7 +210,7 @@ static enum err print_view(const struct json *view)
         if (strcmp(lines[i].text, "-") != 0)
             e = print_pair(lines[i].label, lines[i].text);
     if (e == ERR_OK && json_bool_of(json_get(view, "paused_now"), false))
-        e = print_pair("without pause", text_of(dates, "legal"));
+        e = print_pair("without pause", json_str_or(dates, "legal", "-"));
     return e == ERR_OK ? print_rights(view) : e;
 }
 
@@ -266,7 +260,7 @@ static enum cli_exit show(const struct options *o, const struct json *view)
         e = print_given(view);
     if (e != ERR_OK)
         return CLI_FAILED;
-    return strcmp(text_of(view, "state"), "failed") == 0 ? CLI_FAILED : CLI_OK;
+    return strcmp(json_str_or(view, "state", "-"), "failed") == 0 ? CLI_FAILED : CLI_OK;
 }
 
 /* ---- commands ---- */
@@ -373,15 +367,15 @@ static enum err print_line(const struct json *entry)
                        word == NULL ? "?" : word);
     }
     (void)snprintf(line, sizeof(line), "%6" PRId64 "  %.10s  %.10s  %-9.12s %-16.24s  %.150s\n",
-                   json_int_of(json_get(entry, "number"), 0), text_of(entry, "received_date"),
-                   text_of(entry, "due"), text_of(entry, "standing"), text_of(entry, "state"),
-                   words);
+                   json_int_of(json_get(entry, "number"), 0),
+                   json_str_or(entry, "received_date", "-"), json_str_or(entry, "due", "-"),
+                   json_str_or(entry, "standing", "-"), json_str_or(entry, "state", "-"), words);
     return output_write(span_str(line));
 }
 
 static bool is_past(const struct json *entry)
 {
-    return strcmp(text_of(entry, "standing"), "past due") == 0;
+    return strcmp(json_str_or(entry, "standing", "-"), "past due") == 0;
 }
 
 enum cli_exit cmd_request_list(const struct options *o)

@@ -13,13 +13,6 @@
 #include "cli/session.h"
 #include "cli/waiting.h"
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static int64_t int_of(const struct json *map, const char *name)
 {
     return json_int_of(json_get(map, name), 0);
@@ -40,12 +33,13 @@ static enum err print_simulation(const struct json *tree)
     for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
         const struct json *row = json_at(classes, i);
 
-        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 "\n", text_of(row, "class"),
-                         int_of(row, "values"), int_of(row, "due"), int_of(row, "left"));
+        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
+                         json_str_or(row, "class", "-"), int_of(row, "values"), int_of(row, "due"),
+                         int_of(row, "left"));
     }
     if (e == ERR_OK)
         e = output_print("%" PRId64 " due by the end of %s (UTC)\n", int_of(tree, "due"),
-                         text_of(tree, "at"));
+                         json_str_or(tree, "at", "-"));
     return e;
 }
 
@@ -89,10 +83,10 @@ static enum err print_preview(const struct json *tree)
     for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
         const struct json *row = json_at(classes, i);
 
-        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64
-                         "\n",
-                         text_of(row, "class"), int_of(row, "values"), int_of(row, "earlier"),
-                         int_of(row, "later"), int_of(row, "unchanged"), int_of(row, "at_once"));
+        e = output_print(
+            "%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
+            json_str_or(row, "class", "-"), int_of(row, "values"), int_of(row, "earlier"),
+            int_of(row, "later"), int_of(row, "unchanged"), int_of(row, "at_once"));
     }
     if (e == ERR_OK)
         e = output_print("%" PRId64 " values would be destroyed by the next sweep\n",
@@ -100,7 +94,7 @@ static enum err print_preview(const struct json *tree)
     if (e == ERR_OK && !json_bool_of(json_get(tree, "in_force"), false))
         e = output_print("these rules are not in force yet: `lethe reload` first\n");
     return e == ERR_OK ? output_print("apply with: lethe retention apply --confirm %s\n",
-                                      text_of(tree, "digest"))
+                                      json_str_or(tree, "digest", "-"))
                        : e;
 }
 
@@ -155,8 +149,8 @@ static enum err print_run(const struct json *tree)
         const struct json *row = json_at(classes, i);
 
         e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
-                         text_of(row, "class"), int_of(row, "version"), int_of(row, "looked"),
-                         int_of(row, "changed"), int_of(row, "unreadable"));
+                         json_str_or(row, "class", "-"), int_of(row, "version"),
+                         int_of(row, "looked"), int_of(row, "changed"), int_of(row, "unreadable"));
     }
     return e;
 }
@@ -194,9 +188,10 @@ static enum err print_version(const struct json *row)
 {
     const struct json *rule = json_get(row, "rule"), *retain = json_get(rule, "retain");
 
-    return output_print("%-24s %4" PRId64 "  %s  %s %s from %s\n", text_of(row, "class"),
-                        int_of(row, "version"), text_of(row, "since"), text_of(rule, "basis"),
-                        text_of(retain, "period"), text_of(retain, "from"));
+    return output_print("%-24s %4" PRId64 "  %s  %s %s from %s\n", json_str_or(row, "class", "-"),
+                        int_of(row, "version"), json_str_or(row, "since", "-"),
+                        json_str_or(rule, "basis", "-"), json_str_or(retain, "period", "-"),
+                        json_str_or(retain, "from", "-"));
 }
 
 enum cli_exit cmd_retention_versions(const struct options *o)

@@ -8,13 +8,6 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "-" : text;
-}
-
 static int64_t number_of(const struct json *map, const char *name)
 {
     return json_int_of(json_get(map, name), 0);
@@ -28,10 +21,10 @@ static enum err print_class(const struct json *row)
     if (json_kind(paused) == JSON_MAP)
         (void)snprintf(state, sizeof(state),
                        "PAUSED since %s, %s: %" PRId64 " due, %" PRId64 " foreseen",
-                       text_of(paused, "since"), text_of(paused, "why"), number_of(paused, "due"),
-                       number_of(paused, "forecast"));
+                       json_str_or(paused, "since", "-"), json_str_or(paused, "why", "-"),
+                       number_of(paused, "due"), number_of(paused, "forecast"));
     (void)snprintf(line, sizeof(line), "%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 "  %s\n",
-                   text_of(row, "class"), number_of(row, "items"), number_of(row, "due"),
+                   json_str_or(row, "class", "-"), number_of(row, "items"), number_of(row, "due"),
                    number_of(row, "forecast"), state);
     return output_write(span_str(line));
 }
@@ -53,8 +46,8 @@ static enum err print_status(const struct json *result)
     if (json_kind(run) != JSON_MAP)
         return output_write(SPAN_LIT("\nno run was recorded yet\n"));
     (void)snprintf(line, sizeof(line), "\nlast run %" PRId64 ": %s to %s, ended: %s\n",
-                   number_of(run, "run"), text_of(run, "started"), text_of(run, "ended"),
-                   text_of(run, "end"));
+                   number_of(run, "run"), json_str_or(run, "started", "-"),
+                   json_str_or(run, "ended", "-"), json_str_or(run, "end", "-"));
     return output_write(span_str(line));
 }
 

@@ -12,13 +12,6 @@
 #include "cli/output.h"
 #include "cli/session.h"
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "?" : text;
-}
-
 /* ---- honeytokens ---- */
 
 enum cli_exit cmd_honeytoken_create(const struct options *o)
@@ -43,21 +36,22 @@ enum cli_exit cmd_honeytoken_create(const struct options *o)
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
         return code;
-    e = o->json ? output_json(reply.result) : output_print("%s\n", text_of(reply.result, "token"));
+    e = o->json ? output_json(reply.result)
+                : output_print("%s\n", json_str_or(reply.result, "token", "?"));
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 
 static enum err print_honeytoken(const struct json *entry)
 {
-    return output_print("%s  %s  %s\n", text_of(entry, "subject"), text_of(entry, "created"),
-                        text_of(entry, "domain"));
+    return output_print("%s  %s  %s\n", json_str_or(entry, "subject", "?"),
+                        json_str_or(entry, "created", "?"), json_str_or(entry, "domain", "?"));
 }
 
 static enum err print_incident(const struct json *entry)
 {
     return output_print("%6" PRId64 "  %s  %s  %s  %s\n", json_int_of(json_get(entry, "number"), 0),
-                        text_of(entry, "time"), text_of(entry, "kind"), text_of(entry, "caller"),
-                        text_of(entry, "state"));
+                        json_str_or(entry, "time", "?"), json_str_or(entry, "kind", "?"),
+                        json_str_or(entry, "caller", "?"), json_str_or(entry, "state", "?"));
 }
 
 enum cli_exit cmd_honeytoken_list(const struct options *o)
@@ -71,7 +65,7 @@ enum cli_exit cmd_honeytoken_list(const struct options *o)
 
 static bool is_open(const struct json *incident)
 {
-    return strcmp(text_of(incident, "state"), "open") == 0;
+    return strcmp(json_str_or(incident, "state", "?"), "open") == 0;
 }
 
 enum cli_exit cmd_incident_list(const struct options *o)
@@ -84,12 +78,12 @@ enum cli_exit cmd_incident_list(const struct options *o)
 static enum err print_caller(const struct json *entry)
 {
     const struct json *quotas = json_get(entry, "quotas");
-    const char *caller = text_of(entry, "caller");
+    const char *caller = json_str_or(entry, "caller", "?");
     enum err e = ERR_OK;
 
     if (json_bool_of(json_get(entry, "suspended"), false))
         e = output_print("%-24s  suspended since %s\n", caller,
-                         text_of(json_get(entry, "incident"), "since"));
+                         json_str_or(json_get(entry, "incident"), "since", "?"));
     else if (json_count(quotas) == 0)
         e = output_print("%-24s  no quota\n", caller);
     for (size_t i = 0; e == ERR_OK && i < json_count(quotas); i++) {
@@ -97,7 +91,7 @@ static enum err print_caller(const struct json *entry)
         const char *purpose = json_str_of(json_get(quota, "purpose"));
 
         e = output_print("%-24s  %-7s a %-6s  %8" PRId64 " of %8" PRId64 "  %s\n", caller,
-                         text_of(quota, "what"), text_of(quota, "window"),
+                         json_str_or(quota, "what", "?"), json_str_or(quota, "window", "?"),
                          json_int_of(json_get(quota, "used"), 0),
                          json_int_of(json_get(quota, "limit"), 0), purpose == NULL ? "" : purpose);
     }

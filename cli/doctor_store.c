@@ -18,13 +18,6 @@ enum {
     SECONDS_TEXT = 19 /* of an instant, up to its seconds: as texts they are in the order of time */
 };
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "" : text;
-}
-
 static bool is_before(const char *instant, int64_t at_s)
 {
     char text[24];
@@ -71,7 +64,7 @@ void doctor_settings(struct doctor *d, const struct settings *settings, bool has
 
 void doctor_keys(struct doctor *d, const struct json *status)
 {
-    const char *state = text_of(json_get(status, "rotation"), "state");
+    const char *state = json_str_or(json_get(status, "rotation"), "state", "");
     const char *error = json_str_of(json_get(status, "provider_error"));
 
     if (json_bool_of(json_get(status, "sealed"), false))
@@ -86,10 +79,10 @@ void doctor_keys(struct doctor *d, const struct json *status)
     if (json_bool_of(json_get(status, "overdue"), false))
         doctor_say(d, DOCTOR_WARNING, "root key age", "lethe key rotate",
                    "%" PRId64 " days, and key_rotation is %s",
-                   json_int_of(json_get(status, "age_days"), 0), text_of(status, "policy"));
+                   json_int_of(json_get(status, "age_days"), 0), json_str_or(status, "policy", ""));
     else
         doctor_say(d, DOCTOR_OK, "root key age", NULL, "%" PRId64 " days, due on %.10s",
-                   json_int_of(json_get(status, "age_days"), 0), text_of(status, "due"));
+                   json_int_of(json_get(status, "age_days"), 0), json_str_or(status, "due", ""));
 }
 
 void doctor_trail(struct doctor *d, const struct json *status, int64_t now_s)
@@ -119,14 +112,15 @@ void doctor_trail(struct doctor *d, const struct json *status, int64_t now_s)
 
 void doctor_clock(struct doctor *d, const struct json *status)
 {
-    const char *state = text_of(status, "state");
+    const char *state = json_str_or(status, "state", "");
 
     if (strcmp(state, "right") == 0)
         doctor_say(d, DOCTOR_OK, "clock", NULL, "is believed");
     else
         doctor_say(d, DOCTOR_PROBLEM, "clock", "set it right, or lethe clock accept",
                    "was set %s (%s): time goes on without it",
-                   strcmp(state, "behind") == 0 ? "back" : "ahead", text_of(status, "clock"));
+                   strcmp(state, "behind") == 0 ? "back" : "ahead",
+                   json_str_or(status, "clock", ""));
 }
 
 void doctor_retention(struct doctor *d, const struct json *status)
@@ -144,7 +138,7 @@ void doctor_retention(struct doctor *d, const struct json *status)
         doctor_say(d, DOCTOR_PROBLEM, "retention",
                    "look at lethe retention status, then lethe retention resume CLASS",
                    "the sweeper has stopped in class %s: what is due stays",
-                   text_of(class, "class"));
+                   json_str_or(class, "class", ""));
     }
     if (good && json_bool_of(json_get(status, "attention"), false))
         doctor_say(d, DOCTOR_WARNING, "retention", "look at lethe retention status",
@@ -172,9 +166,9 @@ void doctor_tokens(struct doctor *d, const struct json *tokens, int64_t now_s)
 
     for (size_t i = 0; i < json_count(tokens); i++) {
         const struct json *token = json_at(tokens, i);
-        const char *expires = text_of(token, "expires");
+        const char *expires = json_str_or(token, "expires", "");
 
-        if (strcmp(text_of(token, "state"), "alive") != 0)
+        if (strcmp(json_str_or(token, "state", ""), "alive") != 0)
             continue;
         alive++;
         if (!is_before(expires, now_s + (int64_t)TOKEN_DAYS * DAY_S))
@@ -182,7 +176,8 @@ void doctor_tokens(struct doctor *d, const struct json *tokens, int64_t now_s)
         good = false;
         doctor_say(d, DOCTOR_WARNING, "access token", "lethe access create, and hand it out",
                    "number %" PRId64 " (%s) ends on %.10s",
-                   json_int_of(json_get(token, "number"), 0), text_of(token, "name"), expires);
+                   json_int_of(json_get(token, "number"), 0), json_str_or(token, "name", ""),
+                   expires);
     }
     if (good)
         doctor_say(d, DOCTOR_OK, "access token", NULL, "%zu alive, none ends within %d days", alive,
@@ -281,7 +276,7 @@ static bool each_page(struct doctor *d, struct session *session, struct json *fi
 
 static void count_past(const struct json *request, void *context)
 {
-    if (strcmp(text_of(request, "standing"), "past due") == 0)
+    if (strcmp(json_str_or(request, "standing", ""), "past due") == 0)
         ++*(uint64_t *)context;
 }
 
@@ -295,7 +290,7 @@ static void count_due(const struct json *hold, void *context)
     struct holds_due *due = context;
 
     if (json_kind(json_get(hold, "lifted")) == JSON_NIL &&
-        is_before(text_of(hold, "review"), due->now_s + 1))
+        is_before(json_str_or(hold, "review", ""), due->now_s + 1))
         due->count++;
 }
 
@@ -303,8 +298,8 @@ static void keep_last(const struct json *record, void *context)
 {
     char *last = context;
 
-    if (strcmp(text_of(record, "outcome"), "done") == 0)
-        (void)snprintf(last, 32, "%s", text_of(record, "time"));
+    if (strcmp(json_str_or(record, "outcome", ""), "done") == 0)
+        (void)snprintf(last, 32, "%s", json_str_or(record, "time", ""));
 }
 
 static void ask_books(struct doctor *d, struct session *session, int64_t now_s)

@@ -25,13 +25,6 @@ struct notify {
     bool has_timer;
 };
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 static void tell(const struct notify *n, const char *text)
 {
     (void)!send(n->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -42,7 +35,7 @@ static enum err connect_to(const char *name, int *ret_fd, struct errmsg *msg)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t len = strlen(name);
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int fd = -1;
 
     if ((name[0] != '/' && name[0] != '@') || len < 2 || len >= sizeof(address.sun_path))
         return errmsg_set(msg, ERR_CONFIG, "NOTIFY_SOCKET names no socket");
@@ -115,7 +108,7 @@ void notify_ready(struct notify *n, uv_loop_t *loop)
 
 static void free_notify(struct notify *n)
 {
-    close_fd(&n->fd);
+    fd_close(&n->fd);
     free(n);
 }
 

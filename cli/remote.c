@@ -387,13 +387,6 @@ static enum err refused(const struct remote *r, int status, const struct json *p
                       detail == NULL ? err_text(e) : detail);
 }
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "?" : text;
-}
-
 static enum err proposed(const struct json *proposal, struct errmsg *msg)
 {
     const int64_t number = json_int_of(json_get(proposal, "proposal"), 0);
@@ -403,8 +396,8 @@ static enum err proposed(const struct json *proposal, struct errmsg *msg)
         "nothing was changed yet: %s waits as proposal %" PRId64 " for another person's approval, "
         "until %s\ndigest %s\nThe approver looks at it with `lethe proposal show %" PRId64
         "`, then: lethe proposal approve --confirm DIGEST %" PRId64,
-        text_of(proposal, "operation"), number, text_of(proposal, "expires"),
-        text_of(proposal, "digest"), number, number);
+        json_str_or(proposal, "operation", "?"), number, json_str_or(proposal, "expires", "?"),
+        json_str_or(proposal, "digest", "?"), number, number);
 }
 
 static enum err judge(const struct remote *r, const struct asked *a, struct json **ret_result,

@@ -32,12 +32,6 @@ struct session {
     struct access *access;
 };
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 /* An erasure that a crash left half-way is finished by whoever opens the store next: there may
  * never be a server. What fails is logged there and stays open. */
 static enum err finish_erasures(struct session *s, struct errmsg *msg)
@@ -87,7 +81,7 @@ static enum err open_store(struct session *s, struct errmsg *msg)
 /* The server on this host, or the store. */
 static enum err open_here(struct session *s, const struct options *o, struct errmsg *msg)
 {
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     enum err e = settings_start(o->config, SETTINGS_STORE, &s->settings, msg);
 
     if (e != ERR_OK)
@@ -141,7 +135,7 @@ void session_close(struct session **session)
 static enum err call_server(struct session *s, const struct json *request, struct reply *reply,
                             struct errmsg *msg)
 {
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     enum err e;
 
     e = socket_connect(s->settings.store_dir, &fd, msg);

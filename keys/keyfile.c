@@ -22,13 +22,6 @@
 #include "base/owner.h"
 #include "base/secret.h"
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 /* ---- reading ---- */
 
 struct source {
@@ -81,7 +74,7 @@ static enum err read_file(const struct source *f, size_t max, uint8_t **ret_byte
                           struct errmsg *msg)
 {
     /* Not blocking, so that a FIFO put there is refused instead of waited for. */
-    AUTO(close_fd) int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    AUTO(fd_close) int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     AUTO(secret_free) uint8_t *bytes = NULL;
     size_t got = 0;
     enum err e;
@@ -139,7 +132,7 @@ static enum err write_all(int fd, const uint8_t *bytes, size_t len)
 static enum err sync_folder(const char *path)
 {
     AUTO(mem_free) char *copy = mem_strdup(path); /* dirname() writes into its argument */
-    AUTO(close_fd) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     return fd < 0 || fsync(fd) != 0 ? ERR_IO : ERR_OK;
 }
@@ -148,7 +141,7 @@ static enum err sync_folder(const char *path)
  * descriptor is opened while the owner may. */
 static enum err overwrite(const char *path)
 {
-    AUTO(close_fd) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     AUTO(mem_free) uint8_t *zeroes = NULL;
     struct stat st;
 
@@ -229,7 +222,7 @@ static enum err settle(const struct names *n)
 
 static enum err write_fresh(const struct names *n, const uint8_t *bytes, size_t len)
 {
-    AUTO(close_fd) int fd = open(n->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    AUTO(fd_close) int fd = open(n->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 
     if (fd < 0)
         return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;

@@ -21,12 +21,6 @@
 
 enum { BLOCK_BYTES = 512, RUN_BYTES = 64 << 10 };
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 /* ---- writing ---- */
 
 struct pack {
@@ -45,7 +39,7 @@ void pack_free(struct pack **packp)
         return;
     if (p->archive != NULL)
         (void)archive_write_free(p->archive);
-    close_fd(&p->fd);
+    fd_close(&p->fd);
     if (p->part != NULL)
         (void)unlink(p->part);
     free(p->part);
@@ -128,7 +122,7 @@ static enum err sync_folder(const char *path)
         *slash = '\0';
     fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     e = fd >= 0 && fsync(fd) == 0 ? ERR_OK : ERR_IO;
-    close_fd(&fd);
+    fd_close(&fd);
     return e;
 }
 
@@ -159,7 +153,7 @@ static void reading_done(struct reading *r)
 {
     if (r->archive != NULL)
         (void)archive_read_free(r->archive);
-    close_fd(&r->fd);
+    fd_close(&r->fd);
     free(r->bytes);
 }
 

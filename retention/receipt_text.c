@@ -12,13 +12,6 @@
 
 enum { LINE_MAX_BYTES = 640 };
 
-static const char *text_of(const struct json *map, const char *name)
-{
-    const char *text = json_str_of(json_get(map, name));
-
-    return text == NULL ? "" : text;
-}
-
 __attribute__((format(printf, 2, 3))) static enum err add(struct buf *out, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
@@ -40,18 +33,18 @@ static const char *plural(int64_t n)
 
 static enum err write_head(const struct json *r, struct buf *out)
 {
-    const char *ground = text_of(r, "ground");
-    enum err e = add(out, "Confirmation of erasure %s\n\n", text_of(r, "number"));
+    const char *ground = json_str_or(r, "ground", "");
+    enum err e = add(out, "Confirmation of erasure %s\n\n", json_str_or(r, "number", ""));
 
     if (e == ERR_OK && ground[0] != '\0')
         e = add(out, "Ground: Art. %s GDPR\n", ground);
     if (e == ERR_OK)
         e = add(out, "Concerns what was stored up to: %s\n",
-                text_of(json_get(r, "scope"), "cutoff"));
+                json_str_or(json_get(r, "scope"), "cutoff", ""));
     if (e == ERR_OK)
-        e = add(out, "Unreadable since: %s\n", text_of(r, "effective_at"));
-    return e == ERR_OK && text_of(r, "completed_at")[0] != '\0'
-               ? add(out, "Completed and verified: %s\n", text_of(r, "completed_at"))
+        e = add(out, "Unreadable since: %s\n", json_str_or(r, "effective_at", ""));
+    return e == ERR_OK && json_str_or(r, "completed_at", "")[0] != '\0'
+               ? add(out, "Completed and verified: %s\n", json_str_or(r, "completed_at", ""))
                : e;
 }
 
@@ -64,7 +57,8 @@ static enum err write_erased(const struct json *r, struct buf *out)
         const struct json *entry = json_at(list, i);
         const int64_t values = json_int_of(json_get(entry, "values"), 0);
 
-        e = add(out, "  %s: %" PRId64 " %s\n", text_of(entry, "class"), values, plural(values));
+        e = add(out, "  %s: %" PRId64 " %s\n", json_str_or(entry, "class", ""), values,
+                plural(values));
     }
     return e == ERR_OK && json_count(list) == 0 ? add(out, "  no values\n") : e;
 }
@@ -82,19 +76,20 @@ static enum err write_kept(const struct json *r, struct buf *out)
         const int64_t values = json_int_of(json_get(entry, "values"), 0);
 
         e = add(out, "  %s: %" PRId64 " %s; Art. %s GDPR, %.300s; kept until %s, then erased\n",
-                text_of(entry, "class"), values, plural(values), text_of(entry, "code"),
-                text_of(entry, "law"), text_of(entry, "review"));
+                json_str_or(entry, "class", ""), values, plural(values),
+                json_str_or(entry, "code", ""), json_str_or(entry, "law", ""),
+                json_str_or(entry, "review", ""));
     }
     return e;
 }
 
 static enum err write_rest(const struct json *r, struct buf *out)
 {
-    const char *until = text_of(r, "unrecoverable_not_later_than");
+    const char *until = json_str_or(r, "unrecoverable_not_later_than", "");
     enum err e = add(out, "\nWhat remains:\n");
 
-    if (e == ERR_OK && text_of(r, "remains")[0] != '\0')
-        e = add(out, "  %s\n", text_of(r, "remains"));
+    if (e == ERR_OK && json_str_or(r, "remains", "")[0] != '\0')
+        e = add(out, "  %s\n", json_str_or(r, "remains", ""));
     if (e == ERR_OK)
         e = until[0] == '\0'
                 ? add(out,
@@ -103,7 +98,7 @@ static enum err write_rest(const struct json *r, struct buf *out)
                 : add(out, "  A backup may hold a copy that nobody reads until %s.\n", until);
     if (e == ERR_OK)
         e = add(out, "  The receipt itself is signed; whoever has it can check it (key %s).\n",
-                text_of(json_get(r, "signature"), "key_id"));
+                json_str_or(json_get(r, "signature"), "key_id", ""));
     return e == ERR_OK
                ? add(out, "\nYou may lodge a complaint with a supervisory authority (Art. 77 "
                           "GDPR).\n")
@@ -114,7 +109,7 @@ enum err receipt_text(const struct json *r, struct buf *out)
 {
     enum err e;
 
-    if (json_kind(json_get(r, "scope")) != JSON_MAP || text_of(r, "number")[0] == '\0')
+    if (json_kind(json_get(r, "scope")) != JSON_MAP || json_str_or(r, "number", "")[0] == '\0')
         return ERR_INVALID;
     e = write_head(r, out);
     if (e == ERR_OK)

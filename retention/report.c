@@ -45,6 +45,18 @@ const struct report_kind *report_kind_at(size_t index)
 
 /* ---- building ---- */
 
+enum err report__in_snapshot(const struct report_context *c, struct report *report,
+                             enum err (*fn)(const struct report_context *c, struct report *report))
+{
+    enum err e = vault_read_begin(c->reader);
+
+    if (e != ERR_OK)
+        return e;
+    e = fn(c, report);
+    vault_read_end(c->reader);
+    return e;
+}
+
 enum err report_row(struct report *report, struct json **ret_row)
 {
     struct json *row;

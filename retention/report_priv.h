@@ -4,6 +4,11 @@
 
 #include "retention/report.h"
 
+/* Build from one state of the store: all that `fn` reads is of the same instant. */
+enum err report__in_snapshot(const struct report_context *c, struct report *report,
+                             enum err (*fn)(const struct report_context *c, struct report *report))
+    MUST_CHECK;
+
 extern const struct report_kind report__request_years;
 extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;

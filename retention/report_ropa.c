@@ -272,13 +272,7 @@ static enum err add_all(const struct report_context *c, struct report *report)
 static enum err build(const struct report_context *c, struct report *report,
                       struct errmsg *msg UNUSED)
 {
-    enum err e = vault_read_begin(c->reader);
-
-    if (e != ERR_OK)
-        return e;
-    e = add_all(c, report);
-    vault_read_end(c->reader);
-    return e;
+    return report__in_snapshot(c, report, add_all);
 }
 
 const struct report_kind report__ropa = {

@@ -450,7 +450,7 @@ void audit_free(struct audit **audit)
     REQUIRE(a->waiters == NULL);
     audit_marker_free(&a->marker);
     audit_keys_close(&a->keys);
-    vault__fd_close(&a->fd);
+    fd_close(&a->fd);
     buf_done(&a->pending);
     buf_done(&a->batch);
     buf_done(&a->note);

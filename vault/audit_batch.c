@@ -25,7 +25,7 @@ static enum err begin_segment(struct audit *a, enum audit_why why, uint64_t last
                                     .why = why,
                                     .last = last,
                                     .configuration = a->end.configuration};
-    AUTO(vault__fd_close) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     AUTO(buf_done) struct buf first = {.max = 1024};
     uint64_t size = 0;
     enum err e = buf_append(&first, a->end.chain, AUDIT_CHAIN_BYTES);
@@ -46,7 +46,7 @@ static enum err begin_segment(struct audit *a, enum audit_why why, uint64_t last
     a->end.number++; /* also of one that failed: a name is used once */
     if (e != ERR_OK)
         return e;
-    vault__fd_close(&a->fd);
+    fd_close(&a->fd);
     a->fd = fd;
     fd = -1;
     memcpy(a->end.chain, first.bytes + first.len - AUDIT_CHAIN_BYTES, AUDIT_CHAIN_BYTES);

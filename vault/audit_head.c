@@ -133,7 +133,7 @@ enum err audit_mark_last(struct ledger *l, struct audit_mark *ret)
 
 static enum err append_line(const char *path, struct buf *line)
 {
-    AUTO(vault__fd_close)
+    AUTO(fd_close)
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     enum err e = buf_append_byte(line, '\n');
     ssize_t n;

@@ -128,7 +128,7 @@ void audit_keys_close(struct audit_keys *k)
     secret_free(&k->wrapping);
     secret_free(&k->secret);
     secret_free(&k->coming);
-    vault__fd_close(&k->fd);
+    fd_close(&k->fd);
     k->ready = false;
 }
 

@@ -76,7 +76,7 @@ struct mapped {
 /* A mapping of a file that only grows: nothing is read past the length that it had. */
 static enum err map(const char *path, struct mapped *ret)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     void *at;
 
@@ -248,7 +248,7 @@ enum err audit_segment_create(const char *dir, uint64_t number, const uint8_t st
 {
     AUTO(mem_free) char *folder = vault__path(dir, AUDIT_DIR);
     AUTO(mem_free) char *path = audit_segment_path(dir, number);
-    AUTO(vault__fd_close) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     enum err e;
 
     if (mkdir(folder, 0700) == 0)

@@ -336,7 +336,7 @@ static void file_done(struct file *f)
 
 static enum err read_file(const char *path, struct file *ret)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
 
     if (fd < 0)

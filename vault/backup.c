@@ -108,7 +108,7 @@ static void remove_parts(const char *data_dir)
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         const size_t len = strlen(entry->d_name), end = strlen(PART);
-        AUTO(vault__fd_close) int fd = -1;
+        AUTO(fd_close) int fd = -1;
 
         if (strncmp(entry->d_name, ".vault-", 7) != 0 || len < end ||
             strcmp(entry->d_name + len - end, PART) != 0)
@@ -188,7 +188,7 @@ static enum err copy_snapshot(struct job *j, int fd)
 
 static enum err copy_data(struct job *j, struct errmsg *msg)
 {
-    AUTO(vault__fd_close)
+    AUTO(fd_close)
     int fd = open(j->db_part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     enum err e;
 

@@ -46,8 +46,8 @@ static enum err copy_bytes(int from, int to)
 
 static enum err copy_file(const char *from, const char *to)
 {
-    AUTO(vault__fd_close) int source = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    AUTO(vault__fd_close) int target = -1;
+    AUTO(fd_close) int source = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    AUTO(fd_close) int target = -1;
     AUTO(mem_free) char *part = NULL;
     enum err e;
 

@@ -21,7 +21,7 @@ enum { RUN_BYTES = 64 << 10, TRIES = 4 };
 
 enum err vault__file_digest(const char *path, uint8_t ret[CRYPTO_HASH_BYTES], uint64_t *ret_bytes)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     AUTO(mem_free) uint8_t *run = mem_alloc(RUN_BYTES);
     struct digest hash;
     uint64_t at = 0;
@@ -72,7 +72,7 @@ enum err vault__keys_tidy(const char *dir, const uint8_t store_id[VAULT_ID_BYTES
                           struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, BACKUP_KEYS);
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t both[SLAB_HEADER_BYTES];
     struct slab_header header;
     size_t got = 0;
@@ -154,7 +154,7 @@ enum err vault__keys_copy(const struct vault *v, const char *dir, struct manifes
                           struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, BACKUP_KEYS_PART);
-    AUTO(vault__fd_close)
+    AUTO(fd_close)
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     AUTO(mem_free) uint8_t *run = mem_alloc(RUN_BYTES);
     struct slab_header header;
@@ -185,7 +185,7 @@ enum err vault__keys_copy(const struct vault *v, const char *dir, struct manifes
 static enum err replace_and_wipe(const char *part, const char *slab)
 {
     static const uint8_t zeroes[RUN_BYTES];
-    AUTO(vault__fd_close) int old = open(slab, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    AUTO(fd_close) int old = open(slab, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     off_t len = old < 0 ? -1 : lseek(old, 0, SEEK_END);
     enum err e = len < 0 || rename(part, slab) != 0 ? ERR_IO : vault__folder_sync(slab);
 

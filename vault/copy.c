@@ -79,7 +79,7 @@ static enum err look_for_keys(struct copy *c, struct errmsg *msg)
 static enum err look_at_slab(struct copy *c, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(c->dir, VAULT_SLAB);
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t header[SLAB_HEADER_BYTES], slot[SLAB_SLOT_BYTES], store[VAULT_ID_BYTES];
     size_t got = 0;
     enum err e;
@@ -178,7 +178,7 @@ enum err vault_copy_examine(const char *dir, const struct vault_copy_erasure *ab
         e = look_for_keys(&c, msg);
     if (e == ERR_OK && report.keys != VAULT_COPY_FOREIGN)
         e = copy__rows(&c, msg);
-    vault__fd_close(&c.lock_fd);
+    fd_close(&c.lock_fd);
     secret_free(&c.key);
     if (e != ERR_OK)
         return e;

@@ -81,8 +81,8 @@ static enum err copy_file(const char *from_dir, const char *to_dir, const char *
 {
     AUTO(mem_free) char *from_path = vault__path(from_dir, name);
     AUTO(mem_free) char *to_path = vault__path(to_dir, name);
-    AUTO(vault__fd_close) int from = open(from_path, O_RDONLY | O_CLOEXEC);
-    AUTO(vault__fd_close) int to = open(to_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    AUTO(fd_close) int from = open(from_path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int to = open(to_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     enum err e = from < 0 || to < 0 ? ERR_IO : copy_bytes(from, to);
 
     if (e == ERR_NO_SPACE)
@@ -97,7 +97,7 @@ static enum err copy_file(const char *from_dir, const char *to_dir, const char *
 static size_t read_log_head(const char *dir, uint8_t head[LOG_HEAD_BYTES])
 {
     AUTO(mem_free) char *path = vault__path(dir, VAULT_DB "-wal");
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t got = 0;
 
     memset(head, 0, LOG_HEAD_BYTES);
@@ -167,7 +167,7 @@ static uint64_t opened_by(const struct vault_sample *sample, const uint8_t key[C
 static enum err try_keys(struct copy *c, const struct vault_sample *sample)
 {
     AUTO(mem_free) char *path = vault__path(c->dir, VAULT_SLAB);
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     AUTO(mem_free) uint8_t *slots = mem_try_alloc(1, COPY_BYTES);
     struct vault_copy_report *report = c->report;
     struct stat st = {.st_size = 0};

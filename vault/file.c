@@ -13,13 +13,6 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
-void vault__fd_close(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 enum err vault__file_write(int fd, const void *bytes, size_t len, uint64_t at)
 {
     const uint8_t *from = bytes;
@@ -72,7 +65,7 @@ enum err vault__file_sync(int fd)
 enum err vault__folder_sync(const char *path)
 {
     AUTO(mem_free) char *copy = mem_strdup(path); /* dirname() writes into its argument */
-    AUTO(vault__fd_close) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 || fsync(fd) != 0)
         return ERR_IO;
@@ -96,7 +89,7 @@ static enum err overwrite(int fd)
 
 enum err vault__file_wipe(const char *path)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    AUTO(fd_close) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     enum err e;
 
     if (fd < 0)

@@ -10,8 +10,6 @@
 
 #include "base/err.h"
 
-/* A file descriptor closed by AUTO(vault__fd_close); -1 is none. */
-void vault__fd_close(int *fd);
 /* Write all of it at `at`, through interruptions and short writes. NO_SPACE when the medium, a
  * quota or a limit is full; IO otherwise. Part of it may have been written then. Blocks. */
 enum err vault__file_write(int fd, const void *bytes, size_t len, uint64_t at) MUST_CHECK;

@@ -171,7 +171,7 @@ static enum err write_first(int fd, const char *path, const uint8_t *key, const 
 enum err ledger_create(const char *path, const uint8_t key[CRYPTO_KEY_BYTES],
                        const uint8_t store_id[VAULT_ID_BYTES], struct errmsg *msg)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    AUTO(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     enum err e;
 
     if (fd < 0)
@@ -271,7 +271,7 @@ void ledger_close(struct ledger **ledger)
 
     if (l == NULL)
         return;
-    vault__fd_close(&l->fd);
+    fd_close(&l->fd);
     mirror_close(&l->mirror);
     secret_free(&l->key);
     (void)pthread_mutex_destroy(&l->lock);
@@ -324,7 +324,7 @@ void ledger_unseal(struct ledger *l, const uint8_t key[CRYPTO_KEY_BYTES])
 enum err ledger_look(const char *path, uint64_t seq, struct ledger_record *ret,
                      uint8_t ret_chain[CRYPTO_HASH_BYTES])
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t record[LEDGER_RECORD_BYTES];
     size_t got = 0;
     enum err e = fd < 0 ? ERR_IO : ERR_OK;

@@ -103,7 +103,7 @@ static enum err count_erasures(struct ledger *l, struct vault_ledger_report *ret
 /* Why it does not open: is it another store's? */
 static enum vault_ledger_verdict judge(const char *path, const uint8_t *store_id)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t first[LEDGER_RECORD_BYTES];
     size_t got = 0;
 
@@ -201,7 +201,7 @@ enum err vault_ledger_verify(const struct vault_options *options, const char *fi
 enum err vault_ledger_mirror(const struct vault_options *options, struct errmsg *msg)
 {
     AUTO(look_done) struct look l = {.slab = NULL};
-    AUTO(vault__fd_close) int lock_fd = -1;
+    AUTO(fd_close) int lock_fd = -1;
     AUTO(mem_free) char *path = vault__path(options->dir, VAULT_LEDGER);
     struct vault_ledger_report report;
     enum err e = vault__lock(options->dir, false, &lock_fd, msg);

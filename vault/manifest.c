@@ -139,7 +139,7 @@ enum err manifest_write(const char *path, const struct manifest *m, const struct
 {
     AUTO(json_free) struct json *map = to_json(m);
     AUTO(buf_done) struct buf text = {.max = FILE_MAX_BYTES};
-    AUTO(vault__fd_close) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     struct manifest_signature signature;
     enum err e = signed_text(m, &text);
 
@@ -162,7 +162,7 @@ enum err manifest_write(const char *path, const struct manifest *m, const struct
 enum err manifest_read(const char *path, struct manifest *ret,
                        struct manifest_signature *ret_signature)
 {
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     AUTO(json_free) struct json *map = NULL;
     char text[FILE_MAX_BYTES];
     struct manifest_signature signature;

@@ -112,7 +112,7 @@ static enum err judge(const char *path, const struct ledger *l, const char *name
 static enum err open_and_judge(const char *path, int flags, const struct ledger *l,
                                const char *name, int *ret_fd, struct errmsg *msg)
 {
-    AUTO(vault__fd_close) int fd = open(path, flags | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, flags | O_CLOEXEC);
     struct length length;
     enum err e;
 
@@ -138,7 +138,7 @@ static enum err open_and_judge(const char *path, int flags, const struct ledger 
 enum err mirror_compare(const char *path, const struct ledger *l, const char *name,
                         struct errmsg *msg)
 {
-    AUTO(vault__fd_close) int fd = -1;
+    AUTO(fd_close) int fd = -1;
 
     return open_and_judge(path, O_RDONLY, l, name, &fd, msg);
 }
@@ -165,7 +165,7 @@ static enum err bring_up(int fd, const struct ledger *l, uint64_t at)
 
 enum err mirror_create(const char *path, const struct ledger *l, struct errmsg *msg)
 {
-    AUTO(vault__fd_close)
+    AUTO(fd_close)
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     enum err e;
 
@@ -185,7 +185,7 @@ enum err mirror_create(const char *path, const struct ledger *l, struct errmsg *
 enum err mirror_open(const char *path, const struct ledger *l, const char *name,
                      struct mirror **ret_mirror, struct errmsg *msg)
 {
-    AUTO(vault__fd_close) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     struct mirror *m;
     uint64_t end = 0;
     enum err e = open_and_judge(path, O_RDWR, l, name, &fd, msg);
@@ -212,7 +212,7 @@ void mirror_close(struct mirror **mirror)
 
     if (m == NULL)
         return;
-    vault__fd_close(&m->fd);
+    fd_close(&m->fd);
     free(m);
 }
 

@@ -54,7 +54,7 @@ void reserve_close(struct reserve **reserve)
 
     if (r == NULL)
         return;
-    vault__fd_close(&r->fd);
+    fd_close(&r->fd);
     free(r);
 }
 

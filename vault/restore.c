@@ -23,7 +23,7 @@ static const char *const db_companions[] = {VAULT_DB "-wal", VAULT_DB "-shm"};
 
 static void job_done(struct restore *j)
 {
-    vault__fd_close(&j->lock_fd);
+    fd_close(&j->lock_fd);
     slab_close(&j->slab);
     ledger_close(&j->ledger);
 }
@@ -92,7 +92,7 @@ static enum err set_marker(const struct restore *j)
     static const char text[] =
         "A restore is under way or was stopped: run `lethe restore` again.\n";
     AUTO(mem_free) char *path = vault__path(j->dir, VAULT_RESTORING);
-    AUTO(vault__fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    AUTO(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     enum err e = fd < 0 ? ERR_IO : vault__file_write(fd, text, sizeof(text) - 1, 0);
 
     if (e == ERR_OK)

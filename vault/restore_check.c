@@ -30,8 +30,8 @@ static enum err copy(const struct restore *j, const char *from, const char *name
 {
     AUTO(mem_free) char *to = vault__path(j->dir, name);
     AUTO(mem_free) uint8_t *run = mem_alloc(RUN_BYTES);
-    AUTO(vault__fd_close) int in = open(from, O_RDONLY | O_CLOEXEC);
-    AUTO(vault__fd_close)
+    AUTO(fd_close) int in = open(from, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close)
     int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct digest hash;
     struct stat st = {.st_size = 0};
@@ -195,7 +195,7 @@ static enum err check_pair(const struct restore *j, struct errmsg *msg)
 static enum err check_target(const struct restore *j, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(j->dir, VAULT_SLAB);
-    AUTO(vault__fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint8_t both[SLAB_HEADER_BYTES];
     struct slab_header header;
     size_t got = 0;

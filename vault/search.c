@@ -251,7 +251,7 @@ static enum err gone_or_failed(void)
 
 static enum err search_entry(const struct hunt *h, int dir_fd, const char *name)
 {
-    AUTO(vault__fd_close) int fd = -1;
+    AUTO(fd_close) int fd = -1;
     struct stat st;
 
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)

@@ -130,7 +130,7 @@ void slab_close(struct slab **slab)
 
     if (s == NULL)
         return;
-    vault__fd_close(&s->fd);
+    fd_close(&s->fd);
     for (size_t i = 0; i < WRAPPINGS; i++)
         secret_free(&s->wraps[i].key);
     secret_free(&s->check_key);

@@ -192,6 +192,15 @@ enum err store__run(struct store *s, sqlite3_stmt *stmt)
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+enum err store__run_slot(struct store *s, enum store_statement which, uint64_t slot)
+{
+    sqlite3_stmt *stmt = store__get(s, which);
+
+    if (stmt != NULL)
+        bind_int(stmt, 1, (int64_t)slot);
+    return store__run(s, stmt);
+}
+
 enum err store__exec(struct store *s, const char *sql, unsigned class_id)
 {
     char text[2048];

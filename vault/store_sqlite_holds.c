@@ -35,17 +35,6 @@ enum err store_holds_prepare(struct store *s)
     return store__exec(s, tables_sql, 0);
 }
 
-static bool copy_text(sqlite3_stmt *stmt, int at, char *to, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    const int len = sqlite3_column_bytes(stmt, at);
-
-    if (text == NULL || len < 0 || (size_t)len >= size)
-        return false;
-    memcpy(to, text, (size_t)len + 1);
-    return true;
-}
-
 static enum err run_changing(struct store *s, sqlite3_stmt *stmt)
 {
     enum err e = store__run(s, stmt);
@@ -124,12 +113,12 @@ enum err store_hold_next(struct store *s, uint64_t after, struct vault_hold *ret
     found.lifted_ms = sqlite3_column_int64(stmt, 11);
     if (!column_bytes(stmt, 1, found.id, VAULT_ID_BYTES) ||
         !column_bytes(stmt, 3, found.subject, VAULT_ID_BYTES) ||
-        !copy_text(stmt, 5, found.code, sizeof(found.code)) ||
-        !copy_text(stmt, 6, found.ground, sizeof(found.ground)) ||
-        !copy_text(stmt, 7, found.owner, sizeof(found.owner)) ||
-        !copy_text(stmt, 9, found.set_by, sizeof(found.set_by)) ||
-        !copy_text(stmt, 12, found.lifted_by, sizeof(found.lifted_by)) ||
-        !copy_text(stmt, 13, found.lifted_why, sizeof(found.lifted_why)))
+        !column_text(stmt, 5, found.code, sizeof(found.code)) ||
+        !column_text(stmt, 6, found.ground, sizeof(found.ground)) ||
+        !column_text(stmt, 7, found.owner, sizeof(found.owner)) ||
+        !column_text(stmt, 9, found.set_by, sizeof(found.set_by)) ||
+        !column_text(stmt, 12, found.lifted_by, sizeof(found.lifted_by)) ||
+        !column_text(stmt, 13, found.lifted_why, sizeof(found.lifted_why)))
         return ERR_CORRUPT;
     *ret = found;
     return ERR_OK;
@@ -237,8 +226,8 @@ enum err store_restriction_next(struct store *s, uint64_t after, struct vault_re
     found.notice_s = sqlite3_column_int64(stmt, 7);
     found.lifted_ms = sqlite3_column_int64(stmt, 8);
     if (!column_bytes(stmt, 2, found.subject, VAULT_ID_BYTES) ||
-        !copy_text(stmt, 5, found.set_by, sizeof(found.set_by)) ||
-        !copy_text(stmt, 9, found.lifted_by, sizeof(found.lifted_by)))
+        !column_text(stmt, 5, found.set_by, sizeof(found.set_by)) ||
+        !column_text(stmt, 9, found.lifted_by, sizeof(found.lifted_by)))
         return ERR_CORRUPT;
     *ret = found;
     return ERR_OK;
@@ -400,9 +389,9 @@ enum err store_objection_next(struct store *s, uint64_t after, struct vault_obje
     found.set_ms = sqlite3_column_int64(stmt, 5);
     found.withdrawn_ms = sqlite3_column_int64(stmt, 7);
     if (!column_bytes(stmt, 2, found.subject, VAULT_ID_BYTES) ||
-        !copy_text(stmt, 4, found.purpose, sizeof(found.purpose)) ||
-        !copy_text(stmt, 6, found.set_by, sizeof(found.set_by)) ||
-        !copy_text(stmt, 8, found.withdrawn_by, sizeof(found.withdrawn_by)))
+        !column_text(stmt, 4, found.purpose, sizeof(found.purpose)) ||
+        !column_text(stmt, 6, found.set_by, sizeof(found.set_by)) ||
+        !column_text(stmt, 8, found.withdrawn_by, sizeof(found.withdrawn_by)))
         return ERR_CORRUPT;
     *ret = found;
     return ERR_OK;
@@ -442,7 +431,7 @@ enum err store_objections_open(struct store *s, uint64_t of_slot,
         char purpose[VAULT_PURPOSE_NAME_MAX + 1];
 
         if (!column_bytes(stmt, 1, hash, sizeof(hash)) ||
-            !copy_text(stmt, 2, purpose, sizeof(purpose)))
+            !column_text(stmt, 2, purpose, sizeof(purpose)))
             return ERR_CORRUPT;
         fn(context, column_u64(stmt, 0), hash, purpose);
     }

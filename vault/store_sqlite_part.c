@@ -23,15 +23,6 @@ enum err store_part_prepare(struct store *s)
     return store__exec(s, tables_sql, 0);
 }
 
-static enum err run_slot(struct store *s, enum store_statement which, uint64_t slot)
-{
-    sqlite3_stmt *stmt = store__get(s, which);
-
-    if (stmt != NULL)
-        bind_int(stmt, 1, (int64_t)slot);
-    return store__run(s, stmt);
-}
-
 /* ---- moves ---- */
 
 /* Of a move that is for some classes only; nothing stands there for all. */
@@ -125,14 +116,14 @@ enum err store_part_at(struct store *s, uint64_t slot, struct store_part *ret)
 
 enum err store_part_end(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_PART_END, slot);
+    return store__run_slot(s, STORE_PART_END, slot);
 }
 
 enum err store_part_delete(struct store *s, uint64_t slot)
 {
-    const enum err e = run_slot(s, STORE_PART_DELETE, slot);
+    const enum err e = store__run_slot(s, STORE_PART_DELETE, slot);
 
-    return e == ERR_OK ? run_slot(s, STORE_PART_SCOPE_DELETE, slot) : e;
+    return e == ERR_OK ? store__run_slot(s, STORE_PART_SCOPE_DELETE, slot) : e;
 }
 
 enum err store_parts_count(struct store *s, uint64_t *ret)
@@ -262,7 +253,7 @@ enum err store_kept_on(struct store *s, uint64_t slot, bool *ret)
 
 enum err store_kept_delete(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_KEPT_DELETE, slot);
+    return store__run_slot(s, STORE_KEPT_DELETE, slot);
 }
 
 enum err store_kept_forget(struct store *s, uint64_t slot, uint16_t class_id)
@@ -278,5 +269,5 @@ enum err store_kept_forget(struct store *s, uint64_t slot, uint16_t class_id)
 
 enum err store_kept_trim(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_KEPT_TRIM, slot);
+    return store__run_slot(s, STORE_KEPT_TRIM, slot);
 }

@@ -388,6 +388,8 @@ enum err store__flush(struct store *s);
 void store__forget_pending(struct store *s);
 /* Run a statement that returns no row (NULL: it could not be prepared). */
 enum err store__run(struct store *s, sqlite3_stmt *stmt);
+/* The same of a statement whose only parameter is a key slot. */
+enum err store__run_slot(struct store *s, enum store_statement which, uint64_t slot);
 /* Step to a row and hold it; NOT_FOUND when there is none. */
 enum err store__row(struct store *s, sqlite3_stmt *stmt);
 /* Run text that is not kept, class id put in for $ (0: none in it). */
@@ -422,5 +424,18 @@ static inline bool column_bytes(sqlite3_stmt *stmt, int at, void *to, size_t len
     if (from == NULL || sqlite3_column_bytes(stmt, at) != (int)len)
         return false;
     memcpy(to, from, len);
+    return true;
+}
+
+/* A column's text and a NUL; false when there is none, or it does not fit. */
+static inline bool column_text(sqlite3_stmt *stmt, int at, char *to, size_t size)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, at);
+    const int len = sqlite3_column_bytes(stmt, at);
+
+    if (text == NULL || len < 0 || (size_t)len >= size)
+        return false;
+    memcpy(to, text, (size_t)len);
+    to[len] = '\0';
     return true;
 }

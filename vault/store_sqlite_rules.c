@@ -34,17 +34,6 @@ enum err store_rule_add(struct store *s, const struct store_rule *rule)
     return store__run(s, stmt);
 }
 
-static bool copy_text(sqlite3_stmt *stmt, int at, char *to, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    const int len = sqlite3_column_bytes(stmt, at);
-
-    if (text == NULL || len < 0 || (size_t)len >= size)
-        return false;
-    memcpy(to, text, (size_t)len + 1);
-    return true;
-}
-
 static enum err read_rule(struct store *s, sqlite3_stmt *stmt, struct store_rule *ret)
 {
     struct store_rule found;
@@ -55,8 +44,8 @@ static enum err read_rule(struct store *s, sqlite3_stmt *stmt, struct store_rule
     found.said.version = (uint32_t)sqlite3_column_int64(stmt, 1);
     found.said.since_s = sqlite3_column_int64(stmt, 2);
     found.today = column_u64(stmt, 3);
-    if (!copy_text(stmt, 0, found.said.class_name, sizeof(found.said.class_name)) ||
-        !copy_text(stmt, 4, found.timing, sizeof(found.timing)) ||
+    if (!column_text(stmt, 0, found.said.class_name, sizeof(found.said.class_name)) ||
+        !column_text(stmt, 4, found.timing, sizeof(found.timing)) ||
         !column_bytes(stmt, 5, found.said.configuration, CONF_DIGEST_BYTES))
         return ERR_CORRUPT;
     found.said.body = span_of(sqlite3_column_blob(stmt, 6), (size_t)sqlite3_column_bytes(stmt, 6));

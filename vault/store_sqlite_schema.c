@@ -238,18 +238,6 @@ enum err store_open(const char *path, enum store_role role, const uint8_t store_
 
 /* ---- classes ---- */
 
-static bool copy_text(sqlite3_stmt *stmt, int at, char *to, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    int len = sqlite3_column_bytes(stmt, at);
-
-    if (text == NULL || len < 0 || (size_t)len >= size)
-        return false;
-    memcpy(to, text, (size_t)len);
-    to[len] = '\0';
-    return true;
-}
-
 static enum err read_class(sqlite3_stmt *stmt, struct store_class *ret)
 {
     int64_t id = sqlite3_column_int64(stmt, 0);
@@ -264,9 +252,9 @@ static enum err read_class(sqlite3_stmt *stmt, struct store_class *ret)
         .deterministic = sqlite3_column_int64(stmt, 4) != 0,
         .ordered = sqlite3_column_int64(stmt, 6) != 0,
     };
-    if (!copy_text(stmt, 2, ret[id].name, sizeof(ret[id].name)) ||
-        !copy_text(stmt, 5, ret[id].period, sizeof(ret[id].period)) ||
-        !copy_text(stmt, 7, ret[id].spec, sizeof(ret[id].spec)))
+    if (!column_text(stmt, 2, ret[id].name, sizeof(ret[id].name)) ||
+        !column_text(stmt, 5, ret[id].period, sizeof(ret[id].period)) ||
+        !column_text(stmt, 7, ret[id].spec, sizeof(ret[id].spec)))
         return ERR_CORRUPT;
     return ERR_OK;
 }
@@ -386,7 +374,7 @@ enum err store_domain_next(struct store *s, uint32_t from, struct store_domain *
     if (e != ERR_OK)
         return e;
     id = sqlite3_column_int64(stmt, 0);
-    if (id < 1 || id > UINT16_MAX || !copy_text(stmt, 2, found.name, sizeof(found.name)))
+    if (id < 1 || id > UINT16_MAX || !column_text(stmt, 2, found.name, sizeof(found.name)))
         return ERR_CORRUPT;
     found.id = (uint16_t)id;
     found.slot = column_u64(stmt, 1);

@@ -3,15 +3,6 @@
  * Runs on: the thread that owns the connection. Holds: nothing. Not here: rows of values. */
 #include "vault/store_sqlite_priv.h"
 
-static enum err run_slot(struct store *s, enum store_statement which, uint64_t slot)
-{
-    sqlite3_stmt *stmt = store__get(s, which);
-
-    if (stmt != NULL)
-        bind_int(stmt, 1, (int64_t)slot);
-    return store__run(s, stmt);
-}
-
 enum err store_subject_add(struct store *s, const struct store_subject *subject)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_SUBJECT_ADD);
@@ -46,7 +37,7 @@ enum err store_subject_get(struct store *s, uint64_t slot, struct store_subject 
 
 enum err store_subject_delete(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_SUBJECT_DELETE, slot);
+    return store__run_slot(s, STORE_SUBJECT_DELETE, slot);
 }
 
 enum err store_subject_last(struct store *s, uint64_t *ret_slot)
@@ -69,7 +60,7 @@ enum err store_ended_prepare(struct store *s)
 
 enum err store_ended_put(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_ENDED_PUT, slot);
+    return store__run_slot(s, STORE_ENDED_PUT, slot);
 }
 
 enum err store_ended_next(struct store *s, uint64_t after, uint64_t *ret_slot)
@@ -127,7 +118,7 @@ enum err store_name_forget(struct store *s, const uint8_t mac[CRYPTO_MAC_BYTES],
 
 enum err store_names_delete(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_NAME_DELETE, slot);
+    return store__run_slot(s, STORE_NAME_DELETE, slot);
 }
 
 enum err store_names_move(struct store *s, uint64_t slot, uint64_t target)
@@ -173,7 +164,7 @@ enum err store_erasure_add(struct store *s, const struct store_erasure *erasure)
 
 enum err store_erasure_delete(struct store *s, uint64_t slot)
 {
-    return run_slot(s, STORE_ERASURE_DELETE, slot);
+    return store__run_slot(s, STORE_ERASURE_DELETE, slot);
 }
 
 enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure *ret)

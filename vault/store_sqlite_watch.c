@@ -82,17 +82,6 @@ enum err store_incidents_close(struct store *s, const char *caller, int64_t now_
     return e;
 }
 
-static bool copy_text(sqlite3_stmt *stmt, int at, char *to, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    const int len = sqlite3_column_bytes(stmt, at);
-
-    if (text == NULL || len < 0 || (size_t)len >= size)
-        return false;
-    memcpy(to, text, (size_t)len + 1);
-    return true;
-}
-
 enum err store_incident_next(struct store *s, uint64_t after, struct vault_incident *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_INCIDENT_NEXT);
@@ -107,10 +96,10 @@ enum err store_incident_next(struct store *s, uint64_t after, struct vault_incid
     found.number = column_u64(stmt, 0);
     found.at_ms = sqlite3_column_int64(stmt, 1);
     found.closed_ms = sqlite3_column_int64(stmt, 6);
-    if (!copy_text(stmt, 2, found.kind, sizeof(found.kind)) ||
-        !copy_text(stmt, 3, found.caller, sizeof(found.caller)) ||
+    if (!column_text(stmt, 2, found.kind, sizeof(found.kind)) ||
+        !column_text(stmt, 3, found.caller, sizeof(found.caller)) ||
         !column_bytes(stmt, 4, found.subject, VAULT_ID_BYTES) ||
-        !copy_text(stmt, 5, found.request, sizeof(found.request)))
+        !column_text(stmt, 5, found.request, sizeof(found.request)))
         return ERR_CORRUPT;
     *ret = found;
     return ERR_OK;

@@ -50,7 +50,7 @@ static bool exists(const char *dir, const char *name)
 enum err vault__lock(const char *dir, bool create, int *ret_fd, struct errmsg *msg)
 {
     AUTO(mem_free) char *path = vault__path(dir, VAULT_LOCK);
-    AUTO(vault__fd_close)
+    AUTO(fd_close)
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
 
     if (fd < 0 && errno == ENOENT)
@@ -114,7 +114,7 @@ static enum err create_database(const char *dir, const uint8_t store_id[VAULT_ID
 
 static enum err create_files(const char *dir, const struct root_key *root, struct errmsg *msg)
 {
-    AUTO(vault__fd_close) int lock_fd = -1;
+    AUTO(fd_close) int lock_fd = -1;
     AUTO(mem_free) char *path = vault__path(dir, VAULT_DB);
     AUTO(slab_close) struct slab *slab = NULL;
     enum err e = vault__lock(dir, true, &lock_fd, msg);
@@ -356,7 +356,7 @@ enum err vault__open_locked(const struct vault_options *options, int lock_fd,
 enum err vault_open(const struct vault_options *options, struct vault **ret_vault,
                     struct errmsg *msg)
 {
-    AUTO(vault__fd_close) int lock_fd = -1;
+    AUTO(fd_close) int lock_fd = -1;
     enum err e = vault__lock(options->dir, false, &lock_fd, msg);
 
     if (e == ERR_OK && exists(options->dir, VAULT_RESTORING))
@@ -382,7 +382,7 @@ void vault_close(struct vault **vault)
     checkpointer_stop(&v->checkpointer);
     writer_free(&v->writer);
     for (size_t i = 0; i < VAULT_DB_FILES; i++)
-        vault__fd_close(&v->db_fds[i]); /* after the last connection: this drops SQLite's locks */
+        fd_close(&v->db_fds[i]); /* after the last connection: this drops SQLite's locks */
     vault__domains_free(v);
     slab_close(&v->slab);
     ledger_close(&v->ledger);
@@ -396,7 +396,7 @@ void vault_close(struct vault **vault)
     secret_free(&v->signing_key);
     (void)pthread_rwlock_destroy(&v->keys_lock);
     (void)pthread_mutex_destroy(&v->readers_lock);
-    vault__fd_close(&v->lock_fd);
+    fd_close(&v->lock_fd);
     vault__time_done(&v->time);
     free(v->dir);
     free(v);

@@ -204,7 +204,7 @@ static enum err look_at_slot(const struct vault *v, const struct vault_erasure *
 {
     AUTO(mem_free) char *ledger = vault__path(v->dir, VAULT_LEDGER);
     AUTO(mem_free) char *slab = vault__path(v->dir, VAULT_SLAB);
-    AUTO(vault__fd_close) int fd = open(slab, O_RDONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open(slab, O_RDONLY | O_CLOEXEC);
     uint8_t chain[CRYPTO_HASH_BYTES], slot[SLAB_SLOT_BYTES];
     struct ledger_record record;
     size_t got = 0;

@@ -22,7 +22,7 @@ static int open_new(struct scratch *s)
 Test(file, reads_back_what_was_written_where_it_was_written)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();
-    AUTO(vault__fd_close) int fd = open_new(&s);
+    AUTO(fd_close) int fd = open_new(&s);
     char bytes[8] = "";
     size_t got = 0;
 
@@ -37,7 +37,7 @@ Test(file, reads_back_what_was_written_where_it_was_written)
 Test(file, reads_less_only_at_the_end)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();
-    AUTO(vault__fd_close) int fd = open_new(&s);
+    AUTO(fd_close) int fd = open_new(&s);
     char bytes[8];
     size_t got = 77;
 
@@ -55,8 +55,8 @@ Test(file, reads_less_only_at_the_end)
 Test(file, tells_a_full_medium_from_a_broken_one)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();
-    AUTO(vault__fd_close) int fd = open_new(&s);
-    AUTO(vault__fd_close) int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    AUTO(fd_close) int fd = open_new(&s);
+    AUTO(fd_close) int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     struct rlimit limit = {10, RLIM_INFINITY};
     int read_only = open(scratch_path(&s, "f"), O_RDONLY | O_CLOEXEC);
     size_t got = 77;
@@ -64,7 +64,7 @@ Test(file, tells_a_full_medium_from_a_broken_one)
 
     cr_assert_eq(vault__file_write(full, "x", 1, 0), ERR_NO_SPACE);
     cr_assert_eq(vault__file_write(read_only, "x", 1, 0), ERR_IO);
-    vault__fd_close(&read_only);
+    fd_close(&read_only);
     cr_assert_eq(vault__file_read(-1, &byte, 1, 0, &got), ERR_IO);
     cr_assert_eq(got, 77, "written although nothing was read");
     cr_assert_eq(vault__file_sync(-1), ERR_IO);
@@ -94,7 +94,7 @@ Test(file, loses_nothing_in_a_storm_of_signals)
 {
     enum { LEN = 8 << 20 };
     AUTO(scratch_remove) struct scratch s = scratch_new();
-    AUTO(vault__fd_close) int fd = open_new(&s);
+    AUTO(fd_close) int fd = open_new(&s);
     AUTO(mem_free) uint8_t *out = malloc(LEN);
     AUTO(mem_free) uint8_t *in = malloc(LEN);
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */
@@ -129,10 +129,10 @@ Test(file, closes_once)
     AUTO(scratch_remove) struct scratch s = scratch_new();
     int fd = open_new(&s), same = fd;
 
-    vault__fd_close(&fd);
+    fd_close(&fd);
     cr_assert_eq(fd, -1);
     cr_assert_eq(fcntl(same, F_GETFD), -1);
-    vault__fd_close(&fd);
+    fd_close(&fd);
 }
 
 Test(file, numbers_are_little_endian)
