@@ -17,6 +17,7 @@ from test_admin_api import ROLES, Api, routes
 
 SECONDS = float(os.environ.get("LETHE_API_FUZZ_SECONDS", "60"))
 HOLDERS = {"operator": 24, "approver": 8, "support": 4}  # of codes, each of which is good for once in half a minute
+BUSY = (429, 503)  # says nothing of what was asked for
 COMMON = {"Authorization", "Lethe-Purpose"}
 
 
@@ -129,7 +130,7 @@ class World:
         request.headers.pop("Lethe-Otp", None)
         after = self.send(request, token)
         flags = self.flags[request.method, request.path]
-        if flags & {"READS", "NUMBERED"}:
+        if flags & {"READS", "NUMBERED"} or after.status in BUSY:
             return
         if "SECRET" in flags or len(before.body) > 48 << 10:
             equal(after.status, 409, f"{request.target}: what is shown once")
@@ -140,14 +141,14 @@ class World:
     def unchanged(self, request, token, before):
         request.headers["If-None-Match"] = before.headers["etag"]
         after = self.send(request, token)
-        check(after.status == 304 and not after.body or after.headers["etag"] != before.headers["etag"],
-              f"{request.target}: {after}")
+        check(after.status in BUSY or after.status == 304 and not after.body or
+              after.headers.get("etag", before.headers["etag"]) != before.headers["etag"], f"{request.target}: {after}")
 
     def next_page(self, request, token, response):
         request.target = response.headers["link"].split(">")[0].removeprefix("<")
         request.headers.pop("If-None-Match", None)
         after = self.send(request, token)
-        equal(after.status, 200, f"the next page: {request.target}: {after}")
+        check(after.status == 200 or after.status in BUSY, f"the next page: {request.target}: {after}")
 
     # ---- chains ----
 
