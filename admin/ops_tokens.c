@@ -269,10 +269,16 @@ static enum err reveal_all(struct revealing *r, const struct json *tokens, struc
     return e;
 }
 
-static enum err read_hold_number(const struct json *request, uint64_t *ret, struct errmsg *msg)
+/* Whoever works on the host; over the network a hold would be a number that opens what it keeps. */
+static enum err read_hold_number(const struct admin *admin, const struct json *request,
+                                 uint64_t *ret, struct errmsg *msg)
 {
     const int64_t number = json_int_of(json_get(request, "hold"), 0);
 
+    if (admin->who != NULL)
+        return errmsg_set(msg, ERR_DENIED,
+                          "values under a legal hold are shown on the host, or by the proxy for a "
+                          "purpose of `holds`");
     if (number <= 0)
         return errmsg_set(msg, ERR_INVALID, "\"hold\" must be the number of a hold");
     *ret = (uint64_t)number;
@@ -299,7 +305,7 @@ enum err ops_reveal(struct admin *admin, const struct json *request, struct json
     if (e == ERR_OK && r.purpose.at != NULL)
         r.scope.purpose = vault_purpose_id(admin->vault, r.purpose);
     if (e == ERR_OK && json_get(request, "hold") != NULL)
-        e = read_hold_number(request, &r.hold.number, msg);
+        e = read_hold_number(admin, request, &r.hold.number, msg);
     if (e != ERR_OK)
         return e;
     e = vault_reader_open(admin->vault, &reader);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "admin/access.h"
 #include "admin/ops.h"
 #include "base/log.h"
 #include "retention/report.h"
@@ -172,6 +173,7 @@ Test(ops_holds, values_on_hold_are_revealed_with_the_number_of_their_hold_only)
 {
     AUTO(bench_stop) struct bench b;
     AUTO(json_free) struct json *added = NULL;
+    struct access_who who = {.number = 1, .name = "ada"};
     struct token_text token;
     char request[256];
     static const struct {
@@ -197,6 +199,8 @@ Test(ops_holds, values_on_hold_are_revealed_with_the_number_of_their_hold_only)
     }
     expect(&b, "{\"op\":\"reveal\",\"tokens\":[\"x\"],\"hold\":2}", ERR_NOT_FOUND);
     expect(&b, "{\"op\":\"reveal\",\"tokens\":[\"x\"],\"hold\":0}", ERR_INVALID);
+    b.admin.who = &who;
+    expect(&b, "{\"op\":\"reveal\",\"tokens\":[\"x\"],\"hold\":1}", ERR_DENIED);
 }
 
 Test(ops_holds, a_restriction_ends_with_a_notice_and_an_objection_when_it_is_withdrawn)
