@@ -22,6 +22,7 @@
 #include "base/http_service_priv.h"
 #include "base/http_thread.h"
 #include "base/mem.h"
+#include "base/meter.h"
 #include "base/tls.h"
 
 enum {
@@ -60,6 +61,7 @@ struct client {
     h2o_linklist_t link;
     h2o_socket_t *socket;
     struct http_server *server;
+    struct meter_key who;         /* its address, or network */
     struct tls_peer *certificate; /* verified; NULL: it showed none */
 };
 
@@ -111,13 +113,43 @@ struct span http_service_certificate(const h2o_socket_t *socket)
                : span_of(client->certificate->fingerprint, TLS_FINGERPRINT_BYTES);
 }
 
+/* There is no more to a connection than its descriptor yet. One whose peer has gone already counts as nobody's. */
+static struct meter_key peer_of(h2o_socket_t *socket)
+{
+    struct address address = {.known = false};
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+
+    if (getpeername(h2o_socket_get_fd(socket), (struct sockaddr *)&peer, &len) == 0)
+        address = address_of((struct sockaddr *)&peer);
+    return meter_client(&address);
+}
+
+/* Nobody keeps all others out by holding every connection open. */
+static bool has_its_share(const struct http_server *server, const struct meter_key *who)
+{
+    size_t count = 0;
+
+    for (const h2o_linklist_t *node = server->clients.next; node != &server->clients;
+         node = node->next)
+        count += memcmp(&CONTAINER_OF(node, struct client, link)->who, who, sizeof(*who)) == 0;
+    return count >= HTTP_SERVER_OF_ONE_CLIENT;
+}
+
 static void take_client(struct http_server *server, h2o_socket_t *socket)
 {
     const unsigned stalled_ms = STALLED_CLIENT_MS;
-    struct client *client = mem_alloc(sizeof(*client));
+    const struct meter_key who = peer_of(socket);
+    struct client *client;
 
+    if (has_its_share(server, &who)) {
+        h2o_socket_close(socket);
+        return;
+    }
+    client = mem_alloc(sizeof(*client));
     client->socket = socket;
     client->server = server;
+    client->who = who;
     h2o_linklist_insert(&server->clients, &client->link);
     server->client_count++;
     socket->on_close.cb = on_closed;

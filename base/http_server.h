@@ -17,7 +17,8 @@
 struct http_server;
 
 enum http_server_limits {
-    HTTP_SERVER_CONNECTIONS = 64, /* further ones wait to be accepted */
+    HTTP_SERVER_CONNECTIONS = 64,   /* further ones wait to be accepted */
+    HTTP_SERVER_OF_ONE_CLIENT = 48, /* of them; its further ones are closed */
     HTTP_ANSWER_MAX = 64 << 20,
     HTTP_ANSWER_FIELDS_MAX = 16,
     HTTP_ANSWER_VALUE_MAX = 384

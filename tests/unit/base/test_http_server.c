@@ -50,16 +50,24 @@ static struct http_server *start(uint16_t *ret_port)
     return server;
 }
 
-static int dial(uint16_t port)
+static int dial_from(const char *address, uint16_t port)
 {
     const struct sockaddr_in in = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in from = {.sin_family = AF_INET};
     const struct timeval patience = {.tv_sec = 20};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+    cr_assert_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+    cr_assert_eq(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
     cr_assert_eq(connect(fd, (const struct sockaddr *)&in, sizeof(in)), 0);
     cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     return fd;
+}
+
+static int dial(uint16_t port)
+{
+    return dial_from("127.0.0.1", port);
 }
 
 /* All of one answer; static. The connection is closed by the server or, with `last`, by us. */
@@ -173,6 +181,28 @@ Test(http_server, ends_with_connections_open)
         cr_expect_leq(recv(fds[i], &byte, 1, 0), 0);
         close(fds[i]);
     }
+}
+
+Test(http_server, E82_leaves_connections_to_others)
+{
+    static const char request[] = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    uint16_t port;
+    struct http_server *server = start(&port);
+    int fds[HTTP_SERVER_CONNECTIONS + 10], other;
+    char byte;
+
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        fds[i] = dial(port);
+    for (size_t i = HTTP_SERVER_OF_ONE_CLIENT; i < COUNT_OF(fds); i++)
+        cr_expect_leq(recv(fds[i], &byte, 1, 0), 0, "%zu is one too many", i);
+    other = dial_from("127.0.0.2", port);
+    cr_assert_eq(send(other, request, sizeof(request) - 1, MSG_NOSIGNAL),
+                 (ssize_t)sizeof(request) - 1);
+    cr_expect_eq(recv(other, &byte, 1, 0), 1, "somebody else is served");
+    close(other);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+    http_server_stop(&server);
 }
 
 Test(http_server, says_which_address_is_taken)
