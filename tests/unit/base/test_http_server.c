@@ -195,6 +195,9 @@ Test(http_server, E82_leaves_connections_to_others)
         fds[i] = dial(port);
     for (size_t i = HTTP_SERVER_OF_ONE_CLIENT; i < COUNT_OF(fds); i++)
         cr_expect_leq(recv(fds[i], &byte, 1, 0), 0, "%zu is one too many", i);
+    cr_assert_eq(send(fds[0], request, sizeof(request) - 1, MSG_NOSIGNAL),
+                 (ssize_t)sizeof(request) - 1);
+    cr_expect_eq(recv(fds[0], &byte, 1, 0), 1, "the first has not even run out of time");
     other = dial_from("127.0.0.2", port);
     cr_assert_eq(send(other, request, sizeof(request) - 1, MSG_NOSIGNAL),
                  (ssize_t)sizeof(request) - 1);
