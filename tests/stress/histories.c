@@ -198,7 +198,7 @@ static void note_stored(struct world *w, size_t class_at, size_t person, const c
 {
     const size_t there = find_token(&w->m, class_at, token);
     const size_t expected =
-        kinds[class_at].shares ? live_token_of(&w->m, class_at, text) : w->m.count;
+        kinds[class_at].shares ? shared_token_of(&w->m, class_at, text) : w->m.count;
     struct row *row = &w->m.rows[w->m.count], *owned;
 
     if (there != expected) {

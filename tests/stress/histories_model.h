@@ -271,12 +271,22 @@ static inline size_t find_token(const struct model *m, size_t class_at,
     return m->count;
 }
 
-/* The token that stands for a text now; m->count when there is none. */
-static inline size_t live_token_of(const struct model *m, size_t class_at, const char *text)
+/* Does anybody own a row behind this row's token whose value is alive, or kept beyond its time? */
+static inline bool token_is_owned(const struct model *m, size_t first)
+{
+    for (size_t i = first; i < m->count; i++)
+        if (m->rows[i].first == first && !m->rows[i].gone &&
+            (row_is_alive(m, &m->rows[i]) || is_kept(m, m->rows[i].person, m->rows[i].class_at)))
+            return true;
+    return false;
+}
+
+/* The token that whoever stores a text now is given; m->count when that is a new one. */
+static inline size_t shared_token_of(const struct model *m, size_t class_at, const char *text)
 {
     for (size_t i = 0; i < m->count; i++)
         if (m->rows[i].first == i && m->rows[i].class_at == class_at &&
-            strcmp(m->rows[i].text, text) == 0 && token_is_alive(m, i))
+            strcmp(m->rows[i].text, text) == 0 && token_is_owned(m, i))
             return i;
     return m->count;
 }

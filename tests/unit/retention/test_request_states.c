@@ -38,6 +38,8 @@ static const struct {
     {REQUEST_NOTIFY, " verified_done>notifying partly_granted>notifying notifying>notifying "},
     {REQUEST_ANSWER, " verified_done>answered partly_granted>answered notifying>answered "
                      "refused>answered not_identifiable>answered "},
+    {REQUEST_LIFT, " verified_done>verified_done partly_granted>partly_granted notifying>notifying "
+                   "answered>answered closed>closed "},
     {REQUEST_COMPLAIN,
      " received>received id_requested>id_requested verified>verified scoped>scoped "
      "extended>extended approved>approved executing>executing verified_done>verified_done "
