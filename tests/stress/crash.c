@@ -353,6 +353,14 @@ static void rotate(struct vault *v)
     provider_write(p);
 }
 
+/* And nothing else: whoever gets another value has not got the last one. */
+static void only_purge(struct vault *v)
+{
+    for (int i = 0; i < 100; i++)
+        purge(v);
+    _exit(UNKILLED);
+}
+
 /* Until it is killed. */
 static void live(const char *fault, const char *mutant)
 {
@@ -364,6 +372,8 @@ static void live(const char *fault, const char *mutant)
         _exit(3);
     }
     fault_test_set(fault, mutant);
+    if (fault != NULL && strcmp(fault, "purge.committed") == 0)
+        only_purge(v);
     for (int i = 0; i < 4000; i++) {
         switch (draw(12)) {
         case 0:
@@ -682,6 +692,7 @@ static void die_at(const char *point)
     for (int i = 0; i < POINT_ROUNDS; i++)
         if (next_round(point, NULL))
             return;
+    (void)next_round(NULL, NULL); /* somebody comes, or stores nothing more */
     violation("the fault point was not reached", 0);
 }
 
