@@ -35,11 +35,13 @@ enum {
     SUBJECTS = 12,
     VALUES = 6,
     CLASSES = 3,
+    BRIEF = 2, /* the class whose period ends within a few rounds */
     BURST = 6,
     ITEMS = 3,
     ROUND_S = 3,
     MUTANT_KILLS = 20,
-    POINT_ROUNDS = 10, /* until a fault point must have been reached */
+    PASSING = 4,       /* subjects who store briefs only: their last value is due soon */
+    POINT_ROUNDS = 20, /* until a fault point must have been reached */
     UNKILLED = 4,      /* exit code of a child that nobody killed */
     KEPT_MAX = 200000
 };
@@ -219,6 +221,11 @@ static void value_text(uint16_t class_at, uint32_t subject, uint32_t value, char
         (void)snprintf(out, 32, "value %u of %u", value, subject);
 }
 
+static uint16_t class_for(uint32_t subject)
+{
+    return subject < PASSING ? BRIEF : (uint16_t)draw(CLASSES);
+}
+
 static void tokenize_burst(struct vault *v)
 {
     static struct request requests[BURST];
@@ -240,8 +247,7 @@ static void tokenize_burst(struct vault *v)
         for (size_t k = 0; k < r->op.count; k++) {
             struct message *m = &r->messages[k];
 
-            *m = (struct message){TRYING, subject, draw(VALUES), (uint16_t)draw(CLASSES),
-                                  0,      {{0}, 0}};
+            *m = (struct message){TRYING, subject, draw(VALUES), class_for(subject), 0, {{0}, 0}};
             value_text(m->class_at, subject, m->value, r->values[k]);
             r->items[k] = (struct vault_item){.class_id = vault_class_id(v, &defs[m->class_at]),
                                               .kind = VALUE_STRING,
@@ -689,10 +695,12 @@ static bool next_round(const char *fault, const char *mutant)
 /* Some points want what not every round has, such as somebody whose last value is due. */
 static void die_at(const char *point)
 {
-    for (int i = 0; i < POINT_ROUNDS; i++)
+    for (int i = 0; i < POINT_ROUNDS; i++) {
         if (next_round(point, NULL))
             return;
-    (void)next_round(NULL, NULL); /* somebody comes, or stores nothing more */
+        if (i % 6 == 5) /* time has passed; somebody else comes */
+            (void)next_round(NULL, NULL);
+    }
     violation("the fault point was not reached", 0);
 }
 
@@ -764,7 +772,7 @@ int main(int argc, char **argv)
     secret_start();
     define(0, (char[]){"note"}, false, "P1Y");
     define(1, (char[]){"phone"}, true, "P1Y");
-    define(2, (char[]){"brief"}, false, "PT10S");
+    define(BRIEF, (char[]){"brief"}, false, "PT10S");
     kept = mem_try_alloc(KEPT_MAX, sizeof(*kept));
     zero_slots = mem_try_alloc(KEPT_MAX, sizeof(*zero_slots));
     REQUIRE(kept != NULL && zero_slots != NULL);
