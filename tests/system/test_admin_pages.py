@@ -8,7 +8,7 @@ from test_admin_api import Api, problem, routes, stored
 
 LISTS = {"/v1/holds": "holds", "/v1/notices": "notices", "/v1/requests": "requests", "/v1/erasures": "receipts",
          "/v1/retention/versions": "versions", "/v1/honeytokens": "honeytokens", "/v1/incidents": "incidents",
-         "/v1/audit": "records", "/v1/access": "tokens", "/v1/proposals": "proposals"}
+         "/v1/audit": "records", "/v1/access": "tokens", "/v1/proposals": "proposals", "/v1/callers": "callers"}
 FOLLOWED = {"/v1/audit/tail"}  # it has no last page: one asks again
 
 

@@ -352,7 +352,7 @@ FIRST_SWEEP = "sweep.batch:4"
 # Fault points that other things than an erasure pass.
 OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "reserve.", "sequence.", "backup.", "restore.", "mirror.", "notices.", "slab.added",
           "records.", "request.", "erase.parted", "hold.", "wait.", "audit.", "part.",
-          "retime.", "event.", "use.", "purge.", "rectification.")
+          "retime.", "event.", "use.", "purge.", "rectification.", "consent.")
 
 
 def erasure_faults():

@@ -118,7 +118,7 @@ READS = [
 ]
 
 CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject export", "subject event", "subject restrict",
-           "subject unrestrict", "subject object", "request add", "request", "hold add", "hold lift", "notice done",
+           "subject unrestrict", "subject object", "subject consent", "subject withdraw", "request add", "request", "hold add", "hold lift", "notice done",
            "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
            "access collect", "access enrol", "access unenrol",
            "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
