@@ -151,17 +151,22 @@ enum err vault_hold_count(struct vault_reader *r, const struct vault_hold *hold,
     return ERR_OK;
 }
 
+static void count_one(void *context, uint64_t slot UNUSED, uint16_t class_id UNUSED)
+{
+    uint64_t *count = context;
+
+    (*count)++;
+}
+
 enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_figures *ret)
 {
     struct vault_holds_figures figures = {.holds = 0};
     struct store_holds_counts counts;
-    uint64_t slot = 0;
     enum err e;
 
     REQUIRE(r->reading);
-    while ((e = store_restricted_next(r->store, slot, 0, &slot)) == ERR_OK)
-        figures.restricted++;
-    if (e == ERR_NOT_FOUND)
+    e = store_restricted_each(r->store, 0, count_one, &figures.restricted);
+    if (e == ERR_OK)
         e = store_holds_count(r->store, &counts);
     if (e == ERR_OK)
         e = store_consents_count(r->store, &figures.withdrawn);
@@ -174,7 +179,7 @@ enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_fig
     return ERR_OK;
 }
 
-/* Subjects that holds bind in a class, each once. */
+/* Subjects that something binds in a class. */
 struct bound {
     uint64_t *slots;
     size_t count, cap;
@@ -221,25 +226,36 @@ static enum err count_held(struct vault_reader *r, const struct store_class *c, 
     return e;
 }
 
+static enum err count_restricted(struct vault_reader *r, const struct store_class *c,
+                                 struct vault_class_holds *ret)
+{
+    struct bound b = {.class_id = c->id};
+    enum err e = store_restricted_each(r->store, c->id, note_bound, &b);
+
+    for (size_t i = 0; e == ERR_OK && i < b.count; i++) {
+        bool has = false;
+
+        e = store_class_has(r->store, c, b.slots[i], &has);
+        ret->restricted += has;
+    }
+    free(b.slots);
+    return e;
+}
+
 enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                                 struct vault_class_holds *ret)
 {
     const struct store_class *c = vault__class(r->v, class_id);
     struct vault_class_holds found = {.held = 0};
-    uint64_t slot = 0;
     enum err e;
 
     REQUIRE(r->reading);
     if (c == NULL)
         return ERR_NOT_FOUND;
     e = count_held(r, c, now_s, &found);
-    while (e == ERR_OK && (e = store_restricted_next(r->store, slot, class_id, &slot)) == ERR_OK) {
-        bool has = false;
-
-        e = store_class_has(r->store, c, slot, &has);
-        found.restricted += has;
-    }
-    if (e != ERR_NOT_FOUND)
+    if (e == ERR_OK)
+        e = count_restricted(r, c, &found);
+    if (e != ERR_OK)
         return e;
     *ret = found;
     return ERR_OK;

@@ -412,10 +412,11 @@ enum err store_restriction_next(struct store *s, uint64_t after, struct vault_re
     MUST_CHECK;
 /* Grounds in force for a subject, a bit each: 1 for a. */
 enum err store_restriction_on(struct store *s, uint64_t slot, unsigned *ret_grounds) MUST_CHECK;
-/* The first subject after `after` whose data is restricted, whose erasure waits, or of whom something of
- * this class (0: of any) is kept after Art. 17(3). */
-enum err store_restricted_next(struct store *s, uint64_t after, uint16_t class_id,
-                               uint64_t *ret_slot) MUST_CHECK;
+/* The subjects whose data is restricted, whose erasure waits, or of whom something of this class (0: of any) is
+ * kept after Art. 17(3), each once. */
+enum err store_restricted_each(struct store *s, uint16_t class_id,
+                               void (*fn)(void *context, uint64_t slot, uint16_t class_id),
+                               void *context) MUST_CHECK;
 
 /* One a subject; the first that was asked for stays. */
 enum err store_waiting_add(struct store *s, const struct vault_waiting *waiting) MUST_CHECK;

@@ -261,16 +261,19 @@ enum err store_restrictions_open(struct store *s,
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err store_restricted_next(struct store *s, uint64_t after, uint16_t class_id,
-                               uint64_t *ret_slot)
+enum err store_restricted_each(struct store *s, uint16_t class_id,
+                               void (*fn)(void *context, uint64_t slot, uint16_t class_id),
+                               void *context)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_RESTRICT_SLOTS);
+    enum err e;
 
-    if (stmt != NULL) {
-        bind_int(stmt, 1, (int64_t)after);
-        bind_int(stmt, 2, class_id);
-    }
-    return read_count(s, stmt, ret_slot);
+    if (stmt != NULL)
+        bind_int(stmt, 1, class_id);
+    e = store__row(s, stmt);
+    for (; e == ERR_OK; e = store__row(s, stmt))
+        fn(context, column_u64(stmt, 0), class_id);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 /* ---- erasures that wait ---- */

@@ -148,11 +148,8 @@
                      "lifted_by FROM restriction WHERE number>?1 ORDER BY number LIMIT 1")         \
     X(RESTRICT_OPEN, "SELECT slot,ground FROM restriction WHERE lifted_at=0")                      \
     X(RESTRICT_ON, "SELECT ground FROM restriction WHERE lifted_at=0 AND slot=?1")                 \
-    X(RESTRICT_SLOTS, "SELECT slot FROM(SELECT min(slot) AS slot FROM("                            \
-                      "SELECT min(slot) AS slot FROM restriction WHERE lifted_at=0 AND slot>?1"    \
-                      " UNION ALL SELECT min(slot) FROM waiting WHERE slot>?1"                     \
-                      " UNION ALL SELECT min(slot) FROM kept WHERE slot>?1 AND(class=?2 OR ?2=0)))"\
-                      " WHERE slot IS NOT NULL")                                                   \
+    X(RESTRICT_SLOTS, "SELECT slot FROM restriction WHERE lifted_at=0 UNION SELECT slot FROM "      \
+                      "waiting UNION SELECT slot FROM kept WHERE class=?1 OR ?1=0")                \
     X(WAITING_ADD, "INSERT INTO waiting VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(slot) DO UPDATE"     \
                    " SET note=excluded.note WHERE length(waiting.note)=0")                         \
     X(WAITING_NEXT, "SELECT slot,id,subject,domain,asked,note FROM waiting WHERE slot>?1"          \
