@@ -186,7 +186,9 @@ static enum err explain(enum err e, struct errmsg *msg)
                           "of a person of whom an earlier erasure has left something, single "
                           "classes cannot be erased; nothing was changed");
     case ERR_BUSY:
-        return errmsg_set(msg, e, "another erasure of this person is going on");
+        return errmsg_set(
+            msg, e,
+            "another erasure of this person is going on, or waits for a hold and is for less");
     default:
         return e;
     }

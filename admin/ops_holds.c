@@ -647,7 +647,7 @@ enum err ops_consent(struct admin *admin, const struct json *request, struct jso
         log_event(EV_CONSENT_GIVEN, F_ID("subject", consent.subject, VAULT_ID_BYTES));
     } else {
         log_event(EV_CONSENT_WITHDRAWN, F_ID("subject", consent.subject, VAULT_ID_BYTES));
-        e = consents_finish(admin->erasures, &effect);
+        e = consents_finish(admin->erasures, consent.slot, &effect);
         if (e != ERR_OK) /* it is withdrawn all the same, and the server comes back to it */
             log_event(EV_ERASURE_FAILED, F_LIT("step", "consent"), F_LIT("error", err_name(e)));
     }

@@ -118,7 +118,7 @@ static void run_waiting(struct housekeeping *h)
 static void finish_consents(struct housekeeping *h)
 {
     struct consent_effect effect;
-    enum err e = consents_finish(h->options.erasures, &effect);
+    enum err e = consents_finish(h->options.erasures, 0, &effect);
 
     if (e != ERR_OK && e != ERR_CANCELED)
         log_event(EV_ERASURE_FAILED, F_LIT("step", "consent"), F_LIT("error", err_name(e)));

@@ -43,7 +43,7 @@ static enum err finish_erasures(struct session *s, struct errmsg *msg)
     if (e == ERR_OK)
         e = erasure_run_waiting(s->parts.erasures, &resumed);
     if (e == ERR_OK)
-        e = consents_finish(s->parts.erasures, &effect);
+        e = consents_finish(s->parts.erasures, 0, &effect);
     return e == ERR_OK ? e : errmsg_set(msg, e, "the open erasures cannot be read");
 }
 

@@ -133,10 +133,11 @@ static enum err erase(struct erasures *erasures, const struct vault_consent *con
     return e;
 }
 
-/* Nothing would go, nobody is there, or an earlier erasure has left but what a law keeps: that is done. */
+/* Nothing would go, or nobody is there. Where an earlier erasure has left something (UNIMPLEMENTED), values that came
+ * since may rest on consent: that is not done. */
 static bool is_nothing_left(enum err e)
 {
-    return e == ERR_CONFLICT || e == ERR_NOT_FOUND || e == ERR_UNIMPLEMENTED;
+    return e == ERR_CONFLICT || e == ERR_NOT_FOUND;
 }
 
 static enum err finish_one(struct erasures *erasures, const struct vault_consent *consent,
@@ -172,14 +173,14 @@ static enum err next_pending(struct vault *vault, uint64_t after, struct vault_c
     return e;
 }
 
-enum err consents_finish(struct erasures *erasures, struct consent_effect *ret)
+enum err consents_finish(struct erasures *erasures, uint64_t slot, struct consent_effect *ret)
 {
-    struct consent_effect effect = {.found = 0};
+    struct consent_effect effect = {.found = 0}, others = {.found = 0};
     struct vault_consent at = {.number = 0};
     enum err e;
 
     while ((e = next_pending(erasures_vault(erasures), at.number, &at)) == ERR_OK) {
-        enum err done = finish_one(erasures, &at, &effect);
+        enum err done = finish_one(erasures, &at, slot == 0 || at.slot == slot ? &effect : &others);
 
         effect.found++;
         if (done == ERR_CANCELED)

@@ -19,14 +19,15 @@ bool purpose_rests_on_consent(const struct classes *classes, struct span purpose
 
 struct consent_effect {
     size_t found;                   /* withdrawals that waited for their effect */
-    size_t erasures;                /* completed */
+    size_t erasures;                /* completed, of whom it was asked for */
     uint8_t number[VAULT_ID_BYTES]; /* of the last of them */
 };
 
-/* Erase what withdrawals have left without a basis, and note that. Again: nothing more happens; what a crash cut off is
+/* Erase what withdrawals have left without a basis, and note that. slot: of whom the effect is to tell; 0: of all. Again: nothing more happens; what a crash cut off is
  * finished. What fails is logged and tried the next time; what a legal hold binds waits for it. IO: they cannot be
  * read. CANCELED. Worker thread or command line; blocks as long as erasures. */
-enum err consents_finish(struct erasures *erasures, struct consent_effect *ret) MUST_CHECK;
+enum err consents_finish(struct erasures *erasures, uint64_t slot, struct consent_effect *ret)
+    MUST_CHECK;
 
 /* Of a person, into a list: {"purpose", "state": "given" or "withdrawn", "at", "channel", "version", "erased"}: what
  * counts now. Inside a read transaction. */

@@ -23,6 +23,7 @@
 #include "retention/notices.h"
 #include "retention/partial.h"
 #include "retention/proof.h"
+#include "retention/waiting.h"
 #include "vault/audit.h"
 #include "vault/holds.h"
 
@@ -417,6 +418,17 @@ static void tell_waiting(const struct vault_erasure *erasure, struct receipt *re
     log_event(EV_ERASURE_HELD, F_ID("erasure", erasure->id, VAULT_ID_BYTES));
 }
 
+/* HELD, or BUSY: what waits already would leave something that is meant here. */
+static enum err wait_for_hold(struct erasures *e, const struct vault_erasure *erasure,
+                              const struct erasure_request *request, struct receipt *ret)
+{
+    enum err result = waiting_covers(e->vault, erasure->slot, request);
+
+    if (result == ERR_OK)
+        tell_waiting(erasure, ret);
+    return result == ERR_OK ? ERR_HELD : result;
+}
+
 /* Steps 1 and 2, and onto the list; `entry` is the caller's until delist(). */
 static enum err begin(struct erasures *e, struct vault_erase *op, struct working *entry)
 {
@@ -491,7 +503,7 @@ static enum err run(struct erasures *e, struct vault_erase op,
     op.note = buf_span(&note);
     result = request == NULL ? begin(e, &op, &entry) : begin_request(e, request, &op, &entry);
     if (result == ERR_HELD)
-        tell_waiting(&erasure, ret);
+        result = wait_for_hold(e, &erasure, request, ret);
     if (result != ERR_OK)
         return result;
     finish(e, &erasure, words, &receipt);
@@ -570,7 +582,7 @@ void erasure_run_many(struct erasures *e, const struct erasure_request *requests
         };
         results[i] = begin_job(e, &requests[i], job);
         if (results[i] == ERR_HELD)
-            tell_waiting(job->erasure, &receipts[i]);
+            results[i] = wait_for_hold(e, job->erasure, &requests[i], &receipts[i]);
         begun += results[i] == ERR_OK;
     }
     finish_all(e, jobs, begun);
@@ -578,73 +590,6 @@ void erasure_run_many(struct erasures *e, const struct erasure_request *requests
         delist(e, &jobs[i].entry);
         vault_erasure_done(jobs[i].erasure);
     }
-}
-
-/* ---- erasures that waited for a hold ---- */
-
-/* The next one past a slot, and whether anything is left in its way. */
-static enum err look_at_waiting(struct erasures *e, uint64_t after, struct vault_waiting *ret,
-                                bool *ret_bound)
-{
-    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
-    enum err result = vault_reader_open(e->vault, &reader);
-
-    if (result == ERR_OK)
-        result = vault_read_begin(reader);
-    if (result != ERR_OK)
-        return result;
-    result = vault_read_waiting(reader, after, ret);
-    if (result == ERR_OK)
-        result = vault_erasure_must_wait(reader, ret->slot, ret_bound);
-    vault_read_end(reader);
-    return result;
-}
-
-static enum err fire(struct erasures *e, const struct vault_waiting *waiting,
-                     struct erasure_resumed *resumed)
-{
-    const struct span noted = span_of(waiting->note, waiting->note_len);
-    struct vault_holds drop = {
-        .op = {.kind = VAULT_HOLDS}, .act = VAULT_WAITING_DROP, .slot = waiting->slot};
-    AUTO(json_free) struct json *note = NULL;
-    const struct receipt_words words = note_words(noted, &note);
-    struct erasure_request request = {.slot = waiting->slot, .words = &words};
-    struct vault_exception *kept = mem_alloc(VAULT_EXCEPTIONS_MAX * sizeof(*kept));
-    struct receipt receipt;
-    enum err result;
-
-    request.exceptions = kept;
-    request.exception_count = note_kept(note, kept);
-    request.newer_than_s = note_newer_than_s(note);
-    note_scope(note, &request);
-    result = erasure_run_request(e, &request, &receipt);
-    free(kept);
-
-    resumed->found++;
-    if (result == ERR_OK)
-        resumed->completed += receipt.state == RECEIPT_COMPLETED;
-    if (result != ERR_NOT_FOUND)
-        return result == ERR_HELD ? ERR_OK : result;
-    result = erasures_run_op(e, &drop.op); /* his last value has ended meanwhile */
-    return result == ERR_NOT_FOUND ? ERR_OK : result;
-}
-
-enum err erasure_run_waiting(struct erasures *e, struct erasure_resumed *ret)
-{
-    AUTO(vault_waiting_done) struct vault_waiting waiting = {.slot = 0};
-    struct erasure_resumed resumed = {0, 0};
-    bool bound = false;
-    enum err result;
-
-    while ((result = look_at_waiting(e, waiting.slot, &waiting, &bound)) == ERR_OK) {
-        enum err fired = bound ? ERR_OK : fire(e, &waiting, &resumed);
-
-        if (fired != ERR_OK && fired != ERR_CANCELED)
-            log_event(EV_ERASURE_FAILED, F_ID("erasure", waiting.id, VAULT_ID_BYTES),
-                      F_LIT("step", "begin"), F_LIT("error", err_name(fired)));
-    }
-    *ret = resumed;
-    return result == ERR_NOT_FOUND ? ERR_OK : result;
 }
 
 /* ---- erasures that are open ---- */

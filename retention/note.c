@@ -118,3 +118,39 @@ struct receipt_words note_words(struct span note, struct json **ret_tree)
         .approved_by = json_text_of(json_get(*ret_tree, word_names[4])),
     };
 }
+
+/* Members that leave something: what stays, which classes are meant, until when stored. */
+static enum err write_limits(const struct json *note, struct buf *out)
+{
+    AUTO(json_free) struct json *list = json_new_list();
+    static const char *const names[] = {"except", "classes", "newer"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct json *member = json_get(note, names[i]);
+
+        json_add(list, member == NULL ? json_new_null() : json_clone(member));
+    }
+    return json_write(list, out);
+}
+
+static bool limits_nothing(const struct json *note)
+{
+    return json_count(json_get(note, "except")) == 0 && json_get(note, "classes") == NULL &&
+           json_get(note, "newer") == NULL;
+}
+
+bool note_covers(struct span note, const struct erasure_request *request)
+{
+    static const struct receipt_words none;
+    AUTO(json_free) struct json *there = NULL;
+    AUTO(json_free) struct json *asked = NULL;
+    AUTO(buf_done) struct buf text = {.max = VAULT_NOTE_MAX}, left = text, right = text;
+
+    if (json_parse(note, &there) != ERR_OK)
+        return false;
+    if (limits_nothing(there))
+        return true;
+    return note_write(&none, request, &text) == ERR_OK &&
+           json_parse(buf_span(&text), &asked) == ERR_OK && write_limits(there, &left) == ERR_OK &&
+           write_limits(asked, &right) == ERR_OK && span_equal(buf_span(&left), buf_span(&right));
+}

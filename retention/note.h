@@ -3,6 +3,7 @@
  * kept, for when it has to wait. No personal data. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -20,5 +21,7 @@ struct receipt_words note_words(struct span note, struct json **ret_tree);
 void note_scope(const struct json *note, struct erasure_request *ret);
 /* What is to be kept, into `ret`, which has VAULT_EXCEPTIONS_MAX; how many there are. */
 size_t note_kept(const struct json *note, struct vault_exception *ret);
+/* Is all that the request (NULL: everything) is for meant by this note, too: everything is, or the same? */
+bool note_covers(struct span note, const struct erasure_request *request);
 /* Values stored later are not meant; INT64_MAX: all are. */
 int64_t note_newer_than_s(const struct json *note);

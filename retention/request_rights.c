@@ -366,7 +366,7 @@ static enum err do_consent(const struct request_case *c, struct request_deed *de
         FAULT_POINT("request.withdrawn");
     }
     if (e == ERR_OK)
-        e = consents_finish(c->r->erasures, &effect);
+        e = consents_finish(c->r->erasures, c->record.slot, &effect);
     if (e != ERR_OK)
         return e;
     json_set(details_of(deed), "purposes", json_clone(purposes));

@@ -3,15 +3,19 @@
  * the rig's own steps abort the test. */
 #pragma once
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "tests/support/scratch.h"
 #include "vault/classes.h"
+#include "vault/holds.h"
 #include "vault/rootkey.h"
 #include "vault/vault.h"
 
@@ -106,6 +110,67 @@ static inline uint16_t rig_class(const struct rig *r, const char *name)
 
     REQUIRE(def != NULL);
     return vault_class_id(r->vault, def);
+}
+
+/* What is logged from now on goes to a file of the rig's, "log". */
+static inline void rig_log(struct rig *r)
+{
+    const int fd = open(scratch_path(&r->scratch, "log"), O_CREAT | O_RDWR | O_APPEND, 0600);
+
+    REQUIRE(fd >= 0);
+    log_set_fd(fd);
+}
+
+/* A person's key slot; 0: nobody has the name. */
+static inline uint64_t rig_slot(struct rig *r, const char *name)
+{
+    struct vault_reader *reader = NULL;
+    uint64_t slot = 0;
+
+    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
+    REQUIRE(vault_read_begin(reader) == ERR_OK);
+    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) != ERR_OK)
+        slot = 0;
+    vault_read_end(reader);
+    vault_reader_close(&reader);
+    return slot;
+}
+
+/* The database as it is now, beside the store; and back into it, with the keys and the ledger of now. */
+static inline void rig_copy_database(struct rig *r, bool back)
+{
+    char command[512];
+
+    vault_close(&r->vault);
+    (void)snprintf(command, sizeof(command),
+                   back ? "cd %s && rm -f store/vault.db-* && cp old.db store/vault.db"
+                        : "cd %s && cp store/vault.db old.db",
+                   r->scratch.dir);
+    REQUIRE(system(command) == 0);
+    rig_open(r);
+}
+
+/* A legal hold on a person, its number; and its end. */
+static inline uint64_t rig_hold(struct rig *r, uint64_t slot)
+{
+    struct vault_hold hold = {.slot = slot,
+                              .code = "17(3)(e)",
+                              .ground = "case 12/2026",
+                              .owner = "legal",
+                              .set_by = "test",
+                              .review_s = vault_now_s(r->vault) + 30 * RIG_DAY_S};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
+
+    REQUIRE(vault_run(r->vault, &op.op) == ERR_OK);
+    return hold.number;
+}
+
+static inline void rig_lift(struct rig *r, uint64_t number)
+{
+    struct vault_hold hold = {.number = number, .lifted_by = "test", .lifted_why = "settled"};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_LIFT, .hold = &hold};
+
+    REQUIRE(vault_run(r->vault, &op.op) == ERR_OK);
 }
 
 /* One value of one person. */

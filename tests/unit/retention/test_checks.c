@@ -17,26 +17,8 @@ TestSuite(checks, .init = secret_start, .timeout = 120);
 
 static void start(struct rig *r)
 {
-    int fd;
-
     rig_init(r);
-    fd = open(scratch_path(&r->scratch, "log"), O_CREAT | O_RDWR | O_APPEND, 0600);
-    REQUIRE(fd >= 0);
-    log_set_fd(fd);
-}
-
-static uint64_t slot_of(struct rig *r, const char *name)
-{
-    struct vault_reader *reader = NULL;
-    uint64_t slot = 0;
-
-    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
-    REQUIRE(vault_read_begin(reader) == ERR_OK);
-    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) != ERR_OK)
-        slot = 0;
-    vault_read_end(reader);
-    vault_reader_close(&reader);
-    return slot;
+    rig_log(r);
 }
 
 static struct token_text store(struct rig *r, size_t person)
@@ -53,7 +35,8 @@ static void ask(struct rig *r, struct erasure_request *requests)
         char name[16];
 
         (void)snprintf(name, sizeof(name), "p%zu", i);
-        requests[i] = (struct erasure_request){.slot = slot_of(r, name), .newer_than_s = INT64_MAX};
+        requests[i] =
+            (struct erasure_request){.slot = rig_slot(r, name), .newer_than_s = INT64_MAX};
     }
 }
 

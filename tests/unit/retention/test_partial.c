@@ -28,12 +28,8 @@ static const char *const class_names[] = {"mail", "note", "bill", "plate"};
 
 static void start_with(struct rig *r, const char *classes)
 {
-    int fd;
-
     rig_init_with(r, classes);
-    fd = open(scratch_path(&r->scratch, "log"), O_CREAT | O_RDWR | O_APPEND, 0600);
-    REQUIRE(fd >= 0);
-    log_set_fd(fd);
+    rig_log(r);
 }
 
 static void start(struct rig *r)
@@ -48,20 +44,6 @@ static void clear_fault(void)
 
 TestSuite(partial, .init = secret_start, .fini = clear_fault, .timeout = 240);
 
-static uint64_t slot_of(struct rig *r, const char *name)
-{
-    struct vault_reader *reader = NULL;
-    uint64_t slot = 0;
-
-    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
-    REQUIRE(vault_read_begin(reader) == ERR_OK);
-    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) != ERR_OK)
-        slot = 0;
-    vault_read_end(reader);
-    vault_reader_close(&reader);
-    return slot;
-}
-
 static struct vault_exception keep(struct rig *r, const char *class_name, int days)
 {
     return (struct vault_exception){.class_id = rig_class(r, class_name),
@@ -73,7 +55,7 @@ static struct vault_exception keep(struct rig *r, const char *class_name, int da
 static enum err erase(struct rig *r, const char *name, const struct vault_exception *exceptions,
                       size_t count, struct receipt *ret)
 {
-    const struct erasure_request request = {.slot = slot_of(r, name),
+    const struct erasure_request request = {.slot = rig_slot(r, name),
                                             .exceptions = exceptions,
                                             .exception_count = count,
                                             .newer_than_s = INT64_MAX};
@@ -238,7 +220,7 @@ Test(partial, part_goes_by_itself_when_its_exception_ends)
     rig_clock(RIG_NOW_S + (int64_t)100 * RIG_DAY_S);
     cr_assert_eq(end_exceptions(&r), 1);
     cr_assert(is_gone(&r, &bill));
-    cr_assert_eq(slot_of(&r, "ada"), 0);
+    cr_assert_eq(rig_slot(&r, "ada"), 0);
     cr_assert_eq(end_exceptions(&r), 0);
 }
 
@@ -267,29 +249,7 @@ Test(partial, end_of_an_exception_spares_others_and_what_came_later)
     cr_assert_eq(end_exceptions(&r), 1);
     cr_assert(is_gone(&r, &plate));
     cr_assert(reveals(&r, &later, "came back"));
-    cr_assert_neq(slot_of(&r, "ada"), 0);
-}
-
-static uint64_t hold(struct rig *r, uint64_t slot)
-{
-    struct vault_hold hold = {.slot = slot,
-                              .code = "17(3)(e)",
-                              .ground = "case 12/2026",
-                              .owner = "legal",
-                              .set_by = "test",
-                              .review_s = vault_now_s(r->vault) + 30 * RIG_DAY_S};
-    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
-
-    cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
-    return hold.number;
-}
-
-static void lift(struct rig *r, uint64_t number)
-{
-    struct vault_hold hold = {.number = number, .lifted_by = "test", .lifted_why = "settled"};
-    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_LIFT, .hold = &hold};
-
-    cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
+    cr_assert_neq(rig_slot(&r, "ada"), 0);
 }
 
 static size_t run_waiting(struct rig *r)
@@ -317,11 +277,11 @@ Test(partial, end_of_an_exception_waits_for_a_hold_and_spares_what_came_later)
     cr_assert_eq(erase(&r, "ada", &x, 1, &receipt), ERR_OK);
     rig_clock(RIG_NOW_S + (int64_t)90 * RIG_DAY_S);
     later = rig_store(&r, "note", "ada", "came back");
-    number = hold(&r, slot_of(&r, "ada"));
+    number = rig_hold(&r, rig_slot(&r, "ada"));
     rig_clock(RIG_NOW_S + (int64_t)100 * RIG_DAY_S);
     cr_assert_eq(end_exceptions(&r), 0);
     cr_assert(reveals(&r, &bill, "12 EUR"), "it is held");
-    lift(&r, number);
+    rig_lift(&r, number);
     cr_assert_not(is_restricted(&r, &later), "nobody has asked for that");
     cr_assert_eq(run_waiting(&r), 0);
     cr_assert_eq(end_exceptions(&r), 1);
@@ -342,12 +302,12 @@ Test(partial, erasure_that_waited_for_a_hold_spares_what_it_was_to_spare)
     before = rig_store(&r, "note", "ada", "likes tea");
     rig_clock(RIG_NOW_S + RIG_DAY_S);
     later = rig_store(&r, "note", "ada", "came back");
-    request.slot = slot_of(&r, "ada");
-    number = hold(&r, request.slot);
+    request.slot = rig_slot(&r, "ada");
+    number = rig_hold(&r, request.slot);
     e = erasures_new(r.vault, NULL);
     cr_assert_eq(erasure_run_request(e, &request, &receipt), ERR_HELD);
     erasures_free(&e);
-    lift(&r, number);
+    rig_lift(&r, number);
     cr_assert_eq(run_waiting(&r), 1);
     cr_assert(is_gone(&r, &before));
     cr_assert(reveals(&r, &later, "came back"));
@@ -461,7 +421,7 @@ Test(partial, statutory_minimum_ends_value_by_value)
     rig_clock(RIG_NOW_S + (int64_t)(8 * 365 + 102) * RIG_DAY_S + 1);
     cr_assert_eq(end_exceptions(&r), 1);
     cr_assert(is_gone(&r, &second));
-    cr_assert_eq(slot_of(&r, "ada"), 0);
+    cr_assert_eq(rig_slot(&r, "ada"), 0);
 }
 
 Test(partial, statutory_minimum_stops_whoever_asks_the_vault_itself)
@@ -473,7 +433,7 @@ Test(partial, statutory_minimum_stops_whoever_asks_the_vault_itself)
 
     start_with(&r, WITH_MINIMUM);
     book = rig_store(&r, "books", "ada", "2026");
-    op.slot = slot_of(&r, "ada");
+    op.slot = rig_slot(&r, "ada");
     cr_assert_eq(vault_run(r.vault, &op.op), ERR_CONFLICT);
     cr_assert(reveals(&r, &book, "2026"));
 }
@@ -541,7 +501,7 @@ static void check_crash(const char *fault, bool accepted)
     cr_assert_eq(vault_kept_next(r.vault, 0, 0, &kept), accepted ? ERR_OK : ERR_NOT_FOUND);
     if (accepted)
         cr_assert_eq(kept.exception.values, BILLS + 1, "%s", fault);
-    cr_assert_neq(slot_of(&r, "ada"), 0);
+    cr_assert_neq(rig_slot(&r, "ada"), 0);
 }
 
 Test(partial, killed_before_anything_was_written_has_not_begun)
@@ -605,7 +565,7 @@ Test(partial, that_cannot_go_on_does_not_stop_the_erasures_of_others)
     vault_close(&r.vault);
     erase_and_die(&r, "part.committed");
     rig_open(&r);
-    op.slot = slot_of(&r, "bob");
+    op.slot = rig_slot(&r, "bob");
     cr_assert_eq(vault_run(r.vault, &op.op), ERR_OK); /* and nobody finishes it */
     vault_erasure_done(&bob);
     cr_assert_eq(vault_part_next(r.vault, 0, &open), ERR_OK);
@@ -702,7 +662,7 @@ static void random_erasure(struct rig *r, struct person *p, int64_t now_s)
         count++;
     }
     e = erase(r, p->name, x, count, &receipt);
-    if (slot_of(r, p->name) == 0 && e == ERR_NOT_FOUND) {
+    if (rig_slot(r, p->name) == 0 && e == ERR_NOT_FOUND) {
         memcpy(p->keeps_until_s, before, sizeof(before));
         return;
     }

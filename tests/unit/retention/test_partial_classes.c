@@ -24,12 +24,8 @@
 
 static void start_with(struct rig *r, const char *classes)
 {
-    int fd;
-
     rig_init_with(r, classes);
-    fd = open(scratch_path(&r->scratch, "log"), O_CREAT | O_RDWR | O_APPEND, 0600);
-    REQUIRE(fd >= 0);
-    log_set_fd(fd);
+    rig_log(r);
 }
 
 static void start(struct rig *r)
@@ -44,20 +40,6 @@ static void clear_fault(void)
 
 TestSuite(partial_classes, .init = secret_start, .fini = clear_fault, .timeout = 240);
 
-static uint64_t slot_of(struct rig *r, const char *name)
-{
-    struct vault_reader *reader = NULL;
-    uint64_t slot = 0;
-
-    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
-    REQUIRE(vault_read_begin(reader) == ERR_OK);
-    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) != ERR_OK)
-        slot = 0;
-    vault_read_end(reader);
-    vault_reader_close(&reader);
-    return slot;
-}
-
 static bool is_gone(struct rig *r, const struct token_text *token)
 {
     char value[256];
@@ -69,7 +51,7 @@ static bool is_gone(struct rig *r, const struct token_text *token)
 static enum err erase_only(struct rig *r, const char *name, const char *class_name,
                            struct receipt *ret)
 {
-    struct erasure_request request = {.slot = slot_of(r, name), .newer_than_s = INT64_MAX};
+    struct erasure_request request = {.slot = rig_slot(r, name), .newer_than_s = INT64_MAX};
     struct erasures *e = erasures_new(r->vault, NULL);
     enum err result;
 
@@ -103,13 +85,13 @@ Test(partial_classes, of_some_classes_restricts_nothing_and_keeps_names)
     cr_expect_eq(receipt.kept_count, 0);
     cr_expect(is_gone(&r, &note));
     cr_expect(shows(&r, &mail, "ada@example.org") && shows(&r, &bill, "12.50"));
-    cr_expect_neq(slot_of(&r, "ada@example.org"), 0);
+    cr_expect_neq(rig_slot(&r, "ada@example.org"), 0);
     cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_CONFLICT, "there is none any more");
     cr_assert_eq(erase_only(&r, "ada", "mail", &receipt), ERR_OK);
-    cr_expect_eq(slot_of(&r, "ada@example.org"), 0, "the name was a value that went");
-    cr_expect_neq(slot_of(&r, "ada"), 0);
+    cr_expect_eq(rig_slot(&r, "ada@example.org"), 0, "the name was a value that went");
+    cr_expect_neq(rig_slot(&r, "ada"), 0);
     cr_assert_eq(erase_only(&r, "ada", "bill", &receipt), ERR_OK);
-    cr_expect_eq(slot_of(&r, "ada"), 0, "the last of it");
+    cr_expect_eq(rig_slot(&r, "ada"), 0, "the last of it");
 }
 
 Test(partial_classes, of_some_classes_keeps_what_a_law_keeps_of_them_and_is_not_asked_twice)
@@ -171,4 +153,65 @@ Test(partial_classes, of_some_classes_that_a_crash_cut_off_takes_no_more_than_th
 
     for (size_t i = 0; i < COUNT_OF(points); i++)
         expect_only_notes_gone_after(points[i]);
+}
+
+static size_t run_waiting(struct rig *r)
+{
+    struct erasures *e = erasures_new(r->vault, NULL);
+    struct erasure_resumed resumed;
+
+    cr_assert_eq(erasure_run_waiting(e, &resumed), ERR_OK);
+    erasures_free(&e);
+    return resumed.completed;
+}
+
+/* One that waits and is for less would be carried out in place of one that is for more, and that be forgotten. */
+Test(partial_classes, that_wait_for_a_hold_are_not_taken_for_those_of_more)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text mail, note;
+    struct receipt receipt;
+    uint64_t number;
+
+    start(&r);
+    mail = rig_store(&r, "mail", "ada", "ada@example.org");
+    note = rig_store(&r, "note", "ada", "likes tea");
+    (void)rig_store(&r, "bill", "ada", "12.50");
+    number = rig_hold(&r, rig_slot(&r, "ada"));
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_HELD);
+    cr_expect_eq(erase_only(&r, "ada", "note", &receipt), ERR_HELD, "asked again");
+    cr_expect_eq(erase_only(&r, "ada", "bill", &receipt), ERR_BUSY);
+    cr_expect_eq(erase_only(&r, "ada", NULL, &receipt), ERR_BUSY);
+    rig_lift(&r, number);
+    cr_expect_eq(run_waiting(&r), 1);
+    cr_expect(is_gone(&r, &note) && !is_gone(&r, &mail));
+    number = rig_hold(&r, rig_slot(&r, "ada"));
+    cr_assert_eq(erase_only(&r, "ada", NULL, &receipt), ERR_HELD);
+    cr_expect_eq(erase_only(&r, "ada", "bill", &receipt), ERR_HELD, "the whole is for that, too");
+    rig_lift(&r, number);
+    cr_expect_eq(run_waiting(&r), 1);
+    cr_expect_eq(rig_slot(&r, "ada"), 0);
+}
+
+/* The ledger says that an erasure waits, and not which classes it is of. */
+Test(partial_classes, that_only_the_ledger_knows_of_wait_until_they_are_asked_for_again)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text mail, note;
+    struct receipt receipt;
+    uint64_t number;
+
+    start(&r);
+    mail = rig_store(&r, "mail", "ada", "ada@example.org");
+    note = rig_store(&r, "note", "ada", "likes tea");
+    number = rig_hold(&r, rig_slot(&r, "ada"));
+    rig_copy_database(&r, false);
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_HELD);
+    rig_copy_database(&r, true);
+    rig_lift(&r, number);
+    cr_expect_eq(run_waiting(&r), 0);
+    cr_expect(!is_gone(&r, &mail) && !is_gone(&r, &note), "restricted, but there");
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK);
+    cr_expect(is_gone(&r, &note) && !is_gone(&r, &mail));
+    cr_expect_eq(run_waiting(&r), 0);
 }

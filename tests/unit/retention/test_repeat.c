@@ -13,26 +13,8 @@ TestSuite(repeat, .init = secret_start, .timeout = 60);
 
 static void start(struct rig *r)
 {
-    int fd;
-
     rig_init(r);
-    fd = open(scratch_path(&r->scratch, "log"), O_CREAT | O_RDWR | O_APPEND, 0600);
-    REQUIRE(fd >= 0);
-    log_set_fd(fd);
-}
-
-static uint64_t slot_of(struct rig *r, const char *name)
-{
-    struct vault_reader *reader = NULL;
-    uint64_t slot = 0;
-
-    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
-    REQUIRE(vault_read_begin(reader) == ERR_OK);
-    if (vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) != ERR_OK)
-        slot = 0;
-    vault_read_end(reader);
-    vault_reader_close(&reader);
-    return slot;
+    rig_log(r);
 }
 
 static const struct span key = {"TICKET-7", 8}, request = {"{\"subject\":\"ada\"}", 17};
@@ -64,7 +46,7 @@ Test(repeat, key_stands_for_one_request_also_after_a_restart)
 
     start(&r);
     (void)rig_store(&r, "note", "ada", "tea");
-    cr_assert_eq(repeat_claim(r.vault, key, request, slot_of(&r, "ada"), &taken), ERR_OK);
+    cr_assert_eq(repeat_claim(r.vault, key, request, rig_slot(&r, "ada"), &taken), ERR_OK);
     vault_close(&r.vault);
     rig_open(&r);
     cr_assert_eq(repeat_find(r.vault, key, request, &found), ERR_OK);
@@ -82,8 +64,8 @@ Test(repeat, key_is_taken_once)
 
     start(&r);
     (void)rig_store(&r, "note", "ada", "tea");
-    cr_assert_eq(repeat_claim(r.vault, key, request, slot_of(&r, "ada"), &first), ERR_OK);
-    cr_assert_eq(repeat_claim(r.vault, key, request, slot_of(&r, "ada"), &second), ERR_CONFLICT);
+    cr_assert_eq(repeat_claim(r.vault, key, request, rig_slot(&r, "ada"), &first), ERR_OK);
+    cr_assert_eq(repeat_claim(r.vault, key, request, rig_slot(&r, "ada"), &second), ERR_CONFLICT);
 }
 
 Test(repeat, says_what_became_of_it)
@@ -98,7 +80,7 @@ Test(repeat, says_what_became_of_it)
 
     start(&r);
     (void)rig_store(&r, "note", "ada", "tea");
-    cr_assert_eq(repeat_claim(r.vault, key, request, slot_of(&r, "ada"), &repeat), ERR_OK);
+    cr_assert_eq(repeat_claim(r.vault, key, request, rig_slot(&r, "ada"), &repeat), ERR_OK);
     cr_assert_eq(repeat_state(r.vault, &repeat, &state), ERR_OK);
     cr_assert_eq(state, REPEAT_OPEN);
     op.slot = repeat.slot;
@@ -126,7 +108,7 @@ Test(repeat, of_an_erasure_touches_nothing_newer)
 
     start(&r);
     (void)rig_store(&r, "note", "ada", "old");
-    cr_assert_eq(repeat_claim(r.vault, key, request, slot_of(&r, "ada"), &repeat), ERR_OK);
+    cr_assert_eq(repeat_claim(r.vault, key, request, rig_slot(&r, "ada"), &repeat), ERR_OK);
     cr_assert_eq(erase(&r, &repeat, &receipt), ERR_OK);
     cr_assert_arr_eq(receipt.number, repeat.number, VAULT_ID_BYTES);
     later = rig_store(&r, "note", "ada", "new");
@@ -149,7 +131,7 @@ Test(repeat, keeps_neither_the_key_nor_whom_it_was_about)
     (void)rig_store(&r, "note", "marker-person-9", "tea");
     cr_assert_eq(repeat_claim(r.vault, SPAN_LIT("marker-ticket-9"),
                               SPAN_LIT("{\"subject\":\"marker-person-9\"}"),
-                              slot_of(&r, "marker-person-9"), &repeat),
+                              rig_slot(&r, "marker-person-9"), &repeat),
                  ERR_OK);
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         const size_t n = scratch_read(scratch_path(&r.scratch, files[i]), 0, bytes, sizeof(bytes));

@@ -16,19 +16,6 @@ static void start(void)
 
 TestSuite(report_exceptions, .init = start, .timeout = 60);
 
-static uint64_t slot_of(struct rig *r, const char *name)
-{
-    struct vault_reader *reader = NULL;
-    uint64_t slot = 0;
-
-    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
-    REQUIRE(vault_read_begin(reader) == ERR_OK);
-    REQUIRE(vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) == ERR_OK);
-    vault_read_end(reader);
-    vault_reader_close(&reader);
-    return slot;
-}
-
 /* Everything of a person goes but one class, for so many days. */
 static void erase_but(struct rig *r, const char *name, const char *class_name, int days)
 {
@@ -36,7 +23,7 @@ static void erase_but(struct rig *r, const char *name, const char *class_name, i
                                       .code = 'b',
                                       .law = "HGB 257",
                                       .until_s = RIG_NOW_S + (int64_t)days * RIG_DAY_S};
-    const struct erasure_request request = {.slot = slot_of(r, name),
+    const struct erasure_request request = {.slot = rig_slot(r, name),
                                             .exceptions = &x,
                                             .exception_count = 1,
                                             .newer_than_s = INT64_MAX};
@@ -162,7 +149,7 @@ Test(report_exceptions, one_that_should_have_ended_needs_attention_but_for_a_hol
         cr_expect_eq(total(tree, "overdue"), at[i].attention);
         json_free(&tree);
     }
-    hold_on(&r, slot_of(&r, "ada"));
+    hold_on(&r, rig_slot(&r, "ada"));
     tree = report(&r);
     cr_expect_str_eq(text(row(tree, 0), "state"), "on hold");
     cr_expect_not(report_needs_attention(tree));

@@ -389,19 +389,6 @@ Test(report_retention, says_what_a_class_rests_on_and_who_answers_for_it)
 
 /* ---- holds ---- */
 
-static uint64_t slot_of(struct rig *r, const char *name)
-{
-    struct vault_reader *reader = NULL;
-    uint64_t slot = 0;
-
-    REQUIRE(vault_reader_open(r->vault, &reader) == ERR_OK);
-    REQUIRE(vault_read_begin(reader) == ERR_OK);
-    REQUIRE(vault_read_subject(reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) == ERR_OK);
-    vault_read_end(reader);
-    vault_reader_close(&reader);
-    return slot;
-}
-
 Test(report_retention, counts_what_exceptions_keep)
 {
     AUTO(rig_done) struct rig r;
@@ -421,7 +408,7 @@ Test(report_retention, counts_what_exceptions_keep)
     cr_assert_eq(figure(before, "note", "excepted"), 0);
     cr_assert_eq(json_kind(json_get(row(before, "note"), "excepted_review")), JSON_NIL);
     keep.class_id = rig_class(&r, "note");
-    ask.slot = slot_of(&r, "ada");
+    ask.slot = rig_slot(&r, "ada");
     erasures = erasures_new(r.vault, NULL);
     cr_assert_eq(erasure_run_request(erasures, &ask, &receipt), ERR_OK);
     erasures_free(&erasures);
