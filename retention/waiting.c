@@ -66,8 +66,7 @@ static enum err look_at(struct vault *vault, uint64_t after, struct next *ret)
 
 static enum err drop(struct erasures *e, uint64_t slot)
 {
-    struct vault_holds op = {
-        .op = {.kind = VAULT_HOLDS}, .act = VAULT_WAITING_DROP, .slot = slot};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_WAITING_DROP, .slot = slot};
     enum err result = erasures_run_op(e, &op.op);
 
     return result == ERR_NOT_FOUND ? ERR_OK : result;
@@ -78,8 +77,7 @@ static enum err fire(struct erasures *e, const struct vault_waiting *waiting,
                      struct erasure_resumed *resumed)
 {
     AUTO(json_free) struct json *note = NULL;
-    const struct receipt_words words =
-        note_words(span_of(waiting->note, waiting->note_len), &note);
+    const struct receipt_words words = note_words(span_of(waiting->note, waiting->note_len), &note);
     struct erasure_request request = {
         .slot = waiting->slot, .words = &words, .newer_than_s = note_newer_than_s(note)};
     struct vault_exception *kept = mem_alloc(VAULT_EXCEPTIONS_MAX * sizeof(*kept));

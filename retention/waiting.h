@@ -6,5 +6,5 @@
 
 /* Does what waits of this person destroy all that the request (NULL: everything) is for? BUSY: it would leave something
  * of it, so that it has to be asked for again once that is carried out. IO. Blocks shortly. */
-enum err waiting_covers(struct vault *vault, uint64_t slot,
-                        const struct erasure_request *request) MUST_CHECK;
+enum err waiting_covers(struct vault *vault, uint64_t slot, const struct erasure_request *request)
+    MUST_CHECK;

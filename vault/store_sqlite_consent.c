@@ -22,17 +22,6 @@ enum err store_consent_prepare(struct store *s)
     return store__exec(s, tables_sql, 0);
 }
 
-static bool copy_text(sqlite3_stmt *stmt, int at, char *to, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    const int len = sqlite3_column_bytes(stmt, at);
-
-    if (text == NULL || len < 0 || (size_t)len >= size)
-        return false;
-    memcpy(to, text, (size_t)len + 1);
-    return true;
-}
-
 static void bind_of(sqlite3_stmt *stmt, uint64_t slot, const uint8_t *hash, int64_t now_ms)
 {
     if (stmt == NULL)
@@ -102,10 +91,10 @@ static enum err next(struct store *s, enum store_statement which, uint64_t after
     found.ended_ms = sqlite3_column_int64(stmt, 10);
     found.done_ms = sqlite3_column_int64(stmt, 11);
     if (!column_bytes(stmt, 2, found.subject, VAULT_ID_BYTES) ||
-        !copy_text(stmt, 3, found.purpose, sizeof(found.purpose)) ||
-        !copy_text(stmt, 7, found.channel, sizeof(found.channel)) ||
-        !copy_text(stmt, 8, found.version, sizeof(found.version)) ||
-        !copy_text(stmt, 9, found.set_by, sizeof(found.set_by)))
+        !column_text(stmt, 3, found.purpose, sizeof(found.purpose)) ||
+        !column_text(stmt, 7, found.channel, sizeof(found.channel)) ||
+        !column_text(stmt, 8, found.version, sizeof(found.version)) ||
+        !column_text(stmt, 9, found.set_by, sizeof(found.set_by)))
         return ERR_CORRUPT;
     *ret = found;
     return ERR_OK;
@@ -178,7 +167,7 @@ enum err store_consents_open(struct store *s, uint64_t of_slot,
         char purpose[VAULT_PURPOSE_NAME_MAX + 1];
 
         if (!column_bytes(stmt, 1, hash, sizeof(hash)) ||
-            !copy_text(stmt, 2, purpose, sizeof(purpose)))
+            !column_text(stmt, 2, purpose, sizeof(purpose)))
             return ERR_CORRUPT;
         fn(context, column_u64(stmt, 0), hash, purpose);
     }
