@@ -409,20 +409,42 @@ static struct json *entry_map(const struct vault_receipt_entry *entry)
     return map;
 }
 
+/* "order": which end of the ledger the list begins at. */
+static enum err read_order(const struct json *request, enum vault_receipt_order *ret,
+                           struct errmsg *msg)
+{
+    struct span word;
+    enum err e;
+
+    *ret = VAULT_RECEIPTS_OLDEST;
+    if (json_get(request, "order") == NULL)
+        return ERR_OK;
+    e = ops_need_text(request, "order", &word, msg);
+    if (e != ERR_OK || span_equal(word, SPAN_LIT("oldest")))
+        return e;
+    *ret = VAULT_RECEIPTS_NEWEST;
+    return span_equal(word, SPAN_LIT("newest"))
+               ? ERR_OK
+               : errmsg_set(msg, ERR_INVALID, "\"order\" is \"oldest\" or \"newest\"");
+}
+
 static enum err run_receipt_list(struct admin *admin, const struct json *request,
                                  struct json **ret_response, struct errmsg *msg)
 {
     AUTO(json_free) struct json *list = json_new_list();
     AUTO(mem_free) struct vault_receipt_entry *entries = NULL;
+    enum vault_receipt_order order;
     struct ops_page page;
     size_t count = 0;
     struct json *map;
     enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 
+    if (e == ERR_OK)
+        e = read_order(request, &order, msg);
     if (e != ERR_OK)
         return e;
     entries = mem_alloc((page.limit + 1) * sizeof(*entries));
-    e = vault_receipts_list(admin->vault, page.after, page.limit, entries, &count);
+    e = vault_receipts_list(admin->vault, order, page.after, page.limit, entries, &count);
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; i < count; i++)
@@ -580,7 +602,7 @@ static const struct operation {
      {"subjects", "domain", "ground", "reason", "reference", NULL},
      ops_subject_erase_many},
     {"receipt.show", {"number", NULL}, run_receipt_show},
-    {"receipt.list", {"after", "limit", NULL}, run_receipt_list},
+    {"receipt.list", {"order", "after", "limit", NULL}, run_receipt_list},
     {"key.public", {NULL}, run_key_public},
     {"subject.show", {"subject", "domain", "token", "class", "person", NULL}, run_show},
     {"subject.event",

@@ -93,7 +93,7 @@ enum ops_limits {
  *   subject.export  {..., format?: json, html, csv, lang?: en, de, portable?}  {"number", "document" or "text"}
  *                   {..., link: true, expires?: a period, lang?, portable?}     {"number", "path", "expires"}
  *   receipt.show    {number}                                      a receipt that was kept
- *   receipt.list    {after?}                                      {"receipts": [...], "more"}
+ *   receipt.list    {order?: oldest or newest, after?}           {"receipts": [...], "more"}
  *   key.public      {}                                            {"pem": what checks receipts}
  *   honeytoken.create {class, value, subject?, domain?}         {"token", "subject": its random id}
  *   honeytoken.list {}                                            {"honeytokens": [...]}

@@ -13,7 +13,7 @@ enum err page_erasures(struct visit *v, struct errmsg *msg)
 
     visit__set_may(v, "erase", "POST", "/v1/erasures");
     visit__set_may(v, "evidence", "POST", "/v1/evidence");
-    visit__query(v, query, "limit=100", NULL, NULL);
+    visit__query(v, query, "order=newest&limit=100", NULL, NULL);
     e = visit__show(v, "list", "/v1/erasures", query, msg);
     if (e == ERR_OK)
         e = visit__show(v, "notices", "/v1/reports/notices", NULL, msg);

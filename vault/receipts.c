@@ -28,19 +28,25 @@ enum err vault_receipt_read(struct vault *v, const uint8_t erasure[VAULT_ID_BYTE
     return e == ERR_OK ? buf_append_span(out, body) : e;
 }
 
-/* The first of those that are closed and those that are open; open again counts. */
-static enum err next_entry(struct store *s, uint64_t after, struct vault_receipt_entry *ret)
+/* The nearest of those that are closed and those that are open; open again counts. */
+static enum err next_entry(struct store *s, enum vault_receipt_order order, uint64_t beside,
+                           struct vault_receipt_entry *ret)
 {
+    const bool back = order == VAULT_RECEIPTS_NEWEST;
     struct store_erasure closed = {0}, open = {0};
     const struct store_erasure *first = &closed;
-    const enum err of_closed = store_receipt_next(s, after, &closed);
-    const enum err of_open = store_erasure_next(s, after, &open);
+    const enum err of_closed =
+        back ? store_receipt_before(s, beside, &closed) : store_receipt_next(s, beside, &closed);
+    const enum err of_open =
+        back ? store_erasure_before(s, beside, &open) : store_erasure_next(s, beside, &open);
+    const bool open_first =
+        back ? open.ledger_seq >= closed.ledger_seq : open.ledger_seq <= closed.ledger_seq;
 
     if (of_closed != ERR_OK && of_closed != ERR_NOT_FOUND)
         return of_closed;
     if (of_open != ERR_OK && (of_open != ERR_NOT_FOUND || of_closed == ERR_NOT_FOUND))
         return of_open;
-    if (of_closed == ERR_NOT_FOUND || (of_open == ERR_OK && open.ledger_seq <= closed.ledger_seq))
+    if (of_closed == ERR_NOT_FOUND || (of_open == ERR_OK && open_first))
         first = &open;
     *ret = (struct vault_receipt_entry){.ledger_seq = first->ledger_seq,
                                         .begun_ms = first->begun_ms,
@@ -49,16 +55,18 @@ static enum err next_entry(struct store *s, uint64_t after, struct vault_receipt
     return ERR_OK;
 }
 
-enum err vault_receipts_list(struct vault *v, uint64_t after, size_t max,
-                             struct vault_receipt_entry *ret, size_t *ret_count)
+enum err vault_receipts_list(struct vault *v, enum vault_receipt_order order, uint64_t beside,
+                             size_t max, struct vault_receipt_entry *ret, size_t *ret_count)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     AUTO(store_close) struct store *s = NULL;
     size_t count = 0;
     enum err e = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
 
+    if (order == VAULT_RECEIPTS_NEWEST && beside == 0)
+        beside = INT64_MAX;
     while (e == ERR_OK && count < max) {
-        e = next_entry(s, count == 0 ? after : ret[count - 1].ledger_seq, &ret[count]);
+        e = next_entry(s, order, count == 0 ? beside : ret[count - 1].ledger_seq, &ret[count]);
         count += e == ERR_OK;
     }
     if (e == ERR_OK || e == ERR_NOT_FOUND)
@@ -69,7 +77,7 @@ enum err vault_receipts_list(struct vault *v, uint64_t after, size_t max,
 enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
 {
     size_t count = 0;
-    enum err e = vault_receipts_list(v, after, 1, ret, &count);
+    enum err e = vault_receipts_list(v, VAULT_RECEIPTS_OLDEST, after, 1, ret, &count);
 
     return e == ERR_OK && count == 0 ? ERR_NOT_FOUND : e;
 }

@@ -354,6 +354,8 @@ enum err store_erasure_add(struct store *s, const struct store_erasure *erasure)
 enum err store_erasure_delete(struct store *s, uint64_t slot) MUST_CHECK;
 /* The first with a ledger entry after `seq`; NOT_FOUND past the last. */
 enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
+/* The last with one before it. */
+enum err store_erasure_before(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
 
 /* Rows swept of an open erasure, by class: counted up, read (added to the CLASSES_MAX + 1 counters of
  * `ret`), forgotten. */
@@ -371,6 +373,8 @@ enum err store_receipt_get(struct store *s, const uint8_t id[VAULT_ID_BYTES], st
     MUST_CHECK;
 /* The first with a ledger entry after `seq` (its number, id and begin); NOT_FOUND past the last. */
 enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
+/* The last with one before it. */
+enum err store_receipt_before(struct store *s, uint64_t seq, struct store_erasure *ret) MUST_CHECK;
 /* Make what is looked for in their table by date, where it is missing. As store_holds_prepare(). */
 enum err store_receipts_prepare(struct store *s) MUST_CHECK;
 /* Receipts of erasures that began in [from_ms, to_ms); and the last of these but `skip`, NOT_FOUND past the

@@ -79,6 +79,8 @@
     X(ERASURE_DELETE, "DELETE FROM erasure WHERE slot=?1")                                         \
     X(ERASURE_NEXT, "SELECT slot,id,subject,seq,cutoff,begun,domain,note FROM erasure WHERE seq>?1" \
                     " ORDER BY seq LIMIT 1")                                                       \
+    X(ERASURE_BEFORE, "SELECT slot,id,subject,seq,cutoff,begun,domain,note FROM erasure"           \
+                      " WHERE seq<?1 ORDER BY seq DESC LIMIT 1")                                   \
     X(SWEPT_ADD, "INSERT INTO swept VALUES(?1,?2,?3)"                                              \
                  " ON CONFLICT(slot,class) DO UPDATE SET n=n+excluded.n")                          \
     X(SWEPT_ALL, "SELECT class,n FROM swept WHERE slot=?1")                                        \
@@ -86,6 +88,7 @@
     X(RECEIPT_PUT, "INSERT OR REPLACE INTO receipt VALUES(?1,?2,?3,?4)")                           \
     X(RECEIPT_GET, "SELECT body FROM receipt WHERE id=?1")                                         \
     X(RECEIPT_NEXT, "SELECT seq,id,begun FROM receipt WHERE seq>?1 ORDER BY seq LIMIT 1")          \
+    X(RECEIPT_BEFORE, "SELECT seq,id,begun FROM receipt WHERE seq<?1 ORDER BY seq DESC LIMIT 1")   \
     X(RECEIPT_COUNT, "SELECT count(*) FROM receipt WHERE begun>=?1 AND begun<?2")                  \
     X(RECEIPT_LAST, "SELECT seq,id,begun FROM receipt WHERE begun>=?1 AND begun<?2"                \
                     " ORDER BY begun DESC,seq DESC LIMIT 1 OFFSET ?3")                             \

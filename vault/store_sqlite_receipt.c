@@ -89,13 +89,24 @@ static enum err one_receipt(struct store *s, sqlite3_stmt *stmt, struct store_er
     return ERR_OK;
 }
 
-enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret)
+static enum err receipt_beside(struct store *s, enum store_statement which, uint64_t seq,
+                               struct store_erasure *ret)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_RECEIPT_NEXT);
+    sqlite3_stmt *stmt = store__get(s, which);
 
     if (stmt != NULL)
         bind_int(stmt, 1, (int64_t)seq);
     return one_receipt(s, stmt, ret);
+}
+
+enum err store_receipt_next(struct store *s, uint64_t seq, struct store_erasure *ret)
+{
+    return receipt_beside(s, STORE_RECEIPT_NEXT, seq, ret);
+}
+
+enum err store_receipt_before(struct store *s, uint64_t seq, struct store_erasure *ret)
+{
+    return receipt_beside(s, STORE_RECEIPT_BEFORE, seq, ret);
 }
 
 /* ---- by date ---- */

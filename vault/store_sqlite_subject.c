@@ -167,10 +167,11 @@ enum err store_erasure_delete(struct store *s, uint64_t slot)
     return store__run_slot(s, STORE_ERASURE_DELETE, slot);
 }
 
-enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure *ret)
+static enum err erasure_beside(struct store *s, enum store_statement which, uint64_t seq,
+                               struct store_erasure *ret)
 {
     struct store_erasure found = {0};
-    sqlite3_stmt *stmt = store__get(s, STORE_ERASURE_NEXT);
+    sqlite3_stmt *stmt = store__get(s, which);
     enum err e;
 
     if (stmt != NULL)
@@ -189,4 +190,14 @@ enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure 
     found.note = span_of(sqlite3_column_blob(stmt, 7), (size_t)sqlite3_column_bytes(stmt, 7));
     *ret = found;
     return ERR_OK;
+}
+
+enum err store_erasure_next(struct store *s, uint64_t seq, struct store_erasure *ret)
+{
+    return erasure_beside(s, STORE_ERASURE_NEXT, seq, ret);
+}
+
+enum err store_erasure_before(struct store *s, uint64_t seq, struct store_erasure *ret)
+{
+    return erasure_beside(s, STORE_ERASURE_BEFORE, seq, ret);
 }

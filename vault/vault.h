@@ -464,9 +464,12 @@ struct vault_receipt_entry {
 };
 enum err vault_receipt_next(struct vault *v, uint64_t after, struct vault_receipt_entry *ret)
     MUST_CHECK;
-/* The same of up to `max` at once; fewer: there are no more. */
-enum err vault_receipts_list(struct vault *v, uint64_t after, size_t max,
-                             struct vault_receipt_entry *ret, size_t *ret_count) MUST_CHECK;
+/* Up to `max` at once; fewer: there are no more. OLDEST: those after the entry `beside`. NEWEST: those before it, or
+ * before none when it is 0, the latest first: what comes meanwhile moves no page. */
+enum vault_receipt_order { VAULT_RECEIPTS_OLDEST, VAULT_RECEIPTS_NEWEST };
+enum err vault_receipts_list(struct vault *v, enum vault_receipt_order order, uint64_t beside,
+                             size_t max, struct vault_receipt_entry *ret, size_t *ret_count)
+    MUST_CHECK;
 
 /* Erasures that began in [from_ms, to_ms) and are closed, which they are once they were verified; all that are
  * open, whenever they began; and the last of those that are closed. Blocks shortly, however many there are. */

@@ -66,6 +66,26 @@ def test_pages_join_to_the_whole_list(env):
     equal(sequence, sorted(set(sequence)), "records of the trail")
 
 
+def test_erasures_from_the_newest_while_more_come(env):
+    api = Api(env)
+
+    def erase(name):
+        stored(api, name)
+        api.cli("subject", "erase", name)
+
+    for n in range(5):
+        erase(f"p{n}")
+    whole = [e["number"] for e in api.got(200, "GET", "/v1/erasures", token="officer")["receipts"]]
+    equal(len(whole), 5, "all of them")
+    equal([e["number"] for e in pages(api, "/v1/erasures?order=newest&limit=2", "receipts")], whole[::-1], "reversed")
+    equal([e["number"] for e in pages(api, "/v1/erasures?order=oldest&limit=2", "receipts")], whole, "as they stand")
+    first = api.got(200, "GET", "/v1/erasures?order=newest&limit=2", token="officer")
+    erase("p5")
+    second = api.got(200, "GET", f"/v1/erasures?order=newest&limit=2&after={first['next']}", token="officer")
+    equal([e["number"] for e in second["receipts"]], whole[1:3][::-1], "what came meanwhile moves nothing")
+    problem(api.ask("GET", "/v1/erasures?order=size", token="officer"), "INVALID")
+
+
 def test_an_answer_that_has_not_changed_is_not_sent_again(env):
     api = Api(env)
     for target in ("/v1/keys/public", "/v1/retention/versions", "/v1/reports/retention", "/v1/reports/holds"):
