@@ -21,6 +21,7 @@
 #include "base/http_overrides.h"
 #include "base/http_service_priv.h"
 #include "base/http_thread.h"
+#include "base/http_turn.h"
 #include "base/mem.h"
 #include "base/meter.h"
 #include "base/tls.h"
@@ -257,10 +258,10 @@ static void *serve(void *context)
     (void)pthread_cond_broadcast(&server->changed);
     (void)pthread_mutex_unlock(&server->lock);
     while (!atomic_load(&server->stop))
-        (void)h2o_evloop_run(server->evloop, INT32_MAX);
+        http_turn(server->evloop, INT32_MAX);
     do {
         close_all(server);
-        (void)h2o_evloop_run(server->evloop, CLOSING_POLL_MS);
+        http_turn(server->evloop, CLOSING_POLL_MS);
     } while (server->client_count > 0);
     (void)pthread_mutex_lock(&server->lock);
     while (!server->may_leave)

@@ -7,28 +7,23 @@
  *   pool:    fill body ─► piece ─► message ........ wait ..........► fill the next
  *   server:                           └► libh2o writes it ─► proceed ─┘ */
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/http_service_priv.h"
 #include "base/mem.h"
+#include "base/wait.h"
 
 /* A client that does not take one piece in this time takes no other; looked at this often for the server's end. */
 enum { STALLED_MS = 30000, LOOK_MS = 200 };
 
 void http_stream_init(struct http_stream *s, struct http_service *service)
 {
-    pthread_condattr_t monotonic;
-
     s->service = service;
     s->note.is_piece = true;
     buf_init_secret(&s->piece, HTTP_ANSWER_MAX);
-    REQUIRE(pthread_condattr_init(&monotonic) == 0 &&
-            pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-            pthread_cond_init(&s->changed, &monotonic) == 0 &&
-            pthread_mutex_init(&s->lock, NULL) == 0);
-    (void)pthread_condattr_destroy(&monotonic);
+    wait_init(&s->changed);
+    REQUIRE(pthread_mutex_init(&s->lock, NULL) == 0);
 }
 
 void http_stream_done(struct http_stream *s)
@@ -40,30 +35,17 @@ void http_stream_done(struct http_stream *s)
 
 /* ---- the pool's side ---- */
 
-static struct timespec soon(void)
-{
-    struct timespec at;
-
-    REQUIRE(clock_gettime(CLOCK_MONOTONIC, &at) == 0);
-    at.tv_nsec += LOOK_MS * 1000000L;
-    at.tv_sec += at.tv_nsec / 1000000000L;
-    at.tv_nsec %= 1000000000L;
-    return at;
-}
-
 /* With the lock: until the piece is gone. CANCELED: nobody takes it. */
 static enum err wait_for_client(struct http_stream *s)
 {
     const int64_t until_ms = clock_mono_ms() + STALLED_MS;
 
     while (s->sending && !s->gone) {
-        const struct timespec at = soon();
-
         if (clock_mono_ms() > until_ms || atomic_load(&s->service->ending))
             s->broken = true;
         if (s->broken)
             return ERR_CANCELED;
-        (void)pthread_cond_timedwait(&s->changed, &s->lock, &at);
+        (void)wait_until_ms(&s->changed, &s->lock, clock_mono_ms() + LOOK_MS);
     }
     return s->gone || s->broken ? ERR_CANCELED : ERR_OK;
 }

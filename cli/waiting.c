@@ -5,12 +5,13 @@
 #include "cli/waiting.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/wait.h"
 
-enum { LOOK_NS = 200000000 };
+enum { LOOK_MS = 200 };
 
 /* False: it cannot be found out now. */
 static bool look(struct waiting *w, uint64_t *ret_done, uint64_t *ret_total)
@@ -36,16 +37,11 @@ static bool look(struct waiting *w, uint64_t *ret_done, uint64_t *ret_total)
 /* True: the work has ended. */
 static bool pause_for(struct waiting *w)
 {
-    struct timespec until = {0, 0};
     bool over;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += LOOK_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     (void)pthread_mutex_lock(&w->lock);
     if (!w->over)
-        (void)pthread_cond_timedwait(&w->changed, &w->lock, &until);
+        (void)wait_until_ms(&w->changed, &w->lock, clock_mono_ms() + LOOK_MS);
     over = w->over;
     (void)pthread_mutex_unlock(&w->lock);
     return over;
@@ -70,7 +66,7 @@ void waiting_begin(struct waiting *w, enum effort kind, const char *unit, bool a
     if (!w->progress.shown)
         return;
     REQUIRE(pthread_mutex_init(&w->lock, NULL) == 0);
-    REQUIRE(pthread_cond_init(&w->changed, NULL) == 0);
+    wait_init(&w->changed);
     REQUIRE(pthread_create(&w->thread, NULL, run, w) == 0);
     w->started = true;
 }

@@ -15,13 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/period.h"
+#include "base/wait.h"
 
 enum {
     LOOK_MS = 200,       /* how long a record may wait for its thread */
@@ -220,16 +221,11 @@ static void *work(void *context)
 
     buf_init(&batch, BATCH_MAX);
     while (!closing) {
-        struct timespec until;
         size_t lines = 0;
 
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LOOK_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
         (void)pthread_mutex_lock(&log->lock);
         if (!log->closing)
-            (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
+            (void)wait_until_ms(&log->wake, &log->lock, clock_mono_ms() + LOOK_MS);
         closing = log->closing;
         do {
             lines = 0;
@@ -323,7 +319,8 @@ struct access_log *access_log_new(size_t loops)
     log->rings = mem_alloc(loops * sizeof(*log->rings));
     for (size_t i = 0; i < loops; i++)
         log->rings[i].at = mem_alloc(ACCESS_RING * sizeof(*log->rings[i].at));
-    REQUIRE(pthread_mutex_init(&log->lock, NULL) == 0 && pthread_cond_init(&log->wake, NULL) == 0);
+    REQUIRE(pthread_mutex_init(&log->lock, NULL) == 0);
+    wait_init(&log->wake);
     return log;
 }
 

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/http_thread.h"
+#include "base/http_turn.h"
 #include "proxy/exchange.h"
 
 enum { DRAIN_POLL_MS = 20, LOOK_MS = 1000 };
@@ -201,7 +202,7 @@ void *loop_main(void *argument)
         return NULL;
     listeners_apply(loop, loop->setup->shared);
     while (stop_at_ms == 0 || !is_empty(loop)) {
-        (void)h2o_evloop_run(loop->evloop, stop_at_ms == 0 ? INT32_MAX : DRAIN_POLL_MS);
+        http_turn(loop->evloop, stop_at_ms == 0 ? INT32_MAX : DRAIN_POLL_MS);
         stop_at_ms = atomic_load(&loop->proxy->stop_at_ms);
         if (stop_at_ms != 0)
             drain(loop, stop_at_ms);

@@ -10,12 +10,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/wait.h"
 
 /* ---- one server ---- */
 
@@ -140,14 +140,10 @@ struct upstream_resolver {
 struct upstream_resolver *upstream_resolver_new(upstream_resolve_fn resolve)
 {
     struct upstream_resolver *resolver = mem_alloc(sizeof(*resolver));
-    pthread_condattr_t attributes;
 
     resolver->resolve = resolve;
     (void)pthread_mutex_init(&resolver->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&resolver->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    wait_init(&resolver->changed);
     return resolver;
 }
 
@@ -304,14 +300,10 @@ static struct upstream_resolver_job *next_due(const struct upstream_resolver *re
 
 static void wait_for(struct upstream_resolver *resolver, const struct upstream_resolver_job *job)
 {
-    struct timespec until;
-
-    if (job == NULL) {
+    if (job == NULL)
         (void)pthread_cond_wait(&resolver->changed, &resolver->lock);
-        return;
-    }
-    until = (struct timespec){job->due_ms / 1000, job->due_ms % 1000 * 1000000};
-    (void)pthread_cond_timedwait(&resolver->changed, &resolver->lock, &until);
+    else
+        (void)wait_until_ms(&resolver->changed, &resolver->lock, job->due_ms);
 }
 
 static void *resolver_main(void *argument)

@@ -6,18 +6,17 @@
  * themselves (vault/), how a receipt is written (retention/receipt.c). */
 #include "retention/erasure.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/wait.h"
 #include "retention/checks.h"
 #include "retention/note.h"
 #include "retention/notices.h"
@@ -56,7 +55,6 @@ struct erasures {
 struct erasures *erasures_new(struct vault *vault, const struct period *key_rotation)
 {
     struct erasures *e = mem_alloc(sizeof(*e));
-    pthread_condattr_t monotonic;
 
     e->vault = vault;
     e->checks = checks_new();
@@ -64,10 +62,7 @@ struct erasures *erasures_new(struct vault *vault, const struct period *key_rota
         e->key_rotation = *key_rotation;
     REQUIRE(pthread_mutex_init(&e->part, NULL) == 0 && pthread_mutex_init(&e->begin, NULL) == 0);
     REQUIRE(pthread_mutex_init(&e->lock, NULL) == 0);
-    REQUIRE(pthread_condattr_init(&monotonic) == 0);
-    REQUIRE(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
-    REQUIRE(pthread_cond_init(&e->stopped, &monotonic) == 0);
-    (void)pthread_condattr_destroy(&monotonic);
+    wait_init(&e->stopped);
     return e;
 }
 
@@ -142,17 +137,10 @@ static bool is_stopping(struct erasures *e)
 /* Wait, but not longer than until erasures_stop(). */
 static void wait_ms(struct erasures *e, int64_t ms)
 {
-    struct timespec until;
+    const int64_t until_ms = clock_mono_ms() + ms;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     (void)pthread_mutex_lock(&e->lock);
-    while (!e->stopping && pthread_cond_timedwait(&e->stopped, &e->lock, &until) != ETIMEDOUT)
+    while (!e->stopping && wait_until_ms(&e->stopped, &e->lock, until_ms))
         continue;
     (void)pthread_mutex_unlock(&e->lock);
 }

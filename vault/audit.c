@@ -8,9 +8,8 @@
  *   woken. A thread flushes when it has no more at hand, so that many records share a sync and a wake-up. */
 #include "vault/audit_priv.h"
 
-#include <time.h>
-
 #include "base/clock.h"
+#include "base/wait.h"
 
 enum { NOTES_PENDING_MAX = 4 << 20 };
 
@@ -102,7 +101,6 @@ static void wait_for_work(struct audit *a)
 {
     while (!a->closing && !a->pending_waits) {
         const int64_t at = next_ms(a);
-        struct timespec until = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
 
         if (at != 0 && clock_mono_ms() >= at)
             return;
@@ -110,7 +108,7 @@ static void wait_for_work(struct audit *a)
         if (at == 0)
             (void)pthread_cond_wait(&a->wake, &a->lock);
         else
-            (void)pthread_cond_timedwait(&a->wake, &a->lock, &until);
+            (void)wait_until_ms(&a->wake, &a->lock, at);
         a->sleeping = false;
     }
 }
@@ -405,7 +403,6 @@ enum err audit_write_at_all_costs(struct audit *a, const struct audit_record *re
 enum err audit_start(struct vault *v, struct audit **ret)
 {
     struct audit *a = mem_alloc(sizeof(*a));
-    pthread_condattr_t attributes;
 
     a->v = v;
     a->fd = -1;
@@ -415,12 +412,9 @@ enum err audit_start(struct vault *v, struct audit **ret)
     buf_init(&a->pending, AUDIT_PENDING_MAX);
     buf_init(&a->batch, AUDIT_PENDING_MAX);
     buf_init(&a->note, AUDIT_FRAME_MAX);
-    REQUIRE(pthread_condattr_init(&attributes) == 0 &&
-            pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-            pthread_cond_init(&a->wake, &attributes) == 0 &&
-            pthread_mutex_init(&a->lock, NULL) == 0 &&
+    wait_init(&a->wake);
+    REQUIRE(pthread_mutex_init(&a->lock, NULL) == 0 &&
             pthread_mutex_init(&a->keys_lock, NULL) == 0);
-    (void)pthread_condattr_destroy(&attributes);
     *ret = a;
     return ERR_OK;
 }

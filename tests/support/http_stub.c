@@ -13,10 +13,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/wait.h"
 
 enum { CONNECTIONS_MAX = 256, REQUEST_MAX = 1 << 20, PATIENCE_S = 20, FILL_SIZE = 65536 };
 
@@ -273,7 +274,8 @@ struct http_stub *http_stub_start(const struct stub_step *const *scripts, size_t
     s->script_count = count;
     s->tls = tls;
     memset(s->fill, 'x', sizeof(s->fill));
-    must(pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->changed, NULL) == 0);
+    must(pthread_mutex_init(&s->lock, NULL) == 0);
+    wait_init(&s->changed);
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     s->address.sin_family = AF_INET;
     s->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -343,13 +345,11 @@ size_t http_stub_requests(struct http_stub *stub)
 
 static bool await(struct http_stub *stub, const size_t *counter, size_t count)
 {
-    struct timespec until;
+    const int64_t until_ms = clock_mono_ms() + PATIENCE_S * 1000;
     bool there;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += PATIENCE_S;
     pthread_mutex_lock(&stub->lock);
-    while (*counter < count && pthread_cond_timedwait(&stub->changed, &stub->lock, &until) == 0)
+    while (*counter < count && wait_until_ms(&stub->changed, &stub->lock, until_ms))
         ;
     there = *counter >= count;
     pthread_mutex_unlock(&stub->lock);
