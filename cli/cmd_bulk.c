@@ -195,7 +195,7 @@ static enum cli_exit report(const struct options *o, const struct bulk_job *job,
     struct errmsg msg;
 
     if (o->json && print_json(job, counts, verified, looked) != ERR_OK)
-        return cli_fail(ERR_IO, cli_message(&msg, "standard output cannot be written"));
+        return CLI_FAILED;
     if (!o->json && !job->verify_only)
         print_counts(job, counts);
     if (!o->json && looked)

@@ -30,6 +30,8 @@ static enum cli_exit put_document(const struct options *o, struct span text)
     if (e == ERR_CONFLICT)
         return cli_fail(e,
                         cli_message(&msg, "%s: is there already, and was not touched", o->output));
+    if (e != ERR_OK && o->output == NULL)
+        return CLI_FAILED;
     return e == ERR_OK
                ? CLI_OK
                : cli_fail(e, cli_message(&msg, "the export cannot be written: %s", err_text(e)));

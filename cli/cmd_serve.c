@@ -316,11 +316,12 @@ static enum err announce(const struct server *s, int fd, struct errmsg *msg)
     if (fd < 0)
         return output_write(buf_span(&line)) == ERR_OK
                    ? ERR_OK
-                   : errmsg_set(msg, ERR_IO, "standard output cannot be written");
+                   : errmsg_set(msg, ERR_IO, "nobody can be told that the server is ready");
     n = write(fd, line.bytes, line.len);
     if (n != (ssize_t)line.len)
         return errmsg_set(msg, ERR_IO, "descriptor %d cannot be written: %s", fd, strerror(errno));
-    (void)close(fd);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
     return ERR_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static bool is_key_file(const struct known_option *known)
     return i == OPTION_INDEX_TOKEN_FILE || i == OPTION_INDEX_OTP_FILE || i == OPTION_INDEX_ROOT_KEY;
 }
 
-/* A descriptor number; nothing but digits. */
+/* A descriptor number; nothing but digits. One that is not open yet would be a file of ours by the time that it is
+ * used. */
 static enum err parse_fd(const struct known_option *known, int *ret, struct errmsg *msg)
 {
     char *end = NULL;
@@ -62,7 +64,8 @@ static enum err parse_fd(const struct known_option *known, int *ret, struct errm
 
     errno = 0;
     n = strtol(optarg, &end, 10);
-    if (errno != 0 || end == optarg || *end != '\0' || n < 0 || n > INT_MAX)
+    if (errno != 0 || end == optarg || *end != '\0' || n < 0 || n > INT_MAX ||
+        fcntl((int)n, F_GETFD) < 0)
         return errmsg_set(msg, ERR_INVALID, "--%s takes the number of an open descriptor",
                           known->name);
     *ret = (int)n;

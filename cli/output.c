@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -29,7 +30,11 @@ static enum err write_all(int fd, struct span bytes)
 
 enum err output_write(struct span bytes)
 {
-    return write_all(STDOUT_FILENO, bytes);
+    const enum err e = write_all(STDOUT_FILENO, bytes);
+
+    if (e != ERR_OK)
+        (void)fprintf(stderr, "lethe: standard output cannot be written: %s\n", strerror(errno));
+    return e;
 }
 
 enum err output_print(const char *format, ...)

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/span.h"
 
-/* Write all of it to standard output; IO when that fails. Blocks. */
+/* Write all of it to standard output; IO when that fails, with the reason on standard error. Blocks. */
 enum err output_write(struct span bytes) MUST_CHECK;
 /* The same of a text, of which at most a KiB is written. */
 enum err output_print(const char *format, ...) MUST_CHECK __attribute__((format(printf, 1, 2)));

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import stat
+import subprocess
 
 from harness import Background, Lethe, check, equal
 from upstreams import Recorder
@@ -279,3 +280,47 @@ def test_e44_erasing_while_tokenizing_leaves_nothing_half(env):
     for row in report["rows"]:
         check(row["balanced"], f"the books of {row['class']} do not balance: {row}")
         equal(row["items"], 0, f"rows left of {row['class']}")
+
+
+def kept(lethe):
+    return {name: open(os.path.join(lethe.store, name), "rb").read() for name in ("keys.slab", "ledger.log", "lock")}
+
+
+def test_a_descriptor_that_nobody_opened_is_no_file_of_the_store(env):
+    """The line "ready" went into the file that had the number by then: the ledger, or the keys."""
+    _, lethe = started(env)
+    equal(lethe.stop(), 0, "exit code")
+    before = kept(lethe)
+    for number in range(3, 40):
+        result = lethe.run("serve", "-c", lethe.file, "--ready-fd", str(number))
+        equal(result.returncode, 2, f"{number}: {result.stderr}")
+    equal(kept(lethe), before, "the store's files")
+
+
+def test_what_is_said_goes_to_no_file_when_a_stream_is_closed(env):
+    _, lethe = started(env)
+    equal(lethe.stop(), 0, "exit code")
+    before = kept(lethe)
+    words = [env.lethe_path(), "access", "list", "-c", lethe.file]
+    for closed, code in ((">&-", 1), ("2>&-", 0), ("<&-", 0), ("<&- >&- 2>&-", 1)):
+        result = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words], text=True, capture_output=True, timeout=60,
+                                env=lethe.environment())
+        equal(result.returncode, code, f"{closed}: {result.stderr}")
+    equal(kept(lethe), before, "the store's files")
+    closing = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh"]
+    lethe.prefix = closing
+    lethe.start()
+    for number in (0, 2):
+        equal(os.readlink(f"/proc/{lethe.process.pid}/fd/{number}"), "/dev/null", f"descriptor {number} of the server")
+    equal(lethe.stop(), 0, "exit code")
+
+
+def test_output_that_goes_nowhere_is_no_success(env):
+    for where, lethe in both(env):
+        for words in (("receipt", "list"), ("access", "list", "--json"), ("key", "public"), ("report", "retention")):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([env.lethe_path(), *words, "-c", lethe.file], stdout=full, stderr=subprocess.PIPE, text=True,
+                                        timeout=60, env=lethe.environment())
+            wrote_nothing = words[0] == "receipt"  # there is none
+            equal(result.returncode, 0 if wrote_nothing else 1, f"{where}: {words}")
+            check(wrote_nothing or "No space left" in result.stderr, f"{where}: {words}: {result.stderr!r}")

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -49,7 +50,7 @@ Test(options, are_all_understood)
 
     cr_assert_eq(PARSE(ALL, &o, &msg, "-c", "x.yaml", "--class", "mail", "--subject=4711",
                        "--domain", "d", "--reason", "a b", "--format=csv", "--json", "--ready-fd",
-                       "7"),
+                       "2"),
                  ERR_OK);
     cr_assert_str_eq(o.config, "x.yaml");
     cr_assert_str_eq(o.class_name, "mail");
@@ -57,7 +58,7 @@ Test(options, are_all_understood)
     cr_assert_str_eq(o.domain, "d");
     cr_assert_str_eq(o.reason, "a b");
     cr_assert_str_eq(o.format, "csv");
-    cr_assert_eq(o.ready_fd, 7);
+    cr_assert_eq(o.ready_fd, 2);
     cr_assert(o.json);
     cr_assert_eq(PARSE(OPTION_GROUND, &o, &msg, "--ground", "b"), ERR_OK);
     cr_assert_str_eq(o.ground, "b");
@@ -89,11 +90,11 @@ Test(options, name_a_descriptor_for_passphrases_wherever_a_configuration_is_name
     cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "--json"), ERR_INVALID);
     cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "x"), ERR_OK);
     cr_assert(o.passphrase_fd == -1 && !o.config_given && !o.progress);
-    cr_assert_eq(PARSE(OPTION_CONFIG | OPTION_PROGRESS, &o, &msg, "--passphrase-fd", "5", "-c", "f",
+    cr_assert_eq(PARSE(OPTION_CONFIG | OPTION_PROGRESS, &o, &msg, "--passphrase-fd", "0", "-c", "f",
                        "--progress"),
                  ERR_OK);
-    cr_assert(o.passphrase_fd == 5 && o.config_given && o.progress);
-    cr_assert_eq(PARSE(OPTION_JSON, &o, &msg, "--passphrase-fd", "5"), ERR_INVALID);
+    cr_assert(o.passphrase_fd == 0 && o.config_given && o.progress);
+    cr_assert_eq(PARSE(OPTION_JSON, &o, &msg, "--passphrase-fd", "0"), ERR_INVALID);
     cr_assert_not_null(strstr(msg.text, "--passphrase-fd"), "%s", msg.text);
     cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "--passphrase-fd", "hunter2hunter2"), ERR_INVALID);
     cr_assert(strstr(msg.text, "--passphrase-fd") != NULL && strstr(msg.text, "hunter") == NULL,
@@ -179,6 +180,16 @@ Test(options, a_descriptor_is_a_number)
 
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         cr_assert_eq(PARSE(ALL, &o, &msg, "--ready-fd", wrong[i]), ERR_INVALID, "%s", wrong[i]);
+}
+
+Test(options, a_descriptor_is_open_before_any_file_of_the_store_is)
+{
+    struct options o;
+    struct errmsg msg;
+
+    cr_assert_eq(PARSE(ALL, &o, &msg, "--ready-fd", "977"), ERR_INVALID);
+    cr_assert_eq(PARSE(OPTION_CONFIG, &o, &msg, "--passphrase-fd", "977"), ERR_INVALID);
+    cr_assert_not_null(strstr(msg.text, "open descriptor"), "%s", msg.text);
 }
 
 Test(options, E70_that_name_files_of_secrets_take_no_secret)
