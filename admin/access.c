@@ -54,6 +54,12 @@ const char *access_role_name(enum access_role role)
     return "?";
 }
 
+bool access_role_is_appointed(enum access_role role)
+{
+    return (role & (ACCESS_APP | ACCESS_SUPPORT | ACCESS_OFFICER | ACCESS_OPERATOR |
+                    ACCESS_APPROVER)) != 0;
+}
+
 bool access_names_have(const struct access_names *names, struct span name)
 {
     for (size_t i = 0; i < names->count; i++)

@@ -101,7 +101,7 @@ enum ops_limits {
  *   caller.list     {}                                            {"callers": [...]}: admin/ops_watch.c draws it
  *   caller.restore  {caller}                                      {"closed": incidents}
  *   access.create   {name, role, expires, domains?, classes?, purposes?, networks?, certificate?}  {"number", "token", ...}
- *   access.appoint  the same, of an operator or approver           {"number", ...}: without its text
+ *   access.appoint  the same, of any role but auditor              {"number", ...}: without its text
  *   access.draft    the same                                      what it would be
  *   access.collect  {number}                                      as access.create: the text of an appointed one, once
  *   access.list     {}                                            {"tokens": [...]}

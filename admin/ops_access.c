@@ -151,15 +151,20 @@ static bool destroys(enum access_role role)
     return (role & (ACCESS_OPERATOR | ACCESS_APPROVER)) != 0;
 }
 
-/* Over the network others' tokens are two people's: somebody appoints, somebody else approves. */
+/* Over the network others' tokens are two people's: somebody appoints, somebody else approves. Without four eyes there
+ * is no second one. */
 static enum err may_create(const struct admin *admin, const struct access_grant *grant,
                            struct errmsg *msg)
 {
-    return admin->who == NULL || !destroys(grant->who.role)
+    const bool appointed =
+        admin->four_eyes ? access_role_is_appointed(grant->who.role) : destroys(grant->who.role);
+
+    return admin->who == NULL || !appointed
                ? ERR_OK
                : errmsg_set(msg, ERR_DENIED,
-                            "operators and approvers are appointed (POST /v1/access/appointments), "
-                            "or made on the host, with `lethe access create`");
+                            "who may see clear values, propose or approve is appointed (POST "
+                            "/v1/access/appointments), or made on the host, with `lethe access "
+                            "create`");
 }
 
 enum err ops_access_create(struct admin *admin, const struct json *request,
@@ -193,9 +198,8 @@ static enum err read_appointment(const struct admin *admin, const struct json *r
 {
     enum err e = read_grant(admin, request, ret, msg);
 
-    if (e == ERR_OK && !destroys(ret->who.role))
-        e = errmsg_set(msg, ERR_INVALID,
-                       "operators and approvers are appointed; others' tokens are made at once");
+    if (e == ERR_OK && !access_role_is_appointed(ret->who.role))
+        e = errmsg_set(msg, ERR_INVALID, "an auditor's token is made at once, not appointed");
     return e;
 }
 
@@ -315,8 +319,8 @@ enum err ops_access_revoke(struct admin *admin, const struct json *request,
 
 /* ---- the second factor ---- */
 
-/* With four eyes an operator collects the token of another one, and an approver gives out its codes: so nobody but
- * its holder ever has both. */
+/* With four eyes an operator collects a token, and an approver gives out its codes: so nobody but its holder ever has
+ * both. */
 static enum err may_enrol(const struct admin *admin, uint64_t number, struct errmsg *msg)
 {
     AUTO(json_free) struct json *token = NULL;
@@ -325,10 +329,11 @@ static enum err may_enrol(const struct admin *admin, uint64_t number, struct err
     if (admin->who == NULL || !admin->four_eyes || admin->who->role == ACCESS_APPROVER)
         return ERR_OK;
     e = access_show(admin->access, number, vault_now_s(admin->vault), &token);
-    if (e == ERR_OK && destroys(access_role_of(json_text_of(json_get(token, "role")))))
+    if (e == ERR_OK &&
+        access_role_is_appointed(access_role_of(json_text_of(json_get(token, "role")))))
         return errmsg_set(msg, ERR_DENIED,
-                          "the second factor of operators and approvers is given out by an "
-                          "approver, so that nobody but its holder has both");
+                          "the second factor of who is appointed is given out by an approver, so "
+                          "that nobody but its holder has both");
     return e;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/access.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -37,12 +38,12 @@ static bool set_list(struct json *request, const char *name, const char *text)
     return true;
 }
 
-/* Over the network others' acts are two people's: an operator or approver is appointed. */
+/* Over the network most tokens are two people's to make: their holders are appointed. */
 static const char *operation_for(const struct options *o)
 {
-    const bool destroys = strcmp(o->role, "operator") == 0 || strcmp(o->role, "approver") == 0;
+    const bool appointed = access_role_is_appointed(access_role_of(span_str(o->role)));
 
-    return o->server != NULL && destroys ? "access.appoint" : "access.create";
+    return o->server != NULL && appointed ? "access.appoint" : "access.create";
 }
 
 /* The text of a token alone; one that has none yet says where it comes from. */

@@ -329,8 +329,8 @@ const struct command commands[] = {
      "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n"
      "--network: from elsewhere it is a wrong token. --certificate: the fingerprint that\n"
      "`openssl x509 -fingerprint -sha256` prints; the client must show that certificate.\n"
-     "With --server an operator or approver is appointed: somebody else approves it, and "
-     "`lethe access collect`\n"
+     "With --server all but an auditor are appointed: somebody else approves it, and `lethe access "
+     "collect`\n"
      "prints the token then.\n",
      OPTION_CONFIG | OPTION_NAME | OPTION_ROLE | OPTION_EXPIRES | OPTION_DOMAIN | OPTION_CLASS |
          OPTION_PURPOSE | OPTION_NETWORK | OPTION_CERTIFICATE | OPTION_JSON,
@@ -339,7 +339,7 @@ const struct command commands[] = {
      "Each line: number, state, role, expires, last used (to the hour), second factor, name.\n",
      OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_access_list},
     {"access collect", "[-c FILE] [--json] NUMBER",
-     "the token of an operator or approver who was appointed; prints it, once",
+     "the token of somebody who was appointed; prints it, once",
      "Exit code 1 when it was collected before: its text is kept nowhere.\n",
      OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_collect},
     {"access revoke", "[-c FILE] NUMBER", "from now on a token is nobody's", NULL, OPTION_CONFIG, 1,
@@ -350,7 +350,7 @@ const struct command commands[] = {
      "one\n"
      "before is of no use any more; with --server it must be taken away first, and with four eyes "
      "an approver\n"
-     "gives out those of operators and approvers.\n",
+     "gives it out, but to an auditor.\n",
      OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_enrol},
     {"access unenrol", "[-c FILE] NUMBER", "take the second factor of who holds a token away",
      "Its holder is signed out of the pages and gets nothing done that wants a code, until "

@@ -17,8 +17,12 @@ enum { DAY_S = 86400, QUIET = 4 /* modules around a QR code */, PATH_BYTES_MAX =
 
 /* Those that can be used come first. */
 static const char *const shows[] = {"alive", "all", NULL};
-static const char *const roles_made[] = {"app", "support", "officer", "auditor", NULL};
-static const char *const roles_appointed[] = {"operator", "approver", NULL};
+static const char *const roles_made[] = {"auditor", NULL};
+static const char *const roles_appointed[] = {"operator", "approver", "officer",
+                                              "support",  "app",      NULL};
+/* Without four eyes. */
+static const char *const roles_made_alone[] = {"app", "support", "officer", "auditor", NULL};
+static const char *const roles_appointed_alone[] = {"operator", "approver", NULL};
 static const char *const periods[] = {"P30D", "P7D", "P90D", "P180D", "P1Y", NULL};
 
 static bool is_text(const struct json *map, const char *name, const char *word)
@@ -31,9 +35,9 @@ static bool can_be_used(const struct json *token)
     return is_text(token, "state", "alive") || is_text(token, "state", "waiting");
 }
 
-static bool destroys(const struct json *token)
+static bool is_appointed(const struct json *token)
 {
-    return is_text(token, "role", "operator") || is_text(token, "role", "approver");
+    return access_role_is_appointed(access_role_of(json_text_of(json_get(token, "role"))));
 }
 
 /* ---- what it was used for today ---- */
@@ -128,7 +132,8 @@ static void set_forms(struct visit *v, const struct json *token)
 {
     const bool has_code = json_bool_of(json_get(token, "code"), false);
     const bool proven = json_bool_of(json_get(token, "code_used"), false);
-    const bool others = v->ui->api->four_eyes && destroys(token) && v->who.role != ACCESS_APPROVER;
+    const bool others =
+        v->ui->api->four_eyes && is_appointed(token) && v->who.role != ACCESS_APPROVER;
 
     if (!can_be_used(token))
         return;
@@ -221,12 +226,14 @@ static enum err show_new(struct visit *v, const char *name, const char *path,
 
 enum err page_token_new(struct visit *v, struct errmsg *msg)
 {
-    return show_new(v, "create", "/v1/access", roles_made, msg);
+    return show_new(v, "create", "/v1/access",
+                    v->ui->api->four_eyes ? roles_made : roles_made_alone, msg);
 }
 
 enum err page_token_appoint(struct visit *v, struct errmsg *msg)
 {
-    return show_new(v, "appoint", "/v1/access/appointments", roles_appointed, msg);
+    return show_new(v, "appoint", "/v1/access/appointments",
+                    v->ui->api->four_eyes ? roles_appointed : roles_appointed_alone, msg);
 }
 
 /* ---- what is shown once ---- */

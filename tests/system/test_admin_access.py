@@ -41,7 +41,7 @@ def test_e59_an_operator_is_two_peoples_to_appoint(env):
     response = api.ask("POST", "/v1/access", wanted, "operator", coded(api, "operator", step))
     equal(response.status, 403, "at once")
     check("appointed" in response.json()["detail"], f"{response.body!r}")
-    for wrong, status in ((dict(wanted, role="officer"), 400), (dict(wanted, expires="P9Y"), 400), (dict(wanted, name="a b"), 400),
+    for wrong, status in ((dict(wanted, role="auditor"), 400), (dict(wanted, expires="P9Y"), 400), (dict(wanted, name="a b"), 400),
                           (dict(wanted, classes=["none"]), 404), (dict(wanted, name="operator"), 409)):
         equal(api.ask("POST", "/v1/access/appointments", wrong, "operator").status, status, f"{wrong}")
     told = appointed(api, step, role="operator")
@@ -74,6 +74,30 @@ def test_e59_an_operator_is_two_peoples_to_appoint(env):
                   coded(api, "anna")).status, 201, "it works with its codes")
 
 
+def test_e59_nobody_makes_themselves_one_who_sees_clear_values(env):
+    """One operator alone got an officer's, a support's or an application's token, and its second factor with it."""
+    api, step = enrolled(env, "operator", "approver")
+    secret = api.got(201, "POST", "/v1/tokens", {"subject": "p", "class": "note", "values": ["clear"]}, "app")["tokens"]
+    for role in ("app", "support", "officer", "operator", "approver"):
+        api.enrol("operator")
+        response = api.ask("POST", "/v1/access", {"name": "me", "role": role, "expires": "P1D"}, "operator", coded(api, "operator"))
+        problem(response, "DENIED")
+        check("appointed" in response.json()["detail"] and b"lta_" not in response.body, f"{role}: {response.body!r}")
+    api.enrol("operator")
+    api.enrol("approver")
+    step = earlier_step()
+    equal(api.ask("POST", "/v1/access", {"name": "eyes", "role": "auditor", "expires": "P1D"}, "operator", coded(api, "operator", step)).status,
+          201, "who reads no values")
+    told = appointed(api, step, name="me", role="support")
+    made = approval(api, told, step=step).json()
+    mine = api.got(200, "POST", f"/v1/access/{made['number']}/collect", None, "operator", coded(api, "operator"))["token"]
+    equal(api.got(200, "POST", "/v1/tokens/reveal", {"tokens": secret}, mine, {"Lethe-Purpose": "support"})["values"], ["clear"], "by two")
+    api.enrol("operator")
+    step = earlier_step()
+    problem(api.ask("POST", f"/v1/access/{made['number']}/enrol", None, "operator", coded(api, "operator")), "DENIED")
+    problem(api.ask("POST", f"/v1/access/{number_of(api, 'officer')}/enrol", None, "operator", coded(api, "operator", step)), "DENIED")
+
+
 def test_e63_a_second_factor_is_shown_once_and_taken_away_by_two(env):
     api, step = enrolled(env, "operator", "approver")
     officer = number_of(api, "officer")
@@ -82,12 +106,12 @@ def test_e63_a_second_factor_is_shown_once_and_taken_away_by_two(env):
         response = api.ask("POST", f"{target}/enrol", None, role)
         equal(response.status, 403, role)
         check("the role" in response.json()["detail"], role)
-    equal(api.ask("POST", f"{target}/enrol", None, "operator").status, 403, "without a code")
+    equal(api.ask("POST", f"{target}/enrol", None, "approver").status, 403, "without a code")
     key = {"Idempotency-Key": "once-more"}
-    answer = api.ask("POST", f"{target}/enrol", None, "operator", {**coded(api, "operator", step), **key})
+    answer = api.ask("POST", f"{target}/enrol", None, "approver", {**coded(api, "approver", step), **key})
     uri = answer.json()["uri"]
     equal(answer.headers["cache-control"], "no-store", "kept by nobody")
-    response = api.ask("POST", f"{target}/enrol", None, "operator", {**coded(api, "operator"), **key})
+    response = api.ask("POST", f"{target}/enrol", None, "approver", {**coded(api, "approver"), **key})
     equal(response.status, 409, "asked again under the same key")
     check(b"otpauth" not in response.body, "and not shown again")
     check("otpauth" not in json.dumps(api.got(200, "GET", target, token="auditor")), "nor when it is looked at")
@@ -96,8 +120,9 @@ def test_e63_a_second_factor_is_shown_once_and_taken_away_by_two(env):
     api.got(200, "POST", f"{target}/prove", {"first_code": code}, "operator")
     problem(api.ask("POST", f"{target}/prove", {"first_code": code}, "operator"), "CONFLICT")
     equal(api.got(200, "GET", target, token="auditor")["code_used"], True, "it has arrived")
-    response = api.ask("POST", f"{target}/enrol", None, "operator", coded(api, "operator"))
+    response = api.ask("POST", f"{target}/enrol", None, "approver", coded(api, "approver"))
     equal(response.status, 409, "over one that is there")
+    api.enrol("approver")  # other codes from now on
     told = api.got(202, "POST", f"{target}/unenrol", None, "operator")
     equal(told["preview"]["name"], "officer", "whose it is")
     equal(approval(api, told, step=step).status, 200, "taken away")
@@ -118,6 +143,9 @@ def test_without_four_eyes_an_operator_appoints_with_a_code(env):
     equal(api.ask("POST", "/v1/access/appointments", wanted, "operator").status, 403, "without a code")
     made = api.got(201, "POST", "/v1/access/appointments", wanted, "operator", coded(api, "operator", step))
     equal(made["state"], "waiting", "it is collected, too")
+    api.enrol("operator")
+    equal(api.ask("POST", "/v1/access", {"name": "shop", "role": "app", "expires": "P1D"}, "operator", coded(api, "operator", step)).status,
+          201, "an application's at once")
     api.got(200, "POST", f"/v1/access/{made['number']}/enrol", None, "operator", coded(api, "operator"))
 
 

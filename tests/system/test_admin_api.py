@@ -76,9 +76,9 @@ class Api:
         return self.cli("access", "create", "--name", name or role, "--role", role, "--expires", expires,
                         *more).strip()
 
-    def number(self, name):
+    def number(self, name, state="alive"):
         entries = json.loads(self.cli("access", "list", "--json"))
-        return next(e["number"] for e in entries if e["name"] == name and e["state"] == "alive")
+        return next(e["number"] for e in entries if e["name"] == name and e["state"] == state)
 
     def enrol(self, name):
         self.uris[name] = self.cli("access", "enrol", str(self.number(name))).strip()

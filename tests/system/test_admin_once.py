@@ -93,7 +93,7 @@ def test_of_many_at_once_one_is_carried_out(env):
 def test_what_is_shown_once_is_not_shown_again(env):
     api = Api(env)
     api.enrol("operator")
-    wanted = {"name": "new", "role": "app", "expires": "P1D"}
+    wanted = {"name": "new", "role": "auditor", "expires": "P1D"}
     code = one_time_code(api.uris["operator"])
     made = api.got(201, "POST", "/v1/access", wanted, "operator", with_key("a", **{"Lethe-Otp": code}))
     again = api.ask("POST", "/v1/access", wanted, "operator", with_key("a", **{"Lethe-Otp": code}))

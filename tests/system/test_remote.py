@@ -268,7 +268,9 @@ def test_books_and_watches(env):
     check(trap, "a honeytoken")
     desk = remote.run("operator", "caller", "restore", "desk")
     equal(desk.returncode, 1, "a caller that is not suspended, without a code")
-    made = good("operator", "access", "create", "--name", "new", "--role", "app", "--expires", "P1D", code=True).strip()
+    waits = good("operator", "access", "create", "--name", "new", "--role", "app", "--expires", "P1D", code=True)
+    check("to be collected" in waits and "lta_" not in waits, waits)
+    made = good("operator", "access", "collect", str(remote.api.number("new", "waiting")), code=True).strip()
     equal(remote.run(remote.keep("new", made), "tokenize", "--class", "note", "--subject", "p", data="n\n").returncode,
           0, "the new token")
     good("operator", "access", "revoke", str(remote.api.number("new")), code=True)
@@ -507,7 +509,7 @@ def test_what_init_makes_is_enough_to_work_with(env):
     lethe.start()
     url = "http://{}:{}".format(*admin_address(lethe))
     code = env.write("code", one_time_code(uri) + "\n", 0o400)
-    made = lethe.run("access", "create", "--name", "shop", "--role", "app", "--expires", "P1D", "--server", url,
+    made = lethe.run("access", "create", "--name", "eyes", "--role", "auditor", "--expires", "P1D", "--server", url,
                      "--token-file", token, "--otp-file", code)
     equal(made.returncode, 0, made.stderr)
     listed = json.loads(lethe.run("access", "list", "--json", "--server", url, "--token-file", token).stdout)

@@ -210,7 +210,7 @@ def test_e68_there_is_no_way_around_a_second_factor(env):
     api.enrol("operator")
     code = {"Lethe-Otp": one_time_code(api.uris["operator"], int(time.time()) // 30 - 1)}
     equal(api.ask("POST", f"/v1/access/{number}/enrol", None, "operator", code).status, 403, "another one for oneself")
-    for role in ("operator", "approver"):
+    for role in ("app", "support", "officer", "operator", "approver"):
         body = {"name": "mallory", "role": role, "expires": "P1D"}
         response = api.ask("POST", "/v1/access", body, "operator",
                            {"Lethe-Otp": one_time_code(api.uris["operator"])})

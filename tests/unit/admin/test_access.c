@@ -300,6 +300,13 @@ static const char *state_of(struct office *o, uint64_t number, bool *ret_code_us
     return state;
 }
 
+Test(access, whoever_sees_values_or_decides_is_appointed)
+{
+    cr_expect_not(access_role_is_appointed(ACCESS_AUDITOR));
+    for (enum access_role role = ACCESS_APP; role < ACCESS_AUDITOR; role *= 2)
+        cr_expect(access_role_is_appointed(role), "%s", access_role_name(role));
+}
+
 Test(access, an_appointed_token_is_nobodys_until_it_is_collected_once)
 {
     struct office o;
