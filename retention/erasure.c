@@ -202,7 +202,17 @@ static bool is_listed(struct erasures *e, const uint8_t *id)
 
 /* ---- the steps ---- */
 
-static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, struct receipt *r)
+/* Art. 17(1)(b) and (c) have figures of their own. */
+static enum vault_sweep_why why_of(const struct receipt_words *words)
+{
+    if (span_equal(words->ground, SPAN_LIT("17(1)(b)")))
+        return VAULT_SWEEP_WITHDRAWAL;
+    return span_equal(words->ground, SPAN_LIT("17(1)(c)")) ? VAULT_SWEEP_OBJECTION
+                                                           : VAULT_SWEEP_REQUEST;
+}
+
+static enum err sweep(struct erasures *e, const struct vault_erasure *erasure,
+                      enum vault_sweep_why why, struct receipt *r)
 {
     enum err counted;
     bool more = true;
@@ -212,6 +222,7 @@ static enum err sweep(struct erasures *e, const struct vault_erasure *erasure, s
             .op = {.kind = VAULT_SWEEP_SUBJECT},
             .slot = erasure->slot,
             .limit = BATCH_ROWS,
+            .why = why,
         };
         enum err result = erasures_run_op(e, &op.op);
 
@@ -315,7 +326,7 @@ static enum err sweep_job(struct erasures *e, struct job *job)
         return result;
     FAULT_POINT("erase.noticed");
     r->failed_step = "sweep";
-    result = sweep(e, erasure, r);
+    result = sweep(e, erasure, why_of(job->words), r);
     FAULT_POINT("erase.swept");
     return result;
 }

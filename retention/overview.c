@@ -103,9 +103,8 @@ static enum err add_all(struct overview *o)
 
     if (e != ERR_OK)
         return e;
-    e = overview__add_overdue(o);
-    if (e == ERR_OK)
-        e = overview__add_held(o);
+    overview__add_overdue(o);
+    e = overview__add_held(o);
     vault_read_end(o->context.reader);
     if (e == ERR_OK)
         e = overview__add_requests(o);

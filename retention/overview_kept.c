@@ -9,105 +9,41 @@
 #include "base/civil.h"
 #include "base/mem.h"
 #include "retention/receipt.h"
-#include "retention/runs.h"
 #include "vault/holds.h"
 #include "vault/part.h"
 
-enum {
-    DAY_S = 86400,
-    RUN_LATE_S = 26 * 3600, /* a run is recorded once a day at least */
-    OLDEST = 5
-};
+enum { DAY_S = 86400, OLDEST = 5 };
 
 /* ---- overdue ---- */
 
-struct oldest_due {
-    int64_t today, day;
-};
-
-static void find_oldest(void *context, int64_t created_day UNUSED, int64_t due_day,
-                        uint64_t n UNUSED)
+static void add_overdue_class(const struct overview *o, struct json *list, const struct json *row)
 {
-    struct oldest_due *oldest = context;
-
-    if (due_day < oldest->today && due_day < oldest->day)
-        oldest->day = due_day;
-}
-
-/* Of one class in a run's list; NULL: it is not in it. */
-static const struct json *class_in_run(const struct json *run, const char *class_name)
-{
-    const struct json *list = json_get(run, "classes");
-
-    for (size_t i = 0; i < json_count(list); i++)
-        if (span_equal(json_text_of(json_get(json_at(list, i), "class")), span_str(class_name)))
-            return json_at(list, i);
-    return NULL;
-}
-
-static bool ran_lately(const struct report_context *c, const struct json *run)
-{
-    const struct span ended = json_text_of(json_get(run, "ended"));
-    struct civil date;
-
-    /* To the day: that is what the counters are. */
-    return ended.len > 10 && civil_parse(span_of(ended.at, 10), &date) &&
-           (civil_days(date) + 1) * DAY_S + RUN_LATE_S > c->now_s;
-}
-
-static const char *why_overdue(const struct report_context *c, const struct json *row,
-                               const struct json *run)
-{
-    const char *name = json_str_of(json_get(row, "class"));
-
-    if (overview__row_says(row, "sweep_paused"))
-        return "sweep_paused"; /* far more was due than was foreseen */
-    if (vault_clock(c->vault) != VAULT_CLOCK_RIGHT)
-        return "clock";
-    if (overview__count(class_in_run(run, name), "failures") > 0)
-        return "sweep_failed";
-    return ran_lately(c, run) ? "next_sweep" : "no_sweep";
-}
-
-static enum err add_overdue_class(const struct overview *o, struct json *list,
-                                  const struct json *row, const struct json *run)
-{
-    const struct span name = json_text_of(json_get(row, "class"));
-    const struct class_def *def = classes_find(o->context.classes, name);
-    struct oldest_due oldest = {.today = o->context.now_s / DAY_S, .day = INT64_MAX};
+    const struct span since = json_text_of(json_get(row, "overdue_since"));
     struct json *map = json_new_map();
-    enum err e = vault_read_days(o->context.reader, vault_class_id(o->context.vault, def),
-                                 find_oldest, &oldest);
+    struct civil date;
 
     overview__copy(map, "class", row, "class");
     json_set_int(map, "values", overview__count(row, "overdue"));
     json_set_int(map, "held", overview__count(row, "held_due"));
-    json_set(map, "since", json_new_null());
-    json_set_int(map, "days", 0);
-    if (oldest.day != INT64_MAX) {
-        report_set_day(map, "since", oldest.day);
-        json_set_int(map, "days", oldest.today - oldest.day);
-    }
-    json_set_str(map, "reason", why_overdue(&o->context, row, run));
+    overview__copy(map, "since", row, "overdue_since");
+    json_set_int(map, "days",
+                 civil_parse(since, &date) ? o->context.now_s / DAY_S - civil_days(date) : 0);
+    overview__copy(map, "reason", row, "overdue_reason");
     json_add(list, map);
-    return e;
 }
 
-enum err overview__add_overdue(struct overview *o)
+void overview__add_overdue(struct overview *o)
 {
-    AUTO(json_free) struct json *run = NULL;
     struct json *part = overview__part(o, "overdue"), *list = json_new_list();
     int64_t values = 0, longest = 0;
-    enum err e = runs_last(o->context.vault, &run);
 
     json_set(part, "classes", list);
-    e = e == ERR_NOT_FOUND ? ERR_OK : e;
-    for (size_t i = 0; e == ERR_OK && i < json_count(o->retention); i++) {
+    for (size_t i = 0; i < json_count(o->retention); i++) {
         const struct json *row = json_at(o->retention, i);
 
         if (overview__count(row, "overdue") == 0)
             continue;
-        e = add_overdue_class(o, list, row, run);
+        add_overdue_class(o, list, row);
         values += overview__count(row, "overdue");
     }
     for (size_t i = 0; i < json_count(list); i++) {
@@ -119,7 +55,6 @@ enum err overview__add_overdue(struct overview *o)
     json_set_int(part, "days", longest);
     if (values > 0)
         overview__attend(part, "overdue");
-    return e;
 }
 
 /* ---- held for ever ---- */

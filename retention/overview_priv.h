@@ -23,7 +23,7 @@ int64_t overview__count(const struct json *row, const char *name);
 void overview__copy(struct json *to, const char *name, const struct json *from, const char *member);
 
 /* Question by question. */
-enum err overview__add_overdue(struct overview *o) MUST_CHECK;
+void overview__add_overdue(struct overview *o);
 enum err overview__add_held(struct overview *o) MUST_CHECK;
 enum err overview__add_requests(struct overview *o) MUST_CHECK;
 enum err overview__add_destroyed(struct overview *o) MUST_CHECK;

@@ -175,6 +175,8 @@ enum err page_retention_class(struct visit *v, struct errmsg *msg)
     row = find_class(json_get(report, "rows"), v->parameters[0]);
     if (row == NULL)
         return ERR_NOT_FOUND;
+    json_set_bool(row, "has_activities", json_count(json_get(row, "activities")) > 0);
+    json_set_bool(row, "on_consent", json_kind(json_get(row, "consents_given")) == JSON_INT);
     json_set(v->model, "row", row);
     json_set(v->model, "subject", json_clone(json_get(row, "class")));
     return set_ages(v, v->parameters[0], msg);

@@ -32,6 +32,16 @@ struct vault_consent {
         done_ms; /* of a withdrawal: since when nothing is left that rested on it alone; 0: not yet */
 };
 
+/* What counts now of one purpose: people by what they said last. */
+struct vault_consent_sum {
+    uint64_t given;
+    uint64_t withdrawn;
+    uint64_t pending; /* of these: what rested on it is not erased yet */
+};
+
+/* From maintained counters. Inside a read transaction. */
+enum err vault_read_consent_sum(struct vault_reader *r, const char *purpose,
+                                struct vault_consent_sum *ret) MUST_CHECK;
 /* The first after number `after`. NOT_FOUND past the last. Inside a read transaction. */
 enum err vault_read_consent(struct vault_reader *r, uint64_t after, struct vault_consent *ret)
     MUST_CHECK;

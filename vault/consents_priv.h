@@ -29,6 +29,8 @@ enum err store_consents_open(struct store *s, uint64_t of_slot,
                                         const char *purpose),
                              void *context) MUST_CHECK;
 enum err store_consents_count(struct store *s, uint64_t *ret_withdrawn) MUST_CHECK;
+enum err store_consents_sum(struct store *s, const char *purpose, struct vault_consent_sum *ret)
+    MUST_CHECK;
 /* What counts of a subject counts of the one that his values are moved to. */
 enum err store_consents_copy(struct store *s, uint64_t from, uint64_t to,
                              const uint8_t subject[VAULT_ID_BYTES]) MUST_CHECK;

@@ -10,6 +10,7 @@ enum { DAY_S = 86400 };
 struct sum {
     int64_t today;
     int64_t oldest_day;
+    int64_t overdue_day, next_day; /* INT64_MAX: none */
     struct vault_class_stats stats;
 };
 
@@ -30,6 +31,10 @@ static void add(void *context, int64_t created_day, int64_t due_day, int64_t n)
         sum->stats.due_30d += items;
     if (left >= 0 && left <= 90)
         sum->stats.due_90d += items;
+    if (left < 0 && due_day < sum->overdue_day)
+        sum->overdue_day = due_day;
+    if (left >= 0 && due_day < sum->next_day)
+        sum->next_day = due_day;
     if (sum->oldest_day < 0 || created_day < sum->oldest_day)
         sum->oldest_day = created_day;
 }
@@ -46,7 +51,9 @@ enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from
         return e;
     *ret = (struct vault_flow){.created = sums[STORE_CREATED],
                                .purged_timer = sums[STORE_PURGED_TIMER],
-                               .purged_erasure = sums[STORE_PURGED_ERASURE]};
+                               .purged_erasure = sums[STORE_PURGED_ERASURE],
+                               .purged_withdrawal = sums[STORE_PURGED_WITHDRAWAL],
+                               .purged_objection = sums[STORE_PURGED_OBJECTION]};
     return ERR_OK;
 }
 
@@ -70,17 +77,19 @@ static void end_day(struct flow_day *d)
 static void add_flow(void *context, int64_t day, enum store_flow flow, uint64_t n)
 {
     struct flow_day *d = context;
+    uint64_t *const figures[STORE_FLOWS] = {
+        [STORE_CREATED] = &d->flow.created,
+        [STORE_PURGED_TIMER] = &d->flow.purged_timer,
+        [STORE_PURGED_ERASURE] = &d->flow.purged_erasure,
+        [STORE_PURGED_WITHDRAWAL] = &d->flow.purged_withdrawal,
+        [STORE_PURGED_OBJECTION] = &d->flow.purged_objection,
+    };
 
     if (day != d->day)
         end_day(d);
     d->day = day;
     d->any = true;
-    if (flow == STORE_CREATED)
-        d->flow.created += n;
-    else if (flow == STORE_PURGED_TIMER)
-        d->flow.purged_timer += n;
-    else
-        d->flow.purged_erasure += n;
+    *figures[flow] += n;
 }
 
 enum err vault_read_flow_days(struct vault_reader *r, uint16_t class_id, int64_t from_day,
@@ -109,7 +118,8 @@ static bool starts_from_event(const struct vault *v, uint16_t class_id)
 enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                           struct vault_class_stats *ret)
 {
-    struct sum sum = {.today = now_s / DAY_S, .oldest_day = -1};
+    struct sum sum = {
+        .today = now_s / DAY_S, .oldest_day = -1, .overdue_day = INT64_MAX, .next_day = INT64_MAX};
     struct sequence_sum room;
     struct vault_flow ever;
     int64_t waiting_day = 0;
@@ -131,6 +141,10 @@ enum err vault_read_stats(struct vault_reader *r, uint16_t class_id, int64_t now
     sum.stats.purged_erasure = ever.purged_erasure;
     if (sum.oldest_day > 0)
         sum.stats.oldest_created_s = sum.oldest_day * DAY_S;
+    if (sum.overdue_day != INT64_MAX)
+        sum.stats.overdue_since_s = sum.overdue_day * DAY_S;
+    if (sum.next_day != INT64_MAX)
+        sum.stats.next_due_s = sum.next_day * DAY_S;
     room = sequences_sum(r->v->sequences, class_id);
     sum.stats.capacity = room.room;
     sum.stats.used = room.used;

@@ -34,6 +34,13 @@ enum err vault_read_consent(struct vault_reader *r, uint64_t after, struct vault
     return store_consent_next(r->store, after, ret);
 }
 
+enum err vault_read_consent_sum(struct vault_reader *r, const char *purpose,
+                                struct vault_consent_sum *ret)
+{
+    REQUIRE(r->reading);
+    return store_consents_sum(r->store, purpose, ret);
+}
+
 enum err vault_read_consent_pending(struct vault_reader *r, uint64_t after,
                                     struct vault_consent *ret)
 {

@@ -311,6 +311,8 @@ enum store_flow {
     STORE_CREATED = 1,
     STORE_PURGED_TIMER = 2,
     STORE_PURGED_ERASURE = 3,
+    STORE_PURGED_WITHDRAWAL = 4, /* these two: of those by erasure, counted there, too */
+    STORE_PURGED_OBJECTION = 5,
     STORE_FLOWS
 };
 

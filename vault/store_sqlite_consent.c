@@ -15,7 +15,21 @@ static const char tables_sql[] =
     " ended INTEGER NOT NULL, done INTEGER NOT NULL);"
     "CREATE INDEX IF NOT EXISTS consent_open ON consent(slot, hash) WHERE ended=0;"
     "CREATE INDEX IF NOT EXISTS consent_pending ON consent(number)"
-    " WHERE ended=0 AND withdrawn=1 AND done=0;";
+    " WHERE ended=0 AND withdrawn=1 AND done=0;"
+    /* How many rows count, by what they say, kept in the commits that change them: a report scans nothing. */
+    "CREATE TABLE IF NOT EXISTS consent_sum(purpose TEXT NOT NULL, withdrawn INTEGER NOT NULL,"
+    " done INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(purpose, withdrawn, done))"
+    " WITHOUT ROWID;"
+    "INSERT INTO consent_sum SELECT purpose, withdrawn, done<>0, count(*) FROM consent"
+    " WHERE ended=0 AND NOT EXISTS(SELECT 1 FROM consent_sum) GROUP BY 1, 2, 3;"
+    "CREATE TRIGGER IF NOT EXISTS consent_came AFTER INSERT ON consent WHEN new.ended=0 BEGIN"
+    " INSERT INTO consent_sum VALUES(new.purpose, new.withdrawn, new.done<>0, 1)"
+    " ON CONFLICT DO UPDATE SET n=n+1; END;"
+    "CREATE TRIGGER IF NOT EXISTS consent_changed AFTER UPDATE ON consent WHEN old.ended=0 BEGIN"
+    " UPDATE consent_sum SET n=n-1 WHERE purpose=old.purpose AND withdrawn=old.withdrawn"
+    " AND done=(old.done<>0);"
+    " INSERT INTO consent_sum SELECT new.purpose, new.withdrawn, new.done<>0, 1 WHERE new.ended=0"
+    " ON CONFLICT DO UPDATE SET n=n+1; END;";
 
 enum err store_consent_prepare(struct store *s)
 {
@@ -182,6 +196,22 @@ enum err store_consents_count(struct store *s, uint64_t *ret_withdrawn)
     if (e == ERR_OK)
         *ret_withdrawn = column_u64(stmt, 0);
     return e;
+}
+
+enum err store_consents_sum(struct store *s, const char *purpose, struct vault_consent_sum *ret)
+{
+    sqlite3_stmt *stmt = store__get(s, STORE_CONSENT_SUM);
+    enum err e;
+
+    if (stmt != NULL)
+        bind_text(stmt, 1, purpose);
+    e = store__row(s, stmt);
+    if (e != ERR_OK)
+        return e;
+    ret->given = column_u64(stmt, 0);
+    ret->withdrawn = column_u64(stmt, 1);
+    ret->pending = column_u64(stmt, 2);
+    return ERR_OK;
 }
 
 enum err store_consents_copy(struct store *s, uint64_t from, uint64_t to,

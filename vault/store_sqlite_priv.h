@@ -193,6 +193,10 @@
     X(CONSENT_OPEN, "SELECT slot,hash,purpose FROM consent WHERE ended=0 AND withdrawn=1"          \
                     " AND (slot=?1 OR ?1=0)")                                                      \
     X(CONSENT_COUNT, "SELECT count(*) FROM consent WHERE ended=0 AND withdrawn=1")                 \
+    X(CONSENT_SUM, "SELECT coalesce(sum(n) FILTER(WHERE withdrawn=0),0),"                          \
+                   "coalesce(sum(n) FILTER(WHERE withdrawn=1),0),"                                 \
+                   "coalesce(sum(n) FILTER(WHERE withdrawn=1 AND done=0),0)"                       \
+                   " FROM consent_sum WHERE purpose=?1")                                           \
     X(CONSENT_COPY, "INSERT INTO consent(slot,subject,hash,purpose,withdrawn,at,recorded,channel," \
                     "version,set_by,ended,done) SELECT ?2,?3,hash,purpose,withdrawn,at,recorded,"  \
                     "channel,version,set_by,0,done FROM consent WHERE slot=?1 AND ended=0")        \

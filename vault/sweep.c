@@ -61,6 +61,11 @@ static enum err sweep_class(struct writer *w, const struct store_class *c,
         e = follow_up(w, c, count, STORE_PURGED_ERASURE, vault__now_s(w->v));
     if (e != ERR_OK)
         return e;
+    if (count > 0 && op->why != VAULT_SWEEP_REQUEST)
+        tally_flow(w->tally, c->id,
+                   op->why == VAULT_SWEEP_WITHDRAWAL ? STORE_PURGED_WITHDRAWAL
+                                                     : STORE_PURGED_OBJECTION,
+                   vault__now_s(w->v), count);
     *left -= count;
     op->deleted += count;
     return count == 0 ? ERR_OK : store_swept_add(w->store, op->slot, c->id, count);

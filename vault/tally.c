@@ -154,6 +154,11 @@ void tally_purged(struct tally *t, uint16_t class_id, const struct store_gone *r
         add_started(t, class_id, row->created_s, -1);
 }
 
+void tally_flow(struct tally *t, uint16_t class_id, enum store_flow why, int64_t now_s, size_t n)
+{
+    add(t, flow_key(class_id, now_s, why), (int64_t)n);
+}
+
 void tally_started(struct tally *t, uint16_t class_id, int64_t created_s)
 {
     add_started(t, class_id, created_s, 1);

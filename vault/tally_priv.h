@@ -12,6 +12,8 @@ void tally_free(struct tally **tally);
 void tally_created(struct tally *t, uint16_t class_id, int64_t created_s, int64_t due_s);
 void tally_purged(struct tally *t, uint16_t class_id, const struct store_gone *row,
                   enum store_flow why, int64_t now_s);
+/* So many of the rows just counted as purged were so for a reason of its own. */
+void tally_flow(struct tally *t, uint16_t class_id, enum store_flow why, int64_t now_s, size_t n);
 /* The row that was just counted as created has a start (timer.h). */
 void tally_started(struct tally *t, uint16_t class_id, int64_t created_s);
 /* A row has another due time, or another start. */

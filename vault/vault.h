@@ -281,12 +281,14 @@ void vault_erasure_done(struct vault_erasure *erasure);
 
 /* Delete up to `limit` rows of a shredded subject, blind-index rows first; a few only while values are
  * being stored. */
+enum vault_sweep_why { VAULT_SWEEP_REQUEST, VAULT_SWEEP_WITHDRAWAL, VAULT_SWEEP_OBJECTION };
 struct vault_sweep_subject {
     struct vault_op op; /* kind VAULT_SWEEP_SUBJECT */
     uint64_t slot;
     size_t limit;
-    size_t deleted; /* out */
-    bool more;      /* out */
+    enum vault_sweep_why why; /* what the flows count it as */
+    size_t deleted;           /* out */
+    bool more;                /* out */
 };
 
 /* A place among a class's rows in the order in which they fall due; all zero before the first. */
@@ -567,7 +569,9 @@ enum err vault_decoy(struct vault_reader *r, struct vault_item *item) MUST_CHECK
 struct vault_class_stats {
     uint64_t items;                    /* rows now, expired ones not yet swept included */
     uint64_t overdue;                  /* of these: due before now */
+    int64_t overdue_since_s;           /* of these, the first; 0: none; to the day */
     uint64_t due_7d, due_30d, due_90d; /* due from now on, within */
+    int64_t next_due_s;                /* the first of those from now on; 0: none; to the day */
     int64_t oldest_created_s;          /* 0 when there is none; to the day */
     uint64_t waiting;                  /* of an event that has not come: only the backstop counts */
     int64_t oldest_waiting_s;          /* ... the first of them was created; 0: none; to the day */
@@ -592,6 +596,7 @@ struct vault_flow {
     uint64_t created;
     uint64_t purged_timer;
     uint64_t purged_erasure;
+    uint64_t purged_withdrawal, purged_objection; /* of these: Art. 17(1)(b) and (c) */
 };
 enum err vault_read_flow(struct vault_reader *r, uint16_t class_id, int64_t from_day,
                          int64_t to_day, struct vault_flow *ret) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "retention/backups.h"
+#include "retention/consents.h"
 #include "retention/erasure.h"
 #include "retention/sweeper.h"
 #include "tests/support/vault_rig.h"
@@ -484,4 +485,122 @@ Test(report_retention, calls_nothing_overdue_that_a_hold_keeps)
     cr_assert_eq(figure(tree, "note", "overdue"), 0);
     cr_assert_not(report_needs_attention(tree));
     json_free(&tree);
+}
+
+/* ---- when it goes, and why it has not gone ---- */
+
+static const char *text(const struct json *tree, const char *class_name, const char *name)
+{
+    const char *value = json_str_of(json_get(row(tree, class_name), name));
+
+    return value == NULL ? "" : value;
+}
+
+Test(report_retention, says_when_the_next_run_of_a_class_is_due)
+{
+    AUTO(rig_done) struct rig r;
+    struct json *tree;
+
+    rig_init(&r);
+    tree = report(&r);
+    cr_assert_eq(json_kind(json_get(row(tree, "note"), "next_run")), JSON_NIL, "nothing is there");
+    json_free(&tree);
+    (void)rig_store(&r, "note", "ada", "one");
+    rig_clock(RIG_NOW_S + 2 * (int64_t)RIG_DAY_S);
+    (void)rig_store(&r, "note", "ada", "two");
+    tree = report(&r);
+    cr_assert_str_eq(text(tree, "note", "next_run"), "2026-01-20", "the first of them");
+    cr_assert_eq(figure(tree, "note", "oldest_days"), 2);
+    cr_assert_str_eq(text(tree, "note", "overdue_since"), "");
+    json_free(&tree);
+    rig_clock(RIG_NOW_S + 13 * (int64_t)RIG_DAY_S);
+    tree = report(&r);
+    cr_assert_str_eq(text(tree, "note", "next_run"), "2026-01-23", "today, for what is overdue");
+    cr_assert_str_eq(text(tree, "note", "overdue_since"), "2026-01-20");
+    cr_assert_str_eq(text(tree, "note", "overdue_reason"), "no_sweep");
+    json_free(&tree);
+    sweep(&r);
+    tree = report(&r);
+    cr_assert_eq(json_kind(json_get(row(tree, "note"), "next_run")), JSON_NIL);
+    cr_assert_str_eq(text(tree, "note", "overdue_reason"), "");
+    json_free(&tree);
+}
+
+/* ---- consent ---- */
+
+static void say(struct rig *r, const char *name, const char *purpose, bool withdrawn)
+{
+    struct vault_consent consent = {.slot = rig_slot(r, name), .at_s = clock_now_s()};
+    struct vault_holds op = {.op = {.kind = VAULT_HOLDS},
+                             .act = withdrawn ? VAULT_CONSENT_WITHDRAW : VAULT_CONSENT_GIVE,
+                             .consent = &consent};
+
+    (void)snprintf(consent.purpose, sizeof(consent.purpose), "%s", purpose);
+    REQUIRE(vault_run(r->vault, &op.op) == ERR_OK);
+}
+
+/* "given withdrawn open" of the class that rests on consent. */
+static void expect_consents(struct rig *r, int64_t given, int64_t withdrawn, int64_t open)
+{
+    AUTO(json_free) struct json *tree = report(r);
+
+    cr_assert_eq(figure(tree, "brief", "consents_given"), given);
+    cr_assert_eq(figure(tree, "brief", "consents_withdrawn"), withdrawn);
+    cr_assert_eq(figure(tree, "brief", "withdrawals_open"), open);
+    cr_assert_eq(json_kind(json_get(row(tree, "note"), "consents_given")), JSON_NIL,
+                 "it rests on something else");
+}
+
+Test(report_retention, counts_consents_of_classes_that_rest_on_them)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(erasures_free) struct erasures *erasures = NULL;
+    AUTO(json_free) struct json *tree = NULL;
+    struct consent_effect effect;
+
+    rig_init(&r);
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    (void)rig_store(&r, "brief", "ada", "one");
+    (void)rig_store(&r, "brief", "bob", "two");
+    expect_consents(&r, 0, 0, 0);
+    say(&r, "ada", "support", false);
+    say(&r, "bob", "support", false);
+    say(&r, "bob", "account", false);
+    expect_consents(&r, 2, 0, 0);
+    say(&r, "ada", "support", false);
+    expect_consents(&r, 2, 0, 0);
+    say(&r, "ada", "support", true);
+    expect_consents(&r, 1, 1, 1);
+    erasures = erasures_new(r.vault, NULL);
+    cr_assert_eq(consents_finish(erasures, 0, &effect), ERR_OK);
+    expect_consents(&r, 1, 1, 0);
+    tree = report(&r);
+    cr_assert_eq(figure(tree, "brief", "purged_erasure"), 1);
+    cr_assert_eq(figure(tree, "brief", "purged_withdrawal"), 1);
+    cr_assert_eq(figure(tree, "brief", "purged_objection"), 0);
+    cr_assert(json_bool_of(json_get(row(tree, "brief"), "balanced"), false));
+}
+
+Test(report_retention, tells_erasures_after_an_objection_from_others)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(erasures_free) struct erasures *erasures = NULL;
+    AUTO(json_free) struct json *tree = NULL;
+    static const char *const grounds[] = {"17(1)(a)", "17(1)(b)", "17(1)(c)"};
+    static const char *const names[] = {"ada", "bob", "eve"};
+
+    rig_init(&r);
+    erasures = erasures_new(r.vault, NULL);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct receipt_words words = {.ground = span_str(grounds[i])};
+        struct receipt receipt;
+
+        (void)rig_store(&r, "note", names[i], "one");
+        cr_assert_eq(erasure_run_slot(erasures, rig_slot(&r, names[i]), &words, &receipt), ERR_OK);
+    }
+    tree = report(&r);
+    cr_assert_eq(figure(tree, "note", "purged_erasure"), 3);
+    cr_assert_eq(figure(tree, "note", "purged_withdrawal"), 1);
+    cr_assert_eq(figure(tree, "note", "purged_objection"), 1);
+    cr_assert(json_bool_of(json_get(row(tree, "note"), "balanced"), false));
 }
