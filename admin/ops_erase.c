@@ -181,14 +181,11 @@ static enum err explain(enum err e, struct errmsg *msg)
     case ERR_NOT_FOUND:
         return errmsg_set(msg, e,
                           "no subject of this domain has this identifier (or it was erased)");
-    case ERR_UNIMPLEMENTED:
-        return errmsg_set(msg, e,
-                          "of a person of whom an earlier erasure has left something, single "
-                          "classes cannot be erased; nothing was changed");
     case ERR_BUSY:
-        return errmsg_set(
-            msg, e,
-            "another erasure of this person is going on, or waits for a hold and is for less");
+        return errmsg_set(msg, e,
+                          "another erasure of this person is going on, or waits for its turn and "
+                          "is for something "
+                          "else");
     default:
         return e;
     }

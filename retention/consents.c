@@ -133,8 +133,7 @@ static enum err erase(struct erasures *erasures, const struct vault_consent *con
     return e;
 }
 
-/* Nothing would go, or nobody is there. Where an earlier erasure has left something (UNIMPLEMENTED), values that came
- * since may rest on consent: that is not done. */
+/* Nothing would go, or nobody is there. */
 static bool is_nothing_left(enum err e)
 {
     return e == ERR_CONFLICT || e == ERR_NOT_FOUND;

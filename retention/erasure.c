@@ -317,7 +317,7 @@ static enum err sweep_job(struct erasures *e, struct job *job)
     set_end(e, r);
     r->configured = erasures_configuration(e, r->configuration);
     r->failed_step = "kept";
-    result = partial_kept(e->vault, erasure->kept_slot, r);
+    result = partial_kept(e->vault, erasure, r);
     if (result != ERR_OK)
         return result;
     r->failed_step = "notify";
@@ -453,8 +453,12 @@ static enum err begin_request(struct erasures *e, const struct erasure_request *
                               struct vault_erase *op, struct working *entry)
 {
     struct partial *partial = mem_alloc(sizeof(*partial));
-    enum err result = partial_look(e->vault, request, partial);
-    bool moves = result == ERR_OK && partial->moves;
+    enum err result = waiting_yields(e->vault, request);
+    bool moves = false;
+
+    if (result == ERR_OK)
+        result = partial_look(e->vault, request, partial);
+    moves = result == ERR_OK && partial->moves;
 
     /* A value that a law keeps, or that is not meant, may have come since: then it is looked again. */
     if (result == ERR_OK && !moves) {

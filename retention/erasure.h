@@ -70,8 +70,9 @@ struct erasure_request {
 
 /* As erasure_run_slot(). What an exception keeps, those too that an earlier erasure has left, is moved to a
  * key of its own first, and remembered; the receipt lists it. Also: CONFLICT (nothing would go:
- * every value that is meant is kept, or there is none; nothing was done); UNIMPLEMENTED
- * (vault_part_look()). What is not meant is moved likewise, and not restricted. */
+ * every value that is meant is kept, or there is none; nothing was done); BUSY (one that waits for a hold, or waited
+ * for one that has ended, is not for the same, nor meant by this one: it comes first). What is not meant is moved
+ * likewise, and restricted only where an earlier erasure has left it. */
 enum err erasure_run_request(struct erasures *erasures, const struct erasure_request *request,
                              struct receipt *ret) MUST_CHECK;
 

@@ -139,18 +139,41 @@ static bool limits_nothing(const struct json *note)
            json_get(note, "newer") == NULL;
 }
 
-bool note_covers(struct span note, const struct erasure_request *request)
+static enum err read_request(const struct erasure_request *request, struct json **ret)
 {
     static const struct receipt_words none;
+    AUTO(buf_done) struct buf text = {.max = VAULT_NOTE_MAX};
+    enum err e = note_write(&none, request, &text);
+
+    return e == ERR_OK ? json_parse(buf_span(&text), ret) : e;
+}
+
+static bool limit_the_same(const struct json *one, const struct json *other)
+{
+    AUTO(buf_done) struct buf left = {.max = VAULT_NOTE_MAX}, right = left;
+
+    return write_limits(one, &left) == ERR_OK && write_limits(other, &right) == ERR_OK &&
+           span_equal(buf_span(&left), buf_span(&right));
+}
+
+bool note_covers(struct span note, const struct erasure_request *request)
+{
     AUTO(json_free) struct json *there = NULL;
     AUTO(json_free) struct json *asked = NULL;
-    AUTO(buf_done) struct buf text = {.max = VAULT_NOTE_MAX}, left = text, right = text;
 
     if (json_parse(note, &there) != ERR_OK)
         return false;
-    if (limits_nothing(there))
-        return true;
-    return note_write(&none, request, &text) == ERR_OK &&
-           json_parse(buf_span(&text), &asked) == ERR_OK && write_limits(there, &left) == ERR_OK &&
-           write_limits(asked, &right) == ERR_OK && span_equal(buf_span(&left), buf_span(&right));
+    return limits_nothing(there) ||
+           (read_request(request, &asked) == ERR_OK && limit_the_same(there, asked));
+}
+
+bool note_is_covered(struct span note, const struct erasure_request *request)
+{
+    AUTO(json_free) struct json *there = NULL;
+    AUTO(json_free) struct json *asked = NULL;
+
+    if (read_request(request, &asked) != ERR_OK)
+        return false;
+    return limits_nothing(asked) ||
+           (json_parse(note, &there) == ERR_OK && limit_the_same(there, asked));
 }

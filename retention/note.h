@@ -23,5 +23,7 @@ void note_scope(const struct json *note, struct erasure_request *ret);
 size_t note_kept(const struct json *note, struct vault_exception *ret);
 /* Is all that the request (NULL: everything) is for meant by this note, too: everything is, or the same? */
 bool note_covers(struct span note, const struct erasure_request *request);
+/* The reverse: is all that the note is for meant by the request, too? */
+bool note_is_covered(struct span note, const struct erasure_request *request);
 /* Values stored later are not meant; INT64_MAX: all are. */
 int64_t note_newer_than_s(const struct json *note);

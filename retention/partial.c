@@ -57,14 +57,20 @@ enum err partial_move(struct erasures *erasures, const struct partial *partial,
     return e;
 }
 
-enum err partial_kept(struct vault *vault, uint64_t target, struct receipt *receipt)
+enum err partial_kept(struct vault *vault, const struct vault_erasure *erasure,
+                      struct receipt *receipt)
 {
-    struct vault_kept kept = {.slot = target};
-    enum err e = target == 0 ? ERR_NOT_FOUND : vault_kept_next(vault, target, 0, &kept);
+    const uint64_t target = erasure->kept_slot;
+    struct vault_class_set scope;
+    struct vault_kept kept;
+    enum err e = target == 0 ? ERR_NOT_FOUND : vault_part_scope(vault, erasure->slot, &scope);
 
     receipt->kept_count = 0;
+    if (e == ERR_OK)
+        e = vault_kept_next(vault, target, 0, &kept);
     while (e == ERR_OK && kept.slot == target && receipt->kept_count < VAULT_EXCEPTIONS_MAX) {
-        receipt->kept[receipt->kept_count++] = kept.exception;
+        if (vault_class_set_has(&scope, kept.exception.class_id))
+            receipt->kept[receipt->kept_count++] = kept.exception;
         e = vault_kept_next(vault, target, kept.exception.class_id, &kept);
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
@@ -88,13 +94,28 @@ static enum err is_held(struct vault *v, uint64_t slot, bool *ret)
     return e;
 }
 
+/* Of what the same erasure has left of the person, the classes of which something is kept no more. */
+static enum err find_ended(struct vault *v, const struct vault_kept *kept,
+                           struct vault_class_set *ret)
+{
+    const int64_t now_s = vault_now_s(v);
+    struct vault_kept at = *kept;
+    enum err e = ERR_OK;
+
+    for (; e == ERR_OK && at.slot == kept->slot;
+         e = vault_kept_next(v, at.slot, at.exception.class_id, &at))
+        if (at.next_s <= now_s && at.cutoff_s == kept->cutoff_s)
+            vault_class_set_add(ret, at.exception.class_id);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 static enum err end_exception(struct erasures *e, const struct vault_kept *kept, bool *ret_done)
 {
     static const struct receipt_words words = {
         .reason = {"an exception under which values were kept has ended", 51},
         .executed_by = {"lethe", 5},
     };
-    const struct erasure_request request = {
+    struct erasure_request request = {
         .slot = kept->slot, .words = &words, .newer_than_s = kept->cutoff_s};
     struct vault_part_forget forget = {.op = {.kind = VAULT_PART_FORGET},
                                        .slot = kept->slot,
@@ -103,6 +124,8 @@ static enum err end_exception(struct erasures *e, const struct vault_kept *kept,
     bool held = false;
     enum err result = is_held(erasures_vault(e), kept->slot, &held);
 
+    if (result == ERR_OK && !held)
+        result = find_ended(erasures_vault(e), kept, &request.scope);
     if (result != ERR_OK || held)
         return result;
     result = erasure_run_request(e, &request, &receipt);

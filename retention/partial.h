@@ -29,5 +29,6 @@ enum err partial_look(struct vault *vault, const struct erasure_request *request
  * VAULT_PART_MOVE; CANCELED. Blocks. */
 enum err partial_move(struct erasures *erasures, const struct partial *partial,
                       int64_t newer_than_s, struct span note) MUST_CHECK;
-/* What a receipt says was kept, of the part that was moved to `target`. */
-enum err partial_kept(struct vault *vault, uint64_t target, struct receipt *receipt) MUST_CHECK;
+/* What a receipt says was kept: of the classes that the erasure was for, what was moved away. */
+enum err partial_kept(struct vault *vault, const struct vault_erasure *erasure,
+                      struct receipt *receipt) MUST_CHECK;

@@ -29,6 +29,26 @@ enum err waiting_covers(struct vault *vault, uint64_t slot, const struct erasure
     return note_covers(span_of(waiting.note, waiting.note_len), request) ? ERR_OK : ERR_BUSY;
 }
 
+enum err waiting_yields(struct vault *vault, const struct erasure_request *request)
+{
+    AUTO(vault_reader_close) struct vault_reader *reader = NULL;
+    AUTO(vault_waiting_done) struct vault_waiting waiting = {.slot = 0};
+    bool bound = false;
+    enum err e = vault_reader_open(vault, &reader);
+
+    if (e == ERR_OK)
+        e = vault_read_begin(reader);
+    if (e != ERR_OK)
+        return e;
+    e = vault_erasure_must_wait(reader, request->slot, &bound);
+    if (e == ERR_OK)
+        e = vault_read_waiting(reader, request->slot - 1, &waiting);
+    vault_read_end(reader);
+    if (e != ERR_OK || bound || waiting.slot != request->slot || waiting.note_len == 0)
+        return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return note_is_covered(span_of(waiting.note, waiting.note_len), request) ? ERR_OK : ERR_BUSY;
+}
+
 struct next {
     struct vault_waiting waiting;
     bool bound; /* by a hold, still */

@@ -114,6 +114,8 @@ static enum err add_exception(struct writer *w, const struct move *m,
         .cutoff_s = m->part.begun_s < m->part.newer_than_s ? m->part.begun_s : m->part.newer_than_s,
     };
 
+    if (m->judge.kept_to_s[exception->class_id] > kept.cutoff_s)
+        kept.cutoff_s = m->judge.kept_to_s[exception->class_id];
     if (exception->by_rule) {
         kept.exception.until_s = 0;
         kept.next_s = INT64_MAX;
@@ -128,6 +130,35 @@ static enum err add_exceptions(struct writer *w, const struct move *m)
     for (size_t i = 0; e == ERR_OK && i < m->judge.count; i++)
         e = add_exception(w, m, &m->exceptions[i]);
     return e;
+}
+
+/* What an earlier erasure has left of classes that are not meant goes along as it is. */
+static enum err copy_exceptions(struct writer *w, const struct move *m)
+{
+    struct vault_kept kept;
+    size_t count = m->judge.count;
+    enum err e = store_kept_next(w->store, m->part.slot, 0, &kept);
+
+    while (e == ERR_OK && kept.slot == m->part.slot) {
+        const uint16_t class_id = kept.exception.class_id;
+        const struct store_kept_more more = {.slot = m->part.target,
+                                             .class_id = class_id,
+                                             .values = kept.exception.values,
+                                             .next_s = kept.next_s,
+                                             .until_s = kept.exception.until_s};
+
+        if (!vault_class_set_has(&m->part.scope, class_id)) {
+            if (count++ == VAULT_EXCEPTIONS_MAX)
+                return ERR_TOO_LARGE;
+            kept.slot = m->part.target;
+            e = store_kept_put(w->store, &kept);
+            if (e == ERR_OK)
+                e = store_kept_add(w->store, &more);
+        }
+        if (e == ERR_OK)
+            e = store_kept_next(w->store, m->part.slot, class_id, &kept);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 static struct crypto_row binding(const struct move *m, const struct store_class *c,
@@ -354,10 +385,14 @@ static enum err begin(struct writer *w, struct move *m)
         e = store_part_put(w->store, &m->part);
     if (e == ERR_OK && !vault_class_set_is_all(&op->scope))
         e = store_records_follow(w->store, op->slot, m->part.target, op->record);
-    return e == ERR_OK ? add_exceptions(w, m) : e;
+    if (e == ERR_OK)
+        e = vault__part_read_kept(w->store, op->slot, &m->judge);
+    if (e == ERR_OK)
+        e = add_exceptions(w, m);
+    return e == ERR_OK ? copy_exceptions(w, m) : e;
 }
 
-/* The exceptions of a move that was begun are those that it has made. */
+/* The exceptions of a move that was begun are those that it has made, of the classes that are meant. */
 static enum err recall(struct writer *w, struct move *m)
 {
     struct vault_kept kept;
@@ -366,11 +401,16 @@ static enum err recall(struct writer *w, struct move *m)
     if (e == ERR_OK)
         e = store_begin(w->store);
     if (e == ERR_OK)
+        e = vault__part_read_kept(w->store, m->part.slot, &m->judge);
+    if (e == ERR_OK)
         e = store_kept_next(w->store, m->part.target, 0, &kept);
     while (e == ERR_OK && kept.slot == m->part.target) {
-        if (m->judge.count == VAULT_EXCEPTIONS_MAX)
+        const bool is_meant = vault_class_set_has(&m->part.scope, kept.exception.class_id);
+
+        if (is_meant && m->judge.count == VAULT_EXCEPTIONS_MAX)
             return ERR_CORRUPT;
-        m->exceptions[m->judge.count++] = kept.exception;
+        if (is_meant)
+            m->exceptions[m->judge.count++] = kept.exception;
         e = store_kept_next(w->store, m->part.target, kept.exception.class_id, &kept);
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;

@@ -60,9 +60,9 @@ struct vault_part {
 
 /* Look at a person by key slot: which values go, which stay, under which exceptions: those given and
  * those that an earlier erasure has left, of two for a class the one that holds longer; and the statutory
- * minimum of each class, which nothing shortens. NOT_FOUND: nobody. TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes. UNIMPLEMENTED: only some
- * classes are meant, of a person of whom an earlier erasure has left something. Any thread but the writer's;
- * blocks shortly, when `exact` as long as the person is large. */
+ * minimum of each class, which nothing shortens. What an earlier erasure has left of classes that are not meant stays
+ * under its exceptions as it is. NOT_FOUND: nobody. TOO_LARGE: exceptions for more than VAULT_EXCEPTIONS_MAX classes.
+ * Any thread but the writer's; blocks shortly, when `exact` as long as the person is large. */
 enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part_ask *ask,
                          struct vault_part *ret) MUST_CHECK;
 
@@ -89,6 +89,10 @@ struct vault_part_move {
     uint16_t at_class;
     uint64_t at_row;
 };
+
+/* The classes that the move away from a slot is for, until its erasure closes; NOT_FOUND: there is none. Any thread;
+ * blocks shortly. */
+enum err vault_part_scope(struct vault *v, uint64_t slot, struct vault_class_set *ret) MUST_CHECK;
 
 /* Moves that were begun, with erasures that have not closed; after a restart those that are not ended
  * must be. The first past slot `after`. NOT_FOUND past the last. Blocks shortly. */

@@ -71,7 +71,7 @@ enum part_fate vault__part_fate(const struct part_judge *j, uint16_t class_id,
 {
     if (!vault_class_set_has(&j->scope, class_id))
         return PART_OTHER;
-    if (row->created_s > j->newer_than_s)
+    if (row->created_s > j->newer_than_s && row->created_s > j->kept_to_s[class_id])
         return PART_OTHER;
     if (row->due_s <= j->now_s)
         return PART_GOES;
@@ -95,9 +95,21 @@ static bool put_exception(struct vault_part *part, const struct vault_exception 
     return true;
 }
 
-/* What is asked for, and what stands against an erasure already. */
+enum err vault__part_read_kept(struct store *s, uint64_t slot, struct part_judge *j)
+{
+    struct vault_kept kept;
+    enum err e = store_kept_next(s, slot, 0, &kept);
+
+    while (e == ERR_OK && kept.slot == slot) {
+        j->kept_to_s[kept.exception.class_id] = kept.cutoff_s;
+        e = store_kept_next(s, slot, kept.exception.class_id, &kept);
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* What is asked for, and what stands against an erasure of the classes that are meant already. */
 static enum err gather(struct store *s, uint64_t slot, const struct vault_part_ask *ask,
-                       int64_t now_s, struct vault_part *part)
+                       const struct part_judge *j, struct vault_part *part)
 {
     struct vault_kept kept;
     enum err e;
@@ -107,7 +119,8 @@ static enum err gather(struct store *s, uint64_t slot, const struct vault_part_a
             return ERR_TOO_LARGE;
     e = store_kept_next(s, slot, 0, &kept);
     while (e == ERR_OK && kept.slot == slot) {
-        if (kept.exception.until_s > now_s && !kept.exception.by_rule &&
+        if (vault_class_set_has(&j->scope, kept.exception.class_id) &&
+            kept.exception.until_s > j->now_s && !kept.exception.by_rule &&
             !put_exception(part, &kept.exception))
             return ERR_TOO_LARGE;
         e = store_kept_next(s, slot, kept.exception.class_id, &kept);
@@ -192,7 +205,6 @@ enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part
 {
     AUTO(store_close) struct store *s = NULL;
     struct part_judge j = {.v = v, .newer_than_s = ask->newer_than_s, .now_s = vault__now_s(v)};
-    bool kept = false;
     struct store_subject subject;
     enum err e = vault__part_reader(v, &s);
 
@@ -203,12 +215,10 @@ enum err vault_part_look(struct vault *v, uint64_t slot, const struct vault_part
     if (ask->scope != NULL)
         j.scope = *ask->scope;
     e = store_subject_get(s, slot, &subject);
-    if (e == ERR_OK && !vault_class_set_is_all(&j.scope)) {
-        e = store_kept_on(s, slot, &kept);
-        e = e == ERR_OK && kept ? ERR_UNIMPLEMENTED : e;
-    }
     if (e == ERR_OK)
-        e = gather(s, slot, ask, j.now_s, ret);
+        e = vault__part_read_kept(s, slot, &j);
+    if (e == ERR_OK)
+        e = gather(s, slot, ask, &j, ret);
     j.exceptions = ret->kept;
     j.count = ret->kept_count;
     for (uint16_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {

@@ -70,8 +70,13 @@ struct part_judge {
     struct vault_class_set scope;
     int64_t newer_than_s;
     int64_t now_s;
+    /* By class: what was stored up to here is kept under an exception of before, or was; it is meant, though this
+     * erasure be for older values only. 0: none was kept. */
+    int64_t kept_to_s[CLASSES_MAX + 1];
 };
 
+/* Read what earlier erasures have left of this person into j->kept_to_s. */
+enum err vault__part_read_kept(struct store *s, uint64_t slot, struct part_judge *j) MUST_CHECK;
 /* The exception for a class; NULL: there is none. */
 const struct vault_exception *vault__part_exception(const struct part_judge *j, uint16_t class_id);
 /* Until when it is kept by an exception or a law; 0: by none. */

@@ -29,6 +29,19 @@ enum err vault_part_next(struct vault *v, uint64_t after, struct vault_part_open
     return ERR_OK;
 }
 
+enum err vault_part_scope(struct vault *v, uint64_t slot, struct vault_class_set *ret)
+{
+    AUTO(store_close) struct store *s = NULL;
+    struct store_part part;
+    enum err e = vault__part_reader(v, &s);
+
+    if (e == ERR_OK)
+        e = store_part_get(s, slot, &part);
+    if (e == ERR_OK)
+        *ret = part.scope;
+    return e;
+}
+
 void vault_part_open_done(struct vault_part_open *open)
 {
     mem_free(&open->note);

@@ -47,11 +47,14 @@ static bool is_gone(struct rig *r, const struct token_text *token)
     return rig_reveal(r, token, value) == ERR_NOT_FOUND;
 }
 
-/* class_name NULL: everything. */
-static enum err erase_only(struct rig *r, const char *name, const char *class_name,
-                           struct receipt *ret)
+/* class_name NULL: everything. keep: NULL: nothing, but what was kept before. */
+static enum err erase_but(struct rig *r, const char *name, const char *class_name,
+                          const struct vault_exception *keep, struct receipt *ret)
 {
-    struct erasure_request request = {.slot = rig_slot(r, name), .newer_than_s = INT64_MAX};
+    struct erasure_request request = {.slot = rig_slot(r, name),
+                                      .exceptions = keep,
+                                      .exception_count = keep != NULL,
+                                      .newer_than_s = INT64_MAX};
     struct erasures *e = erasures_new(r->vault, NULL);
     enum err result;
 
@@ -60,6 +63,12 @@ static enum err erase_only(struct rig *r, const char *name, const char *class_na
     result = erasure_run_request(e, &request, ret);
     erasures_free(&e);
     return result;
+}
+
+static enum err erase_only(struct rig *r, const char *name, const char *class_name,
+                           struct receipt *ret)
+{
+    return erase_but(r, name, class_name, NULL, ret);
 }
 
 static bool shows(struct rig *r, const struct token_text *token, const char *expected)
@@ -94,7 +103,7 @@ Test(partial_classes, of_some_classes_restricts_nothing_and_keeps_names)
     cr_expect_eq(rig_slot(&r, "ada"), 0, "the last of it");
 }
 
-Test(partial_classes, of_some_classes_keeps_what_a_law_keeps_of_them_and_is_not_asked_twice)
+Test(partial_classes, of_some_classes_keeps_what_a_law_keeps_of_them_however_often)
 {
     AUTO(rig_done) struct rig r;
     struct token_text books, note;
@@ -107,8 +116,127 @@ Test(partial_classes, of_some_classes_keeps_what_a_law_keeps_of_them_and_is_not_
     cr_assert_eq(erase_only(&r, "ada", NULL, &receipt), ERR_OK);
     cr_expect(is_gone(&r, &note) && !is_gone(&r, &books));
     note = rig_store(&r, "note", "ada", "is back");
-    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_UNIMPLEMENTED);
-    cr_expect(shows(&r, &note, "is back"));
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK);
+    cr_expect(is_gone(&r, &note) && !is_gone(&r, &books), "what the law keeps is left again");
+}
+
+static struct vault_exception keep_bills(struct rig *r, int days)
+{
+    return (struct vault_exception){.class_id = rig_class(r, "bill"),
+                                    .code = 'b',
+                                    .law = "HGB 257",
+                                    .until_s = RIG_NOW_S + days * (int64_t)RIG_DAY_S};
+}
+
+static bool is_restricted(struct rig *r, const struct token_text *token)
+{
+    char value[256];
+
+    return rig_reveal(r, token, value) == ERR_RESTRICTED;
+}
+
+static size_t end_exceptions(struct rig *r)
+{
+    struct erasures *e = erasures_new(r->vault, NULL);
+    size_t count = 0;
+
+    cr_assert_eq(erasure_end_exceptions(e, &count), ERR_OK);
+    erasures_free(&e);
+    return count;
+}
+
+Test(partial_classes, of_who_was_erased_before_leave_what_was_kept_under_its_exception)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text kept, bill, mail, note;
+    struct vault_exception x;
+    struct receipt receipt;
+    struct vault_kept now;
+
+    start(&r);
+    kept = rig_store(&r, "bill", "ada", "12.50");
+    (void)rig_store(&r, "note", "ada", "likes tea");
+    x = keep_bills(&r, 100);
+    cr_assert_eq(erase_but(&r, "ada", NULL, &x, &receipt), ERR_OK);
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    bill = rig_store(&r, "bill", "ada", "is back");
+    mail = rig_store(&r, "mail", "ada", "ada@example.org");
+    note = rig_store(&r, "note", "ada", "likes coffee");
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK);
+    cr_expect_eq(receipt.rows, 1);
+    cr_expect_eq(receipt.kept_count, 0, "nothing of what was meant");
+    cr_expect(is_gone(&r, &note));
+    cr_expect(shows(&r, &bill, "is back") && shows(&r, &mail, "ada@example.org"));
+    cr_expect(is_restricted(&r, &kept));
+    cr_assert_eq(vault_kept_next(r.vault, 0, 0, &now), ERR_OK);
+    cr_expect_eq(now.cutoff_s, RIG_NOW_S);
+    cr_expect_eq(now.next_s, x.until_s);
+    cr_expect_eq(now.exception.values, 1);
+    rig_clock(RIG_NOW_S + 101 * (int64_t)RIG_DAY_S);
+    cr_assert_eq(end_exceptions(&r), 1);
+    cr_expect(is_gone(&r, &kept));
+    cr_expect(shows(&r, &bill, "is back") && shows(&r, &mail, "ada@example.org"));
+}
+
+/* Values that came between two erasures, of a class that the later one was not for, are nobody's to destroy when what
+ * that one has left ends. */
+Test(partial_classes, of_which_an_exception_ends_take_no_other_class_along)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text bill, mail, note;
+    struct vault_exception x;
+    struct receipt receipt;
+
+    start(&r);
+    bill = rig_store(&r, "bill", "ada", "12.50");
+    mail = rig_store(&r, "mail", "ada", "ada@example.org");
+    note = rig_store(&r, "note", "ada", "likes tea");
+    x = keep_bills(&r, 100);
+    cr_assert_eq(erase_but(&r, "ada", "note", &x, &receipt), ERR_OK);
+    cr_expect(is_gone(&r, &note) && shows(&r, &bill, "12.50"), "bills were not meant");
+    (void)rig_store(&r, "plate", "ada", "B-AD 1");
+    bill = rig_store(&r, "bill", "ada", "13.50");
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    cr_assert_eq(erase_but(&r, "ada", "bill", &x, &receipt), ERR_CONFLICT);
+    note = rig_store(&r, "note", "ada", "likes coffee");
+    {
+        struct erasure_request request = {.slot = rig_slot(&r, "ada"),
+                                          .exceptions = &x,
+                                          .exception_count = 1,
+                                          .newer_than_s = INT64_MAX};
+        struct erasures *e = erasures_new(r.vault, NULL);
+
+        vault_class_set_add(&request.scope, rig_class(&r, "bill"));
+        vault_class_set_add(&request.scope, rig_class(&r, "plate"));
+        cr_assert_eq(erasure_run_request(e, &request, &receipt), ERR_OK);
+        erasures_free(&e);
+    }
+    cr_expect_eq(receipt.kept_count, 1);
+    cr_expect(is_restricted(&r, &bill));
+    rig_clock(RIG_NOW_S + 101 * (int64_t)RIG_DAY_S);
+    cr_assert_eq(end_exceptions(&r), 1);
+    cr_expect(is_gone(&r, &bill));
+    cr_expect(shows(&r, &mail, "ada@example.org") && shows(&r, &note, "likes coffee"));
+}
+
+/* One that waited for a hold which has ended is not forgotten for one that is for less. */
+Test(partial_classes, come_after_one_of_more_that_has_waited)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text note;
+    struct receipt receipt;
+    uint64_t number;
+
+    start(&r);
+    note = rig_store(&r, "note", "ada", "likes tea");
+    (void)rig_store(&r, "bill", "ada", "12.50");
+    number = rig_hold(&r, rig_slot(&r, "ada"));
+    cr_assert_eq(erase_only(&r, "ada", NULL, &receipt), ERR_HELD);
+    rig_lift(&r, number);
+    cr_expect_eq(erase_only(&r, "ada", "note", &receipt), ERR_BUSY);
+    cr_expect(!is_gone(&r, &note));
+    cr_expect_eq(erase_only(&r, "ada", NULL, &receipt), ERR_OK, "the same may");
+    cr_expect_eq(rig_slot(&r, "ada"), 0);
 }
 
 /* The program is killed at a point of an erasure of notes; what was begun is finished at the next start. */
