@@ -277,9 +277,10 @@ static enum err move_row(struct writer *w, struct move *m, const struct store_cl
     return e;
 }
 
-static enum err add_kept(struct writer *w, struct move *m, const struct store_kept_more *more)
+static enum err add_kept(struct writer *w, struct move *m, struct store_kept_more *more)
 {
     enum err e = ERR_OK;
+    const struct vault_exception *x;
 
     if (more->values == 0)
         return ERR_OK;
@@ -289,6 +290,10 @@ static enum err add_kept(struct writer *w, struct move *m, const struct store_ke
             vault__part_by_rule(w->v, more->class_id); /* it came meanwhile */
         e = add_exception(w, m, &m->exceptions[m->judge.count++]);
     }
+    x = vault__part_exception(&m->judge, more->class_id);
+    if (x != NULL && !x->by_rule)
+        more->until_s =
+            0; /* its own end stands: a minimum that lasts longer keeps values by itself then */
     return e == ERR_OK ? store_kept_add(w->store, more) : e;
 }
 

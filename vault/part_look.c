@@ -165,7 +165,7 @@ static enum err count_kept(struct part_judge *j, const struct store_class *c,
     }
     x = &part->kept[found == NULL ? part->kept_count - 1 : (size_t)(found - j->exceptions)];
     x->values++;
-    if (until_s > x->until_s)
+    if (x->by_rule && until_s > x->until_s)
         x->until_s = until_s;
     part->stays++;
     return ERR_OK;
