@@ -104,14 +104,23 @@ static struct json *from_line(const struct json *lines, size_t first)
     return list;
 }
 
-/* Its outcomes, in as many pieces as they take. CANCELED: nobody wants more. */
+/* Slow clients keep a stream for long: a token that is revoked meanwhile, or over, gets nothing more. */
+static enum err look_again(const struct call *c)
+{
+    struct access_who who;
+
+    return access_look(c->api->access, c->who.number, vault_now_s(c->api->admin->vault), &who);
+}
+
+/* Its outcomes, in as many pieces as they take. CANCELED: nobody wants more; UNAUTHORIZED: nobody may
+ * have more. */
 static enum err serve_group(struct call *c, struct admin *admin, const struct json *lines)
 {
     const size_t total = json_count(lines);
     size_t done = 0;
-    enum err e = ERR_OK;
+    enum err e;
 
-    while (e == ERR_OK && done < total) {
+    while ((e = look_again(c)) == ERR_OK && done < total) {
         AUTO(json_free) struct json *response = NULL;
         struct errmsg msg = {""};
         const enum err asked = ask(c, admin, from_line(lines, done), &response, &msg);
@@ -127,6 +136,8 @@ static enum err serve_group(struct call *c, struct admin *admin, const struct js
         done += count;
         if (e == ERR_OK)
             e = http_answer_send(c->answer);
+        if (e != ERR_OK)
+            break;
     }
     return e;
 }

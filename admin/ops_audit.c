@@ -43,6 +43,7 @@ static const struct audited {
     {"tokenize.lines", AUDIT_TOKENIZE, false, false},
     {"rectify", AUDIT_RECTIFY, false, false},
     {"subject.erase", AUDIT_ERASE, false, true},
+    {"subject.erase_many", AUDIT_ERASE, false, true},
     {"subject.show", AUDIT_READ, true, false},
     {"subject.export", AUDIT_EXPORT, false, false},
     {"subject.restrict", AUDIT_RESTRICT, false, false},
@@ -165,12 +166,46 @@ static bool is_number(struct span text)
     return text.len > 0 && text.len <= 64;
 }
 
-/* What it was about, as far as that is a number, or a name that the configuration knows: only then the operation
- * succeeded. */
-static struct span object_of(const struct json *request, const struct json *response,
+/* A member that the operation succeeded with, but that it may have found nothing by: then it can be any text. */
+static struct span class_in(const struct admin *admin, const struct json *request)
+{
+    const struct span name = json_text_of(json_get(request, "class"));
+
+    return name.len > 0 && classes_find(admin->classes, name) != NULL ? name : SPAN_NONE;
+}
+
+static struct span purpose_in(const struct admin *admin, const struct json *request)
+{
+    const struct span name = json_text_of(json_get(request, "purpose"));
+
+    return name.len > 0 && classes_have_purpose(admin->classes, name) ? name : SPAN_NONE;
+}
+
+static struct span domain_in(const struct admin *admin, const struct json *request)
+{
+    const struct span name = json_text_of(json_get(request, "domain"));
+
+    return name.len > 0 && vault_domain_id(admin->vault, name) != 0 ? name : SPAN_NONE;
+}
+
+/* Who only looks for a caller's records may name anybody; who lets a caller in again named one. */
+static struct span name_in(const char *operation, const struct json *request)
+{
+    static const char *const names[] = {"report", "figure"};
+    struct span text = SPAN_NONE;
+
+    if (strcmp(operation, "caller.restore") == 0)
+        return json_text_of(json_get(request, "caller"));
+    for (size_t i = 0; text.len == 0 && i < COUNT_OF(names); i++)
+        text = json_text_of(json_get(request, names[i]));
+    return text;
+}
+
+/* What it was about, as far as that is a number, or a name that the configuration knows. */
+static struct span object_of(const struct admin *admin, const char *name,
+                             const struct json *request, const struct json *response,
                              char number[NUMBER_MAX])
 {
-    static const char *const named[] = {"caller", "report", "figure", "class"};
     const struct json *numbers[] = {json_get(response, "number"), json_get(request, "number"),
                                     json_get(response, "proposal"), json_get(request, "job")};
     struct span text;
@@ -183,12 +218,8 @@ static struct span object_of(const struct json *request, const struct json *resp
         if (is_number(text))
             return text;
     }
-    for (size_t i = 0; i < COUNT_OF(named); i++) {
-        text = json_text_of(json_get(request, named[i]));
-        if (text.len > 0)
-            return text;
-    }
-    return SPAN_NONE;
+    text = name_in(name, request);
+    return text.len > 0 ? text : class_in(admin, request);
 }
 
 /* An erasure names nobody: its receipt's number is the ledger's. */
@@ -217,9 +248,9 @@ static enum err end(const struct admin *admin, const char *name, const struct js
     if (rule->action == 0)
         return ERR_OK;
     if (result == ERR_OK) {
-        record.object = object_of(request, response, number);
-        record.purpose = json_text_of(json_get(request, "purpose"));
-        record.domain = json_text_of(json_get(request, "domain"));
+        record.object = object_of(admin, name, request, response, number);
+        record.purpose = purpose_in(admin, request);
+        record.domain = domain_in(admin, request);
         add_people(admin, &record);
     } else {
         record.outcome = outcome_of(result);

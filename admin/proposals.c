@@ -236,8 +236,11 @@ static enum err make(struct admin *admin, const struct json *request, struct jso
     AUTO(json_free) struct json *kept = NULL;
     AUTO(json_free) struct json *tree = json_new_map();
     struct vault_record record = {.kind = VAULT_RECORD_PROPOSAL, .state = OPEN};
+    uint16_t class_id = 0;
     enum err e = ops_check(request, msg);
 
+    if (e == ERR_OK)
+        e = ops_read_class(admin, request, &class_id, msg);
     if (e == ERR_OK)
         e = check_texts(admin, request, msg);
     if (e == ERR_OK)

@@ -132,6 +132,32 @@ def test_a_slow_client_costs_no_memory_and_holds_nobody_up(env):
     check(resident(api.lethe.process.pid) - before < most << 20, "memory that stays")
 
 
+def test_e64_a_stream_ends_when_its_token_is_revoked(env):
+    """A client that takes its time had the values of hours after the revocation."""
+    api = Api(env)
+    big = "v" * (128 << 10)
+    token = api.got(201, "POST", "/v1/tokens", {"subject": "p", "class": "note", "values": [big]}, "app")["tokens"][0]
+    body = lines(*[{"token": token}] * 1000)
+    stolen = api.token("app", name="stolen")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(20)
+    sock.connect(api.address)
+    sock.sendall((f"POST /v1/tokens/reveal HTTP/1.1\r\nHost: x\r\nLethe-Purpose: account\r\nAuthorization: Bearer {stolen}\r\n"
+                  f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body)
+    check(sock.recv(12) == b"HTTP/1.1 200", "the head")
+    api.cli("access", "revoke", str(api.number("stolen")))
+    got, tail = 0, b""
+    with sock:
+        try:
+            while data := sock.recv(1 << 20):
+                got, tail = got + len(data), (tail + data)[-16:]
+        except OSError:
+            pass
+    check(got < 30 << 20, f"{got >> 20} MiB of 125")
+    check(not tail.endswith(b"0\r\n\r\n"), "it looks whole")
+
+
 def test_a_server_that_is_killed_in_a_stream_has_stored_what_it_told(env):
     api = Api(env)
     body = lines(*(person(n) for n in range(20000)))

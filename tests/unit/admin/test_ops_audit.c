@@ -181,6 +181,55 @@ Test(ops_audit, e55_no_text_of_an_operator_and_no_identifier_stands_in_the_trail
     desk_done(&d);
 }
 
+/* Whoever looks for something may write anything, and finds nothing: that is no failure. */
+Test(ops_audit, e55_no_text_that_somebody_looks_by_stands_in_the_trail)
+{
+    static const char *const requests[] = {
+        "{\"op\":\"audit.list\",\"caller\":\"ada-lovelace\"}",
+        "{\"op\":\"retention.versions\",\"class\":\"ada-lovelace\"}",
+        "{\"op\":\"reveal\",\"tokens\":[],\"purpose\":\"ada-lovelace\"}",
+        "{\"op\":\"bulk.start\",\"classes\":[],\"purpose\":\"ada-lovelace\"}",
+        "{\"op\":\"reveal\",\"tokens\":[],\"purpose\":\"account\",\"class\":\"note\"}"};
+    AUTO(json_free) struct json *seen = NULL;
+    char bytes[131072];
+    struct desk d;
+
+    desk_init(&d);
+    for (size_t i = 0; i < COUNT_OF(requests); i++) {
+        AUTO(json_free) struct json *shown = answer(&d, requests[i]);
+
+        cr_expect_not_null(shown);
+    }
+    seen = trail(&d);
+    cr_assert_eq(json_count(json_get(seen, "records")), COUNT_OF(requests));
+    cr_expect_str_eq(word(record_at(seen, COUNT_OF(requests) - 1), "object"), "note");
+    cr_expect_str_eq(word(record_at(seen, COUNT_OF(requests) - 1), "purpose"), "account");
+    cr_assert_eq(scratch_read(scratch_path(&d.rig.scratch, "store/audit/000001.log"), 0, bytes,
+                              sizeof(bytes)),
+                 sizeof(bytes));
+    cr_assert_null(memmem(bytes, sizeof(bytes), "lovelace", 8));
+    desk_done(&d);
+}
+
+Test(ops_audit, erasing_many_is_recorded_as_erasing_one_is)
+{
+    AUTO(json_free) struct json *done = NULL, *seen = NULL;
+    struct desk d;
+    size_t last;
+
+    desk_init(&d);
+    (void)rig_store(&d.rig, "note", "ada", "secret");
+    (void)rig_store(&d.rig, "note", "bob", "secret");
+    done = answer(&d, "{\"op\":\"subject.erase_many\",\"subjects\":[\"ada\",\"bob\"]}");
+    seen = trail(&d);
+    last = json_count(json_get(seen, "records")) - 1;
+    assert_record(seen, 0, "erase", "begun");
+    assert_record(seen, last, "erase", "done");
+    cr_assert_null(
+        json_get(record_at(seen, last), "people")); /* receipts lead to nobody's records */
+    desk_done(&d);
+}
+
 Test(ops_audit, e77_nothing_is_done_or_shown_without_a_record)
 {
     AUTO(json_free) struct json *none = NULL, *still = NULL;
