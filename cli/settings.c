@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/calendar.h"
 #include "base/mem.h"
+#include "retention/flows.h"
 
 enum { SWEEP_DEFAULT_MS = 60000, SWEEP_MIN_MS = 1000, SWEEP_MAX_MS = 86400000 };
 
@@ -118,6 +119,8 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
         e = domains_read(conf_get(root, "domains"), &s->domains, msg);
     if (e == ERR_OK)
         e = classes_read(classes, &s->classes, msg);
+    if (e == ERR_OK)
+        json_set(s->ropa, "flows", flows_read(root, &s->classes));
     return e == ERR_OK ? classes_read_events(conf_get(root, "events"), &s->classes, msg) : e;
 }
 

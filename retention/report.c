@@ -28,6 +28,7 @@ static const struct report_kind *const kinds[] = {
     &report__retention,  &report__requests, &report__request_years, &report__holds,
     &report__exceptions, &report__notices,  &report__purges,        &report__purge_days,
     &report__access,     &report__breach,   &report__changes,       &report__ropa,
+    &report__flows,
 };
 
 const struct report_kind *report_kind_find(struct span name)
@@ -44,6 +45,18 @@ const struct report_kind *report_kind_at(size_t index)
 }
 
 /* ---- building ---- */
+
+struct report_days report__days(const struct report_context *c)
+{
+    enum { DAY_S = 86400, DAYS_UNLESS_SAID = 31 };
+    const int64_t end = c->now_s / DAY_S + 1;
+    const int64_t to = c->to_day > end ? end : c->to_day;
+
+    return (struct report_days){.from =
+                                    c->from_day == INT64_MIN ? to - DAYS_UNLESS_SAID : c->from_day,
+                                .to = to,
+                                .until_now = to == end};
+}
 
 enum err report__in_snapshot(const struct report_context *c, struct report *report,
                              enum err (*fn)(const struct report_context *c, struct report *report))
@@ -73,6 +86,11 @@ enum err report_row(struct report *report, struct json **ret_row)
 void report_attend(struct json *row, const char *reason)
 {
     json_add(json_get(row, "attention"), json_new_text(span_str(reason)));
+}
+
+struct json *report_rows(struct report *report)
+{
+    return report->rows;
 }
 
 struct json *report_summary(struct report *report)

@@ -89,6 +89,8 @@ const struct report_kind *report_kind_at(size_t index);
 enum err report_row(struct report *report, struct json **ret_row) MUST_CHECK;
 /* Somebody must act on this row: why, in one lower-case word with "_" ("overdue"); a literal. */
 void report_attend(struct json *row, const char *reason);
+/* Those that are there. */
+struct json *report_rows(struct report *report);
 /* The map for the summary's members. */
 struct json *report_summary(struct report *report);
 /* A day (since 1970) or an instant as the cells want them. */

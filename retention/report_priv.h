@@ -9,6 +9,13 @@ enum err report__in_snapshot(const struct report_context *c, struct report *repo
                              enum err (*fn)(const struct report_context *c, struct report *report))
     MUST_CHECK;
 
+/* The days that are meant: up to today, a month of them unless it is said. */
+struct report_days {
+    int64_t from, to;
+    bool until_now;
+};
+struct report_days report__days(const struct report_context *c);
+
 extern const struct report_kind report__request_years;
 extern const struct report_kind report__requests;
 extern const struct report_kind report__retention;
@@ -21,3 +28,4 @@ extern const struct report_kind report__access; /* report_access.c, both */
 extern const struct report_kind report__breach;
 extern const struct report_kind report__changes;
 extern const struct report_kind report__ropa;
+extern const struct report_kind report__flows;

@@ -6,24 +6,8 @@
 #include "retention/runs.h"
 #include "vault/purges.h"
 
-enum { DAY_S = 86400, DAYS_UNLESS_SAID = 31 };
+enum { DAY_S = 86400 };
 static const int64_t DAY_MS = INT64_C(1000) * DAY_S;
-
-/* The days that are meant: up to today, a month of them unless it is said. */
-struct days {
-    int64_t from, to;
-    bool until_now;
-};
-
-static struct days days_of(const struct report_context *c)
-{
-    const int64_t end = c->now_s / DAY_S + 1;
-    const int64_t to = c->to_day > end ? end : c->to_day;
-
-    return (struct days){.from = c->from_day == INT64_MIN ? to - DAYS_UNLESS_SAID : c->from_day,
-                         .to = to,
-                         .until_now = to == end};
-}
 
 /* ---- run by run ---- */
 
@@ -126,7 +110,7 @@ static enum err build_runs(const struct report_context *c, struct report *report
                            struct errmsg *msg UNUSED)
 {
     AUTO(json_free) struct json *runs = NULL;
-    const struct days days = days_of(c);
+    const struct report_days days = report__days(c);
     struct sums sums = {.purged = 0};
     enum err e = runs_list(c->vault, days.from * DAY_MS, days.to * DAY_MS, &runs);
     const size_t count = json_count(runs);
@@ -181,7 +165,7 @@ static enum err add_class_day(const struct report_context *c, struct report *rep
 static enum err build_days(const struct report_context *c, struct report *report,
                            struct errmsg *msg UNUSED)
 {
-    const struct days days = days_of(c);
+    const struct report_days days = report__days(c);
     enum err e = vault_read_begin(c->reader);
 
     if (e != ERR_OK)

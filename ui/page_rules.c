@@ -194,5 +194,8 @@ enum err page_ropa(struct visit *v, struct errmsg *msg)
     json_set_str(v->model, "report", "ropa");
     for (size_t i = 0; i < json_count(json_get(json_get(v->model, "ropa"), "rows")); i++)
         json_set_int(json_at(json_get(json_get(v->model, "ropa"), "rows"), i), "place", (int64_t)i);
-    return ERR_OK;
+    e = visit__show(v, "flows", "/v1/reports/flows", query, msg);
+    if (e == ERR_OK)
+        json_set_str(json_get(v->model, "flows"), "report", "flows");
+    return e;
 }

@@ -325,6 +325,26 @@ def test_the_records_of_processing_are_read_and_taken_as_files(env):
     check("account" in page.text and "no controller named" in page.text and "Art. 6(1)(b)" in page.text, page.text)
     for ending in ("csv", "xlsx", "json"):
         b.get(next(link for link in page.links() if f"ropa.{ending}" in link))
+        b.get(next(link for link in page.links() if f"flows.{ending}" in link))
+
+
+def test_recipients_are_shown_with_what_they_received(env):
+    api, b = signed_in(env, "officer")
+    token, unused = stored(api, "p1")
+    api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token]}, "app", {"Lethe-Purpose": "account"})
+    rows = api.got(200, "GET", "/v1/reports/flows", token="officer")["rows"]
+    said = {(r["recipient"], r["kind"], r["class"], r["form"]) for r in rows if r["declared"]}
+    check(("app", "upstream", "email", "token") in said, f"{said}")
+    shown = [r for r in rows if not r["declared"]]
+    equal([(r["recipient"], r["kind"], r["class"], r["form"], r["purposes"], r["values"]) for r in shown],
+          [("app", "operator", "note", "value", ["account"], 1)], "what a token of the admin API was shown")
+    page = b.page("/ui/ropa")
+    check("application behind Lethe" in page.text and "operator or access token" in page.text, page.text)
+    equal({(r["recipient"], r["class"]) for r in json.loads(api.cli("report", "flows", "--json"))["rows"]},
+          {(r["recipient"], r["class"]) for r in rows}, "the command")
+    api.lethe.stop()
+    offline = json.loads(api.cli("report", "flows", "--json"))["rows"]
+    equal([r for r in offline if r["declared"]], [r for r in rows if r["declared"]], "without a server")
 
 
 def test_health_says_what_is_wrong(env):
