@@ -44,7 +44,8 @@ class Maker:
     def __init__(self, random):
         self.random = random
         self.known = {"subject": ["fuzz-1"], "class": ["email", "note", "phone"], "domain": ["default"], "of_class": ["note"],
-                      "purpose": ["account", "support"], "report": ["retention", "holds", "requests", "purges", "access"],
+                      "purpose": ["account", "support", "letters"], "role": ["auditor", "support"],
+                      "report": ["retention", "holds", "requests", "purges", "access"],
                       "rights": ["access"], "expires": ["P1D"], "owner": ["legal"], "timezone": ["UTC", "Europe/Berlin"],
                       "classes": ["email", "note"], "purposes": ["account"], "domains": ["default"], "networks": ["127.0.0.0/8"],
                       "certificate": ["ab" * 32], "caller": ["desk"], "state": ["open"], "letter": ["receipt"], "lang": ["en", "de"],
