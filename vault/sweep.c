@@ -352,6 +352,6 @@ enum err vault__purge_due(struct writer *w, struct vault_purge_due *op)
         names_clear(w->names);
     if (e != ERR_OK)
         w->broken = e;
-    FAULT_POINT("sweep.batch");
+    FAULT_POINT("purge.batch");
     return e;
 }

@@ -715,6 +715,7 @@ static bool run_honest(unsigned kills)
                                          "erase.after_shred",
                                          "erase.acknowledged",
                                          "sweep.batch",
+                                         "purge.batch",
                                          "purge.committed",
                                          "truncate.done",
                                          "close.appended",

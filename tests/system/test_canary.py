@@ -347,8 +347,6 @@ def test_the_erased_persons_wrapped_key_is_in_no_file_of_the_store(env):
     check(places >= 1, "a living key was not found either: the search is blind")
 
 
-# The timer's first pass, right after the start, takes one batch for each of the three classes.
-FIRST_SWEEP = "sweep.batch:4"
 # Fault points that other things than an erasure pass.
 OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "reserve.", "sequence.", "backup.", "restore.", "mirror.", "notices.", "slab.added",
           "records.", "request.", "erase.parted", "hold.", "wait.", "audit.", "part.",
@@ -364,8 +362,7 @@ def erasure_faults():
             with open(file) as f:
                 names |= set(re.findall(r'FAULT_POINT\("([a-z_.]+)"\)', f.read()))
     names = {n for n in names if not n.startswith(OTHERS)}
-    return sorted((names | {n + ":2" for n in names if n.startswith("ledger.")}
-                   | {FIRST_SWEEP}) - {"sweep.batch"})
+    return sorted(names | {n + ":2" for n in names if n.startswith("ledger.")})
 
 
 def ledger(lethe):

@@ -15,7 +15,7 @@ PERSON = {"email": "short@example.org", "note": "short-lived"}
 def started(env, **overrides):
     app = Recorder(env)
     lethe = Lethe(env, app.url, **overrides)
-    lethe.config["classes"]["note"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.config["classes"]["note"]["retain"] = {"period": "PT5S", "from": "created"}
     lethe.save()
     return app, lethe.start()
 
@@ -35,7 +35,7 @@ def test_what_is_over_is_refused_before_the_sweep(env):
     lethe.request("PUT", "/users/1", PERSON, caller="officer")
     token = app.last().json()["note"]
     equal(note(lethe), "short-lived", "at first")
-    until("the token to die", 10, lambda: note(lethe) == token)
+    until("the token to die", 20, lambda: note(lethe) == token)
     equal(lethe.request("GET", "/users/1", caller="officer").json()["email"], PERSON["email"],
           "a value of another class")
     result = lethe.cli("reveal", token)
@@ -71,7 +71,7 @@ def test_a_value_stored_again_after_its_end_is_a_new_token(env):
     app, lethe = started(env, sweep_interval="1s")
     lethe.request("PUT", "/users/1", PERSON)
     first = app.last().json()["note"]
-    until("the token to die", 10, lambda: note(lethe) == first)
+    until("the token to die", 20, lambda: note(lethe) == first)
     lethe.request("PUT", "/users/1", PERSON)
     second = app.last().json()["note"]
     check(second != first, "the dead token came back")
@@ -82,7 +82,7 @@ def test_a_dead_token_sent_in_is_refused(env):
     app, lethe = started(env, sweep_interval="1s")
     lethe.request("PUT", "/users/1", PERSON)
     token = app.last().json()["note"]
-    until("the token to die", 10, lambda: note(lethe) == token)
+    until("the token to die", 20, lambda: note(lethe) == token)
     count = app.count()
     response = lethe.request("PUT", "/users/1", {"note": token}, caller="officer")
     equal(response.status, 422, "PUT of a dead token")
@@ -92,7 +92,7 @@ def test_a_dead_token_sent_in_is_refused(env):
 def test_an_expired_deterministic_value_gets_a_new_token(env):
     app = Recorder(env)
     lethe = Lethe(env, app.url, sweep_interval="1d")
-    lethe.config["classes"]["phone"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.config["classes"]["phone"]["retain"] = {"period": "PT5S", "from": "created"}
     lethe.save()
     lethe.start()
     lethe.request("PUT", "/users/1", {"phones": ["+44 1632 960001"]})
@@ -101,7 +101,7 @@ def test_an_expired_deterministic_value_gets_a_new_token(env):
     def dead():
         return lethe.request("GET", "/users/1", caller="officer").json()["phones"] == first
 
-    until("the token to die", 10, dead)
+    until("the token to die", 20, dead)
     lethe.request("PUT", "/users/1", {"phones": ["+44 1632 960001"]})
     check(app.last().json()["phones"] != first, "the dead token was used again")
     equal(lethe.request("GET", "/users/1", caller="officer").json()["phones"], ["+44 1632 960001"],
@@ -112,16 +112,16 @@ def test_purging_survives_kill_in_the_middle(env):
     check(env.has_faults(), "this build has no fault points: use the dev or asan one")
     app = Recorder(env)
     lethe = Lethe(env, app.url, sweep_interval="1s")
-    lethe.config["classes"]["note"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.config["classes"]["note"]["retain"] = {"period": "PT5S", "from": "created"}
     lethe.config["routes"][0]["request"].append({"json": "$.notes[*]", "class": "note"})
     lethe.save()
     lethe.start()
     lethe.request("PUT", "/users/1", {"notes": [f"n{i}" for i in range(1200)]})
     lethe.kill()
     stored = time.monotonic()
-    until("the values to be over", 5, lambda: time.monotonic() > stored + 2.1)
+    until("the values to be over", 10, lambda: time.monotonic() > stored + 5.1)
     # Two classes with nothing to purge, then the first of three batches.
-    lethe.start(fault="sweep.batch:3", wait=False)
+    lethe.start(fault="purge.batch:3", wait=False)
     equal(lethe.died(), -9, "exit in the sweep")
     lethe.start()
     until("the sweep", 15, lambda: row(lethe)["items"] == 0)
@@ -133,7 +133,7 @@ def test_purging_survives_kill_in_the_middle(env):
 def test_a_purge_that_fails_is_said_and_tried_again(env):
     app = Recorder(env)
     lethe = Lethe(env, app.url, sweep_interval="1s")
-    lethe.config["classes"]["note"]["retain"] = {"period": "PT2S", "from": "created"}
+    lethe.config["classes"]["note"]["retain"] = {"period": "PT5S", "from": "created"}
     lethe.save()
     lethe.can_fail()
     lethe.start()
@@ -151,7 +151,7 @@ def test_the_report_in_its_formats(env):
     lethe.request("PUT", "/users/1", PERSON)
     table = lethe.cli("report", "retention", "--wide")
     check(table.returncode in (0, 3), f"{table}")
-    for word in ("email", "phone", "note", "P2Y", "P1Y", "PT2S", "6(1)(b)"):
+    for word in ("email", "phone", "note", "P2Y", "P1Y", "PT5S", "6(1)(b)"):
         check(word in table.stdout, f"{word} is missing in\n{table.stdout}")
     csv = lethe.cli("report", "retention", "--format", "csv").stdout
     equal(len(csv.splitlines()), 4, "lines of the CSV")
@@ -186,7 +186,7 @@ def test_e48_a_clock_set_back_keeps_nothing_longer(env):
     lethe.request("PUT", "/users/1", PERSON, caller="officer")
     token = app.last().json()["note"]
     clock.set("-1y")
-    until("the change to be seen", 5, lambda: clock_state(lethe) == "behind")
+    until("the change to be seen", 10, lambda: clock_state(lethe) == "behind")
     until("the note to be over all the same", 15, lambda: note(lethe) == token)
     until("the sweep", 15, lambda: row(lethe)["items"] == 0)
     lethe.request("PUT", "/users/2", {"note": "later"})
@@ -195,7 +195,7 @@ def test_e48_a_clock_set_back_keeps_nothing_longer(env):
     equal(clock_state(lethe), "behind", "after a restart")
     until("the sweep after the restart", 15, lambda: row(lethe)["items"] == 0)
     clock.set("+0")
-    until("the clock to be right again", 5, lambda: clock_state(lethe) == "right")
+    until("the clock to be right again", 10, lambda: clock_state(lethe) == "right")
 
 
 def test_e49_a_clock_set_ahead_destroys_nothing(env):
@@ -208,7 +208,7 @@ def test_e49_a_clock_set_ahead_destroys_nothing(env):
         if restart:
             equal(lethe.stop(), 0, "exit code")
             lethe.start()
-        until("the change to be seen", 5, lambda: clock_state(lethe) == "ahead")
+        until("the change to be seen", 10, lambda: clock_state(lethe) == "ahead")
         time.sleep(2.5)  # two sweeps
         equal(lethe.request("GET", "/users/1", caller="officer").json()["email"], shown["email"], "GET")
         equal(row(lethe, "email")["items"], 1, "values that are kept for two years")

@@ -152,12 +152,12 @@ def purges(lethe):
 
 def test_a_run_that_was_killed_is_recorded_with_the_right_numbers(env):
     check(env.has_faults(), "this build has no fault points: use the dev or asan one")
-    _, lethe, _ = started(env, period="PT3S")
+    _, lethe, _ = started(env, period="PT5S")
     store(lethe, 1200)
     lethe.kill()
     stored = time.monotonic()
-    until("the values to be over", 6, lambda: time.monotonic() > stored + 3.1)
-    lethe.start(fault="sweep.batch:4", wait=False)
+    until("the values to be over", 10, lambda: time.monotonic() > stored + 5.1)
+    lethe.start(fault="purge.batch:4", wait=False)
     equal(lethe.died(), -9, "exit in the sweep")
     # What was committed before the kill; the batch that was under way was not.
     with sqlite3.connect(f"file:{lethe.store}/vault.db?mode=ro", uri=True) as db:
