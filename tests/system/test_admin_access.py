@@ -7,9 +7,8 @@ import re
 import urllib.parse
 
 from harness import check, equal
-from test_admin_api import Api, approval, one_time_code, problem
+from test_admin_api import Api, approval, earlier_step, one_time_code, problem
 from test_admin_once import trail
-from ui_client import earlier_step
 
 
 def enrolled(env, *roles, **more):

@@ -5,10 +5,10 @@ import json
 import re
 
 from harness import check, equal
-from test_admin_api import Api, one_time_code
+from test_admin_api import Api, earlier_step, one_time_code
 from test_exports import ANNA, started, visit
 from test_requests import request, view
-from test_ui import Browser, earlier_step
+from test_ui import Browser
 
 
 def approved(lethe, rights, *scope, subject="0"):

@@ -7,8 +7,8 @@ import threading
 import urllib.parse
 
 from harness import ROOT, check, equal
-from test_admin_api import ROLES, Api, one_time_code, routes
-from ui_client import Browser, Page, earlier_step
+from test_admin_api import ROLES, Api, earlier_step, one_time_code, routes
+from ui_client import Browser, Page
 
 PEOPLE = [role for role in ROLES if role != "app"]
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "

@@ -10,9 +10,9 @@ import subprocess
 import urllib.parse
 
 from harness import ROOT, check, equal
-from test_admin_api import Api, one_time_code, stored
+from test_admin_api import Api, earlier_step, one_time_code, stored
 from test_ui import PAYLOADS
-from ui_client import Browser, Page, earlier_step
+from ui_client import Browser, Page
 
 
 def signed_in(env, *roles, **more):

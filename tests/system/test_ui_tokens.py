@@ -4,11 +4,11 @@ import json
 import re
 
 from harness import check, equal, until
-from test_admin_api import Api, one_time_code
+from test_admin_api import Api, earlier_step, one_time_code
 from test_admin_once import trail
 from test_ui import PAYLOADS
 from test_ui_pages import digest_of, signed_in
-from ui_client import Browser, Page, earlier_step
+from ui_client import Browser, Page
 from upstreams import answer
 
 

@@ -2,7 +2,6 @@
 """A browser without scripts, for the data officer's pages: it keeps a cookie, sends forms, and reads HTML strictly."""
 import html.parser
 import re
-import time
 import urllib.parse
 
 from harness import Conn, check, equal
@@ -87,13 +86,3 @@ class Browser:
                                              "code": one_time_code(api.uris[role], step)})
         equal((response.status, response.headers.get("location")), (303, "/ui/"), f"{role} signs in: {response}")
         return self
-
-
-def earlier_step():
-    """The step before this one, whose code is right still, so that this one's is left for later; with enough of this
-    one left to use it."""
-    end = time.time() + 10
-    while time.time() % 30 > 25:
-        check(time.time() < end, "the clock stands still")
-        time.sleep(0.2)
-    return int(time.time()) // 30 - 1
