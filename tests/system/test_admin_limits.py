@@ -23,18 +23,18 @@ def statuses(api, count, token=None, target="/v1/version"):
 
 
 def test_a_token_has_its_share_and_others_have_theirs(env):
-    api = Limited(env, person_rate={"requests": 5, "per": "60s", "burst": 5})
+    api = Limited(env, person_rate={"requests": 5, "per": "1h", "burst": 5})
     equal(statuses(api, 5, "officer"), [200] * 5, "its share")
     response = api.ask("GET", "/v1/version", token="officer")
     equal(response.status, 429, f"{response}")
     problem(response, "LIMIT")
-    check(1 <= int(response.headers["retry-after"]) <= 12, f"{response}")
+    check(1 <= int(response.headers["retry-after"]) <= 720, f"{response}")
     equal(statuses(api, 1, "auditor"), [200], "another token")
     equal(statuses(api, 20, "app"), [200] * 20, "an application")
 
 
 def test_a_client_has_its_share_with_whatever_token(env):
-    api = Limited(env, client_rate={"requests": 4, "per": "60s", "burst": 4})
+    api = Limited(env, client_rate={"requests": 4, "per": "1h", "burst": 4})
     equal([statuses(api, 1, t)[0] for t in ("app", "officer", "auditor", "x")], [200, 200, 200, 401], "its share")
     equal(statuses(api, 1, "app") + statuses(api, 1, "support") + statuses(api, 1, "app", "/v1/nothing"), [429] * 3,
           "beyond")
@@ -42,7 +42,7 @@ def test_a_client_has_its_share_with_whatever_token(env):
 
 
 def test_e62_wrong_tokens_are_slowed_down_and_lock_nobody_out(env):
-    api = Limited(env, failure_rate={"requests": 5, "per": "60s", "burst": 5})
+    api = Limited(env, failure_rate={"requests": 5, "per": "1h", "burst": 5})
     begun = time.monotonic()
     wrong = [api.ask("GET", "/v1/version", token="lta_" + f"{n:064x}") for n in range(200)]
     equal([r.status for r in wrong], [401] * 5 + [429] * 195, "wrong tokens")
@@ -73,7 +73,7 @@ def test_e63_wrong_codes_are_slowed_down(env):
 
 
 def test_limits_are_exchanged_by_a_reload_and_read_strictly(env):
-    api = Limited(env, person_rate={"requests": 2, "per": "60s", "burst": 2})
+    api = Limited(env, person_rate={"requests": 2, "per": "1h", "burst": 2})
     equal(statuses(api, 3, "officer"), [200, 200, 429], "before")
     api.lethe.config["admin"]["limits"] = {"person_rate": {"requests": 100, "per": "1s", "burst": 200}}
     api.lethe.save()

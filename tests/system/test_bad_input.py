@@ -254,9 +254,9 @@ def test_e75_a_vault_without_space_forwards_nothing_and_recovers(env):
     response = lethe.request("GET", "/users/0", caller="officer")
     check(response.status in (503, 507), f"what cannot be recorded in the audit trail is not shown: {response}")
     lethe.fail(None)
-    until("what was there to be shown", 5,
+    until("what was there to be shown", 10,
           lambda: lethe.request("GET", "/users/0", caller="officer").json() == PERSON)
-    until("values to be stored again", 5,
+    until("values to be stored again", 10,
           lambda: lethe.request("PUT", "/users/1", OTHER, caller="officer").json() == OTHER)
     equal(lethe.cli("subject", "erase", "0").returncode, 0, "erase")
 
@@ -442,7 +442,7 @@ def test_a_damaged_store_is_refused_by_name(env):
                     f.truncate()
                     f.write(data)
             try:
-                result = lethe.cli("serve", timeout=5)
+                result = lethe.cli("serve", timeout=20)
                 said = result.stderr.splitlines()[-1]
                 if result.returncode != 1 or f"{name}: " not in said or remedy not in said:
                     problems.append(f"{name} {what}: {result.returncode}, {result.stderr!r}")
@@ -466,7 +466,7 @@ def test_sigterm_finishes_what_is_in_flight(env):
         app.clear()
         slow = Background(lethe.request, "PUT", "/users/1", PERSON, "officer")
         idle = lethe.connect()
-        until("the request to be upstream", 5, lambda: app.count() == 1)
+        until("the request to be upstream", 10, lambda: app.count() == 1)
         lethe.process.tell(number)
         response = slow.join()
         equal((response.status, response.json()), (200, PERSON), "the request in flight")
@@ -489,7 +489,7 @@ def test_a_request_that_never_ends_does_not_hold_up_the_stop(env):
     conn.send(make_request("GET", "/users/1"))
     half = lethe.connect()
     half.send(b"PUT /users/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
-    until("the request to be upstream", 5, lambda: app.count() == 1)
+    until("the request to be upstream", 10, lambda: app.count() == 1)
     started = time.monotonic()
     code = lethe.stop(seconds=30)
     check(code == 0, f"exit code {code}")

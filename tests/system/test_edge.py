@@ -62,7 +62,7 @@ class Edge:
         """(protocol version, status, body) of one request from CLIENT."""
         result = subprocess.run(
             ["curl", "-sS", "--http2" if h2 else "--http1.1", "--interface", CLIENT, "--cacert", self.cert,
-             "-m", "20", "-w", "\n%{http_version} %{http_code}", *options,
+             "-m", "60", "-w", "\n%{http_version} %{http_code}", *options,
              f"https://localhost:{self.port}{path}", "--resolve", f"localhost:{self.port}:127.0.0.1"],
             capture_output=True, text=True, check=False)
         equal(result.returncode, 0, f"curl: {result.stderr}")

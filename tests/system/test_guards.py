@@ -560,7 +560,7 @@ def test_e12_an_upstream_that_closed_meanwhile_costs_a_reconnect_only(env):
         for sock in socks:
             sock.shutdown(socket.SHUT_RDWR)
         from harness import until
-        until("the stub to see the close", 5, lambda: not app.open)
+        until("the stub to see the close", 10, lambda: not app.open)
     equal(app.count(), 5, "requests upstream")
 
 

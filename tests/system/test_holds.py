@@ -83,7 +83,7 @@ def test_a_hold_shows_values_to_the_legal_purpose_only(env):
 def test_a_class_on_hold_outlives_its_time(env):
     app, lethe = started(env)
     lethe.stop()
-    lethe.config["classes"]["note"]["retain"]["period"] = "PT3S"
+    lethe.config["classes"]["note"]["retain"]["period"] = "PT10S"
     lethe.save()
     lethe.start()
     lethe.request("PUT", "/users/9", {"note": "short-lived"}, caller="desk")
@@ -91,7 +91,7 @@ def test_a_class_on_hold_outlives_its_time(env):
     number = add_hold(lethe, "--class", "note")
     report = lambda: json.loads(lethe.cli("report", "holds", "--format", "json").stdout)["rows"][0]
     equal((report()["scope"], report()["class"], report()["items"]), ("class", "note", 3), "the report")
-    time.sleep(5)  # sweeps go over it
+    time.sleep(12)  # sweeps go over it
     equal(get(lethe, 9, "desk").json()["note"], token, "as if it had been destroyed")
     equal(get(lethe, 9, "counsel").json()["note"], "short-lived", "but for the legal purpose")
     lift(lethe, number)

@@ -152,7 +152,7 @@ def check_killed_rotation(env, fault):
     if expected == 1:
         equal(lethe.cli("key", "rotate").returncode, 0, "rotate again")
     equal(status(lethe)["epoch"], 2, "epoch")
-    until("the key file to be settled", 5,
+    until("the key file to be settled", 10,
           lambda: [n for n in os.listdir(lethe.home) if n.startswith("root.key")] == ["root.key"])
     equal(lethe.stop(), 0, "stop")
     refuses(lethe, old, 2)

@@ -157,7 +157,7 @@ def test_vault_by_token(env):
 def test_a_server_is_sealed_when_vault_is_gone_for_longer_than_the_lease(env):
     stub, app = Transit(env), Recorder(env)
     lethe = Keeper(env, app.url)
-    lethe.hold(stub.root_key(lease="2s", timeout="1s"))
+    lethe.hold(stub.root_key(lease="5s", timeout="3s"))
     lethe.start()
 
     def fate():
@@ -180,7 +180,7 @@ def test_a_server_is_sealed_when_vault_is_gone_for_longer_than_the_lease(env):
 def test_vault_that_fails_starts_nothing(env):
     stub = Transit(env)
     lethe = Keeper(env)
-    lethe.hold(stub.root_key(timeout="1s"))
+    lethe.hold(stub.root_key(timeout="5s"))
     for order, word in (("* status 503", "sealed"), ("decrypt status 403", "permission denied"),
                         ("login refuse", "not accepted"), ("decrypt hang", "in time"),
                         ("decrypt plaintext " + "A" * 43 + "=", "not the root key"),
@@ -223,7 +223,7 @@ def test_vault_seals_when_its_lease_ends_and_opens_when_the_server_is_back(env):
     """E75: its own access ends, too."""
     stub, app = Transit(env), Recorder(env)
     lethe = Keeper(env, app.url)
-    lethe.hold(stub.root_key(lease="3s"))
+    lethe.hold(stub.root_key(lease="6s"))
     lethe.start()
     equal(lethe.request("PUT", "/users/7", PERSON).status, 200, "PUT")
     equal(answer(lethe).json(), PERSON, "GET")
@@ -244,11 +244,11 @@ def test_vault_seals_when_its_lease_ends_and_opens_when_the_server_is_back(env):
 def test_vault_seals_at_once_when_its_access_is_taken_away(env):
     stub, app = Transit(env), Recorder(env)
     lethe = Keeper(env, app.url)
-    lethe.hold(stub.root_key(lease="6s"))
+    lethe.hold(stub.root_key(lease="30s"))
     lethe.start()
     equal(lethe.request("PUT", "/users/7", PERSON).status, 200, "PUT")
     stub.order("decrypt status 403")
-    until("the vault to be sealed", 5, lambda: answer(lethe).status == 503)
+    until("the vault to be sealed, long before the lease is over", 20, lambda: answer(lethe).status == 503)
     stub.order("")
     until("the vault to be open again", 30, lambda: answer(lethe).status == 200)
     equal(answer(lethe).json(), PERSON, "GET")

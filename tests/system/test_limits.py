@@ -59,25 +59,30 @@ def is_gone(sock):
 # ---- slowhttptest
 
 
+def cut_off(lethe):
+    return sum(e["connections"] for e in events(lethe, "clients_cut_off"))
+
+
 def attack(lethe, *options, path="/plain/7"):
-    """slowhttptest for ten seconds; meanwhile everybody else is answered within a second."""
+    """slowhttptest, until most of its connections are cut off; meanwhile everybody else is answered, and nine of ten within a
+    second: a server that waited for slow ones would let all others wait."""
     host, port = lethe.addresses[0]
-    command = ["slowhttptest", "-c", "400", "-r", "400", "-l", "10", "-p", "2", *options,
+    command = ["slowhttptest", "-c", "400", "-r", "400", "-l", "60", "-p", "2", *options,
                "-u", f"http://{host}:{port}{path}"]
-    tool = Background(lambda: subprocess.run(command, capture_output=True, check=False))
-    worst = 0
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
+    tool = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    waits = []
+    while tool.poll() is None and cut_off(lethe) <= 300:
         begin = time.monotonic()
-        equal(lethe.request("GET", "/no-such-route", timeout=5).status, 404, "somebody else")
-        worst = max(worst, time.monotonic() - begin)
+        equal(lethe.request("GET", "/no-such-route").status, 404, "somebody else")
+        waits.append(time.monotonic() - begin)
         # The stub behind, with its threads, takes longer to find time.
         equal(lethe.request("GET", "/plain/health").status, 200, "the application")
         time.sleep(0.1)
-    equal(tool.join(60).returncode, 0, "slowhttptest")
-    check(worst < 1, f"somebody else waited {worst:.2f} s")
-    cut = sum(e["connections"] for e in events(lethe, "clients_cut_off"))
-    check(cut > 300, f"only {cut} slow connections were cut off")
+    tool.terminate()
+    tool.wait(20)
+    waits.sort()
+    check(waits[len(waits) * 9 // 10] < 1, f"the others waited {waits}")
+    until("slow connections to be cut off", 10, lambda: cut_off(lethe) > 300)
 
 
 def test_e82_slowhttptest_slow_heads(env):
@@ -161,7 +166,7 @@ def test_e82_who_comes_when_all_is_taken_is_told_so(env):
         response = conn.read_response()
         equal((response.status, response.headers["retry-after"]), (503, "1"), "the next one")
         check(conn.at_end(), "the connection stays open")
-    until("idle ones to make room", 5, lambda: any(is_gone(sock) for sock in crowd))
+    until("idle ones to make room", 10, lambda: any(is_gone(sock) for sock in crowd))
     equal(lethe.request("GET", "/plain/7").status, 200, "then")
     check(events(lethe, "clients_turned_away"), "nothing in the log")
     for sock in crowd:
@@ -200,9 +205,9 @@ def test_e87_clients_that_leave_free_the_upstream(env):
     for _ in range(3):
         conn = lethe.connect()
         conn.send(make_request("GET", "/plain/slow"))
-        until("the upstream to have it", 5, lambda: app.requests and app.last().target == "/plain/slow")
+        until("the upstream to have it", 10, lambda: app.requests and app.last().target == "/plain/slow")
         conn.close()
-        until("its place to be free", 3,
+        until("its place to be free", 10,
               lambda: lethe.request("GET", "/plain/quick").status == 200)
 
 
@@ -309,11 +314,11 @@ def test_e85_names_that_meet_under_other_hashes_cost_nothing_here(env):
 
 
 def test_rates_answer_429(env):
-    _, lethe = started(env, limits={"client_rate": {"requests": 2, "per": "1s", "burst": 5}})
+    _, lethe = started(env, limits={"client_rate": {"requests": 1, "per": "3s", "burst": 5}})
     got = [lethe.request("GET", "/plain/7") for _ in range(10)]
     statuses = [r.status for r in got]
     check(statuses[:5] == [200] * 5 and 429 in statuses, f"{statuses}")
     refused = next(r for r in got if r.status == 429)
-    equal(refused.headers["retry-after"], "1", "Retry-After")
+    check(refused.headers["retry-after"] in ("1", "2", "3"), f"Retry-After: {refused}")
     equal(refused.headers["content-type"], "application/problem+json", "Content-Type")
-    until("the next one", 3, lambda: lethe.request("GET", "/plain/7").status == 200, 0.3)
+    until("the next one", 20, lambda: lethe.request("GET", "/plain/7").status == 200, 0.3)

@@ -140,7 +140,7 @@ def test_figures_of_what_was_refused(env):
     upstream = Recorder(env)
     partner = {"url": upstream.url, "egress": True, "insecure_plain": True, "allow": ["127.0.0.0/8"]}
     users = {"upstream": "app", "subject": "none", "request": [{"json": "$.email", "class": "email"}]}
-    lethe = Lethe(env, upstream.url, admin={"address": "127.0.0.1:0"}, limits={"head_timeout": "100ms"})
+    lethe = Lethe(env, upstream.url, admin={"address": "127.0.0.1:0"}, limits={"head_timeout": "3s"})
     lethe.config["routes"] += [
         {"path": "/alert", "undeclared": "alert", **users},
         {"path": "/block", "undeclared": "block", **users},

@@ -73,7 +73,7 @@ def test_what_goes_over_a_websocket_passes_unchanged(env):
             conn.send(piece)
             equal(conn.read_exact(len(piece)) == piece, True, f"bytes at {at}")
     equal(bytes(app.handler.got) == noise, True, "what the application got")
-    until("the application to hear the end", 5, lambda: app.handler.ended == 1)
+    until("the application to hear the end", 10, lambda: app.handler.ended == 1)
     seen = app.last()
     equal((len(app.requests), app.malformed), (1, []), "requests upstream")
     check("lethe-key" not in seen.headers, f"the caller's key went up: {seen}")

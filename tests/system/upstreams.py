@@ -186,24 +186,26 @@ class Recorder:
         values = dict(headers)
         if "transfer-encoding" not in values:
             length = int(values.get("content-length", "0"))
-            while len(rest) < length:
-                rest += self.receive(sock)
-            return rest[:length], rest[length:]
-        body = b""
+            data = bytearray(rest)
+            while len(data) < length:
+                data += self.receive(sock)
+            return bytes(data[:length]), bytes(data[length:])
+        data, at, body = bytearray(rest), 0, bytearray()
         while True:
-            while b"\r\n" not in rest:
-                rest += self.receive(sock)
-            line, rest = rest.split(b"\r\n", 1)
+            while (end := data.find(b"\r\n", at)) < 0:
+                data += self.receive(sock)
+            line = bytes(data[at:end])
             if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", line):
                 raise Malformed(f"chunk size {line!r}")
-            size = int(line, 16)
-            while len(rest) < size + 2:
-                rest += self.receive(sock)
-            if rest[size:size + 2] != b"\r\n":
+            size, at = int(line, 16), end + 2
+            while len(data) < at + size + 2:
+                data += self.receive(sock)
+            if data[at + size:at + size + 2] != b"\r\n":
                 raise Malformed("chunk end")
-            body, rest = body + rest[:size], rest[size + 2:]
+            body += data[at:at + size]
+            at += size + 2
             if size == 0:
-                return body, rest
+                return bytes(body), bytes(data[at:])
 
 
 class UserApp:
