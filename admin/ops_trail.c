@@ -41,7 +41,7 @@ static enum err read_page(struct admin *admin, const struct audit_filter *filter
     AUTO(json_free) struct json *list = json_new_list();
     struct page page = {.admin = admin, .list = list, .limit = limit, .last = filter->after};
     struct json *map;
-    enum err e = audit_each(vault_dir(admin->vault), filter, add, &page);
+    enum err e = audit_search(admin->vault, filter, add, &page);
 
     if (e != ERR_OK && e != ERR_CANCELED)
         return e;

@@ -428,16 +428,6 @@ static enum err take(const struct audit_record *r, void *context)
     return ERR_OK;
 }
 
-/* The trail counts its records from the first one that this process writes. */
-static enum err last_record(struct vault *vault, uint64_t *ret)
-{
-    struct audit_figures trail;
-
-    audit_figures(vault_audit(vault), &trail);
-    *ret = trail.last_seq;
-    return trail.last_seq > 0 ? ERR_OK : audit_last(vault, ret);
-}
-
 static enum err update_once(struct vault *vault, const atomic_bool *stop)
 {
     AUTO(fold_free) struct fold *f = mem_alloc(sizeof(*f));
@@ -451,13 +441,13 @@ static enum err update_once(struct vault *vault, const atomic_bool *stop)
     if (e == ERR_OK)
         e = load_read(f);
     if (e == ERR_OK)
-        e = last_record(vault, &last);
+        e = audit_last(vault, &last);
     if (e != ERR_OK || f->seq == last)
         return e;
     if (f->seq > last)
         f->seq = last; /* the trail was cut: what comes now has these numbers again */
     from = filter.after = f->seq;
-    ended = audit_each(vault_dir(vault), &filter, take, f);
+    ended = audit_search(vault, &filter, take, f);
     if (f->count > 0 || f->seq - from > SEQ_STEP) /* where nothing was shown may be read again */
         e = ended == ERR_OK || ended == ERR_CANCELED ? write_days(f) : ended;
     return e == ERR_OK ? ended : e;

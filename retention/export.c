@@ -500,7 +500,7 @@ static enum err add_trail(struct making *m)
     json_set(m->tree, "consultations_since", json_new_null());
     e = audit_each(vault_dir(m->vault), &all, on_oldest, m);
     if (e == ERR_OK || e == ERR_CANCELED)
-        e = audit_each(vault_dir(m->vault), &stored, on_stored, m);
+        e = audit_search(m->vault, &stored, on_stored, m);
     return e == ERR_OK ? audit_consultations(m->vault, m->reader, &whose, on_consultation, m) : e;
 }
 

@@ -296,7 +296,7 @@ static enum err build_access(const struct report_context *c, struct report *repo
         s.from_ms = c->from_day * DAY_MS;
         filter.from_ms = s.from_ms - (filter.to_ms - s.from_ms); /* as long again */
     }
-    e = audit_each(vault_dir(c->vault), &filter, take, &s);
+    e = audit_search(c->vault, &filter, take, &s);
     for (size_t i = 0; e == ERR_OK && i < s.count; i++)
         e = add_access_row(c, report, &s.at[i], has_before);
     set_count(summary, "records", s.records);
@@ -403,7 +403,7 @@ static enum err build_breach(const struct report_context *c, struct report *repo
 
     if (c->caller.at == NULL)
         return errmsg_set(msg, ERR_INVALID, "whose access was abused? name the caller");
-    e = audit_each(vault_dir(c->vault), &filter, take_for_breach, &s);
+    e = audit_search(c->vault, &filter, take_for_breach, &s);
     for (size_t i = 0; e == ERR_OK && i < s.count; i++) {
         refused += s.at[i].refused;
         if (s.at[i].class_id != 0)

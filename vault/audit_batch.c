@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "vault/audit_index_priv.h"
 
 enum { TIDY_MS = 3600000 };
 
@@ -349,4 +350,5 @@ void audit_batch_tidy(struct audit *a)
         return;
     while (first > 0 && is_past(a, first, keep_s) && retire(a, first) == ERR_OK)
         first++;
+    audit_index_tidy(a->v->dir, first);
 }

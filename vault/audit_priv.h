@@ -7,6 +7,7 @@
  *   audit_keys.c      the epochs' keys, which sign heads
  *   audit_head.c      heads: signed, sent elsewhere, remembered by the ledger
  *   audit_frame.c     frames as bytes
+ *   audit_index.c, audit_index_make.c   where in a segment a search has to look
  *   audit_read.c, audit_verify.c   reading, also beside a server */
 #pragma once
 
@@ -58,6 +59,21 @@ typedef enum err (*audit_frame_fn)(const struct audit_frame *frame, void *contex
 enum err audit_segment_walk(const char *path, const uint8_t store[VAULT_ID_BYTES],
                             audit_frame_fn fn, void *context, enum err *ret_rest, uint64_t *ret_at)
     MUST_CHECK;
+/* The same of a part of it: the frames that begin in [from, to), where `from` is the first one's. The mapping is the
+ * caller's, who ends it with audit_segment_unmap(). ret_rest OK: all of the part was walked. */
+struct audit_mapped {
+    const uint8_t *bytes;
+    size_t len;
+};
+struct audit_part {
+    uint64_t from, to;
+};
+enum err audit_segment_map(const char *path, const uint8_t store[VAULT_ID_BYTES],
+                           struct audit_mapped *ret) MUST_CHECK;
+void audit_segment_unmap(struct audit_mapped *m);
+enum err audit_segment_frames(const struct audit_mapped *m, struct audit_part part,
+                              audit_frame_fn fn, void *context, enum err *ret_rest,
+                              uint64_t *ret_at) MUST_CHECK;
 /* Find the end of the trail. IO, CORRUPT. */
 enum err audit_end_find(const char *dir, const uint8_t store[VAULT_ID_BYTES], struct audit_end *ret)
     MUST_CHECK;

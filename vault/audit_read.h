@@ -23,6 +23,12 @@ typedef enum err (*audit_record_fn)(const struct audit_record *record, void *con
 enum err audit_each(const char *dir, const struct audit_filter *filter, audit_record_fn fn,
                     void *context) MUST_CHECK;
 
+/* The same of a vault's trail, for searches: what passes is found without reading all of it, by indexes beside the
+ * segments (vault/audit_index_priv.h), which are made where there is none. The first search after a long time
+ * reads all; a sealed vault's reads all each time. */
+enum err audit_search(const struct vault *v, const struct audit_filter *filter, audit_record_fn fn,
+                      void *context) MUST_CHECK;
+
 /* The number of the last record of a vault's trail; 0: there is none. IO. Blocks. */
 enum err audit_last(const struct vault *v, uint64_t *ret_seq) MUST_CHECK;
 

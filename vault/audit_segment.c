@@ -68,13 +68,8 @@ enum err audit_segment_range(const char *dir, uint64_t *ret_first, uint64_t *ret
 
 /* ---- walking ---- */
 
-struct mapped {
-    const uint8_t *bytes;
-    size_t len;
-};
-
 /* A mapping of a file that only grows: nothing is read past the length that it had. */
-static enum err map(const char *path, struct mapped *ret)
+static enum err map(const char *path, struct audit_mapped *ret)
 {
     AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
@@ -84,7 +79,7 @@ static enum err map(const char *path, struct mapped *ret)
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return ERR_IO;
-    *ret = (struct mapped){.len = (size_t)st.st_size};
+    *ret = (struct audit_mapped){.len = (size_t)st.st_size};
     if (ret->len == 0)
         return ERR_OK;
     at = mmap(NULL, ret->len, PROT_READ, MAP_SHARED, fd, 0);
@@ -94,35 +89,46 @@ static enum err map(const char *path, struct mapped *ret)
     return ERR_OK;
 }
 
-static void unmap(struct mapped *m)
+void audit_segment_unmap(struct audit_mapped *m)
 {
     if (m->bytes != NULL)
         (void)munmap((void *)(uintptr_t)m->bytes, m->len);
     m->bytes = NULL;
 }
 
-static bool head_is_right(const struct mapped *m, const uint8_t *store)
+static bool head_is_right(const struct audit_mapped *m, const uint8_t *store)
 {
     return m->len >= AUDIT_SEGMENT_HEAD && memcmp(m->bytes, MAGIC, sizeof(MAGIC) - 1) == 0 &&
            (store == NULL || memcmp(m->bytes + 16, store, VAULT_ID_BYTES) == 0);
 }
 
-enum err audit_segment_walk(const char *path, const uint8_t store[VAULT_ID_BYTES],
-                            audit_frame_fn fn, void *context, enum err *ret_rest, uint64_t *ret_at)
+enum err audit_segment_map(const char *path, const uint8_t store[VAULT_ID_BYTES],
+                           struct audit_mapped *ret)
 {
-    AUTO(unmap) struct mapped m = {.bytes = NULL};
-    size_t at = AUDIT_SEGMENT_HEAD;
+    AUTO(audit_segment_unmap) struct audit_mapped m = {.bytes = NULL};
     enum err e = map(path, &m);
 
     if (e != ERR_OK)
         return e;
     if (!head_is_right(&m, store))
         return ERR_CORRUPT;
-    for (;;) {
+    *ret = m;
+    m.bytes = NULL;
+    return ERR_OK;
+}
+
+enum err audit_segment_frames(const struct audit_mapped *m, struct audit_part part,
+                              audit_frame_fn fn, void *context, enum err *ret_rest,
+                              uint64_t *ret_at)
+{
+    size_t at = part.from;
+    enum err e;
+
+    *ret_rest = ERR_OK;
+    for (*ret_at = at; at < part.to; *ret_at = at) {
         struct audit_frame frame;
 
-        *ret_at = at;
-        *ret_rest = audit_frame_read(m.bytes + at, m.len - at, &frame);
+        *ret_rest = audit_frame_read(m->bytes + at, m->len - at, &frame);
         if (*ret_rest != ERR_OK)
             return ERR_OK;
         e = fn(&frame, context);
@@ -130,6 +136,17 @@ enum err audit_segment_walk(const char *path, const uint8_t store[VAULT_ID_BYTES
             return e;
         at += frame.len;
     }
+    return ERR_OK;
+}
+
+enum err audit_segment_walk(const char *path, const uint8_t store[VAULT_ID_BYTES],
+                            audit_frame_fn fn, void *context, enum err *ret_rest, uint64_t *ret_at)
+{
+    AUTO(audit_segment_unmap) struct audit_mapped m = {.bytes = NULL};
+    const struct audit_part whole = {.from = AUDIT_SEGMENT_HEAD, .to = UINT64_MAX};
+    const enum err e = audit_segment_map(path, store, &m);
+
+    return e == ERR_OK ? audit_segment_frames(&m, whole, fn, context, ret_rest, ret_at) : e;
 }
 
 static enum err take_time(const struct audit_frame *frame, void *context)

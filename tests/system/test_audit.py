@@ -8,6 +8,7 @@ import shutil
 import threading
 
 from harness import Lethe, check, equal, until
+from test_bulk import reveal, rows_of, tokenize, write_csv
 from upstreams import Recorder, answer
 
 PEOPLE = 6
@@ -301,3 +302,56 @@ def test_bad_settings_are_refused(env):
         result = lethe.cli("check")
         equal(result.returncode, 78, f"{audit}: {result.stderr}")
         check(what in result.stderr, f"{audit}: {result.stderr}")
+
+
+def lengthen(env, lethe, size):
+    """Records of thousands of people each, until the first segment is so long."""
+    plain, tokens = env.path("plain.csv"), env.path("tokens.csv")
+    if not os.path.exists(tokens):
+        write_csv(plain, rows_of(5000))
+        equal(tokenize(lethe, plain, tokens).returncode, 0, "dump in")
+    for i in range(100):
+        with open(segment(lethe), "rb") as f:
+            if len(f.read().rstrip(b"\0")) > size:
+                return
+        equal(reveal(lethe, tokens, env.path(f"out{i}.csv")).returncode, 0, "dump out")
+        os.unlink(env.path(f"out{i}.csv"))
+    check(False, "the trail does not grow")
+
+
+def test_e60_what_is_rare_is_found_in_a_long_trail_whatever_becomes_of_its_index(env):
+    lethe = started(env)
+    put(lethe, "ada", caller="support-desk")
+    lengthen(env, lethe, 3 << 20)
+    put(lethe, "ada", caller="support-desk")
+    lengthen(env, lethe, 5 << 20)
+    searches = (["--caller", "support-desk"], ["--action", "configure"], ["--subject", "ada"], ["--caller", "nobody"],
+                ["--caller", "support-desk", "--action", "tokenize"], ["--from", "2001-01-01", "--to", "2002-01-01"])
+    index = os.path.join(lethe.store, "audit", "000001.idx")
+
+    check(not os.path.exists(index), "an index before anybody searched")
+    everything = records(lethe)
+
+    def found(until=everything[-1]["number"]):  # a search for a person is a record about the person
+        return [[r["number"] for r in records(lethe, *args) if r["number"] <= until] for args in searches]
+
+    first = found()
+    check(os.path.exists(index), "no index after a search")
+    equal(first[0], [r["number"] for r in everything if r.get("who") == "support-desk"], "by caller")
+    equal(first[1], [r["number"] for r in everything if r["action"] == "configure"], "by action")
+    check(len(first[2]) >= 2 and first[3] == [] and len(first[4]) == 2 and first[5] == [], first)
+    equal(found(), first, "through the index")
+    with open(index, "r+b") as f:
+        for page in range(1, os.path.getsize(index) // 4096):
+            f.seek(page * 4096 + 100)
+            f.write(bytes(1000))
+    equal(found(), first, "past a damaged index")
+    os.truncate(index, 5000)
+    equal(found(), first, "past a cut index")
+    lethe.kill()
+    lethe.start()
+    put(lethe, "ada", caller="support-desk")
+    after = found(10 ** 9)
+    equal(after[0][:len(first[0])], first[0], "by caller, after a crash")
+    check(len(after[0]) > len(first[0]), "what came after the crash is missing")
+    assert_whole(lethe)
