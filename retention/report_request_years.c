@@ -80,48 +80,36 @@ static struct line *find_line(struct lines *lines, int year, struct span regime,
     return line;
 }
 
-static void count_right(struct line *line, const struct json *view, const struct json *entry)
+static void count_right(struct line *line, const struct request_gist *gist, struct span outcome)
 {
-    const struct span outcome = json_text_of(json_get(entry, "outcome"));
-    const struct json *in_time = json_get(view, "in_time");
-    int64_t days = json_int_of(json_get(view, "days_used"), 0);
+    int64_t days = gist->days_used;
 
     line->received++;
     for (size_t i = 0; i < OUTCOMES; i++)
         line->of[i] += span_equal(outcome, span_str(outcomes[i]));
-    if (json_kind(in_time) != JSON_BOOL)
+    if (!gist->answered)
         return;
     line->answered++;
-    line->late += !json_bool_of(in_time, true);
+    line->late += !gist->in_time;
     line->days += days;
     days = days < 0 ? 0 : (days > DAYS_MAX ? DAYS_MAX : days);
     line->by_days[days]++;
 }
 
 static enum err count_request(struct lines *lines, const struct report_context *c,
-                              const struct json *view)
+                              const struct request_gist *gist)
 {
-    const struct json *rights = json_get(view, "rights");
-    struct civil received;
-    int64_t day;
+    const int64_t day = civil_days(gist->received);
 
-    if (!civil_parse(json_text_of(json_get(view, "received_date")), &received))
-        return ERR_CORRUPT;
-    day = civil_days(received);
     if (day < c->from_day || day >= c->to_day)
         return ERR_OK;
-    for (size_t i = 0; i < json_count(rights); i++) {
-        const struct json *entry = json_at(rights, i);
-        enum request_right right;
-        struct line *line;
+    for (size_t i = 0; i < gist->right_count; i++) {
+        const struct request_gist_right *entry = &gist->rights[i];
+        struct line *line = find_line(lines, gist->received.year, gist->regime, entry->right);
 
-        if (!request_right_of(json_text_of(json_get(entry, "right")), &right))
-            return ERR_CORRUPT;
-        line = find_line(lines, received.year,
-                         json_text_of(json_get(json_get(view, "regime"), "name")), right);
         if (line == NULL)
             return ERR_TOO_LARGE;
-        count_right(line, view, entry);
+        count_right(line, gist, entry->outcome);
     }
     return ERR_OK;
 }
@@ -182,11 +170,11 @@ static enum err count_all(struct lines *lines, const struct report_context *c)
     enum err e = request_walk_open(c->requests, UINT64_MAX, 0, &walk);
 
     while (e == ERR_OK) {
-        AUTO(json_free) struct json *view = NULL;
+        struct request_gist gist;
 
-        e = request_walk_next(walk, &view);
+        e = request_walk_gist(walk, &gist);
         if (e == ERR_OK)
-            e = count_request(lines, c, view);
+            e = count_request(lines, c, &gist);
     }
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

@@ -142,23 +142,20 @@ static bool is_word(const struct json *view, const char *name, const char *word)
     return span_equal(json_text_of(json_get(view, name)), span_str(word));
 }
 
-static void count(const struct json *view, struct sums *sums)
+static void count(const struct request_gist *gist, struct sums *sums)
 {
-    enum request_state state = REQUEST_CLOSED;
+    const int64_t days = gist->days_used;
 
-    (void)!request_state_of(json_text_of(json_get(view, "state")), &state);
     sums->requests++;
-    sums->open += (REQUEST_OPEN_STATES >> state & 1) != 0;
-    sums->soon += is_word(view, "standing", "due soon");
-    sums->past += is_word(view, "standing", "past due");
-    if (json_kind(json_get(view, "in_time")) == JSON_BOOL) {
-        const int64_t days = json_int_of(json_get(view, "days_used"), 0);
-
-        sums->answered++;
-        sums->late += is_word(view, "standing", "late");
-        sums->days += days;
-        sums->by_days[days < 0 ? 0 : days < 999 ? days : 999]++;
-    }
+    sums->open += (REQUEST_OPEN_STATES >> gist->state & 1) != 0;
+    sums->soon += gist->is_soon;
+    sums->past += gist->is_past;
+    if (!gist->answered)
+        return;
+    sums->answered++;
+    sums->late += !gist->in_time;
+    sums->days += days;
+    sums->by_days[days < 0 ? 0 : days < 999 ? days : 999]++;
 }
 
 static enum err add_row(struct report *report, const struct json *view)
@@ -226,28 +223,27 @@ static void set_summary(struct json *map, const struct sums *sums)
     }
 }
 
-/* By the day on which it was received. */
-static bool is_in_period(const struct report_context *c, const struct json *view)
-{
-    struct civil date;
-    int64_t day;
-
-    if (!civil_parse(json_text_of(json_get(view, "received_date")), &date))
-        return true;
-    day = civil_days(date);
-    return day >= c->from_day && day < c->to_day;
-}
-
-/* Closed ones fill a register over the years: they are listed when a period is asked for. */
-static enum err add_request(const struct report_context *c, struct report *report,
-                            const struct json *view, struct sums *sums)
+/* Closed ones fill a register over the years: they are listed when a period is asked for, by the day on which they were
+ * received. */
+static enum err add_next(const struct report_context *c, struct report *report,
+                         struct request_walk *walk, struct sums *sums)
 {
     const bool all = c->from_day != INT64_MIN || c->to_day != INT64_MAX;
+    AUTO(json_free) struct json *view = NULL;
+    struct request_gist gist;
+    int64_t day;
+    enum err e = request_walk_gist(walk, &gist);
 
-    if (!is_in_period(c, view))
+    if (e != ERR_OK)
+        return e;
+    day = civil_days(gist.received);
+    if (day < c->from_day || day >= c->to_day)
         return ERR_OK;
-    count(view, sums);
-    return all || !is_word(view, "state", "closed") ? add_row(report, view) : ERR_OK;
+    count(&gist, sums);
+    if (!all && gist.state == REQUEST_CLOSED)
+        return ERR_OK;
+    e = request_walk_view(walk, &gist, &view);
+    return e == ERR_OK ? add_row(report, view) : e;
 }
 
 static enum err build(const struct report_context *c, struct report *report, struct errmsg *msg)
@@ -259,13 +255,8 @@ static enum err build(const struct report_context *c, struct report *report, str
     if (c->requests == NULL)
         return errmsg_set(msg, ERR_NOT_FOUND, "there is no register of requests here");
     e = request_walk_open(c->requests, UINT64_MAX, 0, &walk);
-    while (e == ERR_OK) {
-        AUTO(json_free) struct json *view = NULL;
-
-        e = request_walk_next(walk, &view);
-        if (e == ERR_OK)
-            e = add_request(c, report, view, &sums);
-    }
+    while (e == ERR_OK)
+        e = add_next(c, report, walk, &sums);
     set_summary(report_summary(report), &sums);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

@@ -23,17 +23,19 @@ static struct civil *date_at(struct deadline_dates *dates, size_t i)
     return (struct civil *)(void *)((char *)dates + members[i].offset);
 }
 
+static int64_t days_between(struct civil from, struct civil to)
+{
+    return civil_days(to) - civil_days(from);
+}
+
+/* ---- what the clock depends on ---- */
+
 static const struct regime *regime_of(const struct json *body)
 {
     const struct regime *regime =
         regime_find(json_text_of(json_get(json_get(body, "regime"), "name")));
 
     return regime == NULL ? regime_at(0) : regime;
-}
-
-static int64_t days_between(struct civil from, struct civil to)
-{
-    return civil_days(to) - civil_days(from);
 }
 
 /* Is identity being asked for? */
@@ -46,29 +48,55 @@ static bool is_asking(const struct json *body, struct civil *ret_since)
            !request__get_date(identity, "confirmed", &confirmed);
 }
 
-static int days_paused(const struct request_case *c, bool *ret_now)
+static void facts_of(const struct json *body, struct request_facts *ret)
 {
-    int64_t days = json_int_of(json_get(c->body, "paused_days"), 0);
-    struct civil since;
+    const struct json *noted = json_get(body, "dates");
+    struct civil ignored;
 
-    *ret_now = is_asking(c->body, &since);
-    if (*ret_now)
-        days += days_between(since, c->today);
-    return (int)days;
+    *ret = (struct request_facts){
+        .regime = regime_of(body),
+        .paused_days = json_int_of(json_get(body, "paused_days"), 0),
+        .pauses = json_bool_of(json_get(json_get(body, "identity"), "pauses"), false),
+        .extended = json_kind(json_get(body, "extension")) == JSON_MAP,
+        .acknowledged = request__get_date(json_get(body, "acknowledged"), "date", &ignored)};
+    REQUIRE(request__get_date(body, "received_date", &ret->received));
+    ret->asking = is_asking(body, &ret->asked);
+    ret->answered = request__get_date(json_get(body, "answer"), "date", &ret->answered_on);
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        if (request__get_date(noted, members[i].name, date_at(&ret->dates, i)))
+            ret->noted |= 1u << i;
 }
 
-static void compute(const struct request_case *c, int paused_days, struct deadline_dates *ret)
+bool request__take_noted(struct request_facts *facts, struct span name, struct span date)
 {
-    const bool counts = json_bool_of(json_get(json_get(c->body, "identity"), "pauses"), false);
-    struct deadline_question q = {
-        .regime = regime_of(c->body),
-        .holidays = c->settings->holidays,
-        .extended = json_kind(json_get(c->body, "extension")) == JSON_MAP,
-        .paused_days = counts ? paused_days : 0,
-        .target_days = c->settings->target_days,
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        if (span_equal(name, span_str(members[i].name))) {
+            if (civil_parse(date, date_at(&facts->dates, i)))
+                facts->noted |= 1u << i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- dates ---- */
+
+static int days_paused(const struct request_facts *f, struct civil today)
+{
+    return (int)(f->paused_days + (f->asking ? days_between(f->asked, today) : 0));
+}
+
+static void compute(const struct request_facts *f, const struct request_settings *settings,
+                    int paused_days, struct deadline_dates *ret)
+{
+    const struct deadline_question q = {
+        .regime = f->regime,
+        .holidays = settings->holidays,
+        .received = f->received,
+        .extended = f->extended,
+        .paused_days = f->pauses ? paused_days : 0,
+        .target_days = settings->target_days,
     };
 
-    REQUIRE(request__get_date(c->body, "received_date", &q.received));
     deadline_compute(&q, ret);
 }
 
@@ -76,38 +104,58 @@ void request__reckon(struct request_case *c)
 {
     struct json *map = json_new_map();
     struct deadline_dates dates;
-    bool now;
+    struct request_facts facts;
 
-    compute(c, days_paused(c, &now), &dates);
+    facts_of(c->body, &facts);
+    compute(&facts, c->settings, days_paused(&facts, c->today), &dates);
     for (size_t i = 0; i < COUNT_OF(members); i++)
         request__set_date(map, members[i].name, *date_at(&dates, i));
-    if (!regime_of(c->body)->confirms)
+    if (!facts.regime->confirms)
         json_set(map, "confirm", json_new_null());
     json_set(c->body, "dates", map);
     json_set_str(c->body, "holidays", holidays_name(c->settings->holidays));
 }
 
-void request__clock(const struct request_case *c, struct request_clock *ret)
+/* All that is noted counts while the clock runs: "confirm" where the regime wants a confirmation. */
+static bool is_all_noted(const struct request_facts *f)
 {
-    const struct json *noted = json_get(c->body, "dates");
-    struct request_clock clock = {.paused_days = 0};
-    struct civil ignored;
+    const unsigned all = (1u << COUNT_OF(members)) - 1, confirm = 1;
 
-    clock.paused_days = days_paused(c, &clock.paused_now);
-    compute(c, clock.paused_days, &clock.dates);
+    return !f->asking && (f->noted | (f->regime->confirms ? 0 : confirm)) == all;
+}
+
+void request__clock_of(const struct request_facts *f, const struct request_settings *settings,
+                       struct civil today, struct request_clock *ret)
+{
+    struct deadline_dates noted = f->dates;
+    struct request_clock clock = {.paused_days = days_paused(f, today),
+                                  .paused_now = f->asking,
+                                  .dates = f->dates,
+                                  .confirm_open = f->regime->confirms && !f->acknowledged,
+                                  .answered = f->answered,
+                                  .answered_on = f->answered_on};
+
+    if (!is_all_noted(f))
+        compute(f, settings, clock.paused_days, &clock.dates);
     for (size_t i = 0; i < COUNT_OF(members) && !clock.paused_now; i++)
-        (void)request__get_date(noted, members[i].name, date_at(&clock.dates, i));
-    clock.confirm_open = regime_of(c->body)->confirms &&
-                         !request__get_date(json_get(c->body, "acknowledged"), "date", &ignored);
-    clock.answered = request__get_date(json_get(c->body, "answer"), "date", &clock.answered_on);
+        if ((f->noted >> i & 1) != 0)
+            *date_at(&clock.dates, i) = *date_at(&noted, i);
     clock.due = clock.dates.due;
     if (clock.confirm_open && !clock.answered && civil_compare(clock.dates.confirm, clock.due) < 0)
         clock.due = clock.dates.confirm;
     clock.standing =
         clock.answered
             ? (civil_compare(clock.answered_on, clock.due) > 0 ? DEADLINE_PAST : DEADLINE_ON_TIME)
-            : deadline_standing(clock.due, c->today);
+            : deadline_standing(clock.due, today);
     *ret = clock;
+}
+
+void request__clock(const struct request_case *c, struct request_clock *ret)
+{
+    struct request_facts facts;
+
+    facts_of(c->body, &facts);
+    request__clock_of(&facts, c->settings, c->today, ret);
 }
 
 int64_t request__due_ms(const struct request_case *c, enum request_state state)

@@ -313,6 +313,8 @@ struct request_walk {
     struct vault_records *records;
     struct vault_record_filter filter;
     uint64_t after;
+    struct request_case now;    /* without a record */
+    struct vault_record record; /* the one that was given last */
 };
 
 enum err request_walk_open(struct requests *r, uint64_t states, uint64_t after,
@@ -330,20 +332,61 @@ enum err request_walk_open(struct requests *r, uint64_t states, uint64_t after,
     return ERR_OK;
 }
 
-enum err request_walk_next(struct request_walk *walk, struct json **ret_view)
+static enum err next_record(struct request_walk *walk)
 {
-    AUTO(request__case_done) struct request_case c = {.body = NULL};
     struct vault_record record;
     enum err e = vault_record_next(walk->records, &walk->filter, walk->after, &record);
 
     if (e != ERR_OK)
         return e;
     walk->after = record.number;
-    request__begin(walk->r, NULL, &c);
+    walk->record = record;
+    request__begin(walk->r, NULL, &walk->now);
+    return record.state < REQUEST_STATE_COUNT ? ERR_OK : ERR_CORRUPT;
+}
+
+enum err request_walk_gist(struct request_walk *walk, struct request_gist *ret)
+{
+    enum err e = next_record(walk);
+
+    return e == ERR_OK ? request__gist(&walk->now, (enum request_state)walk->record.state,
+                                       walk->record.body, ret)
+                       : e;
+}
+
+static enum err view_of(const struct request_walk *walk, struct span body, struct json **ret_view)
+{
+    AUTO(request__case_done) struct request_case c = walk->now;
+    struct vault_record record = walk->record;
+    enum err e;
+
+    record.body = body;
     e = request__take_record(&c, &record);
     if (e == ERR_OK)
         *ret_view = request__view(&c);
     return e;
+}
+
+enum err request_walk_view(struct request_walk *walk, const struct request_gist *gist,
+                           struct json **ret_view)
+{
+    AUTO(buf_done) struct buf text = {.max = VAULT_RECORD_BODY_MAX};
+    const struct span body = walk->record.body;
+    const size_t behind = gist->history_at + gist->history_len;
+    enum err e = buf_append(&text, body.at, gist->history_at);
+
+    if (e == ERR_OK && gist->history_len > 0)
+        e = buf_append_str(&text, "\"history\":null");
+    if (e == ERR_OK)
+        e = buf_append(&text, body.at + behind, body.len - behind);
+    return e == ERR_OK ? view_of(walk, buf_span(&text), ret_view) : e;
+}
+
+enum err request_walk_next(struct request_walk *walk, struct json **ret_view)
+{
+    enum err e = next_record(walk);
+
+    return e == ERR_OK ? view_of(walk, walk->record.body, ret_view) : e;
 }
 
 void request_walk_close(struct request_walk **walkp)

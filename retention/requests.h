@@ -82,6 +82,27 @@ struct request_walk;
 enum err request_walk_open(struct requests *requests, uint64_t states, uint64_t after,
                            struct request_walk **ret_walk) MUST_CHECK;
 enum err request_walk_next(struct request_walk *walk, struct json **ret_view) MUST_CHECK;
+/* What is counted of one. */
+struct request_gist_right {
+    enum request_right right;
+    struct span outcome;
+};
+struct request_gist {
+    enum request_state state;
+    struct civil received;
+    struct span regime;
+    struct request_gist_right rights[REQUEST_RIGHT_COUNT];
+    size_t right_count;
+    bool answered, in_time;
+    bool is_soon, is_past; /* of one that is open and not answered */
+    int64_t days_used;
+    size_t history_at, history_len; /* where in the body it stands, name and all; 0, 0: nowhere */
+};
+/* The same of the next request, for a fiftieth of the time; spans are borrowed until the walk goes on. */
+enum err request_walk_gist(struct request_walk *walk, struct request_gist *ret) MUST_CHECK;
+/* The one whose gist was given just now, as requests_show(), but without its history, which is half of it. */
+enum err request_walk_view(struct request_walk *walk, const struct request_gist *gist,
+                           struct json **ret_view) MUST_CHECK;
 void request_walk_close(struct request_walk **walk);
 
 struct request_figures {

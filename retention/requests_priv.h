@@ -125,11 +125,35 @@ struct request_clock {
     enum deadline_standing standing; /* of an answered one: PAST when the answer came late */
 };
 
+/* What it depends on, of a body. */
+struct request_facts {
+    const struct regime *regime;
+    struct civil received;
+    int64_t paused_days;
+    bool asking; /* for identity, since `asked` */
+    struct civil asked;
+    bool pauses; /* while identity is asked for */
+    bool extended, acknowledged, answered;
+    struct civil answered_on;
+    unsigned noted; /* which of `dates` are, by their order in the body */
+    struct deadline_dates dates;
+};
+
+/* Take the member of "dates" of that name, whatever it says; false: there is none called so. */
+bool request__take_noted(struct request_facts *facts, struct span name, struct span date);
+void request__clock_of(const struct request_facts *facts, const struct request_settings *settings,
+                       struct civil today, struct request_clock *ret);
 /* Reckon the dates anew, with the holidays of today's configuration, and note them. */
 void request__reckon(struct request_case *c);
 void request__clock(const struct request_case *c, struct request_clock *ret);
 /* When it is past due, for the record; 0 for what is no longer open. */
 int64_t request__due_ms(const struct request_case *c, enum request_state state);
+
+/* ---- what is counted (request_gist.c) ---- */
+
+/* As of `now`, a case without a record. CORRUPT. */
+enum err request__gist(const struct request_case *now, enum request_state state, struct span body,
+                       struct request_gist *ret) MUST_CHECK;
 
 /* ---- those whose clock runs (request_running.c) ---- */
 
