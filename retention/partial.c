@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "vault/holds.h"
 
 enum { STEP_ROWS = 1000 }; /* one transaction: some 20 ms of the writer's time */
@@ -109,6 +110,26 @@ static enum err find_ended(struct vault *v, const struct vault_kept *kept,
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+/* Nothing of these classes went. What an exception kept has gone by its class's rule, or is there for another reason:
+ * it is forgotten, but not while a law keeps values, as by a rule that was made stricter since. */
+static enum err forget(struct erasures *e, const struct vault_kept *kept)
+{
+    struct vault_part_forget op = {.op = {.kind = VAULT_PART_FORGET},
+                                   .slot = kept->slot,
+                                   .class_id = kept->exception.class_id};
+    struct vault_class_set scope = {{0}};
+    const struct vault_part_ask ask = {.scope = &scope, .newer_than_s = kept->cutoff_s};
+    struct vault_part *found = mem_alloc(sizeof(*found));
+    bool stays = false;
+    enum err result;
+
+    vault_class_set_add(&scope, op.class_id);
+    result = vault_part_look(erasures_vault(e), kept->slot, &ask, found);
+    stays = result == ERR_OK && found->stays > 0;
+    mem_free(&found);
+    return result == ERR_OK && !stays ? erasures_run_op(e, &op.op) : result;
+}
+
 static enum err end_exception(struct erasures *e, const struct vault_kept *kept, bool *ret_done)
 {
     static const struct receipt_words words = {
@@ -117,9 +138,6 @@ static enum err end_exception(struct erasures *e, const struct vault_kept *kept,
     };
     struct erasure_request request = {
         .slot = kept->slot, .words = &words, .newer_than_s = kept->cutoff_s};
-    struct vault_part_forget forget = {.op = {.kind = VAULT_PART_FORGET},
-                                       .slot = kept->slot,
-                                       .class_id = kept->exception.class_id};
     struct receipt receipt;
     bool held = false;
     enum err result = is_held(erasures_vault(e), kept->slot, &held);
@@ -130,8 +148,7 @@ static enum err end_exception(struct erasures *e, const struct vault_kept *kept,
         return result;
     result = erasure_run_request(e, &request, &receipt);
     *ret_done = result == ERR_OK && receipt.state == RECEIPT_COMPLETED;
-    /* What it kept went by its class's rule; all that is there stays for another reason. */
-    return result == ERR_CONFLICT ? erasures_run_op(e, &forget.op) : result;
+    return result == ERR_CONFLICT ? forget(e, kept) : result;
 }
 
 enum err erasure_end_exceptions(struct erasures *e, size_t *ret_count)

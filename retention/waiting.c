@@ -127,7 +127,15 @@ static enum err go_on(struct erasures *e, const struct next *next, struct erasur
     if (next->waiting.note_len == 0)
         return ERR_UNPROCESSABLE;
     result = fire(e, &next->waiting, resumed);
-    return result == ERR_NOT_FOUND ? drop(e, next->waiting.slot) : result;
+    if (result == ERR_NOT_FOUND)
+        return drop(e, next->waiting.slot);
+    if (result == ERR_CONFLICT) {
+        /* Nothing would go: values have ended meanwhile, or a law keeps all. It is said once; that the person is
+         * restricted ends. */
+        result = drop(e, next->waiting.slot);
+        return result == ERR_OK ? ERR_CONFLICT : result;
+    }
+    return result;
 }
 
 static void next_done(struct next *next)

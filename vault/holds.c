@@ -221,6 +221,14 @@ void vault__holds_forget(struct vault *v, uint64_t slot)
         vault__marks_set(v, slot, part_of_purpose(id), 0);
 }
 
+void vault__holds_unfollow(struct vault *v, uint64_t slot)
+{
+    vault__holds_forget(v, slot);
+    for (uint16_t id = 1; id <= CLASSES_MAX; id++)
+        if (marks_now(v, slot, id) != 0)
+            vault__marks_set(v, slot, id, 0);
+}
+
 static enum err is_waiting(struct store *s, uint64_t slot, struct vault_waiting *ret)
 {
     enum err e = store_waiting_next(s, slot - 1, ret);
@@ -283,6 +291,7 @@ enum err vault__holds_follow(struct writer *w, const struct vault_part_move *mov
         vault__marks_set(w->v, to, 0, MARK_PARTED);
         return store_consents_copy(w->store, move->slot, to, subject);
     }
+    /* Holds on classes of which the person has no value yet go along; what another hold binds is not moved. */
     e = store_holds_copy(w->store, move->slot, to, subject, move->restriction);
     if (e == ERR_OK)
         e = store_consents_copy(w->store, move->slot, to, subject);
@@ -291,7 +300,9 @@ enum err vault__holds_follow(struct writer *w, const struct vault_part_move *mov
     if (e != ERR_OK)
         return e;
     vault__marks_set(w->v, to, 0, (uint8_t)(marks | MARK_PARTED));
-    e = store_objections_open(w->store, to, load_objection, w->v);
+    e = store_holds_open(w->store, load_hold, w->v);
+    if (e == ERR_OK)
+        e = store_objections_open(w->store, to, load_objection, w->v);
     return e == ERR_OK ? store_consents_open(w->store, to, load_objection, w->v) : e;
 }
 

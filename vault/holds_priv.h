@@ -58,6 +58,8 @@ void vault__purposes_free(struct purposes **purposes);
 enum err vault__holds_load(struct vault *v, struct store *s) MUST_CHECK;
 /* A subject has lost its key: nothing of his is marked any more. The writer, after the commit. */
 void vault__holds_forget(struct vault *v, uint64_t slot);
+/* The same of whom nothing was moved to after all, with what vault__holds_follow() has marked. */
+void vault__holds_unfollow(struct vault *v, uint64_t slot);
 
 /* Does a hold bind this subject, by himself or by a class of which he has rows in `s`? */
 enum err vault__is_bound(const struct vault *v, struct store *s, uint64_t slot, bool *ret)

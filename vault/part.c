@@ -474,7 +474,7 @@ static enum err give_up(struct writer *w, struct move *m, enum err e)
     if (!m->is_new || m->part.target == 0)
         return e;
     keycache_drop(w->keys, m->part.target);
-    vault__holds_forget(w->v, m->part.target);
+    vault__holds_unfollow(w->v, m->part.target);
     if (slab_clear(w->v->slab, m->part.target) != ERR_OK)
         return ERR_IO;
     return e == ERR_NOT_FOUND ? ERR_OK : e;

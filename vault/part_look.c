@@ -252,7 +252,7 @@ static bool opens(struct writer *w, const struct store_class *c, const struct st
     return vault__open(entry->key, &bound, row->sealed, &kind, NULL) == ERR_OK;
 }
 
-/* Has the person a value of a class that is not meant? */
+/* Has the person a value of a class that is not meant, and which can be moved? */
 static enum err has_other(struct writer *w, uint64_t slot, const struct vault_class_set *scope,
                           bool *ret)
 {
@@ -261,8 +261,16 @@ static enum err has_other(struct writer *w, uint64_t slot, const struct vault_cl
     for (uint16_t id = 1; e == ERR_OK && !*ret && id <= CLASSES_MAX; id++) {
         const struct store_class *c = vault__class(w->v, id);
 
-        if (c != NULL && !vault_class_set_has(scope, id))
-            e = store_class_has(w->store, c, slot, ret);
+        struct store_row row;
+
+        if (c == NULL || vault_class_set_has(scope, id))
+            continue;
+        e = store_rows_of(w->store, c, slot);
+        while (e == ERR_OK && !*ret) {
+            e = store_next(w->store, &row);
+            *ret = e == ERR_OK && opens(w, c, &row);
+        }
+        e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }
     return e;
 }

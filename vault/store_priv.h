@@ -460,7 +460,7 @@ struct store_holds_counts {
 enum err store_holds_count(struct store *s, struct store_holds_counts *ret) MUST_CHECK;
 
 /* What restricts a subject, and his objections, hold for the one that his values are moved to as well; but for one
- * restriction (0: all do). */
+ * restriction (0: all do). Legal holds go over to that one. */
 enum err store_holds_copy(struct store *s, uint64_t from, uint64_t to,
                           const uint8_t subject[VAULT_ID_BYTES], uint64_t but) MUST_CHECK;
 /* The subject is gone: what binds him alone ends at now_ms, but for holds, which say what was kept. */

@@ -479,6 +479,8 @@ enum err store_holds_copy(struct store *s, uint64_t from, uint64_t to,
     if (stmt != NULL)
         bind_int(stmt, 4, (int64_t)but);
     e = store__run(s, stmt);
+    if (e == ERR_OK)
+        e = store__run(s, copy_to(s, STORE_HOLD_FOLLOW, from, to, subject));
     return e == ERR_OK ? store__run(s, copy_to(s, STORE_OBJECT_COPY, from, to, subject)) : e;
 }
 

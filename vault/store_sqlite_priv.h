@@ -134,6 +134,7 @@
     X(HOLD_NEXT, "SELECT number,id,slot,subject,class,code,ground,owner,set_at,set_by,review,"     \
                  "lifted_at,lifted_by,why FROM hold WHERE number>?1 ORDER BY number LIMIT 1")      \
     X(HOLD_OPEN, "SELECT slot,class FROM hold WHERE lifted_at=0")                                  \
+    X(HOLD_FOLLOW, "UPDATE hold SET slot=?2,subject=?3 WHERE slot=?1 AND lifted_at=0")             \
     X(HOLD_COUNT, "SELECT count(*) FROM hold WHERE lifted_at=0")                                   \
     X(HOLD_ON, "SELECT EXISTS(SELECT 1 FROM hold WHERE lifted_at=0 AND slot=?1 AND class=?2)")     \
     X(RESTRICT_ADD, "INSERT INTO restriction(id,slot,subject,ground,set_at,set_by,review,notice,"  \

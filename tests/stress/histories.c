@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random histories against a simple model of what must be alive, over, held and destroyed at each instant:
  * values stored, rectified, used, erased and swept by a clock that the history sets, events sent and corrected,
- * rules changed, previewed and applied, holds and restrictions set and lifted, over restarts.
+ * rules changed, previewed and applied, holds and restrictions set and lifted, persons erased in whole and in part,
+ * consents withdrawn, over restarts and kills.
  *
  * After each step tokens are read and compared with the model (histories_model.h); now and then all of them,
  * and the counters, and who is known. Between a sweep and the next nothing is due that was not foreseen, but for
@@ -22,9 +23,8 @@
 #include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/sweeper.h"
-#include "tests/stress/histories_model.h"
-#include "tests/stress/histories_steps.h"
-#include "tests/support/vault_rig.h"
+#include "tests/stress/histories_erasures.h"
+#include "tests/stress/histories_world.h"
 #include "vault/events.h"
 #include "vault/holds.h"
 #include "vault/purges.h"
@@ -34,38 +34,6 @@ enum {
     UNSWEPT_MAX_S = 100 * 86400,
     FORESEE_EVERY_S = 3600 /* the sweeper foresees that often at most */
 };
-
-/* ---- the world ---- */
-
-struct world {
-    struct rig rig;
-    struct classes sets[SETS]; /* the first is the rig's */
-    struct conf *confs[SETS];
-    struct vault_reader *reader;
-    struct erasures *erasures;
-    struct runs *runs;
-    struct model m;
-    int64_t swept_s;
-    uint64_t created[CLASSES], timer[CLASSES], erased[CLASSES];
-    int64_t
-        leapt_s[CLASSES]; /* when an event has brought due times forward that a sweep may not have
-                                * foreseen yet; 0: none has */
-    unsigned changes;     /* so that no rectified value is like another */
-    char said[256];       /* what went wrong; empty: nothing */
-};
-
-static void wrong(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void wrong(struct world *w, const char *format, ...)
-{
-    va_list list;
-
-    if (w->said[0] != '\0')
-        return;
-    va_start(list, format);
-    (void)vsnprintf(w->said, sizeof(w->said), format, list);
-    va_end(list);
-}
 
 /* ---- looking ---- */
 
@@ -189,6 +157,7 @@ static void check_all(struct world *w)
     for (size_t c = 0; c < CLASSES; c++)
         check_counters(w, c);
     check_people(w);
+    check_consents(w);
 }
 
 /* ---- steps ---- */
@@ -206,6 +175,9 @@ static void note_stored(struct world *w, size_t class_at, size_t person, const c
               there == w->m.count ? "a new" : "another's");
         return;
     }
+    for (size_t i = 0; i < w->m.count && there == w->m.count && kinds[class_at].shares; i++)
+        if (w->m.rows[i].class_at == class_at && strcmp(w->m.rows[i].text, text) == 0)
+            w->m.rows[i].lost = true;
     owned = there < w->m.count ? live_row_of(&w->m, there, person) : NULL;
     if (owned != NULL) { /* it is stored already */
         note_use(&w->m, owned);
@@ -270,39 +242,6 @@ static void do_rectify(struct world *w, const struct step *s)
         wrong(w, "rectifying row %zu: %s", row->first, err_name(e));
     if (e == ERR_OK)
         memcpy(row->text, text, sizeof(text));
-}
-
-static void do_erase(struct world *w, const struct step *s)
-{
-    const size_t person = s->a % PEOPLE;
-    const bool known = person_is_known(&w->m, person), bound = known && is_bound(&w->m, person);
-    struct receipt receipt = {.rows = 0};
-    uint64_t rows = 0;
-    char name[16];
-    enum err e;
-
-    name_of(person, name);
-    e = erasure_run(w->erasures, VAULT_DOMAIN_DEFAULT, span_str(name), NULL, &receipt);
-    if (bound && e == ERR_HELD) {
-        w->m.waits[person] = true;
-        return;
-    }
-    if (bound || e != (known ? ERR_OK : ERR_NOT_FOUND)) {
-        wrong(w, "erasing person %zu: %s", person, err_name(e));
-        return;
-    }
-    for (size_t i = 0; i < w->m.count; i++) {
-        struct row *row = &w->m.rows[i];
-
-        if (row->person != person || row->gone)
-            continue;
-        row->gone = true;
-        rows++;
-        w->erased[row->class_at]++;
-    }
-    forget_people(&w->m);
-    if (known && (receipt.state != RECEIPT_COMPLETED || receipt.rows != rows))
-        wrong(w, "the receipt speaks of %" PRIu64 " rows, there were %" PRIu64, receipt.rows, rows);
 }
 
 /* Let the classes go on that paused since an event brought due times forward; how many. */
@@ -446,18 +385,6 @@ static void do_lift(struct world *w, const struct step *s)
     h->number = 0;
 }
 
-static uint64_t slot_of(struct world *w, size_t person)
-{
-    uint64_t slot = 0;
-    char name[16];
-
-    name_of(person, name);
-    REQUIRE(vault_read_begin(w->reader) == ERR_OK);
-    REQUIRE(vault_read_subject(w->reader, VAULT_DOMAIN_DEFAULT, span_str(name), &slot) == ERR_OK);
-    vault_read_end(w->reader);
-    return slot;
-}
-
 /* From an hour ahead to two weeks ago; an eighth of them corrections. */
 static void do_event(struct world *w, const struct step *s)
 {
@@ -597,20 +524,6 @@ static void do_change(struct world *w, const struct step *s)
         apply_rules(w, &retimed);
 }
 
-static void open_parts(struct world *w)
-{
-    REQUIRE(vault_reader_open(w->rig.vault, &w->reader) == ERR_OK);
-    w->erasures = erasures_new(w->rig.vault, NULL);
-    w->runs = runs_new(w->rig.vault);
-}
-
-static void close_parts(struct world *w)
-{
-    vault_reader_close(&w->reader);
-    erasures_free(&w->erasures);
-    runs_free(&w->runs);
-}
-
 static void do_restart(struct world *w, const struct step *s UNUSED)
 {
     close_parts(w);
@@ -620,9 +533,10 @@ static void do_restart(struct world *w, const struct step *s UNUSED)
 }
 
 static void (*const acts[ACTS])(struct world *w, const struct step *s) = {
-    do_store, do_store_many, do_read,         do_rectify, do_erase,
-    do_sweep, do_wait,       do_wait_for_due, do_hold,    do_lift,
-    do_event, do_restrict,   do_unrestrict,   do_change,  do_restart};
+    do_store,          do_store_many,   do_read,           do_rectify,    do_erase, do_sweep,
+    do_wait,           do_wait_for_due, do_hold,           do_lift,       do_event, do_restrict,
+    do_unrestrict,     do_change,       do_restart,        do_erase_some, do_kill,  do_run_waiting,
+    do_end_exceptions, do_consent,      do_finish_consents};
 
 /* ---- running ---- */
 
@@ -718,7 +632,8 @@ static bool run_seed(uint64_t seed, size_t count)
     failed = run(steps, count, said);
     if (said[0] == '\0')
         return true;
-    (void)printf("seed %" PRIu64 ", step %zu: %s\n", seed, failed, said);
+    (void)printf("seed %" PRIu64 ", step %zu, %s: %s\n", seed, failed,
+                 failed < count ? act_names[steps[failed].act] : "none", said);
     (void)fflush(stdout);
     count = shrink(steps, failed < count ? failed + 1 : count, said);
     (void)printf("in short: %s\n", said);

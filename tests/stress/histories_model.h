@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What random histories (histories.c) are compared with: rows, each with an owner and a due time, the events of
- * their owners, holds and restrictions. Nothing here asks the vault anything. */
+ * their owners, holds and restrictions, exceptions and consents. Nothing here asks the vault anything. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,8 @@
 enum {
     PEOPLE = 6,
     CLASSES = 9,
-    SETS = 3, /* of rules */
+    SETS = 3,     /* of rules */
+    PURPOSES = 2, /* that consent is given to */
     TEXTS = 12,
     ROWS_MAX = 20000,
     HOLDS_MAX = 4, /* at a time */
@@ -41,6 +42,11 @@ static const struct kind {
     {"file", false, false, ""},
     {"matter", true, false, "deterministic: true, "}};
 
+/* To what, of the classes that rest on consent; and the same as a bit each. */
+static const char *const purposes[PURPOSES] = {"mailing", "ads"};
+static const char *const consents[CLASSES] = {[0] = "mailing", [6] = "mailing, ads"};
+static const unsigned consent_bits[CLASSES] = {[0] = 1, [6] = 3};
+
 enum start { STORED, USED, CLOSED, MOVED, STARTS };
 
 static const char *const start_names[STARTS] = {"created", "last_used", "event:closed",
@@ -52,33 +58,34 @@ static const struct life {
     enum start start;
     int hours;
     int backstop_days; /* 0: none */
-} lives[SETS][CLASSES] = {{{STORED, 10 * 24, 0},
-                           {STORED, 1, 0},
-                           {STORED, 60 * 24, 0},
-                           {STORED, 5 * 24, 0},
-                           {STORED, 20 * 24, 0},
-                           {USED, 10 * 24, 60},
-                           {USED, 20 * 24, 0},
-                           {CLOSED, 5 * 24, 90},
-                           {CLOSED, 30 * 24, 80}},
-                          {{STORED, 3 * 24, 0},
-                           {STORED, 1, 0},
-                           {STORED, 60 * 24, 0},
-                           {CLOSED, 5 * 24, 40},
-                           {STORED, 20 * 24, 0},
-                           {USED, 4 * 24, 60},
-                           {STORED, 10 * 24, 0},
-                           {MOVED, 5 * 24, 90},
-                           {CLOSED, 10 * 24, 50}},
-                          {{USED, 10 * 24, 30},
-                           {STORED, 1, 0},
-                           {USED, 30 * 24, 0},
-                           {STORED, 8 * 24, 0},
-                           {MOVED, 9 * 24, 20},
-                           {STORED, 12 * 24, 0},
-                           {USED, 8 * 24, 0},
-                           {STORED, 15 * 24, 0},
-                           {MOVED, 30 * 24, 60}}};
+    int minimum_hours; /* that a law demands; 0: none */
+} lives[SETS][CLASSES] = {{{STORED, 10 * 24, 0, 0},
+                           {STORED, 1, 0, 0},
+                           {STORED, 60 * 24, 0, 30 * 24},
+                           {STORED, 5 * 24, 0, 0},
+                           {STORED, 20 * 24, 0, 10 * 24},
+                           {USED, 10 * 24, 60, 0},
+                           {USED, 20 * 24, 0, 0},
+                           {CLOSED, 5 * 24, 90, 0},
+                           {CLOSED, 30 * 24, 80, 0}},
+                          {{STORED, 3 * 24, 0, 0},
+                           {STORED, 1, 0, 0},
+                           {STORED, 60 * 24, 0, 50 * 24},
+                           {CLOSED, 5 * 24, 40, 0},
+                           {STORED, 20 * 24, 0, 10 * 24},
+                           {USED, 4 * 24, 60, 0},
+                           {STORED, 10 * 24, 0, 0},
+                           {MOVED, 5 * 24, 90, 0},
+                           {CLOSED, 10 * 24, 50, 0}},
+                          {{USED, 10 * 24, 30, 0},
+                           {STORED, 1, 0, 0},
+                           {USED, 30 * 24, 0, 0},
+                           {STORED, 8 * 24, 0, 0},
+                           {MOVED, 9 * 24, 20, 0},
+                           {STORED, 12 * 24, 0, 0},
+                           {USED, 8 * 24, 0, 0},
+                           {STORED, 15 * 24, 0, 0},
+                           {MOVED, 30 * 24, 60, 0}}};
 
 struct row {
     size_t class_at;
@@ -90,6 +97,7 @@ struct row {
     char text[32];
     struct token_text token;
     bool gone;
+    bool lost; /* its time is over, not swept yet, and its text has another token since */
 };
 
 /* On a person, a class, or a class of a person; PEOPLE and CLASSES stand for all. */
@@ -99,13 +107,38 @@ struct hold {
     size_t class_at;
 };
 
+/* Under which values of a class are kept that an erasure was for, Art. 17(3). */
+struct exception {
+    bool is_on;
+    bool by_rule; /* by the class's minimum only */
+    int64_t until_s, next_s;
+    int64_t cutoff_s; /* values stored later are not meant */
+};
+
+/* What an erasure is for. */
+struct wish {
+    unsigned scope; /* a bit a class; 0: all of them */
+    unsigned except;
+    int64_t until_s;      /* of the exceptions */
+    int64_t newer_than_s; /* values stored later are not meant */
+};
+
+struct consent {
+    bool is_withdrawn, is_done;
+    int64_t recorded_s;
+    uint64_t number; /* the order in which they came */
+};
+
 struct model {
     int64_t now_s;
     size_t set;
     struct row *rows;
     size_t count;
     struct hold holds[HOLDS_MAX];
-    bool waits[PEOPLE];             /* for a hold to end, with an erasure */
+    bool waits[PEOPLE];         /* for a hold to end, with an erasure */
+    struct wish wishes[PEOPLE]; /* of those */
+    struct exception kept[PEOPLE][CLASSES];
+    struct consent consents[PEOPLE][PURPOSES];
     unsigned grounds[PEOPLE];       /* of restrictions, a bit each */
     int64_t events[PEOPLE][STARTS]; /* when each happened; 0: it has not */
 };
@@ -228,6 +261,8 @@ static inline void forget_people(struct model *m)
             continue;
         m->waits[p] = false;
         m->grounds[p] = 0;
+        memset(m->kept[p], 0, sizeof(m->kept[p]));
+        memset(m->consents[p], 0, sizeof(m->consents[p]));
         for (size_t i = 0; i < STARTS; i++)
             m->events[p][i] = 0;
         for (size_t i = 0; i < HOLDS_MAX; i++)
@@ -236,13 +271,21 @@ static inline void forget_people(struct model *m)
     }
 }
 
+/* Is it restricted, as what an exception keeps? */
+static inline bool is_excepted(const struct model *m, const struct row *row)
+{
+    const struct exception *x = &m->kept[row->person][row->class_at];
+
+    return x->is_on && row->created_s <= x->cutoff_s;
+}
+
 /* May the value behind a token be shown, while it is alive? Shared ones: of all owners that are alive. */
 static inline bool may_be_withheld(const struct model *m, size_t first)
 {
     for (size_t i = first; i < m->count; i++)
         if (m->rows[i].first == first && row_is_alive(m, &m->rows[i]) &&
             (m->waits[m->rows[i].person] || m->grounds[m->rows[i].person] != 0 ||
-             is_held(m, m->rows[i].person, m->rows[i].class_at)))
+             is_held(m, m->rows[i].person, m->rows[i].class_at) || is_excepted(m, &m->rows[i])))
             return true;
     return false;
 }
@@ -344,15 +387,20 @@ static inline void write_set(size_t set, char *out, size_t size)
 
     for (size_t c = 0; c < CLASSES; c++) {
         const struct life *life = &lives[set][c];
-        char backstop[32] = "";
+        char backstop[32] = "", minimum[64] = "";
 
         if (life->backstop_days != 0)
             (void)snprintf(backstop, sizeof(backstop), ", backstop: P%dD", life->backstop_days);
+        if (life->minimum_hours != 0)
+            (void)snprintf(minimum, sizeof(minimum), ", minimum: PT%dH, minimum_law: a law",
+                           life->minimum_hours);
         at += (size_t)snprintf(out + at, size - at,
-                               "%s: {%spurposes: [test], basis: \"6(1)(b)\", retain: {period: "
-                               "PT%dH, from: \"%s\"%s}}\n",
-                               kinds[c].name, kinds[c].text, life->hours, start_names[life->start],
-                               backstop);
+                               "%s: {%spurposes: [%s], basis: \"6(1)(%c)\", retain: {period: "
+                               "PT%dH, from: \"%s\"%s%s}}\n",
+                               kinds[c].name, kinds[c].text,
+                               consents[c] == NULL ? "test" : consents[c],
+                               consents[c] == NULL ? 'b' : 'a', life->hours,
+                               start_names[life->start], backstop, minimum);
         REQUIRE(at < size);
     }
 }

@@ -21,15 +21,23 @@ enum act {
     UNRESTRICT,
     CHANGE,
     RESTART,
+    ERASE_SOME,
+    KILL,
+    RUN_WAITING,
+    END_EXCEPTIONS,
+    CONSENT,
+    FINISH_CONSENTS,
     ACTS
 };
 
-static const char *const act_names[ACTS] = {"store",      "store many",   "read",   "rectify",
-                                            "erase",      "sweep",        "wait",   "wait for due",
-                                            "hold",       "lift",         "event",  "restrict",
-                                            "unrestrict", "change rules", "restart"};
+static const char *const act_names[ACTS] = {
+    "store",          "store many",   "read",           "rectify",    "erase", "sweep",
+    "wait",           "wait for due", "hold",           "lift",       "event", "restrict",
+    "unrestrict",     "change rules", "restart",        "erase some", "kill",  "run waiting",
+    "end exceptions", "consent",      "finish consents"};
 /* How often each comes, of a hundred. */
-static const uint32_t weights[ACTS] = {27, 4, 17, 4, 4, 11, 10, 8, 2, 2, 6, 1, 1, 1, 2};
+static const uint32_t weights[ACTS] = {23, 4, 13, 4, 3, 10, 8, 8, 2, 2, 6,
+                                       1,  1, 1,  2, 4, 1,  2, 2, 2, 1};
 
 struct step {
     enum act act;

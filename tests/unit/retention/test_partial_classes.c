@@ -145,6 +145,16 @@ static size_t end_exceptions(struct rig *r)
     return count;
 }
 
+static size_t run_waiting(struct rig *r)
+{
+    struct erasures *e = erasures_new(r->vault, NULL);
+    struct erasure_resumed resumed;
+
+    cr_assert_eq(erasure_run_waiting(e, &resumed), ERR_OK);
+    erasures_free(&e);
+    return resumed.completed;
+}
+
 Test(partial_classes, of_who_was_erased_before_leave_what_was_kept_under_its_exception)
 {
     AUTO(rig_done) struct rig r;
@@ -239,6 +249,77 @@ Test(partial_classes, come_after_one_of_more_that_has_waited)
     cr_expect_eq(rig_slot(&r, "ada"), 0);
 }
 
+/* A value that is over, and not swept, of which the token is another's by now: there is nothing of it to move. */
+Test(partial_classes, are_not_hindered_by_values_that_are_over_and_lost_their_token)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text note, bill;
+    struct receipt receipt;
+
+    start(&r);
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    rig_clock(RIG_NOW_S + 3 * 366 * (int64_t)RIG_DAY_S);
+    (void)rig_store(&r, "mail", "bob", "ada@example.org");
+    note = rig_store(&r, "note", "ada", "likes tea");
+    bill = rig_store(&r, "bill", "ada", "12.50");
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK);
+    cr_expect_eq(receipt.state, RECEIPT_COMPLETED);
+    cr_expect(is_gone(&r, &note) && shows(&r, &bill, "12.50"));
+}
+
+Test(partial_classes, leave_holds_on_classes_of_which_the_person_has_no_value_yet)
+{
+    AUTO(rig_done) struct rig r;
+    struct vault_hold hold = {.code = "17(3)(e)",
+                              .ground = "a case",
+                              .owner = "legal",
+                              .set_by = "test",
+                              .review_s = RIG_NOW_S + RIG_DAY_S};
+    struct vault_holds op = {.op.kind = VAULT_HOLDS, .act = VAULT_HOLD_SET, .hold = &hold};
+    struct receipt receipt;
+
+    start(&r);
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    (void)rig_store(&r, "note", "ada", "likes tea");
+    hold.slot = rig_slot(&r, "ada");
+    hold.class_id = rig_class(&r, "bill");
+    cr_assert_eq(vault_run(r.vault, &op.op), ERR_OK);
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_OK);
+    (void)rig_store(&r, "bill", "ada", "12.50");
+    cr_expect_eq(erase_only(&r, "ada", "mail", &receipt), ERR_HELD);
+    vault_close(&r.vault);
+    rig_open(&r);
+    cr_expect_eq(erase_only(&r, "ada", "mail", &receipt), ERR_HELD);
+    rig_lift(&r, hold.number);
+    cr_expect_eq(run_waiting(&r), 1);
+}
+
+/* Nothing would go any more: the person is not restricted for ever. */
+Test(partial_classes, that_wait_until_nothing_is_left_for_them_end)
+{
+    AUTO(rig_done) struct rig r;
+    struct token_text bill;
+    struct vault_purge_due purge = {.op = {.kind = VAULT_PURGE_DUE}, .limit = 10};
+    struct receipt receipt;
+    uint64_t number;
+
+    start(&r);
+    log_set_level(LOG_ERROR + 1);
+    (void)rig_store(&r, "note", "ada", "likes tea");
+    bill = rig_store(&r, "bill", "ada", "12.50");
+    number = rig_hold(&r, rig_slot(&r, "ada"));
+    cr_assert_eq(erase_only(&r, "ada", "note", &receipt), ERR_HELD);
+    rig_lift(&r, number);
+    rig_clock(RIG_NOW_S + 2 * 366 * (int64_t)RIG_DAY_S);
+    purge.class_id = rig_class(&r, "note");
+    purge.now_s = RIG_NOW_S + 2 * 366 * (int64_t)RIG_DAY_S;
+    cr_assert_eq(vault_run(r.vault, &purge.op), ERR_OK);
+    cr_expect_eq(purge.deleted, 1);
+    cr_expect(is_restricted(&r, &bill));
+    cr_expect_eq(run_waiting(&r), 0);
+    cr_expect(shows(&r, &bill, "12.50"));
+}
+
 /* The program is killed at a point of an erasure of notes; what was begun is finished at the next start. */
 static void expect_only_notes_gone_after(const char *point)
 {
@@ -281,16 +362,6 @@ Test(partial_classes, of_some_classes_that_a_crash_cut_off_takes_no_more_than_th
 
     for (size_t i = 0; i < COUNT_OF(points); i++)
         expect_only_notes_gone_after(points[i]);
-}
-
-static size_t run_waiting(struct rig *r)
-{
-    struct erasures *e = erasures_new(r->vault, NULL);
-    struct erasure_resumed resumed;
-
-    cr_assert_eq(erasure_run_waiting(e, &resumed), ERR_OK);
-    erasures_free(&e);
-    return resumed.completed;
 }
 
 /* One that waits and is for less would be carried out in place of one that is for more, and that be forgotten. */
