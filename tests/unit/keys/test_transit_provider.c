@@ -624,13 +624,13 @@ Test(vault_provider, renews_its_token_after_a_third_of_its_time)
     AUTO(root_key_done) struct root_key one = {.bytes = NULL};
     struct provider_health health;
 
-    rig_order(&p.stub, "* short 4");
+    rig_order(&p.stub, "* short 12");
     must_add(&p, 1, &one);
     must_check(&p, &health);
     cr_expect_eq(rig_requests(&p.stub, "renew-self"), 0);
     wait_for_a_third_of(&p, &health, "renew-self 200");
     must_check(&p, &health);
-    cr_expect_gt(health.lease_ms, 2000);
+    cr_expect_gt(health.lease_ms, 6000);
     cr_expect_eq(rig_requests(&p.stub, "login 200"), 1);
 }
 
@@ -640,12 +640,12 @@ Test(vault_provider, logs_in_again_when_renewal_is_refused)
     AUTO(root_key_done) struct root_key one = {.bytes = NULL};
     struct provider_health health;
 
-    rig_order(&p.stub, "* short 4\nrenew-self refuse");
+    rig_order(&p.stub, "* short 12\nrenew-self refuse");
     must_add(&p, 1, &one);
     wait_for_a_third_of(&p, &health, "renew-self 400");
     must_check(&p, &health);
     cr_expect_eq(rig_requests(&p.stub, "login 200"), 2);
-    cr_expect_gt(health.lease_ms, 2000);
+    cr_expect_gt(health.lease_ms, 6000);
 }
 
 Test(vault_provider, ends_with_its_token_when_neither_renewal_nor_login_is_granted)
@@ -655,11 +655,11 @@ Test(vault_provider, ends_with_its_token_when_neither_renewal_nor_login_is_grant
     struct provider_health health;
     enum err e = ERR_OK;
 
-    rig_order(&p.stub, "* short 2");
+    rig_order(&p.stub, "* short 6");
     must_add(&p, 1, &one);
     rig_order(&p.stub, "* refuse");
     must_check(&p, &health);
-    cr_expect_leq(health.lease_ms, 2000);
+    cr_expect_leq(health.lease_ms, 6000);
     for (int i = 0; e == ERR_OK; i++) {
         cr_assert_lt(i, 2000);
         rig_pause();

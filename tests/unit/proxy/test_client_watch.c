@@ -14,6 +14,10 @@ TestSuite(client_watch, .init = secret_start, .timeout = 120);
 
 static const struct rig_options hasty = {.routes = HASTY ROUTES};
 
+/* For who keeps up: one piece in a second, of all that come by then, is enough. */
+#define PATIENT                                                                                    \
+    "limits: {body_timeout: 900ms, write_timeout: 900ms, body_rate: 1000, write_rate: 100000}\n"
+
 /* ---- sending ---- */
 
 Test(client_watch, ends_who_says_nothing)
@@ -132,31 +136,30 @@ Test(client_watch, ends_who_drips_a_body)
 
 Test(client_watch, waits_for_who_keeps_up)
 {
-    static const char piece[] = "0123456789012345678901234567890123456789" /* 2000 bytes a second */
-                                "0123456789012345678901234567890123456789";
+    const struct rig_options o = {.routes = PATIENT ROUTES};
     static const char head[] = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     const int64_t start = clock_mono_ms();
     struct rig r;
     struct rig_answer a;
-    struct drip drip = {.piece = "50\r\n"
-                                 "0123456789012345678901234567890123456789"
-                                 "0123456789012345678901234567890123456789\r\n"};
+    char piece[5 + 1000 + 2] = "3e8\r\n";
     struct pollfd p;
+    int fd;
 
-    (void)piece;
-    rig_start(&r, &hasty);
-    drip.fd = rig_connect(&r);
-    p = (struct pollfd){.fd = drip.fd, .events = POLLIN};
-    rig_say(drip.fd, head, strlen(head));
-    while (clock_mono_ms() - start < 2500) { /* many times the timeout */
+    memset(piece + 5, 'x', 1000);
+    memcpy(piece + 5 + 1000, "\r\n", 2);
+    rig_start(&r, &o);
+    fd = rig_connect(&r);
+    p = (struct pollfd){.fd = fd, .events = POLLIN};
+    rig_say(fd, head, strlen(head));
+    while (clock_mono_ms() - start < 4500) { /* many times the timeout */
         cr_assert_eq(poll(&p, 1, 40), 0, "cut off");
-        rig_say(drip.fd, drip.piece, strlen(drip.piece));
+        rig_say(fd, piece, sizeof(piece));
     }
-    rig_say(drip.fd, "0\r\n\r\n", 5);
-    a = rig_hear(drip.fd, false);
+    rig_say(fd, "0\r\n\r\n", 5);
+    a = rig_hear(fd, false);
     cr_expect_eq(a.status, 200);
     rig_answer_done(&a);
-    close(drip.fd);
+    close(fd);
     rig_stop(&r);
 }
 
@@ -207,7 +210,7 @@ Test(client_watch, resets_who_reads_by_drops)
 
 Test(client_watch, waits_for_who_reads_along)
 {
-    const struct rig_options o = {.routes = HASTY ROUTES, .scripts = big, .script_count = 1};
+    const struct rig_options o = {.routes = PATIENT ROUTES, .scripts = big, .script_count = 1};
     struct rig r;
     char piece[131072];
     size_t got = 0;
