@@ -11,6 +11,7 @@
 #include "vault/audit.h"
 #include "vault/holds_priv.h"
 #include "vault/part_priv.h"
+#include "vault/renew_priv.h"
 
 /* ---- tokens ---- */
 
@@ -180,8 +181,8 @@ static enum err judge(const struct vault_scope *scope, const struct found *f)
     return scope->slot != 0 && scope->slot != f->row.slot ? ERR_DENIED : ERR_OK;
 }
 
-static enum err find_row(struct vault_reader *r, const struct vault_scope *scope,
-                         const struct token_ref *ref, struct span token, struct found *f)
+static enum err find_present(struct vault_reader *r, const struct vault_scope *scope,
+                             const struct token_ref *ref, struct span token, struct found *f)
 {
     f->c = vault__class(r->v, ref->class_id);
     f->legal = scope->legal;
@@ -195,6 +196,25 @@ static enum err find_row(struct vault_reader *r, const struct vault_scope *scope
         remember(r, scope, ref, token, f);
     }
     return judge(scope, f);
+}
+
+/* The row of a token, or of the one that took its place. */
+static enum err find_row(struct vault_reader *r, const struct vault_scope *scope,
+                         const struct token_ref *ref, struct span token, struct found *f)
+{
+    struct token_ref heir;
+    enum err e = find_present(r, scope, ref, token, f);
+
+    if ((e != ERR_NOT_FOUND && e != ERR_DENIED) || f->c == NULL || !vault__any_renewed(r->v))
+        return e;
+    switch (vault__renewed_find(r->store, f->c, ref, &heir)) {
+    case ERR_OK:
+        return find_present(r, scope, &heir, token, f);
+    case ERR_NOT_FOUND:
+        return e;
+    default:
+        return ERR_IO;
+    }
 }
 
 /* ---- which row a token says ---- */
@@ -420,6 +440,19 @@ static enum err find_only_owner(struct vault_reader *r, const struct token_ref *
     return owner == 0 ? ERR_NOT_FOUND : ERR_OK;
 }
 
+static enum err read_owner(struct vault_reader *r, const struct token_ref *ref, struct found *f,
+                           uint64_t *ret_slot)
+{
+    enum err e;
+
+    if (f->c->deterministic)
+        return find_only_owner(r, ref, f, ret_slot);
+    e = find_stored(r, ref, 0, f);
+    if (e == ERR_OK)
+        *ret_slot = f->row.slot;
+    return e;
+}
+
 enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span token,
                           uint64_t *ret_slot)
 {
@@ -433,11 +466,12 @@ enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span
     f.c = vault__class(r->v, ref.class_id);
     if (f.c == NULL)
         return ERR_NOT_FOUND;
-    if (f.c->deterministic)
-        return find_only_owner(r, &ref, &f, ret_slot);
-    e = find_stored(r, &ref, 0, &f);
-    if (e == ERR_OK)
-        *ret_slot = f.row.slot;
+    e = read_owner(r, &ref, &f, ret_slot);
+    if (e == ERR_NOT_FOUND && vault__any_renewed(r->v)) {
+        e = vault__renewed_find(r->store, f.c, &ref, &ref);
+        if (e == ERR_OK)
+            e = read_owner(r, &ref, &f, ret_slot);
+    }
     return e;
 }
 

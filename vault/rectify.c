@@ -10,6 +10,7 @@
  * somebody else owns a row under the token, or while another token stands for the new value: equal
  * values would stop having equal tokens. That is a CONFLICT, and nothing changes. */
 #include "vault/holds_priv.h"
+#include "vault/renew_priv.h"
 #include "vault/typed_priv.h"
 #include "vault/writer_priv.h"
 
@@ -139,6 +140,11 @@ static enum err find_row(struct writer *w, struct revision *r)
                 : ERR_OK;
     else
         e = class_id == 0 ? find_class(w, r, &ref) : ERR_NOT_FOUND;
+    if (e == ERR_OK)
+        e = find_at(w, r, &ref);
+    if (e != ERR_NOT_FOUND || r->c == NULL || !vault__any_renewed(w->v))
+        return e;
+    e = vault__renewed_find(w->store, r->c, &ref, &ref);
     return e == ERR_OK ? find_at(w, r, &ref) : e;
 }
 

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "vault/events_priv.h"
 #include "vault/purges_priv.h"
+#include "vault/renew_priv.h"
 #include "vault/retime_priv.h"
 
 /* A value of a case that is closed already counts from its own creation. */
@@ -53,8 +54,8 @@ enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_
 
 /* ---- one row ---- */
 
-static struct crypto_row binding(const struct store_class *c, const struct keycache_entry *entry,
-                                 const struct store_row *row)
+struct crypto_row vault__row_bound(const struct store_class *c, const struct keycache_entry *entry,
+                                   const struct store_row *row)
 {
     struct crypto_row bound = {
         .domain = (uint16_t)entry->domain,
@@ -71,6 +72,26 @@ static struct crypto_row binding(const struct store_class *c, const struct keyca
     return bound;
 }
 
+enum err vault__row_seal(struct writer *w, const struct store_class *c,
+                         const struct keycache_entry *entry, enum value_kind kind,
+                         struct store_row *row)
+{
+    const size_t len = 1 + w->clear.len + CRYPTO_TAG_BYTES;
+    struct crypto_row bound;
+    enum err e;
+
+    w->sealed.len = 0;
+    e = buf_reserve(&w->sealed, len);
+    if (e != ERR_OK)
+        return e;
+    row->revision = writer_new_revision();
+    bound = vault__row_bound(c, entry, row);
+    vault__seal(entry->key, &bound, kind, buf_span(&w->clear), w->sealed.bytes);
+    buf_reset(&w->clear);
+    row->sealed = span_of(w->sealed.bytes, len);
+    return ERR_OK;
+}
+
 /* Open the row as it is, seal it as it shall be: row->sealed is in w->sealed then. */
 static enum err seal_again(struct writer *w, const struct store_class *c, struct store_row *row,
                            const struct timer *to)
@@ -82,26 +103,17 @@ static enum err seal_again(struct writer *w, const struct store_class *c, struct
 
     if (e != ERR_OK)
         return e;
-    bound = binding(c, entry, row);
+    bound = vault__row_bound(c, entry, row);
     buf_reset(&w->clear);
     e = vault__open(entry->key, &bound, row->sealed, &kind, &w->clear);
-    if (e == ERR_OK) {
-        w->sealed.len = 0;
-        e = buf_reserve(&w->sealed, row->sealed.len);
-    }
     if (e != ERR_OK)
         return e;
     row->due_s = to->due_s;
     row->start_s = to->start_s;
-    row->revision = writer_new_revision();
-    bound = binding(c, entry, row);
-    vault__seal(entry->key, &bound, kind, buf_span(&w->clear), w->sealed.bytes);
-    buf_reset(&w->clear);
-    row->sealed = span_of(w->sealed.bytes, row->sealed.len);
-    return ERR_OK;
+    return vault__row_seal(w, c, entry, kind, row);
 }
 
-static void remember_slot(struct writer *w, uint64_t slot)
+void vault__retimed(struct writer *w, uint64_t slot)
 {
     if (w->retimed_count > 0 && w->retimed[w->retimed_count - 1] == slot)
         return;
@@ -136,7 +148,7 @@ enum err vault__retime_row(struct writer *w, struct store_class *c, const struct
     if (e != ERR_OK)
         return e;
     tally_retimed(w->tally, c->id, row, &stored);
-    remember_slot(w, stored.slot);
+    vault__retimed(w, stored.slot);
     *ret_changed = true;
     return ERR_OK;
 }
@@ -283,15 +295,20 @@ void vault__retimed_tell(struct writer *w)
 {
     struct vault *v = w->v;
 
-    if (w->retimed_count == 0)
+    if (w->retimed_count == 0 && !w->renewed_over)
         return;
+    if (w->renewed_over)
+        vault__renewed_over(w);
     qsort(w->retimed, w->retimed_count, sizeof(w->retimed[0]), by_number);
     (void)pthread_mutex_lock(&v->readers_lock);
     for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
         (void)pthread_mutex_lock(&r->lock);
+        if (w->renewed_over)
+            rowcache_clear(r->rows);
         rowcache_drop_each(r->rows, w->retimed, w->retimed_count);
         (void)pthread_mutex_unlock(&r->lock);
     }
     (void)pthread_mutex_unlock(&v->readers_lock);
     w->retimed_count = 0;
+    w->renewed_over = false;
 }

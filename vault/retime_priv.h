@@ -25,6 +25,15 @@ enum err vault__timer(struct writer *w, uint16_t class_id, uint64_t slot, int64_
  * was written then. */
 enum err vault__retime_row(struct writer *w, struct store_class *c, const struct store_timer *row,
                            const struct timer *to, bool *ret_changed) MUST_CHECK;
+/* What a row is sealed with; and seal the value in w->clear, which is wiped then, as this row under a new revision:
+ * row->revision and row->sealed (in w->sealed) are set. */
+struct crypto_row vault__row_bound(const struct store_class *c, const struct keycache_entry *entry,
+                                   const struct store_row *row);
+enum err vault__row_seal(struct writer *w, const struct store_class *c,
+                         const struct keycache_entry *entry, enum value_kind kind,
+                         struct store_row *row) MUST_CHECK;
+/* A row of this subject was sealed anew: vault__retimed_tell() will say so. */
+void vault__retimed(struct writer *w, uint64_t slot);
 /* Inside a group's transaction. */
 enum err vault__retime(struct writer *w, struct vault_retime *op) MUST_CHECK;
 /* The first `most` rows of a person that start from an event. op: changed and more are set. */

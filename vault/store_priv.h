@@ -266,7 +266,7 @@ enum err store_row_retime(struct store *s, const struct store_class *c, const st
 
 /* What a deleted row was, for the counters and what hangs on it. */
 struct store_gone {
-    uint64_t token_row;
+    uint64_t token_row; /* deterministic classes: as in struct store_row; others: its own number */
     uint64_t slot;
     int64_t created_s;
     int64_t due_s;

@@ -244,7 +244,15 @@
     X(RECORD_NEXT_MADE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND at<?2"      \
                         " AND (at,number)>(?3,?4) ORDER BY at,number LIMIT 1")                     \
     X(RECORD_COUNT, "SELECT state,count(*) FROM record WHERE kind=?1 GROUP BY state")              \
-    X(RECORD_COUNT_DUE, "SELECT count(*) FROM record WHERE kind=?1 AND due>0 AND due<=?2")
+    X(RECORD_COUNT_DUE, "SELECT count(*) FROM record WHERE kind=?1 AND due>0 AND due<=?2")         \
+    X(RENEWED_PUT, "INSERT OR REPLACE INTO renewed VALUES(?1,?2,?3,?4,?5)")                        \
+    X(RENEWED_GET, "SELECT old,old_salt,new,new_salt FROM renewed WHERE class=?1 AND old=?2")      \
+    X(RENEWED_OF, "SELECT old,old_salt,new,new_salt FROM renewed WHERE class=?1 AND new=?2")       \
+    X(RENEWED_NEXT, "SELECT old,old_salt,new,new_salt FROM renewed WHERE class=?1 AND old>?2"      \
+                    " ORDER BY old LIMIT 1")                                                       \
+    X(RENEWED_FORGET, "DELETE FROM renewed WHERE class=?1 AND old IN(SELECT old FROM renewed"      \
+                      " WHERE class=?1 ORDER BY old LIMIT ?2)")                                    \
+    X(RENEWED_ANY, "SELECT EXISTS(SELECT 1 FROM renewed)")
 
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
@@ -296,7 +304,7 @@
     X(LAST, "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1",                                   \
             "SELECT id,due FROM val_$ ORDER BY id DESC LIMIT 1")                                   \
     X(DELETE_OF, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
-                 " RETURNING 0,subj,created,due,start",                                                  \
+                 " RETURNING id,subj,created,due,start",                                                  \
                  "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE subj=?1 LIMIT ?2)"      \
                  " RETURNING tok,subj,created,due,start")                                                \
     X(DUE_AFTER, "SELECT id,subj,due FROM val_$ WHERE id>?1 ORDER BY id LIMIT ?2",                 \
@@ -305,18 +313,31 @@
                 "SELECT id,subj,due FROM val_$ WHERE due=?3 AND id>?1 ORDER BY id LIMIT ?2")       \
     X(DUE_LATER, "SELECT id,subj,due FROM val_$ WHERE due>?1 AND due<=?3 ORDER BY due,id LIMIT ?2", \
                  "SELECT id,subj,due FROM val_$ WHERE due>?1 AND due<=?3 ORDER BY due,id LIMIT ?2") \
-    X(DELETE_ROW, "DELETE FROM val_$ WHERE id=?1 RETURNING 0,subj,created,due,start",                    \
+    X(DELETE_ROW, "DELETE FROM val_$ WHERE id=?1 RETURNING id,subj,created,due,start",                    \
                   "DELETE FROM val_$ WHERE id=?1 RETURNING tok,subj,created,due,start")                  \
     X(DELETE_DUE, "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
                   " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
-                  " RETURNING 0,subj,created,due,start",                                                 \
+                  " RETURNING id,subj,created,due,start",                                                 \
                   "DELETE FROM val_$ WHERE id IN(SELECT id FROM(SELECT id,due FROM val_$"          \
                   " ORDER BY id LIMIT 500) WHERE due<=?1 LIMIT ?2)"                                \
                   " RETURNING tok,subj,created,due,start")                                               \
     X(DELETE_DUE_INDEX, "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
-                        " ORDER BY due LIMIT ?2) RETURNING 0,subj,created,due,start",                    \
+                        " ORDER BY due LIMIT ?2) RETURNING id,subj,created,due,start",                    \
                         "DELETE FROM val_$ WHERE id IN(SELECT id FROM val_$ WHERE due<=?1"         \
-                        " ORDER BY due LIMIT ?2) RETURNING tok,subj,created,due,start")
+                        " ORDER BY due LIMIT ?2) RETURNING tok,subj,created,due,start")                  \
+    X(NUMBERS, "SELECT id FROM val_$ WHERE id<?1 ORDER BY id DESC LIMIT ?2",                       \
+               "SELECT tok FROM det_$ WHERE tok<?1 ORDER BY tok DESC LIMIT ?2")                    \
+    X(OWNERS_AFTER, NULL, "SELECT id,subj FROM val_$ WHERE tok=?1 AND (subj,id)>(?2,?3)"           \
+                          " ORDER BY subj,id LIMIT ?4")                                            \
+    X(RENEW, "UPDATE val_$ SET id=?2,salt=?3,rev=?4,ct=?5 WHERE id=?1",                            \
+             "UPDATE val_$ SET tok=?2,rev=?4,ct=?5 WHERE id=?1")                                   \
+    X(RENEWED_TRIM, "DELETE FROM renewed WHERE class=$ AND new=?1",                                \
+                    "DELETE FROM renewed WHERE class=$ AND new=?1"                                 \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                           \
+    X(RENEWED_LOST, "SELECT count(*) FROM renewed r WHERE r.class=$"                               \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE id=r.new)",                         \
+                    "SELECT count(*) FROM renewed r WHERE r.class=$"                               \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=r.new)")
 /* clang-format on */
 
 enum store_statement {

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "vault/holds_priv.h"
 #include "vault/purges_priv.h"
+#include "vault/renew_priv.h"
 
 /* A sweep deletes in parts, and ends after any of them when somebody waits: every row is another page
  * of the index on subjects to be written, and every request behind it waits for that. */
@@ -42,6 +43,8 @@ static enum err follow_up(struct writer *w, const struct store_class *c, size_t 
         tally_purged(w->tally, c->id, &w->gone[i], why, now_s);
         if (c->deterministic)
             e = store_shared_trim(w->store, c, w->gone[i].token_row);
+        if (e == ERR_OK && atomic_load_explicit(&w->v->renewed, memory_order_relaxed))
+            e = store_renewed_trim(w->store, c, w->gone[i].token_row);
     }
     return e;
 }

@@ -10,6 +10,7 @@
  * expired, the fingerprint is given a new number and salt: a new token. */
 #include "vault/holds_priv.h"
 #include "vault/part_priv.h"
+#include "vault/renew_priv.h"
 #include "vault/retime_priv.h"
 #include "vault/uses_priv.h"
 #include "vault/tokenize_priv.h"
@@ -250,6 +251,13 @@ enum err vault__find_again(struct writer *w, const struct request *r, size_t num
     if (r->op->rows == NULL || r->op->rows[number] == 0)
         return ERR_NOT_FOUND;
     e = store_row_get(w->store, c, r->op->rows[number], ret);
+    if (e == ERR_NOT_FOUND && vault__any_renewed(w->v)) {
+        struct store_renewed renewed; /* it has another number since */
+
+        e = store_renewed_get(w->store, c->id, r->op->rows[number], &renewed);
+        if (e == ERR_OK)
+            e = store_row_get(w->store, c, renewed.new_number, ret);
+    }
     if (e != ERR_OK)
         return e;
     return ret->slot == r->slot && r->now_s < ret->due_s ? ERR_OK : ERR_NOT_FOUND;

@@ -8,13 +8,15 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "vault/renew_priv.h"
 #include "vault/typed_priv.h"
 
 struct walk {
     struct vault_reader *r;
     const struct keycache_entry *entry;
     const struct store_class *c;
-    struct buf value; /* secret */
+    struct buf value;     /* secret: a typed row's, since its token has that form */
+    enum value_kind kind; /* ... of which kind */
     vault_token_fn fn;
     void *context;
 };
@@ -48,6 +50,7 @@ static enum err write_typed(struct walk *w, const struct store_row *row, struct 
     e = vault__open(w->entry->key, &bound, row->sealed, &item.kind, &w->value);
     if (e != ERR_OK)
         return e;
+    w->kind = item.kind;
     item.value = buf_span(&w->value);
     e = vault__typed_write(w->r->v, &item, number_of(w, row));
     if (e == ERR_OK)
@@ -65,6 +68,41 @@ static enum err write_token(struct walk *w, const struct store_row *row, struct 
     memcpy(ref.salt, row->salt, TOKEN_SALT_BYTES);
     token_write(&ref, w->c->format, def->email_domain, w->r->v->locator_key, ret);
     return ERR_OK;
+}
+
+/* ... and the one whose place it took, by which it is known yet. The value of a typed one is in w->value still. */
+static enum err give_old(const struct walk *w, uint64_t number)
+{
+    struct store_renewed renewed;
+    struct token_text token;
+    enum err e = store_renewed_of(w->r->store, w->c->id, number, &renewed);
+
+    if (e == ERR_OK)
+        e = vault__renewed_write(w->r->v, &renewed, w->kind, buf_span(&w->value), false, &token);
+    if (e == ERR_OK)
+        e = w->fn(w->context, w->c->id, &token);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* Row by row, since looking for old tokens lets go of a cursor. */
+static enum err walk_renewed(struct walk *w, uint64_t slot)
+{
+    struct store_row row = {.id = 0};
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK) {
+        struct token_text token;
+
+        e = store_row_after(w->r->store, w->c, slot, row.id, &row);
+        if (e != ERR_OK || row.due_s <= w->r->now_s)
+            continue;
+        e = write_token(w, &row, &token);
+        if (e == ERR_OK)
+            e = w->fn(w->context, w->c->id, &token);
+        if (e == ERR_OK)
+            e = give_old(w, number_of(w, &row));
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 static enum err walk_class(struct walk *w, uint64_t slot)
@@ -96,7 +134,7 @@ enum err vault_read_tokens(struct vault_reader *r, uint64_t slot, vault_token_fn
     for (uint16_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
         w.c = vault__class(r->v, id);
         if (w.c != NULL && r->v->defs[id] != NULL)
-            e = walk_class(&w, slot);
+            e = vault__any_renewed(r->v) ? walk_renewed(&w, slot) : walk_class(&w, slot);
     }
     return e;
 }

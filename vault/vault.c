@@ -23,6 +23,7 @@
 #include "vault/mirror_priv.h"
 #include "vault/purges_priv.h"
 #include "vault/records_priv.h"
+#include "vault/renew_priv.h"
 #include "vault/rules_priv.h"
 #include "vault/typed_priv.h"
 #include "vault/watch_priv.h"
@@ -269,6 +270,8 @@ static enum err open_database(struct vault *v, const struct vault_options *optio
         e = errmsg_set(msg, ERR_IO, "%s: events cannot be read", path);
     if (e == ERR_OK && (store_ended_prepare(s) != ERR_OK || vault__ended_finish(v, s) != ERR_OK))
         e = errmsg_set(msg, ERR_IO, "%s: keys of persons who have ended cannot be destroyed", path);
+    if (e == ERR_OK)
+        e = vault__renewed_open(v, s, msg);
     if (e == ERR_OK)
         e = vault__replay(v, s, msg);
     slab_reserve_with(v->slab, reserve, v);

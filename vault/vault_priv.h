@@ -131,6 +131,7 @@ struct vault {
     struct purposes *purposes; /* holds.c */
     struct purges *purges;
     struct vault_meters meters;
+    atomic_bool renewed;      /* there may be tokens that others took the place of (renew.c) */
     atomic_uint uses_waiting; /* batches of uses in the writer's queue */
     atomic_bool backing_up;   /* one backup at a time */
     atomic_bool backup_stop;

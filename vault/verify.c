@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "vault/file_priv.h"
+#include "vault/renew_priv.h"
 #include "vault/search_priv.h"
 #include "vault/slab_format_priv.h"
 #include "vault/vault_priv.h"
@@ -236,6 +237,13 @@ static enum err count_left(const struct vault *v, struct store *s, struct vault_
 
         if (vault__class(v, id) != NULL)
             e = store_rows_count(s, &v->table[id], slot, INT64_MIN, &n);
+        one->found.rows_left += n;
+    }
+    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+        uint64_t n = 0;
+
+        if (vault__class(v, id) != NULL)
+            e = store_renewed_lost(s, &v->table[id], &n); /* renewed tokens go with their rows */
         one->found.rows_left += n;
     }
     return e == ERR_OK ? store_names_count(s, slot, &one->found.names_left) : e;

@@ -18,6 +18,7 @@
 #include "vault/retime.h"
 #include "vault/retime_priv.h"
 #include "vault/holds_priv.h"
+#include "vault/renew_priv.h"
 #include "vault/uses_priv.h"
 
 enum {
@@ -105,7 +106,8 @@ bool writer_make_room(struct writer *w, enum err e)
 static bool wants_room(const struct vault_op *op)
 {
     return op->kind == VAULT_TOKENIZE || op->kind == VAULT_BULK || op->kind == VAULT_RECTIFY ||
-           op->kind == VAULT_RETIME || op->kind == VAULT_EVENT || op->kind == VAULT_USE;
+           op->kind == VAULT_RETIME || op->kind == VAULT_EVENT || op->kind == VAULT_USE ||
+           op->kind == VAULT_RENEW;
 }
 
 static bool any_destroys(const struct vault_op *op)
@@ -120,7 +122,8 @@ static bool any_destroys(const struct vault_op *op)
 static bool is_sweep(const struct vault_op *op)
 {
     return op->kind == VAULT_SWEEP_SUBJECT || op->kind == VAULT_PURGE_DUE ||
-           op->kind == VAULT_RETIME || op->kind == VAULT_EVENT;
+           op->kind == VAULT_RETIME || op->kind == VAULT_EVENT || op->kind == VAULT_RENEW ||
+           op->kind == VAULT_RENEW_END;
 }
 
 /* What may share a commit with whatever is there. */
@@ -151,6 +154,10 @@ static size_t rows_of(const struct vault_op *op)
         return ((const struct vault_purge_due *)op)->limit;
     case VAULT_RETIME:
         return ((const struct vault_retime *)op)->limit;
+    case VAULT_RENEW:
+        return ((const struct vault_renew *)op)->limit;
+    case VAULT_RENEW_END:
+        return ((const struct vault_renew_end *)op)->limit;
     case VAULT_USE:
         return ((const struct uses *)op)->count;
     default:
@@ -181,6 +188,10 @@ static enum err execute(struct writer *w, struct vault_op *op)
         return vault__sweep_subject(w, (struct vault_sweep_subject *)op);
     case VAULT_RETIME:
         return vault__retime(w, (struct vault_retime *)op);
+    case VAULT_RENEW:
+        return vault__renew(w, (struct vault_renew *)op);
+    case VAULT_RENEW_END:
+        return vault__renew_end(w, (struct vault_renew_end *)op);
     case VAULT_EVENT:
         return vault__event(w, (struct vault_event *)op);
     case VAULT_USE:
@@ -317,6 +328,7 @@ static void undo(struct writer *w)
     keycache_clear(w->keys);
     names_clear(w->names);
     w->retimed_count = 0;
+    w->renewed_over = false;
     for (size_t id = 1; w->any_disordered && id <= CLASSES_MAX; id++)
         if (w->disordered[id])
             w->v->table[id].ordered = true;

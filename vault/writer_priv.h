@@ -55,6 +55,7 @@ struct writer {
     uint64_t *retimed; /* subjects whose rows this transaction gave another due time */
     size_t retimed_count;
     size_t retimed_cap;
+    bool renewed_over; /* ... forgot what took an old token's place: readers may remember it */
     struct store_timer *timers; /* WRITER_PART_ROWS */
     struct typed_plan *plans;   /* of the operation being served, one an item */
     size_t plans_cap;
