@@ -688,6 +688,13 @@ static const struct operation {
     {"retention.recount", {NULL}, ops_recount},
     {"evidence", {"file", "from", "to", NULL}, ops_evidence},
     {"reload", {NULL}, run_reload},
+    {"renewal.plan", {"class", "domain", "keep", NULL}, ops_renewal_plan},
+    {"renewal.start", {"class", "domain", "keep", "confirm", "key", NULL}, ops_renewal_start},
+    {"renewal.list", {"after", "limit", NULL}, ops_renewal_list},
+    {"renewal.show", {"number", NULL}, ops_renewal_show},
+    {"renewal.act", {"number", "action", NULL}, ops_renewal_act},
+    {"renewal.finish", {"number", NULL}, ops_renewal_finish},
+    {"renewal.tokens", {"number", "class", "after", "limit", NULL}, ops_renewal_tokens},
     {"key.rotate", {NULL}, ops_key_rotate},
     {"key.status", {NULL}, ops_key_status},
 };

@@ -134,6 +134,13 @@ enum ops_limits {
  *   retention.status {}                                           {"classes": [...], "last_run", ...}
  *   retention.resume {class}                                      {}
  *   key.rotate      {}                                            {"started"}: false, one runs
+ *   renewal.plan    {class?, domain?, keep?: a period}            retention/renewal.h draws these
+ *   renewal.start   {class?, domain?, keep?, confirm?: the plan's digest, key?}
+ *   renewal.show    {number}
+ *   renewal.list    {after?}                                      {"renewals": [...]}
+ *   renewal.act     {number, action: pause, resume, cancel}
+ *   renewal.finish  {number}
+ *   renewal.tokens  {number, class, after?}                       {"tokens": [{"class", "old", "new"}]}
  *   retention.simulate {at}: a day                               retention/simulation.h draws it
  *   retention.preview {classes?, timezone?}: JSON text of a configuration's section; its zone
  *                                                                 retention/retiming.h draws it

@@ -86,6 +86,20 @@ enum err ops_access_revoke(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_access_enrol(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_plan(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_start(struct admin *admin, const struct json *request,
+                           struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_show(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_list(struct admin *admin, const struct json *request,
+                          struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_act(struct admin *admin, const struct json *request,
+                         struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_finish(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
+enum err ops_renewal_tokens(struct admin *admin, const struct json *request,
+                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_proposal_list(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg) MUST_CHECK;
 enum err ops_proposal_show(struct admin *admin, const struct json *request,

@@ -147,12 +147,26 @@ static const struct {
     {"hold.lift", "hold.show", "number"},           {"retention.apply", "retention.preview", NULL},
     {"retention.resume", "retention.status", NULL}, {"key.rotate", "key.status", NULL},
     {"clock.accept", "clock.status", NULL},         {"access.appoint", "access.draft", "*"},
-    {"access.unenrol", "access.show", "number"},
+    {"access.unenrol", "access.show", "number"},    {"renewal.start", "renewal.plan", "*"},
+    {"renewal.finish", "renewal.show", "number"},
 };
 
 static bool is_all(const char *member)
 {
     return member != NULL && strcmp(member, "*") == 0;
+}
+
+/* What of a request the operation takes that shows its effect. */
+static struct json *all_that(const char *shown, const struct json *request)
+{
+    struct json *question = json_clone(request), *value;
+    const char *name;
+    void *it = NULL;
+
+    while (json_next(request, &it, &name, &value))
+        if (!ops_takes(span_str(shown), name))
+            json_remove(question, name);
+    return question;
 }
 
 /* JSON null where there is nothing to show. */
@@ -166,7 +180,8 @@ static enum err show_effect(struct admin *admin, const struct json *request, str
     for (size_t i = 0; i < COUNT_OF(previews); i++) {
         if (!span_equal(json_text_of(json_get(request, "op")), span_str(previews[i].operation)))
             continue;
-        question = is_all(previews[i].member) ? json_clone(request) : json_new_map();
+        question =
+            is_all(previews[i].member) ? all_that(previews[i].shown, request) : json_new_map();
         json_set_str(question, "op", previews[i].shown);
         if (previews[i].member != NULL && !is_all(previews[i].member))
             copy_member(question, request, previews[i].member);

@@ -124,6 +124,13 @@ enum cli_exit cmd_receipt_list(const struct options *options);
 enum cli_exit cmd_verify_receipt(const struct options *options);
 enum cli_exit cmd_verify_erasure(const struct options *options);
 enum cli_exit cmd_key_public(const struct options *options);
+enum cli_exit cmd_tokens_renew(const struct options *options);
+enum cli_exit cmd_tokens_renewals(const struct options *options);
+enum cli_exit cmd_tokens_pause(const struct options *options);
+enum cli_exit cmd_tokens_resume(const struct options *options);
+enum cli_exit cmd_tokens_cancel(const struct options *options);
+enum cli_exit cmd_tokens_finish(const struct options *options);
+enum cli_exit cmd_tokens_mapping(const struct options *options);
 enum cli_exit cmd_key_rotate(const struct options *options);
 enum cli_exit cmd_key_status(const struct options *options);
 /* Carry out one request and complain when that fails. What a server keeps as a proposal is CLI_ATTENTION; with --json the

@@ -499,6 +499,50 @@ const struct command commands[] = {
      "Each line: class, version, since when, basis, period, start. With --json all that was "
      "said.\n",
      OPTION_CONFIG | OPTION_CLASS | OPTION_JSON, 0, 0, cmd_retention_versions},
+    {"tokens renew",
+     "[-c FILE] [--class CLASS] [--domain DOMAIN] [--expires PERIOD] --dry-run | --confirm DIGEST "
+     "[--json]",
+     "new tokens for the values of a class or a domain, when the old ones were counted or stolen",
+     "--dry-run prints the plan and its digest. The server carries it out beside its load; `lethe "
+     "tokens\n"
+     "renewals` says how far it is. Values, their times and their owners stay. Old tokens stand "
+     "for "
+     "the\n"
+     "same until PERIOD (P30D unless given) after the last value has its new one, and for nothing "
+     "from\n"
+     "then on: give the applications what `lethe tokens mapping` writes before. Equal values of a\n"
+     "deterministic class share a new token, too.\n",
+     OPTION_CONFIG | OPTION_CLASS | OPTION_DOMAIN | OPTION_EXPIRES | OPTION_DRY_RUN |
+         OPTION_CONFIRM | OPTION_JSON,
+     0, 0, cmd_tokens_renew},
+    {"tokens renewals", "[-c FILE] [--json]",
+     "renewals of tokens and how far they are; exit 3 when one has a problem",
+     "Each line: number, state (running, paused, open: old tokens stand for the same, ending, "
+     "done), "
+     "what,\nvalues that have new tokens.\n",
+     OPTION_CONFIG | OPTION_JSON, 0, 0, cmd_tokens_renewals},
+    {"tokens pause", "[-c FILE] NUMBER", "let a renewal rest", NULL, OPTION_CONFIG, 1, 1,
+     cmd_tokens_pause},
+    {"tokens resume", "[-c FILE] NUMBER", "let a renewal that was paused go on", NULL,
+     OPTION_CONFIG, 1, 1, cmd_tokens_resume},
+    {"tokens cancel", "[-c FILE] NUMBER",
+     "renew no more values; those that have new tokens keep them",
+     "Their old tokens stand for the same as long as was asked for. Nothing gets its old token "
+     "back.\n",
+     OPTION_CONFIG, 1, 1, cmd_tokens_cancel},
+    {"tokens finish", "[-c FILE] NUMBER",
+     "old tokens of a renewal stand for nothing from now on, before their time",
+     "Which token took the place of which is forgotten for good: the applications must have their "
+     "new\ntokens.\n",
+     OPTION_CONFIG, 1, 1, cmd_tokens_finish},
+    {"tokens mapping", "[-c FILE] [--output FILE] NUMBER",
+     "old and new tokens of a renewal, for the data of the applications",
+     "A JSON object a line: class, old, new. No value stands in it, but it tells which tokens "
+     "belong\n"
+     "together, which the renewal is there to end: FILE is closed to others (0600); destroy it "
+     "when "
+     "the\napplications have their tokens.\n",
+     OPTION_CONFIG | OPTION_OUTPUT, 1, 1, cmd_tokens_mapping},
     {"key rotate", "[-c FILE] [--progress] [--json]",
      "make a new root key, wrap every key under it, destroy the old one",
      "Goes on while a server serves; nothing is encrypted anew. One that was interrupted is "

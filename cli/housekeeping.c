@@ -23,6 +23,7 @@
 #include "retention/retiming.h"
 #include "retention/runs.h"
 #include "retention/recount.h"
+#include "retention/renewal.h"
 #include "retention/sweeper.h"
 #include "vault/audit.h"
 
@@ -227,6 +228,15 @@ static void tell_audit(struct housekeeping *h)
     h->audit_failures = now.failures;
 }
 
+/* Values that get new tokens: some seconds' worth. */
+static void renew(struct housekeeping *h)
+{
+    bool more = false;
+
+    (void)!renewal_run(h->options.vault, &h->stop, &more); /* it says itself what failed */
+    h->more = h->more || more;
+}
+
 /* Worker thread. */
 static void on_work(uv_work_t *work)
 {
@@ -257,6 +267,7 @@ static void on_work(uv_work_t *work)
     tell_audit(h);
     add_up_access(h);
     h->more = counts.more;
+    renew(h);
     if (!h->more && !atomic_load(&h->stop))
         recount(h);
     if (!h->more && !atomic_load(&h->stop))

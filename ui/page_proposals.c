@@ -65,7 +65,8 @@ static const struct {
 } previews[] = {
     {"subject.erase", "erase"},       {"hold.lift", "lift"},         {"retention.apply", "rules"},
     {"retention.resume", "deletion"}, {"key.rotate", "keys"},        {"clock.accept", "clock"},
-    {"access.appoint", "appoint"},    {"access.unenrol", "unenrol"},
+    {"access.appoint", "appoint"},    {"access.unenrol", "unenrol"}, {"renewal.start", "renew"},
+    {"renewal.finish", "finish"},
 };
 
 static void set_preview(const struct visit *v, struct json *proposal)

@@ -30,6 +30,7 @@ enum vault_record_kind {
     VAULT_RECORD_AUDIT_CHECK, /* the last verification of the audit trail */
     VAULT_RECORD_BULK,        /* how far a bulk job has come (bulk.h) */
     VAULT_RECORD_CHAT,        /* messages that came once, for an hour */
+    VAULT_RECORD_RENEWAL,     /* values that get new tokens */
     VAULT_RECORD_KINDS        /* one past the last */
 };
 

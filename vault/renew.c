@@ -20,7 +20,9 @@
 #include "vault/retime_priv.h"
 #include "vault/typed_priv.h"
 
-enum { OWNERS_AT_ONCE = 512 }; /* rows of one shared token that are moved without looking who waits */
+enum {
+    OWNERS_AT_ONCE = 512
+}; /* rows of one shared token that are moved without looking who waits */
 
 struct renewing {
     struct writer *w;
@@ -66,8 +68,7 @@ static enum err open_row(const struct renewing *x, uint64_t id, struct opened *r
     struct crypto_row bound;
     enum err e = store_row_at(w->store, x->c, id, &ret->row);
 
-    if (e == ERR_OK && x->now_s >= ret->row.due_s &&
-        !vault__is_kept(w->v, ret->row.slot, x->c->id))
+    if (e == ERR_OK && x->now_s >= ret->row.due_s && !vault__is_kept(w->v, ret->row.slot, x->c->id))
         e = ERR_NOT_FOUND;
     if (e == ERR_OK)
         e = subject_key(w->v->slab, w->keys, ret->row.slot, &ret->entry);
@@ -241,9 +242,8 @@ static enum err renew_number(const struct renewing *x, uint64_t number)
     struct store_renewed known;
     bool all = true;
     /* Begun anew: what has its new token keeps it. */
-    enum err e = x->op->next.slot != 0
-                     ? ERR_NOT_FOUND
-                     : store_renewed_of(x->w->store, x->c->id, number, &known);
+    enum err e = x->op->next.slot != 0 ? ERR_NOT_FOUND
+                                       : store_renewed_of(x->w->store, x->c->id, number, &known);
 
     if (e == ERR_NOT_FOUND)
         e = x->c->deterministic ? renew_shared(x, number, &all) : renew_row(x, number);
@@ -292,7 +292,8 @@ enum err vault__renew(struct writer *w, struct vault_renew *op)
     do
         e = renew_part(&x, limit - op->looked);
     while (e == ERR_OK && op->more && op->looked < limit && !writer_is_wanted(w, &op->op));
-    if (e != ERR_OK && e != ERR_EXHAUSTED) /* that was found before anything of its value was written */
+    if (e != ERR_OK &&
+        e != ERR_EXHAUSTED) /* that was found before anything of its value was written */
         w->broken = e;
     FAULT_POINT("renew.batch");
     return e;

@@ -17,8 +17,10 @@
 /* Where the last batch ended; all 0 at first. Without it (after a crash) the work begins anew, and passes over what
  * has its new token. */
 struct vault_renew_at {
-    uint64_t before; /* tokens are taken from the newest to the oldest: those of lower numbers are left */
-    uint64_t slot;   /* not 0: `before` - 1 is shared, and has its new token for owners up to this row */
+    uint64_t
+        before; /* tokens are taken from the newest to the oldest: those of lower numbers are left */
+    uint64_t
+        slot; /* not 0: `before` - 1 is shared, and has its new token for owners up to this row */
     uint64_t row;
 };
 
@@ -32,14 +34,14 @@ struct vault_renew_at {
 struct vault_renew {
     struct vault_op op; /* kind VAULT_RENEW */
     uint16_t class_id;
-    uint16_t domain;          /* 0: of all */
-    size_t limit;             /* and 10,000 */
+    uint16_t domain;            /* 0: of all */
+    size_t limit;               /* and 10,000 */
     struct vault_renew_at at;   /* where it begins */
     struct vault_renew_at next; /* out: where it ended */
-    size_t looked;            /* out, of this batch: rows */
-    size_t renewed;           /* ... that have a new token now */
-    size_t unreadable;        /* ... that do not open, and keep what they have */
-    bool more;                /* out */
+    size_t looked;              /* out, of this batch: rows */
+    size_t renewed;             /* ... that have a new token now */
+    size_t unreadable;          /* ... that do not open, and keep what they have */
+    bool more;                  /* out */
 };
 
 /* Forget up to `limit` old tokens of a class; repeat while `more`. From the last batch on none of them stands for

@@ -98,8 +98,8 @@ static enum err open_any(struct vault_reader *r, const struct store_class *c, ui
 static enum err write_both(const struct vault *v, const struct store_renewed *renewed,
                            const struct living *l, struct vault_renewed *ret)
 {
-    enum err e = vault__renewed_write(v, renewed, l->kind, buf_span(&l->value), false,
-                                      &ret->old_token);
+    enum err e =
+        vault__renewed_write(v, renewed, l->kind, buf_span(&l->value), false, &ret->old_token);
 
     ret->number = renewed->old_number;
     return e == ERR_OK ? vault__renewed_write(v, renewed, l->kind, buf_span(&l->value), true,

@@ -185,8 +185,8 @@ enum vault_op_kind {
     VAULT_EVENT,  /* events.h */
     VAULT_USE,    /* the readers' own (uses.h) */
     VAULT_CONFIGURE,
-    VAULT_BULK,      /* bulk.h */
-    VAULT_RENEW,     /* renew.h */
+    VAULT_BULK,  /* bulk.h */
+    VAULT_RENEW, /* renew.h */
     VAULT_RENEW_END,
     VAULT_AUDIT_MARK /* the audit trail's own */
 };

@@ -350,7 +350,7 @@ def test_the_erased_persons_wrapped_key_is_in_no_file_of_the_store(env):
 # Fault points that other things than an erasure pass.
 OTHERS = ("tokenize.", "rectify.", "rotate.", "keys.", "reserve.", "sequence.", "backup.", "restore.", "mirror.", "notices.", "slab.added",
           "records.", "request.", "erase.parted", "hold.", "wait.", "audit.", "part.",
-          "retime.", "event.", "use.", "purge.", "rectification.", "consent.")
+          "retime.", "renew.", "event.", "use.", "purge.", "rectification.", "consent.")
 
 
 def erasure_faults():

@@ -110,6 +110,9 @@ READS = [
     ("officer", ["report", "--format", "csv", "requests"]),
     ("officer", ["report", "--from", EARLIER, "--to", YESTERDAY, "access"]),
     ("officer", ["report", "breach", "--caller", "desk", "--from", EARLIER, "--to", YESTERDAY]),
+    ("operator", ["tokens", "renewals"]),
+    ("operator", ["tokens", "renewals", "--json"]),
+    ("operator", ["tokens", "renew", "--class", "email", "--dry-run"]),
     ("operator", ["key", "status"]),
     ("operator", ["key", "status", "--json"]),
     ("operator", ["key", "public"]),
@@ -122,7 +125,8 @@ CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject ex
            "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
            "access collect", "access enrol", "access unenrol",
            "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
-           "retention apply", "receipt", "reload", "key rotate", "audit list", "audit tail", "evidence"]
+           "retention apply", "receipt", "reload", "key rotate",
+           "tokens pause", "tokens resume", "tokens cancel", "tokens finish", "tokens mapping", "audit list", "audit tail", "evidence"]
 
 LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"],
          "verify-receipt": ["FILE"], "verify-erasure": ["FILE"],

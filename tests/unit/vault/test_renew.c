@@ -79,8 +79,7 @@ static bool heir_of(const char *name, const struct token_text *token, struct tok
     bool found = false;
 
     cr_assert_eq(vault_read_begin(f.r), ERR_OK);
-    while (!found &&
-           vault_read_renewed(f.r, class_id(name), renewed.number, &renewed) == ERR_OK)
+    while (!found && vault_read_renewed(f.r, class_id(name), renewed.number, &renewed) == ERR_OK)
         found = same(&renewed.old_token, token);
     vault_read_end(f.r);
     if (found)
@@ -250,8 +249,7 @@ Test(renew, of_a_domain_leaves_the_others_alone)
 Test(renew, of_a_token_of_very_many_owners_takes_several_batches)
 {
     enum { OWNERS = 1200 };
-    struct vault_renew op = {
-        .op.kind = VAULT_RENEW, .class_id = class_id("shared"), .limit = 100};
+    struct vault_renew op = {.op.kind = VAULT_RENEW, .class_id = class_id("shared"), .limit = 100};
     struct token_text old = {.len = 0}, heir;
     char name[16];
 
