@@ -92,9 +92,8 @@ enum err ops_renewal_finish(struct admin *admin, const struct json *request,
     uint64_t number = 0;
     enum err e = read_number(request, &number, msg);
 
-    return e == ERR_OK
-               ? renewal_act(admin->vault, number, SPAN_LIT("finish"), ret_response, msg)
-               : e;
+    return e == ERR_OK ? renewal_act(admin->vault, number, SPAN_LIT("finish"), ret_response, msg)
+                       : e;
 }
 
 enum err ops_renewal_list(struct admin *admin, const struct json *request,

@@ -54,9 +54,10 @@ static enum err print_plan(const struct json *plan)
         e = output_print("\nnew tokens for those of these values that are of domain %s\n",
                          json_str_or(plan, "domain", "-"));
     if (e == ERR_OK)
-        e = output_print("old ones stand for the same for %s after the last has a new one, then for "
-                         "nothing\n\nbegin with: --confirm %s\n",
-                         json_str_or(plan, "keep", "-"), json_str_or(plan, "digest", "-"));
+        e = output_print(
+            "old ones stand for the same for %s after the last has a new one, then for "
+            "nothing\n\nbegin with: --confirm %s\n",
+            json_str_or(plan, "keep", "-"), json_str_or(plan, "digest", "-"));
     return e;
 }
 
