@@ -267,11 +267,11 @@ static void on_work(uv_work_t *work)
     tell_audit(h);
     add_up_access(h);
     h->more = counts.more;
-    renew(h);
     if (!h->more && !atomic_load(&h->stop))
         recount(h);
     if (!h->more && !atomic_load(&h->stop))
         check_audit(h);
+    renew(h); /* last: there may be more of it for hours, and nothing else shall wait */
 }
 
 static void free_when_done(struct housekeeping *h)

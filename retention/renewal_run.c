@@ -145,8 +145,7 @@ static size_t first_left(const struct working *w)
     const struct json *classes = json_get(w->r.body, "classes");
     size_t i = 0;
 
-    while (i < json_count(classes) &&
-           json_bool_of(json_get(json_at(classes, i), "done"), false))
+    while (i < json_count(classes) && json_bool_of(json_get(json_at(classes, i), "done"), false))
         i++;
     return i;
 }
@@ -156,8 +155,7 @@ static enum err renew_all(struct working *w)
     size_t i = first_left(w);
 
     while (i < json_count(json_get(w->r.body, "classes"))) {
-        const char *name =
-            json_str_or(json_at(json_get(w->r.body, "classes"), i), "class", "");
+        const char *name = json_str_or(json_at(json_get(w->r.body, "classes"), i), "class", "");
         enum err e;
 
         if (w->r.record.state != RENEWAL_RUNNING || is_over(w))
@@ -205,8 +203,7 @@ static void record_end(const struct working *w)
                                         .operation = SPAN_LIT("renewal.end"),
                                         .object = span_str(object)};
 
-    (void)snprintf(object, sizeof(object), "renewal %llu",
-                   (unsigned long long)w->r.record.number);
+    (void)snprintf(object, sizeof(object), "renewal %llu", (unsigned long long)w->r.record.number);
     audit_note(vault_audit(w->v), &record);
 }
 
@@ -279,7 +276,8 @@ enum err renewal_run(struct vault *v, const atomic_bool *stop, bool *ret_more)
 {
     AUTO(working_done)
     struct working w = {.v = v, .stop = stop, .until_ms = clock_mono_ms() + TURN_MS};
-    const uint64_t states = RENEWAL_BIT(RENEWAL_RUNNING) | RENEWAL_BIT(RENEWAL_OPEN) | RENEWAL_BIT(RENEWAL_ENDING);
+    const uint64_t states =
+        RENEWAL_BIT(RENEWAL_RUNNING) | RENEWAL_BIT(RENEWAL_OPEN) | RENEWAL_BIT(RENEWAL_ENDING);
     enum err e = ERR_OK;
 
     *ret_more = false;

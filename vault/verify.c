@@ -239,14 +239,23 @@ static enum err count_left(const struct vault *v, struct store *s, struct vault_
             e = store_rows_count(s, &v->table[id], slot, INT64_MIN, &n);
         one->found.rows_left += n;
     }
-    for (size_t id = 1; e == ERR_OK && id <= CLASSES_MAX; id++) {
+    return e == ERR_OK ? store_names_count(s, slot, &one->found.names_left) : e;
+}
+
+/* Renewed tokens go with their rows: what is left of any whose rows are gone. One look for everybody, since it is long
+ * while there are many, and none while there is nothing to be found. */
+static enum err count_lost(const struct vault *v, struct store *s, uint64_t *ret)
+{
+    enum err e = ERR_OK;
+
+    for (size_t id = 1; e == ERR_OK && vault__any_renewed(v) && id <= CLASSES_MAX; id++) {
         uint64_t n = 0;
 
         if (vault__class(v, id) != NULL)
-            e = store_renewed_lost(s, &v->table[id], &n); /* renewed tokens go with their rows */
-        one->found.rows_left += n;
+            e = store_renewed_lost(s, &v->table[id], &n);
+        *ret += n;
     }
-    return e == ERR_OK ? store_names_count(s, slot, &one->found.names_left) : e;
+    return e;
 }
 
 /* ---- together ---- */
@@ -256,8 +265,11 @@ static void look_at_each(const struct vault *v, struct vault_verify *list, size_
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     AUTO(store_close) struct store *s = NULL;
-    const enum err opened = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+    enum err opened = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
+    uint64_t lost = 0;
 
+    if (opened == ERR_OK)
+        opened = count_lost(v, s, &lost);
     for (size_t i = 0; i < count; i++) {
         struct vault_verify *one = &list[i];
 
@@ -267,6 +279,7 @@ static void look_at_each(const struct vault *v, struct vault_verify *list, size_
             one->result = opened;
         if (one->result == ERR_OK)
             one->result = count_left(v, s, one);
+        one->found.rows_left += lost;
     }
 }
 
