@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/qr.h"
+#include "cli/session.h"
 
 enum { QR_TEXT_MAX = 64 << 10 };
 
@@ -91,22 +92,46 @@ static enum err print_entry(const struct json *entry)
                  json_bool_of(json_get(entry, "code"), false) ? "code" : "-",
                  json_str_or(entry, "name", "-"));
 
-    return output_write(span_of(line, (size_t)len));
+    return output_write(span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }
 
-enum cli_exit cmd_access_list(const struct options *o)
+/* A page of the tokens behind *after, which moves on; at the end it stays. */
+static enum cli_exit add_page(const struct options *o, struct session *session, int64_t *after,
+                              struct json *list)
 {
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
-    const struct json *list;
+    const struct json *tokens;
     enum cli_exit code;
-    enum err e = ERR_OK;
 
     json_set_str(request, "op", "access.list");
-    code = cli_ask(o, request, &reply);
+    json_set_int(request, "after", *after);
+    code = cli_call(o, session, request, &reply);
+    tokens = json_get(reply.result, "tokens");
+    for (size_t i = 0; i < json_count(tokens); i++)
+        json_add(list, json_clone(json_at(tokens, i)));
+    *after = json_int_of(json_get(reply.result, "next"), *after);
+    return code;
+}
+
+/* One list, also as JSON, however many pages it comes in. */
+enum cli_exit cmd_access_list(const struct options *o)
+{
+    AUTO(session_close) struct session *session = NULL;
+    AUTO(json_free) struct json *list = json_new_list();
+    struct errmsg msg;
+    int64_t after = 0, begin = -1;
+    enum cli_exit code = CLI_OK;
+    enum err e = session_open(o, &session, &msg);
+
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    while (code == CLI_OK && after > begin) {
+        begin = after;
+        code = add_page(o, session, &after, list);
+    }
     if (code != CLI_OK)
         return code;
-    list = json_get(reply.result, "tokens");
     if (o->json)
         e = output_json(list);
     for (size_t i = 0; !o->json && e == ERR_OK && i < json_count(list); i++)

@@ -116,6 +116,12 @@ static bool same_admin(const struct admin_http_settings *a, const struct admin_h
     return strcmp(a->address, b->address) == 0 && (a->tls == NULL) == (b->tls == NULL);
 }
 
+/* How many eyes: what waits for approval was kept under the rule that the server began with. */
+static bool same_eyes(const struct admin_http_settings *a, const struct admin_http_settings *b)
+{
+    return a->four_eyes == b->four_eyes && a->approval_delay_ms == b->approval_delay_ms;
+}
+
 static enum err check_fixed(const struct settings *from, const struct settings *to,
                             struct errmsg *msg)
 {
@@ -141,6 +147,10 @@ static enum err check_fixed(const struct settings *from, const struct settings *
         return conf_fail(conf_has(admin) ? admin : conf_root(to->conf), msg,
                          "the address of \"admin\", and whether it has \"tls\", change at a "
                          "restart only");
+    if (!same_eyes(&from->admin, &to->admin))
+        return conf_fail(conf_has(admin) ? admin : conf_root(to->conf), msg,
+                         "\"four_eyes\" and \"approval_delay\" of \"admin\" change at a restart "
+                         "only");
     return ERR_OK;
 }
 

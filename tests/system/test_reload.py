@@ -134,6 +134,17 @@ def test_what_needs_a_restart_is_refused_whole(env):
         equal(lethe.request("GET", "/more").status, 404, "nothing was taken over")
 
 
+def test_e59_eyes_are_not_counted_anew_by_a_reload(env):
+    """It said "reloaded", and went on with as many as before."""
+    lethe, _ = start(env, admin={"address": "127.0.0.1:0"})
+    lethe.start()
+    for key, value in (("four_eyes", False), ("approval_delay", "1h")):
+        lethe.config["admin"] = {"address": "127.0.0.1:0", key: value}
+        with open(lethe.file, "w") as f:
+            json.dump(lethe.config, f, indent=1)
+        refused(lethe, "test.yaml:", '"four_eyes" and "approval_delay"')
+
+
 def test_a_class_with_values_stays(env):
     lethe, _ = start(env)
     lethe.start()

@@ -359,6 +359,22 @@ def test_two_people_appoint_an_operator_by_commands_only(env):
     equal(gone.returncode, 3, f"proposed: {gone.stderr}")
 
 
+def test_all_tokens_are_listed_however_many_pages_they_are(env):
+    """Only the first hundred were: those to be revoked may be behind them."""
+    remote = Remote(env)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(os.path.join(remote.lethe.store, "control.sock"))
+        answers = sock.makefile("rb")
+        for n in range(105):
+            wanted = {"op": "access.create", "name": f"many-{n}", "role": "auditor", "expires": "P1D"}
+            sock.sendall(json.dumps(wanted).encode() + b"\n")
+            check(json.loads(answers.readline())["ok"], f"{n}")
+    listed = json.loads(remote.run("operator", "access", "list", "--json").stdout)
+    equal(listed, json.loads(remote.here("access", "list", "--json").stdout), "on the host and elsewhere")
+    check({f"many-{n}" for n in range(105)} <= {t["name"] for t in listed}, "all")
+    equal(remote.run("operator", "access", "list").stdout, remote.here("access", "list").stdout, "as lines")
+
+
 # ---- who is trusted, and with what ----
 
 
