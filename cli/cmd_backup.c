@@ -142,7 +142,9 @@ static enum err restore(const struct options *o, struct settings *s, struct vaul
 
     keys_use_fd(s->keys, o->passphrase_fd);
     e = keys_load(s->keys, &roots, msg);
-    return e == ERR_OK ? vault_restore(&options, ret, msg) : e;
+    if (e == ERR_OK)
+        e = vault_restore(&options, ret, msg);
+    return e == ERR_OK ? privilege_give(&s->user, s->store_dir, msg) : e;
 }
 
 enum cli_exit cmd_restore(const struct options *o)

@@ -15,11 +15,11 @@ static const char *const verdicts[] = {
     [VAULT_LEDGER_MISSING] = "missing",
 };
 
-/* Run `fn` on the configured store. */
+/* Run `fn` on the configured store. gives: the mirror is written, and the server's then. */
 static enum err with_store(const struct options *o,
                            enum err (*fn)(const struct vault_options *store, void *context,
                                           struct errmsg *msg),
-                           void *context, struct errmsg *msg)
+                           void *context, bool gives, struct errmsg *msg)
 {
     AUTO(root_keys_done) struct root_keys roots = {.count = 0};
     AUTO(settings_done) struct settings s = {.conf = NULL};
@@ -37,7 +37,8 @@ static enum err with_store(const struct options *o,
                                    .classes = &s.classes,
                                    .domains = &s.domains,
                                    .ledger_mirror = s.ledger_mirror};
-    return fn(&store, context, msg);
+    e = fn(&store, context, msg);
+    return e == ERR_OK && gives ? privilege_give(&s.user, s.ledger_mirror, msg) : e;
 }
 
 struct verification {
@@ -88,7 +89,7 @@ enum cli_exit cmd_ledger_verify(const struct options *o)
 {
     struct verification v = {.file = o->argument_count == 0 ? NULL : o->arguments[0]};
     struct errmsg msg = {""};
-    enum err e = with_store(o, verify, &v, &msg);
+    enum err e = with_store(o, verify, &v, false, &msg);
 
     if (e != ERR_OK)
         return cli_fail(e, &msg);
@@ -109,7 +110,7 @@ static enum err mirror(const struct vault_options *store, void *context, struct 
 enum cli_exit cmd_ledger_mirror(const struct options *o)
 {
     struct errmsg msg = {""};
-    enum err e = with_store(o, mirror, NULL, &msg);
+    enum err e = with_store(o, mirror, NULL, true, &msg);
 
     return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
 }

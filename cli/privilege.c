@@ -94,9 +94,13 @@ static enum err check_files(const struct identity *who, uid_t wanted, const char
     return refuse_owner(walk.path, walk.found, who, store_dir, msg);
 }
 
-static int give(const char *path, const struct stat *st UNUSED, int kind UNUSED,
-                struct FTW *place UNUSED)
+/* A file that has another name is perhaps somebody else's, which whoever owns the folder put there. */
+static int give(const char *path, const struct stat *st, int kind UNUSED, struct FTW *place UNUSED)
 {
+    if (S_ISREG(st->st_mode) && st->st_nlink > 1) {
+        errno = EMLINK;
+        return -1;
+    }
     return lchown(path, walk.wanted, walk.group);
 }
 

@@ -33,5 +33,6 @@ enum err privilege_become(const struct identity *who, const char *store_dir, str
 enum err privilege_drop(const struct identity *who, const char *store_dir, struct errmsg *msg)
     MUST_CHECK;
 
-/* Give a folder and what is in it to the user that is given; nothing when root did not start the process. IO. */
+/* Give a file, or a folder and what is in it, to the user that is given; nothing when root did not start the process. IO,
+ * also where a file has a second name: it may be somebody else's. */
 enum err privilege_give(const struct identity *who, const char *dir, struct errmsg *msg) MUST_CHECK;

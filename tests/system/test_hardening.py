@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -204,6 +205,34 @@ def test_commands_without_a_server_leave_files_of_its_user(env):
             equal(os.stat(os.path.join(folder, name)).st_uid, user, name)
     lethe.start()
     serves(lethe)
+
+
+def test_what_root_restores_and_mirrors_is_the_servers(env):
+    """It was root's, and no server started on it."""
+    places = {name: env.path(name) for name in ("data", "keys", "mirrors")}
+    for path in places.values():
+        os.mkdir(path)
+        give(path)
+    mirror = os.path.join(places.pop("mirrors"), "mirror.log")
+    lethe = owned(env, ledger_mirror=mirror)
+    equal(lethe.cli("ledger", "mirror").returncode, 0, "the first mirror")
+    lethe.start()
+    result = lethe.cli("backup", "--json", *(word for name, path in places.items() for word in ("--" + name, path)))
+    equal(result.returncode, 0, result.stderr)
+    made = json.loads(result.stdout)
+    equal(lethe.stop(), 0, "exit code")
+    for replace in ((), ("--replace",)):
+        if not replace:
+            shutil.copy(os.path.join(lethe.store, "ledger.log"), env.path("ledger.log"))
+            shutil.rmtree(lethe.store)
+        result = lethe.cli("restore", "--data", made["data"]["file"], "--keys", made["keys"]["file"],
+                           *(replace or ("--ledger", env.path("ledger.log"))))
+        equal(result.returncode, 0, result.stderr)
+        os.unlink(mirror)
+        equal(lethe.cli("ledger", "mirror").returncode, 0, "a new mirror")
+        lethe.start()
+        serves(lethe)
+        equal(lethe.stop(), 0, "exit code")
 
 
 def test_init_gives_the_store_to_its_user(env):
