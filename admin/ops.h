@@ -41,6 +41,9 @@ struct admin {
     struct keys *keys; /* these two: for key.* only; NULL: the overview tells nothing of keys */
     struct rotation *rotation;
     const struct conf *conf; /* for the certificates that it names; NULL: nothing is said of them */
+    /* In its place, where it can be exchanged: calls `use` with what is in force, which stays as long. */
+    void (*with_conf)(void *reload_context, void (*use)(struct conf_node root, void *argument),
+                      void *argument);
     /* Read the configuration again; NULL: no server runs. As reload_run(). */
     enum err (*reload)(void *context, struct errmsg *msg);
     void *reload_context;

@@ -47,10 +47,16 @@ static void add_certificate(struct conf_node certificate, struct conf_node key U
     overview_add_clock(c->tree, &clock, c->now_s);
 }
 
+static void add_certificates(struct conf_node root, void *context)
+{
+    certificates_each(root, add_certificate, context);
+}
+
 enum err ops_overview(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg)
 {
     AUTO(ops_desk_done) struct ops_desk desk = {.reader = NULL};
+    struct certificates certificates;
     struct json *tree = NULL;
     enum err e = ops_desk_init(&desk, admin, request, msg);
 
@@ -60,9 +66,11 @@ enum err ops_overview(struct admin *admin, const struct json *request, struct js
         return e;
     if (admin->keys != NULL)
         add_key_end(admin, tree, desk.context.now_s);
-    if (admin->conf != NULL)
-        certificates_each(conf_root(admin->conf), add_certificate,
-                          &(struct certificates){tree, desk.context.now_s});
+    certificates = (struct certificates){tree, desk.context.now_s};
+    if (admin->with_conf != NULL)
+        admin->with_conf(admin->reload_context, add_certificates, &certificates);
+    else if (admin->conf != NULL)
+        add_certificates(conf_root(admin->conf), &certificates);
     *ret_response = tree;
     return ERR_OK;
 }

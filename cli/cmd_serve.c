@@ -129,6 +129,12 @@ static enum err run_reload(void *context, struct errmsg *msg)
     return reload_run(context, msg);
 }
 
+static void with_conf(void *context, void (*use)(struct conf_node root, void *argument),
+                      void *argument)
+{
+    reload_with_conf(context, use, argument);
+}
+
 static void start_reload(struct server *s)
 {
     const struct reload_parts parts = {.loop = &s->loop,
@@ -142,6 +148,7 @@ static void start_reload(struct server *s)
     s->reload = reload_new(&parts);
     s->admin.reload_context = s->reload;
     s->admin.reload = run_reload;
+    s->admin.with_conf = with_conf;
 }
 
 /* ---- start ---- */
@@ -233,7 +240,6 @@ static enum err open_vault(struct server *s, struct errmsg *msg)
                               .exports = s->parts.exports,
                               .keys = s->settings.keys,
                               .rotation = s->parts.rotation,
-                              .conf = s->settings.conf,
                               .callers = callers_view_read,
                               .callers_context = &s->callers};
     return start_trail(s, msg);

@@ -252,6 +252,15 @@ enum err reload_run(struct reload *r, struct errmsg *msg)
     return e;
 }
 
+void reload_with_conf(struct reload *r, void (*use)(struct conf_node root, void *argument),
+                      void *argument)
+{
+    (void)pthread_mutex_lock(&r->take_over);
+    if (!r->stopped) /* afterwards the proxy's last loop gives it back */
+        use(conf_root(r->in_force->settings->conf), argument);
+    (void)pthread_mutex_unlock(&r->take_over);
+}
+
 /* ---- from the control loop ---- */
 
 static void on_work(uv_work_t *work)

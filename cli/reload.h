@@ -32,6 +32,10 @@ struct reload *reload_new(const struct reload_parts *parts);
 enum err reload_run(struct reload *r, struct errmsg *msg) MUST_CHECK;
 /* The same from the control loop: in a worker, and once more when it is asked for meanwhile. */
 void reload_start(struct reload *r);
+/* Call `use` with the configuration in force, which stays as long; not once reload_stop() has come back. Any thread but
+ * one in reload_run(). */
+void reload_with_conf(struct reload *r, void (*use)(struct conf_node root, void *argument),
+                      void *argument);
 /* From here on nothing is put in force. Before the proxy stops; control thread. */
 void reload_stop(struct reload *r);
 /* After the proxy has stopped and the control loop has ended. */

@@ -200,6 +200,25 @@ def test_certificates_are_read_again(env):
     check(peer_certificate(lethe.addresses[1], old_ca) != before, "the new certificate is shown")
 
 
+def test_the_overview_tells_of_the_certificates_in_force(env):
+    """It told of those of the start, whatever had come in their place."""
+    lethe, _ = start(env)
+    lethe.add_tls()
+    lethe.start()
+    other = env.certificate("other", "DNS:localhost,IP:127.0.0.1")
+    before = lethe.config["listen"][1]["tls"]["certificate"]
+
+    def told():
+        clocks = json.loads(lethe.cli("overview", "--json").stdout)["clocks"]
+        return [c["of"] for c in clocks if c["clock"] == "certificate_end"]
+
+    equal(told(), [before], "at first")
+    lethe.config["listen"][1]["tls"] = dict(zip(("certificate", "key"), other))
+    lethe.save()
+    reload(lethe)
+    equal(told(), [other[0]], "after a reload")
+
+
 def test_listeners_are_added_and_removed(env):
     lethe, _ = start(env)
     lethe.start()
