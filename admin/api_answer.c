@@ -189,6 +189,16 @@ enum err api__match(struct call *c, struct admin *admin)
 
 #define XLSX_TYPE "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
+static const struct report_type {
+    const char *name, *content_type;
+    enum report_format format;
+} report_types[] = {
+    {"text/csv", "text/csv; charset=utf-8; header=present", REPORT_CSV},
+    {XLSX_TYPE, XLSX_TYPE, REPORT_XLSX},
+    {"text/html", "text/html; charset=utf-8", REPORT_HTML},
+    {"text/plain", "text/plain; charset=utf-8", REPORT_TABLE},
+};
+
 /* Does Accept name this type before JSON? */
 static bool prefers(const struct call *c, const char *type)
 {
@@ -201,16 +211,18 @@ static bool prefers(const struct call *c, const char *type)
 enum err api__answer(struct call *c, const struct json *response)
 {
     const bool is_report = (c->route->flags & REPORT) != 0;
+    const struct report_type *type = NULL;
     enum err e = ERR_OK;
 
     c->answer->status = api__is_proposal(c) ? 202 : (c->route->flags & CREATES) != 0 ? 201 : 200;
     c->answer->content_type = "application/json";
-    if (is_report && prefers(c, "text/csv")) {
-        c->answer->content_type = "text/csv; charset=utf-8; header=present";
-        e = report_write(response, &(struct report_style){.format = REPORT_CSV}, &c->answer->body);
-    } else if (is_report && prefers(c, XLSX_TYPE)) {
-        c->answer->content_type = XLSX_TYPE;
-        e = report_write(response, &(struct report_style){.format = REPORT_XLSX}, &c->answer->body);
+    for (size_t i = 0; is_report && i < COUNT_OF(report_types) && type == NULL; i++)
+        if (prefers(c, report_types[i].name))
+            type = &report_types[i];
+    if (type != NULL) {
+        c->answer->content_type = type->content_type;
+        e = report_write(response, &(struct report_style){.format = type->format, .wide = true},
+                         &c->answer->body);
     } else {
         api__write(c->answer, response);
     }

@@ -435,7 +435,8 @@ const struct command commands[] = {
      "what a data officer asks for; exit 3 when it shows what somebody must act on",
      "NAME: retention (what is kept, why, until when), changes (of deletion rules), ropa (records "
      "of\n"
-     "processing), flows (which recipient receives what), access (who saw what, for which "
+     "processing), flows (which recipient receives what), dpia (for an\n"
+     "impact assessment), access (who saw what, for which "
      "purpose), "
      "breach\n"
      "(what one caller saw: --caller NAME, and --aware 2026-03-27T15:00Z for the 72 hours). "

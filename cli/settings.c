@@ -12,6 +12,7 @@
 #include "base/calendar.h"
 #include "base/mem.h"
 #include "retention/flows.h"
+#include "retention/measures.h"
 
 enum { SWEEP_DEFAULT_MS = 60000, SWEEP_MIN_MS = 1000, SWEEP_MAX_MS = 86400000 };
 
@@ -85,6 +86,13 @@ static enum err read_ledger_mirror(struct conf_node root, char **ret, struct err
     return ERR_OK;
 }
 
+/* What reports tell of the configuration in force. */
+static void add_to_ropa(struct settings *s, struct conf_node root)
+{
+    json_set(s->ropa, "flows", flows_read(root, &s->classes));
+    json_set(s->ropa, "measures", measures_read(root));
+}
+
 static enum err read_store_part(struct conf_node root, struct settings *s, struct errmsg *msg)
 {
     struct conf_node classes = {.value = NULL};
@@ -120,7 +128,7 @@ static enum err read_store_part(struct conf_node root, struct settings *s, struc
     if (e == ERR_OK)
         e = classes_read(classes, &s->classes, msg);
     if (e == ERR_OK)
-        json_set(s->ropa, "flows", flows_read(root, &s->classes));
+        add_to_ropa(s, root);
     return e == ERR_OK ? classes_read_events(conf_get(root, "events"), &s->classes, msg) : e;
 }
 

@@ -28,7 +28,7 @@ static const struct report_kind *const kinds[] = {
     &report__retention,  &report__requests, &report__request_years, &report__holds,
     &report__exceptions, &report__notices,  &report__purges,        &report__purge_days,
     &report__access,     &report__breach,   &report__changes,       &report__ropa,
-    &report__flows,
+    &report__flows,      &report__dpia,
 };
 
 const struct report_kind *report_kind_find(struct span name)

@@ -76,6 +76,9 @@ struct report_kind {
     enum err (*build)(const struct report_context *context, struct report *report,
                       struct errmsg *msg);
     bool of_caller; /* speaks of one caller, whom the context must name */
+    bool
+        prose; /* rows are to be read one after the other: the first member is a chapter's title, the second
+                     * the row's, and there is nothing to compare in columns */
 };
 
 /* NULL: there is none of that name. */

@@ -23,6 +23,10 @@ static const char style_text[] =
     "th,td{border:1px solid #666;padding:.2rem .45rem;text-align:left;vertical-align:top}"
     "thead th{border-bottom:2px solid #000}.n{text-align:right;font-variant-numeric:tabular-nums}"
     "tr.act>*{border-left-width:3px;font-weight:600}"
+    "h2{font-size:1.15rem;margin:1.5rem 0 .5rem}h3{font-size:1rem;margin:.8rem 0 .1rem}"
+    "main p{margin:.1rem 0;max-width:60rem}.blank{border:1px solid "
+    "#666;height:4rem;max-width:60rem}"
+    "h3+p,.blank{break-inside:avoid}h2,h3{break-after:avoid}"
     "footer{font-size:.85rem;overflow-wrap:anywhere}"
     ":focus-visible{outline:3px solid #000;outline-offset:2px}"
     "@media print{html{font-size:9px}body{margin:0}.scroll{overflow:visible}"
@@ -215,6 +219,48 @@ static void put_bands(struct page *p, bool wide, size_t *number)
         put_band(p, &band, ++*number);
 }
 
+/* ---- prose ---- */
+
+/* A chapter's title, once; the row's; what it says; the other cells with their titles; room for what is to be filled in. */
+static void put_statement(struct page *p, const struct json *before, const struct json *row)
+{
+    const struct report_column *columns = p->kind->columns;
+    const struct json *chapter = json_get(row, columns[0].member);
+
+    if (!span_equal(json_text_of(chapter), json_text_of(json_get(before, columns[0].member)))) {
+        put(p, "<h2>");
+        put_value(p, chapter);
+        put(p, "</h2>\n");
+    }
+    put(p, "<h3>");
+    put_value(p, json_get(row, columns[1].member));
+    put(p, "</h3><p>");
+    put_value(p, json_get(row, columns[2].member));
+    put(p, "</p>");
+    for (size_t i = 3; i < p->kind->column_count; i++) {
+        const struct json *value = json_get(row, columns[i].member);
+        const bool blank = i + 1 == p->kind->column_count && report__is_blank(row);
+
+        if (json_kind(value) == JSON_NIL && !blank)
+            continue;
+        put(p, "<p>");
+        put_escaped(p, span_str(columns[i].title));
+        put(p, ": ");
+        if (json_kind(value) != JSON_NIL)
+            put_value(p, value);
+        put(p, blank ? "</p><p class=\"blank\"></p>" : "</p>");
+    }
+    put(p, "\n");
+}
+
+static void put_prose(struct page *p)
+{
+    const struct json *rows = json_get(p->tree, "rows");
+
+    for (size_t i = 0; i < json_count(rows); i++)
+        put_statement(p, i == 0 ? NULL : json_at(rows, i - 1), json_at(rows, i));
+}
+
 /* ---- the whole ---- */
 
 enum err report__write_html(const struct report_kind *kind, const struct json *tree,
@@ -232,6 +278,8 @@ enum err report__write_html(const struct report_kind *kind, const struct json *t
     put_facts(&p);
     if (json_count(json_get(tree, "rows")) == 0) {
         put(&p, "<p>Nothing to report.</p>\n");
+    } else if (kind->prose) {
+        put_prose(&p);
     } else {
         put_bands(&p, false, &number);
         put_bands(&p, true, &number);

@@ -29,3 +29,4 @@ extern const struct report_kind report__breach;
 extern const struct report_kind report__changes;
 extern const struct report_kind report__ropa;
 extern const struct report_kind report__flows;
+extern const struct report_kind report__dpia;

@@ -211,6 +211,105 @@ static enum err append_summary(struct table *t, const struct report_kind *kind,
     return e == ERR_OK ? buf_append_byte(out, '\n') : e;
 }
 
+/* ---- prose ---- */
+
+enum { PROSE_WIDTH = 96, PROSE_INDENT = 4 };
+
+/* Words in lines, each behind an indent. */
+static enum err append_wrapped(const struct buf *words, struct buf *out)
+{
+    const struct span text = buf_span(words);
+    size_t column = 0, at = 0;
+    enum err e = ERR_OK;
+
+    while (at < text.len && e == ERR_OK) {
+        const char *end = memchr(text.at + at, ' ', text.len - at);
+        const size_t stop = end == NULL ? text.len : (size_t)(end - text.at);
+        const struct span word = span_of(text.at + at, stop - at);
+
+        if (column == 0 || column + 1 + width_of(word) > PROSE_WIDTH) {
+            e = column == 0 ? ERR_OK : buf_append_byte(out, '\n');
+            if (e == ERR_OK)
+                e = append_spaces(out, PROSE_INDENT);
+            column = PROSE_INDENT;
+        } else {
+            e = buf_append_byte(out, ' ');
+            column++;
+        }
+        if (e == ERR_OK)
+            e = buf_append_span(out, word);
+        column += width_of(word);
+        at = stop + 1;
+    }
+    return e == ERR_OK ? buf_append_byte(out, '\n') : e;
+}
+
+/* "TITLE: CELL", or nothing where the cell says nothing, but for the last column's: that is left to be filled in. */
+static enum err append_named(struct table *t, const struct report_column *column,
+                             const struct json *value, bool keep, struct buf *out)
+{
+    AUTO(buf_done) struct buf line = {.max = 0};
+    enum err e;
+
+    if (json_kind(value) == JSON_NIL && !keep)
+        return ERR_OK;
+    buf_init(&line, REPORT_CELL_MAX + 128);
+    e = fill_cell(t, value);
+    if (e == ERR_OK)
+        e = buf_append_str(&line, column->title);
+    if (e == ERR_OK)
+        e = buf_append_str(&line, ": ");
+    if (e == ERR_OK)
+        e = json_kind(value) == JSON_NIL ? buf_append_str(&line, "................")
+                                         : buf_append_span(&line, buf_span(&t->cell));
+    return e == ERR_OK ? append_wrapped(&line, out) : e;
+}
+
+/* The first cell when it is another one than that of the row before, the second, the third as it is, the others with
+ * their titles; the last is a field to be filled in where the state says so. */
+static enum err append_statement(struct table *t, const struct report_kind *kind,
+                                 const struct json *before, const struct json *row, struct buf *out)
+{
+    const struct span chapter = json_text_of(json_get(row, kind->columns[0].member));
+    enum err e = ERR_OK;
+
+    if (!span_equal(chapter, json_text_of(json_get(before, kind->columns[0].member)))) {
+        e = fill_cell(t, json_get(row, kind->columns[0].member));
+        if (e == ERR_OK)
+            e = buf_append_byte(out, '\n');
+        if (e == ERR_OK)
+            e = buf_append_span(out, buf_span(&t->cell));
+        if (e == ERR_OK)
+            e = buf_append_str(out, "\n\n");
+    }
+    if (e == ERR_OK)
+        e = fill_cell(t, json_get(row, kind->columns[1].member));
+    if (e == ERR_OK)
+        e = buf_append_span(out, buf_span(&t->cell));
+    if (e == ERR_OK)
+        e = buf_append_byte(out, '\n');
+    if (e == ERR_OK)
+        e = fill_cell(t, json_get(row, kind->columns[2].member));
+    if (e == ERR_OK)
+        e = append_wrapped(&t->cell, out);
+    for (size_t i = 3; i < kind->column_count && e == ERR_OK; i++)
+        e = append_named(t, &kind->columns[i], json_get(row, kind->columns[i].member),
+                         i + 1 == kind->column_count && report__is_blank(row), out);
+    return e;
+}
+
+static enum err append_prose(struct table *t, const struct report_kind *kind, struct buf *out)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < json_count(t->rows) && e == ERR_OK; i++)
+        e = append_statement(t, kind, i == 0 ? NULL : json_at(t->rows, i - 1), json_at(t->rows, i),
+                             out);
+    return e;
+}
+
+/* ---- tables ---- */
+
 enum err report__write_table(const struct report_kind *kind, const struct json *tree,
                              const struct report_style *style, struct buf *out)
 {
@@ -224,6 +323,8 @@ enum err report__write_table(const struct report_kind *kind, const struct json *
         e = append_summary(&t, kind, tree, out);
     if (e == ERR_OK && json_count(t.rows) == 0)
         return buf_append_str(out, "Nothing to report.\n");
+    if (e == ERR_OK && kind->prose)
+        return append_prose(&t, kind, out);
     if (e == ERR_OK)
         e = choose_columns(&t, kind, style->wide);
     while (from < t.count && e == ERR_OK) {

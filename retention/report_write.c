@@ -77,6 +77,13 @@ enum err report__cell(const struct json *value, const char *none, const char *jo
     }
 }
 
+bool report__is_blank(const struct json *row)
+{
+    const struct span state = json_text_of(json_get(row, "state"));
+
+    return span_equal(state, SPAN_LIT("blank")) || span_equal(state, SPAN_LIT("assess"));
+}
+
 const char *report__text(const struct json *map, const char *name)
 {
     const char *text = json_str_of(json_get(map, name));

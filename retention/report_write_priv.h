@@ -18,6 +18,8 @@ const struct report_column *report__column(const struct report_kind *kind, size_
 /* A cell as plain text, appended: what is null, and a list of nothing, becomes `none`; a list's texts are joined by `joint`. */
 enum err report__cell(const struct json *value, const char *none, const char *joint,
                       struct buf *out) MUST_CHECK;
+/* Of prose: does the row wait for somebody to fill its last column in? */
+bool report__is_blank(const struct json *row);
 /* Text of the tree's header; "" when it is absent. */
 const char *report__text(const struct json *map, const char *name);
 /* SHA-256 of the report as JSON, as `lethe report --json` prints it. */

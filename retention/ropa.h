@@ -16,7 +16,8 @@ enum { ROPA_ACTIVITIES_MAX = 256, ROPA_WORDS_MAX = 64 };
  *
  *   {"controller": {"name", "contact", "representative", "dpo"}, "activities": {NAME: {...}}}
  *
- * whose members are there when they are said; whoever puts it in force may add "flows" (flows.h). CONFIG with its place: a key that is unknown, a text that is
+ * whose members are there when they are said; whoever puts it in force may add "flows" (flows.h) and "measures"
+ * (measures.h). CONFIG with its place: a key that is unknown, a text that is
  * none, a role other than controller and processor, a processor that names nobody on whose behalf. ret_tree:
  * json_free(). */
 enum err ropa_read(struct conf_node activities, const struct controller *controller,

@@ -16,6 +16,8 @@ static const struct kind {
 } kinds[] = {
     {".csv", "text/csv"},
     {".json", "application/json"},
+    {".html", "text/html"},
+    {".txt", "text/plain"},
     {".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
 };
 

@@ -125,7 +125,7 @@ void signin__show(struct visit *v, enum err e);
 void signin__take(struct visit *v);
 /* True: the path was one of a session's own, and is answered. v->form is of one of its pages. */
 bool signin__serve_session(struct visit *v);
-/* Reports as files (ui/download.c), at /ui/reports/NAME.csv, .json, .xlsx. False: the path is none of them. */
+/* Reports as files (ui/download.c), at /ui/reports/NAME.csv, .json, .xlsx, .html, .txt. False: the path is none of them. */
 bool download__serve(struct visit *v);
 /* False: there is no such action. */
 bool action__serve(struct visit *v);

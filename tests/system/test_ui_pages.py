@@ -328,6 +328,23 @@ def test_the_records_of_processing_are_read_and_taken_as_files(env):
         b.get(next(link for link in page.links() if f"flows.{ending}" in link))
 
 
+def test_an_impact_assessment_is_taken_in_every_form(env):
+    api, b = signed_in(env, "officer")
+    stored(api, "p1")
+    page = b.page("/ui/ropa")
+    found = {}
+    for ending, begins in (("html", b"<!doctype html>"), ("txt", b"Data protection impact"), ("xlsx", b"PK"), ("json", b"{")):
+        response = b.get(next(link for link in page.links() if f"dpia.{ending}" in link))
+        check(response.body.startswith(begins) and "attachment" in response.headers["content-disposition"], f"{ending}: {response}")
+        found[ending] = response.body.decode(errors="replace")
+    rows = json.loads(found["json"])["rows"]
+    state = {r["item"]: r["state"] for r in rows if r["section"].startswith("4")}
+    equal((state["four eyes"], state["audit trail"], state["audit heads"]), ("in place", "in place", "not in place"), "measures")
+    check(any(r["item"] == "recipient" and "receives email as token" in r["statement"] for r in rows), "recipients")
+    for said in (found["html"], found["txt"], api.cli("report", "dpia")):
+        check("4 Measures (Art. 35(7)(d))" in said and "To be filled in:" in said, said[:900])
+
+
 def test_recipients_are_shown_with_what_they_received(env):
     api, b = signed_in(env, "officer")
     token, unused = stored(api, "p1")
