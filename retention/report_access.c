@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "retention/access_days.h"
+#include "retention/access_people.h"
 #include "vault/audit_read.h"
 #include "vault/watch.h"
 
@@ -19,132 +20,127 @@ enum { DAY_S = 86400, DAY_MS = 86400000, BREACH_HOURS = 72, GROWTH_MANY = 100 };
 
 /* ---- sums ---- */
 
+struct name;
+
 /* What one caller saw of one class for one purpose. Class 0: what was refused, and honeytokens. */
 struct sum {
-    char who[ACCESS_NAME_MAX + 1], purpose[ACCESS_NAME_MAX + 1];
-    enum audit_role role;
+    const struct name *name;
     uint16_t class_id;
     uint64_t requests, values, masks, people, refused, honeytokens, before;
     uint64_t seq; /* the record that was counted last */
     int64_t first_ms, last_ms;
 };
 
-/* Whether a person was counted in a row: an open table, full to one half at most. */
-struct counted {
-    uint32_t row; /* and 1; 0: free */
-    uint8_t tag[AUDIT_TAG_BYTES];
+/* Whose rows they are: who, for what, as what. */
+struct name {
+    char who[ACCESS_NAME_MAX + 1], purpose[ACCESS_NAME_MAX + 1];
+    enum audit_role role;
+    uint32_t rows[CLASSES_MAX + 1]; /* by class, from 1; 0: none yet */
 };
 
 struct sums {
     struct sum *at;
     size_t count, cap;
-    struct counted *table;
-    size_t used, room;
+    struct name **names;
+    size_t name_count, name_cap;
+    struct access_people people;
     int64_t from_ms; /* earlier records are those of the period before */
-    uint64_t records, people, values, masks;
+    uint64_t records, values, masks;
 };
 
 static void sums_done(struct sums *s)
 {
+    for (size_t i = 0; i < s->name_count; i++)
+        free(s->names[i]);
+    free(s->names);
     free(s->at);
-    free(s->table);
+    access_people_done(&s->people);
 }
 
-static enum err grow_table(struct sums *s)
+static bool is_as_written(const char *name, struct span text)
 {
-    const size_t room = s->room == 0 ? 4096 : s->room * 2;
-    struct counted *old = s->table, *table;
+    return span_equal(span_str(name), text);
+}
 
-    if (room > LIMIT_REPORT_PEOPLE_MAX * 2)
-        return ERR_TOO_LARGE;
-    table = mem_try_alloc(room, sizeof(*table));
-    if (table == NULL)
-        return ERR_NO_SPACE;
-    for (size_t i = 0; i < s->room; i++) {
-        size_t at;
+/* As it stands in the record; names that are not, printable or short, are looked for again as they are counted. */
+static struct name *find_name(const struct sums *s, struct span who, struct span purpose,
+                              enum audit_role role)
+{
+    for (size_t i = s->name_count; i > 0; i--) {
+        struct name *name = s->names[i - 1];
 
-        if (old[i].row == 0)
-            continue;
-        memcpy(&at, old[i].tag, sizeof(at));
-        for (at = (at ^ old[i].row * 0x9e3779b9u) & (room - 1); table[at].row != 0;)
-            at = (at + 1) & (room - 1);
-        table[at] = old[i];
+        if (name->role == role && is_as_written(name->who, who) &&
+            is_as_written(name->purpose, purpose))
+            return name;
     }
-    free(old);
-    s->table = table;
-    s->room = room;
+    return NULL;
+}
+
+static enum err need_name(struct sums *s, const struct audit_record *r, struct name **ret)
+{
+    struct name counted = {.role = r->role};
+    struct name *name = find_name(s, r->who, r->purpose, r->role);
+
+    if (name == NULL) {
+        access_copy_name(counted.who, r->who, "-");
+        access_copy_name(counted.purpose, r->purpose, "");
+        name = find_name(s, span_str(counted.who), span_str(counted.purpose), r->role);
+    }
+    if (name == NULL) {
+        if (s->name_count == LIMIT_REPORT_ROWS_MAX)
+            return ERR_TOO_LARGE;
+        if (s->name_count == s->name_cap) {
+            const size_t cap = s->name_cap == 0 ? 64 : s->name_cap * 2;
+            struct name **grown = realloc(s->names, cap * sizeof(struct name *));
+
+            if (grown == NULL)
+                return ERR_NO_SPACE;
+            s->names = grown;
+            s->name_cap = cap;
+        }
+        name = mem_alloc(sizeof(*name));
+        *name = counted;
+        s->names[s->name_count++] = name;
+    }
+    *ret = name;
     return ERR_OK;
 }
 
-/* Tags are random: any bytes of one are a hash. *ret: it was not counted in this row before. */
-static enum err count_person(struct sums *s, uint32_t row, const uint8_t *tag, bool *ret)
+/* The row of a name and class; *ret_index counts from 0. */
+static enum err find_row(struct sums *s, struct name *name, uint16_t class_id, size_t *ret_index)
 {
-    size_t at;
-    enum err e = (s->used + 1) * 2 > s->room ? grow_table(s) : ERR_OK;
-
-    if (e != ERR_OK)
-        return e;
-    memcpy(&at, tag, sizeof(at));
-    for (at = (at ^ row * 0x9e3779b9u) & (s->room - 1); s->table[at].row != 0;
-         at = (at + 1) & (s->room - 1)) {
-        *ret = false;
-        if (s->table[at].row == row && memcmp(s->table[at].tag, tag, AUDIT_TAG_BYTES) == 0)
-            return ERR_OK;
-    }
-    s->table[at].row = row;
-    memcpy(s->table[at].tag, tag, AUDIT_TAG_BYTES);
-    s->used++;
-    *ret = true;
-    return ERR_OK;
-}
-
-static bool is_row(const struct sum *sum, const struct sum *wanted)
-{
-    return sum->class_id == wanted->class_id && sum->role == wanted->role &&
-           strcmp(sum->who, wanted->who) == 0 && strcmp(sum->purpose, wanted->purpose) == 0;
-}
-
-/* The row of a record and class; *ret_index counts from 1. */
-static enum err find_row(struct sums *s, const struct audit_record *r, uint16_t class_id,
-                         uint32_t *ret_index)
-{
-    struct sum wanted = {.role = r->role, .class_id = class_id};
+    uint32_t *row = &name->rows[class_id <= CLASSES_MAX ? class_id : 0];
     struct sum *grown;
 
-    access_copy_name(wanted.who, r->who, "-");
-    access_copy_name(wanted.purpose, r->purpose, "");
-    for (size_t i = s->count; i > 0; i--)
-        if (is_row(&s->at[i - 1], &wanted)) {
-            *ret_index = (uint32_t)i;
-            return ERR_OK;
-        }
-    if (s->count >= LIMIT_REPORT_ROWS_MAX)
-        return ERR_TOO_LARGE;
-    if (s->count == s->cap) {
-        const size_t cap = s->cap == 0 ? 64 : s->cap * 2;
+    if (*row == 0) {
+        if (s->count >= LIMIT_REPORT_ROWS_MAX)
+            return ERR_TOO_LARGE;
+        if (s->count == s->cap) {
+            const size_t cap = s->cap == 0 ? 64 : s->cap * 2;
 
-        grown = realloc(s->at, cap * sizeof(*grown));
-        if (grown == NULL)
-            return ERR_NO_SPACE;
-        s->at = grown;
-        s->cap = cap;
+            grown = realloc(s->at, cap * sizeof(*grown));
+            if (grown == NULL)
+                return ERR_NO_SPACE;
+            s->at = grown;
+            s->cap = cap;
+        }
+        s->at[s->count++] = (struct sum){.name = name, .class_id = class_id};
+        *row = (uint32_t)s->count;
     }
-    s->at[s->count++] = wanted;
-    *ret_index = (uint32_t)s->count;
+    *ret_index = *row - 1;
     return ERR_OK;
 }
 
-static enum err take_entry(struct sums *s, const struct audit_record *r,
+static enum err take_entry(struct sums *s, const struct audit_record *r, struct name *name,
                            const struct audit_entry *entry)
 {
-    bool first = false;
-    uint32_t row;
+    size_t row;
     struct sum *sum;
-    enum err e = find_row(s, r, entry->class_id, &row);
+    enum err e = find_row(s, name, entry->class_id, &row);
 
     if (e != ERR_OK)
         return e;
-    sum = &s->at[row - 1];
+    sum = &s->at[row];
     if (r->time_ms < s->from_ms) {
         sum->before += (uint64_t)entry->values + entry->masks;
         return ERR_OK;
@@ -157,28 +153,26 @@ static enum err take_entry(struct sums *s, const struct audit_record *r,
     sum->last_ms = r->time_ms;
     s->values += entry->values;
     s->masks += entry->masks;
-    e = count_person(s, row, entry->tag, &first);
-    sum->people += first;
-    if (e == ERR_OK)
-        e = count_person(s, UINT32_MAX, entry->tag, &first); /* of the whole */
-    s->people += e == ERR_OK && first;
-    return e;
+    return access_people_add(&s->people, row, entry->tag);
 }
 
 static enum err take_refusal(struct sums *s, const struct audit_record *r, enum access_kind kind)
 {
-    uint32_t row;
+    struct name *name;
+    size_t row;
     enum err e;
 
     if (r->time_ms < s->from_ms)
         return ERR_OK;
-    e = find_row(s, r, 0, &row);
+    e = need_name(s, r, &name);
+    if (e == ERR_OK)
+        e = find_row(s, name, 0, &row);
     if (e != ERR_OK)
         return e;
     if (kind == ACCESS_HONEYTOKEN)
-        s->at[row - 1].honeytokens++;
+        s->at[row].honeytokens++;
     else
-        s->at[row - 1].refused += 1 + r->more;
+        s->at[row].refused += 1 + r->more;
     return ERR_OK;
 }
 
@@ -186,6 +180,7 @@ static enum err take(const struct audit_record *r, void *context)
 {
     const enum access_kind kind = access_kind_of(r);
     struct sums *s = context;
+    struct name *name = NULL;
     enum err e = ERR_OK;
 
     if (kind == ACCESS_REFUSED || kind == ACCESS_HONEYTOKEN)
@@ -193,9 +188,26 @@ static enum err take(const struct audit_record *r, void *context)
     if (kind == ACCESS_NONE)
         return ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < r->entry_count; i++)
-        if (r->entries[i].values + r->entries[i].masks > 0)
-            e = take_entry(s, r, &r->entries[i]);
+        if (r->entries[i].values + r->entries[i].masks > 0) {
+            if (name == NULL)
+                e = need_name(s, r, &name);
+            if (e == ERR_OK)
+                e = take_entry(s, r, name, &r->entries[i]);
+        }
     s->records += r->time_ms >= s->from_ms;
+    return e;
+}
+
+/* All that passes, added up. */
+static enum err add_up(const struct report_context *c, const struct audit_filter *filter,
+                       audit_record_fn fn, struct sums *s)
+{
+    enum err e = audit_search(c->vault, filter, fn, s);
+
+    if (e == ERR_OK)
+        e = access_people_settle(&s->people);
+    for (size_t i = 0; e == ERR_OK && i < s->count; i++)
+        s->at[i].people = access_people_in(&s->people, i);
     return e;
 }
 
@@ -260,16 +272,17 @@ static void set_growth(struct json *row, const struct sum *sum, bool known)
 static enum err add_access_row(const struct report_context *c, struct report *report,
                                const struct sum *sum, bool has_before)
 {
-    const char *role = audit_role_word(sum->role);
+    const char *role = audit_role_word(sum->name->role);
     struct json *row;
     enum err e = report_row(report, &row);
 
     if (e != ERR_OK)
         return e;
-    json_set_str(row, "caller", sum->who);
+    json_set_str(row, "caller", sum->name->who);
     json_set_str(row, "role", role == NULL ? "?" : role);
     json_set(row, "purpose",
-             sum->purpose[0] == '\0' ? json_new_null() : json_new_text(span_str(sum->purpose)));
+             sum->name->purpose[0] == '\0' ? json_new_null()
+                                           : json_new_text(span_str(sum->name->purpose)));
     set_class(c, row, sum->class_id);
     set_count(row, "requests", sum->requests);
     set_count(row, "values", sum->values);
@@ -296,11 +309,11 @@ static enum err build_access(const struct report_context *c, struct report *repo
         s.from_ms = c->from_day * DAY_MS;
         filter.from_ms = s.from_ms - (filter.to_ms - s.from_ms); /* as long again */
     }
-    e = audit_search(c->vault, &filter, take, &s);
+    e = add_up(c, &filter, take, &s);
     for (size_t i = 0; e == ERR_OK && i < s.count; i++)
         e = add_access_row(c, report, &s.at[i], has_before);
     set_count(summary, "records", s.records);
-    set_count(summary, "people", s.people);
+    set_count(summary, "people", s.people.all);
     set_count(summary, "values", s.values);
     set_count(summary, "masks", s.masks);
     return e;
@@ -403,7 +416,7 @@ static enum err build_breach(const struct report_context *c, struct report *repo
 
     if (c->caller.at == NULL)
         return errmsg_set(msg, ERR_INVALID, "whose access was abused? name the caller");
-    e = audit_search(c->vault, &filter, take_for_breach, &s);
+    e = add_up(c, &filter, take_for_breach, &s);
     for (size_t i = 0; e == ERR_OK && i < s.count; i++) {
         refused += s.at[i].refused;
         if (s.at[i].class_id != 0)
@@ -414,7 +427,7 @@ static enum err build_breach(const struct report_context *c, struct report *repo
     name = mem_alloc(c->caller.len + 1);
     memcpy(name, c->caller.at, c->caller.len);
     json_set_str(summary, "caller", name);
-    set_count(summary, "people", s.people);
+    set_count(summary, "people", s.people.all);
     set_count(summary, "values", s.values);
     set_count(summary, "masks", s.masks);
     json_set_bool(summary, "tokens_only", s.values + s.masks == 0);
