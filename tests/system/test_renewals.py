@@ -7,8 +7,7 @@ import time
 
 from harness import Lethe, check, equal, until
 from test_admin_access import coded
-from test_admin_api import Api, approval, problem
-from ui_client import earlier_step
+from test_admin_api import Api, approval, earlier_step, problem
 from upstreams import Recorder
 
 PEOPLE = [f"p{i}" for i in range(6)]
