@@ -35,8 +35,10 @@ export const code = async (role, place = rig) => codeOf(place.uris[role]);
 export const codeOf = async (uri) => {
   for (let tries = 0; tries < 400; tries++) {
     const now = Math.floor(Date.now() / 30000);
-    const step = Math.max(now - 1, (used[uri] ?? 0) + 1);
-    if (step <= now && !(step < now && Date.now() % 30000 > 28000)) {
+    // The step's before ends with this one: late in this one it could be over before it is sent.
+    const oldest = Date.now() % 30000 < 15000 ? now - 1 : now;
+    const step = Math.max(oldest, (used[uri] ?? 0) + 1);
+    if (step <= now) {
       used[uri] = step;
       return codeAt(uri, step);
     }

@@ -29,11 +29,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("10.77.2.2", 9000), Handler).serve_forever()
 """
 
-# connect HOST PORT: prints what became of it
+# connect HOST PORT: prints what became of it; a first packet that is lost while a cable comes up is sent again in time
 CONNECT = """
 import socket, sys
 try:
-    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1.5).close()
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5).close()
     print("open")
 except (TimeoutError, socket.timeout):
     print("silent")
