@@ -55,7 +55,7 @@ def burp(requests):
     return "".join(f"{mark}\n{request}\n{mark}\n\n" for request in requests)
 
 
-def sqlmap(env, name, requests, seconds=240, **options):
+def sqlmap(env, name, requests, seconds=600, **options):
     """[(target, parameter, techniques)] that statements can be injected into; `*` marks where to try in each request."""
     folder = env.path(name)
     log = env.write(name + ".requests", burp(requests))

@@ -57,7 +57,7 @@ def test_wapiti_on_the_pages(env):
     front = api.operators
     none(scanners.wapiti(env, "pages", front.url + "/ui/", headers=[
         f"Cookie: __Host-lethe={browser.cookie}", f"Origin: {front.url}", "Sec-Fetch-Site: same-origin"]))
-    api.well(front, 300)
+    api.well(front, 150)  # in the time that the scanner gives itself, on a busy machine too
     browser.page("/ui/")  # it is signed in still
     check(front.answers[200] > 50 and front.answers[303] > 0, f"it was not signed in, or sent no form: {front.answers}")
 
@@ -131,7 +131,7 @@ def test_sqlmap_on_the_admin_api(env):
                 body="token=lta_x*&code=000000*&next=/ui/*", kind="application/x-www-form-urlencoded"),
         request(front, "GET /ui/requests/1*?state=open*", "Cookie: __Host-lethe="
                 + str(Browser(api.address, tls=api.tls).sign_in(api, "officer").cookie))]))
-    api.well(front, 300)
+    api.well(front, 150)  # in the time that the scanner gives itself, on a busy machine too
 
 
 def test_sqlmap_sees_planted_faults(env):
@@ -158,4 +158,4 @@ def test_sslscan_sees_planted_faults(env):
 
 
 for test in (test_wapiti_on_the_pages, test_sqlmap_on_the_admin_api):
-    test.limit = 300
+    test.limit = 660
