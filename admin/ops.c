@@ -686,6 +686,7 @@ static const struct operation {
     {"retention.status", {NULL}, ops_retention_status},
     {"retention.resume", {"class", NULL}, ops_retention_resume},
     {"retention.recount", {NULL}, ops_recount},
+    {"retention.repair", {"confirm", NULL}, ops_repair},
     {"evidence", {"file", "from", "to", NULL}, ops_evidence},
     {"reload", {NULL}, run_reload},
     {"renewal.plan", {"class", "domain", "keep", NULL}, ops_renewal_plan},

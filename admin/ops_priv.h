@@ -227,6 +227,8 @@ enum err ops_find_person(const struct admin *admin, struct vault_reader *reader,
     MUST_CHECK;
 enum err ops_recount(struct admin *admin, const struct json *request, struct json **ret_response,
                      struct errmsg *msg) MUST_CHECK;
+enum err ops_repair(struct admin *admin, const struct json *request, struct json **ret_response,
+                    struct errmsg *msg) MUST_CHECK;
 enum err ops_overview(struct admin *admin, const struct json *request, struct json **ret_response,
                       struct errmsg *msg) MUST_CHECK;
 enum err ops_figures(struct admin *admin, const struct json *request, struct json **ret_response,

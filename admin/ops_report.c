@@ -145,6 +145,17 @@ enum err ops_recount(struct admin *admin, const struct json *request UNUSED,
     json_set_int(map, "counted", (int64_t)result.counted);
     json_set_int(map, "differ", (int64_t)result.differ);
     json_set_int(map, "uncounted", (int64_t)result.uncounted);
+    json_set(map, "digest",
+             result.digest[0] == '\0' ? json_new_null() : json_new_text(span_str(result.digest)));
     *ret_response = map;
     return ERR_OK;
+}
+
+enum err ops_repair(struct admin *admin, const struct json *request, struct json **ret_response,
+                    struct errmsg *msg)
+{
+    struct span digest;
+    enum err e = ops_need_text(request, "confirm", &digest, msg);
+
+    return e == ERR_OK ? recount_repair(admin->vault, digest, NULL, ret_response, msg) : e;
 }

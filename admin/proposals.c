@@ -148,7 +148,7 @@ static const struct {
     {"retention.resume", "retention.status", NULL}, {"key.rotate", "key.status", NULL},
     {"clock.accept", "clock.status", NULL},         {"access.appoint", "access.draft", "*"},
     {"access.unenrol", "access.show", "number"},    {"renewal.start", "renewal.plan", "*"},
-    {"renewal.finish", "renewal.show", "number"},
+    {"renewal.finish", "renewal.show", "number"},   {"retention.repair", "retention.recount", NULL},
 };
 
 static bool is_all(const char *member)

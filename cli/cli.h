@@ -117,6 +117,7 @@ enum cli_exit cmd_request_show(const struct options *options);
 enum cli_exit cmd_request_letter(const struct options *options);
 enum cli_exit cmd_request_act(const struct options *options);
 enum cli_exit cmd_retention_recount(const struct options *options);
+enum cli_exit cmd_retention_repair(const struct options *options);
 enum cli_exit cmd_evidence(const struct options *options);
 enum cli_exit cmd_verify_evidence(const struct options *options);
 enum cli_exit cmd_receipt(const struct options *options);

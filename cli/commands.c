@@ -457,6 +457,13 @@ const struct command commands[] = {
      "The server does so each night. Traffic goes on. What was found stands in the retention "
      "report.\n",
      OPTION_CONFIG | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_retention_recount},
+    {"retention repair", "[-c FILE] --confirm DIGEST [--json]",
+     "set the counters that a recount found wrong to what the rows say",
+     "All of them or none, in one transaction; refused when other counters differ by now. What was "
+     "wrong\n"
+     "is kept, and the retention report shows it. Values are not touched. Find out why they "
+     "differed first.\n",
+     OPTION_CONFIG | OPTION_CONFIRM | OPTION_JSON, 0, 0, cmd_retention_repair},
     {"evidence", "[-c FILE] [--from DAY] [--to DAY] [--json] -o FILE.tar",
      "all reports, receipts, rules and the ledger of a period in one signed archive",
      "FILE must not be there yet; it is written by the server, where one runs; with --server it "

@@ -8,13 +8,18 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json.h"
+#include "base/span.h"
 #include "vault/recount.h"
 #include "vault/records.h"
 #include "vault/vault.h"
 
+enum { RECOUNT_DIGEST_TEXT = 33 };
+
 struct recount_result {
-    size_t counted;   /* classes */
-    size_t differ;    /* of these: counters say something else than the rows */
+    char digest[RECOUNT_DIGEST_TEXT]; /* of all that differs; empty: nothing does */
+    size_t counted;                   /* classes */
+    size_t differ;                    /* of these: counters say something else than the rows */
     size_t uncounted; /* the log had to be cut too often meanwhile: the next recount will */
 };
 
@@ -22,6 +27,17 @@ struct recount_result {
  * (may be NULL). Worker thread; blocks long, holds up nobody. */
 enum err recount_run(struct vault *vault, const atomic_bool *stop, struct recount_result *ret)
     MUST_CHECK;
+
+/* Put right what a recount found, as the digest names it: all counters in one commit, with a record of what was wrong,
+ * which reports show. Counts anew first. INVALID: no digest; CONFLICT: other counters differ by now, or none; BUSY:
+ * another repair, or classes could not be counted. Nothing was changed then. As recount_run() otherwise.
+ * *ret_tree: {"record", "classes": [{"class", "items", "counted", "differ"}]}. */
+enum err recount_repair(struct vault *vault, struct span digest, const atomic_bool *stop,
+                        struct json **ret_tree, struct errmsg *msg) MUST_CHECK;
+
+/* When counters of a class were put right last, and how many. NOT_FOUND: never. Blocks shortly. */
+enum err recount_repaired(struct vault_records *records, const char *class_name, int64_t *ret_at_ms,
+                          uint64_t *ret_differ) MUST_CHECK;
 
 /* What the last recount found of a class, and when. NOT_FOUND: it was not counted yet. Blocks shortly. */
 enum err recount_last(struct vault_records *records, const char *class_name, int64_t *ret_at_ms,

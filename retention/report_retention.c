@@ -51,6 +51,8 @@ static const struct report_column columns[] = {
     {"subjects", "Subjects", REPORT_COUNT, true},
     {"counted", "Counted", REPORT_COUNT, true},
     {"recounted", "Recounted", REPORT_INSTANT, true},
+    {"repaired", "Counters put right", REPORT_INSTANT, true},
+    {"repaired_counters", "- How many", REPORT_COUNT, true},
     {"oldest", "Oldest", REPORT_DATE, false},
     {"oldest_days", "Its age in days", REPORT_COUNT, true},
     {"not_started", "Timer not started", REPORT_COUNT, true},
@@ -111,6 +113,8 @@ struct figures {
     struct vault_flow within;
     uint64_t synthetic;
     int64_t recounted_ms; /* 0: never */
+    int64_t repaired_ms;  /* 0: never */
+    uint64_t repaired;
     struct vault_recount recount;
     struct vault_class_holds holds;
     struct vault_kept_sum kept;
@@ -226,6 +230,12 @@ static void set_items(struct json *row, const struct figures *f, int64_t now_s)
         json_set_int(row, "subjects", (int64_t)f->recount.subjects);
         json_set_int(row, "counted", (int64_t)f->recount.counted);
         report_set_instant(row, "recounted", f->recounted_ms / 1000);
+    }
+    json_set(row, "repaired", json_new_null());
+    json_set(row, "repaired_counters", json_new_null());
+    if (f->repaired_ms != 0) {
+        report_set_instant(row, "repaired", f->repaired_ms / 1000);
+        json_set_int(row, "repaired_counters", (int64_t)f->repaired);
     }
     if (f->recount.differ > 0)
         report_attend(row, "recount_differs");
@@ -386,6 +396,8 @@ static enum err read_recount(struct vault_records *records, const char *class_na
 {
     enum err e = recount_last(records, class_name, &f->recounted_ms, &f->recount);
 
+    if (e == ERR_OK || e == ERR_NOT_FOUND)
+        e = recount_repaired(records, class_name, &f->repaired_ms, &f->repaired);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/secret.h"
 #include "vault/records_priv.h"
+#include "vault/recount.h"
 #include "vault/writer_priv.h"
 
 enum { RECORDS_IDLE_MAX = 4 /* kept for whoever opens next: a connection that knows the tables */ };
@@ -195,6 +196,9 @@ static enum err write_all(struct store *s, struct vault_records_write *op,
 {
     enum err e = ERR_OK;
 
+    for (size_t i = 0; e == ERR_OK && i < op->repair_count; i++)
+        e = store_aggregate_add(s, op->repairs[i].class_id, op->repairs[i].created_day,
+                                op->repairs[i].due_day, op->repairs[i].n);
     for (size_t i = 0; e == ERR_OK && i < op->count; i++) {
         op->failed = i;
         e = write_record(s, &records[i], now_ms);

@@ -31,6 +31,7 @@ enum vault_record_kind {
     VAULT_RECORD_BULK,        /* how far a bulk job has come (bulk.h) */
     VAULT_RECORD_CHAT,        /* messages that came once, for an hour */
     VAULT_RECORD_RENEWAL,     /* values that get new tokens */
+    VAULT_RECORD_REPAIR,      /* counters that were put right */
     VAULT_RECORD_KINDS        /* one past the last */
 };
 
@@ -70,6 +71,9 @@ struct vault_records_write {
     struct vault_record *records;
     size_t count;
     size_t failed; /* out, on an error of a record: which */
+    /* Counters that are put right (recount.h) in the same commit, before. */
+    const struct vault_recount_difference *repairs;
+    size_t repair_count;
 
     enum vault_record_kind forget; /* 0: nothing */
     uint64_t forget_states;        /* bit n: those in state n */

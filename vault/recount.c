@@ -150,8 +150,33 @@ static enum err count(struct store *s, const struct store_class *class, struct c
     return e;
 }
 
+static int by_days(const void *one, const void *other)
+{
+    const struct vault_recount_difference *a = one, *b = other;
+
+    if (a->created_day != b->created_day)
+        return a->created_day < b->created_day ? -1 : 1;
+    return a->due_day < b->due_day ? -1 : a->due_day > b->due_day;
+}
+
+static struct vault_recount_difference *list_of(const struct counting *c, uint16_t class_id)
+{
+    struct vault_recount_difference *list = mem_alloc((c->found.differ + 1) * sizeof(*list));
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->capacity; i++)
+        if (c->pairs[i].used && c->pairs[i].n != 0)
+            list[count++] =
+                (struct vault_recount_difference){.class_id = class_id,
+                                                  .created_day = c->pairs[i].created_day,
+                                                  .due_day = c->pairs[i].due_day,
+                                                  .n = c->pairs[i].n};
+    qsort(list, count, sizeof(*list), by_days);
+    return list;
+}
+
 static enum err try_once(struct vault *v, const struct store_class *class, const atomic_bool *stop,
-                         struct vault_recount *ret)
+                         struct vault_recount *ret, struct vault_recount_difference **ret_list)
 {
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     AUTO(store_close) struct store *s = NULL;
@@ -168,11 +193,13 @@ static enum err try_once(struct vault *v, const struct store_class *class, const
     store_snapshot_end(s);
     if (e == ERR_OK)
         *ret = c.found;
+    if (e == ERR_OK && ret_list != NULL)
+        *ret_list = list_of(&c, class->id);
     return e;
 }
 
-enum err vault_recount(struct vault *v, uint16_t class_id, const atomic_bool *stop,
-                       struct vault_recount *ret)
+enum err vault_recount_list(struct vault *v, uint16_t class_id, const atomic_bool *stop,
+                            struct vault_recount *ret, struct vault_recount_difference **ret_list)
 {
     static const struct timespec pause = {.tv_nsec = WAIT_NS};
     enum err e = ERR_BUSY;
@@ -180,9 +207,15 @@ enum err vault_recount(struct vault *v, uint16_t class_id, const atomic_bool *st
     if (vault__class(v, class_id) == NULL)
         return ERR_NOT_FOUND;
     for (int i = 0; i < TRIES && e == ERR_BUSY; i++) {
-        e = try_once(v, &v->table[class_id], stop, ret);
+        e = try_once(v, &v->table[class_id], stop, ret, ret_list);
         for (int waited = 0; e == ERR_BUSY && waited < 200 && atomic_load(&v->cut_wanted); waited++)
             (void)nanosleep(&pause, NULL);
     }
     return e;
+}
+
+enum err vault_recount(struct vault *v, uint16_t class_id, const atomic_bool *stop,
+                       struct vault_recount *ret)
+{
+    return vault_recount_list(v, class_id, stop, ret, NULL);
 }

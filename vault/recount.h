@@ -17,9 +17,21 @@ struct vault_recount {
         differ; /* pairs of days (created, due) of which counters and rows say another number */
 };
 
+/* One of these pairs; what has to be added to its counter. Traffic does not change it. */
+struct vault_recount_difference {
+    uint16_t class_id;
+    int64_t created_day, due_day;
+    int64_t n;
+};
+
 /* Count the rows of a class in one state of the database, and its counters in the same. Traffic goes on; when a
  * log has to be cut, as after an erasure, it gives way at once and begins again: BUSY when that came too often.
  * CANCELED once *stop (may be NULL). Any thread that is not inside a read transaction; blocks for as long as
  * reading all rows takes. */
 enum err vault_recount(struct vault *v, uint16_t class_id, const atomic_bool *stop,
                        struct vault_recount *ret) MUST_CHECK;
+/* The same, and what differs, ret->differ of them in the order of the days: caller frees *ret_list with free(). What
+ * puts it right is struct vault_records_write. */
+enum err vault_recount_list(struct vault *v, uint16_t class_id, const atomic_bool *stop,
+                            struct vault_recount *ret, struct vault_recount_difference **ret_list)
+    MUST_CHECK;

@@ -117,6 +117,7 @@ class Tour:
         for path in (f"simulation?at={later(90)}", "versions", "status"):
             self.call("GET", f"/v1/retention/{path}", role="auditor")
         self.call("POST", "/v1/retention/recount", role="operator")
+        self.decided("POST", "/v1/retention/repair", {"confirm": "0" * 32})
         self.call("POST", "/v1/retention/resume", {"class": "note"}, role="operator")
 
     def watches(self):

@@ -125,7 +125,7 @@ CHANGES = ["tokenize", "reveal", "subject erase", "subject rectify", "subject ex
            "notice retry", "honeytoken create", "caller restore", "access create", "access revoke",
            "access collect", "access enrol", "access unenrol",
            "proposal show", "proposal approve", "proposal reject", "clock accept", "retention resume",
-           "retention apply", "receipt", "reload", "key rotate",
+           "retention apply", "retention repair", "receipt", "reload", "key rotate",
            "tokens pause", "tokens resume", "tokens cancel", "tokens finish", "tokens mapping", "audit list", "audit tail", "evidence"]
 
 LOCAL = {"init": ["DIR"], "check": [], "serve": [], "explain": ["GET", "/"],

@@ -215,3 +215,27 @@ def test_e49_a_clock_set_ahead_destroys_nothing(env):
     accepted = lethe.cli("clock", "accept")
     equal((accepted.returncode, "right" in accepted.stdout), (0, True), f"accept ({accepted})")
     until("what is due by then to go", 15, lambda: row(lethe, "email")["items"] == 0)
+
+
+def test_counters_that_differ_are_put_right_when_somebody_says_so(env):
+    _, lethe = started(env, sweep_interval="1d")
+    lethe.request("PUT", "/users/1", PERSON, caller="officer")
+    equal(lethe.cli("retention", "recount").returncode, 0, "all agree")
+    with sqlite3.connect(os.path.join(lethe.store, "vault.db"), timeout=20) as db:
+        db.execute("UPDATE agg SET n=n+5 WHERE n>0")
+    db.close()
+    found = lethe.cli("retention", "recount", "--json")
+    equal(found.returncode, 3, f"they differ: {found}")
+    digest = json.loads(found.stdout)["digest"]
+    check(digest in lethe.cli("retention", "recount").stdout, "it is told, and the same")
+    refused = lethe.cli("retention", "repair", "--confirm", "0" * 32)
+    check(refused.returncode == 1 and "nothing was changed" in refused.stderr, f"{refused}")
+    equal(lethe.cli("retention", "recount").returncode, 3, "nothing was put right")
+    done = lethe.cli("retention", "repair", "--confirm", digest, "--json")
+    equal(done.returncode, 0, f"{done}")
+    check({"class": "note", "items": 6, "counted": 1, "differ": 1} in json.loads(done.stdout)["classes"], done.stdout)
+    equal(lethe.cli("retention", "recount").returncode, 0, "they agree")
+    after = row(lethe)
+    check(after["repaired"] is not None and after["repaired_counters"] == 1 and after["balanced"], f"{after}")
+    trail = lethe.cli("audit", "list", "--json").stdout
+    check("retention.repair" in trail, "it stands in the trail")

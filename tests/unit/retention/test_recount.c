@@ -3,8 +3,11 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "retention/erasure.h"
@@ -248,4 +251,95 @@ Test(recount, gives_way_to_erasures_and_agrees_while_rows_come_and_go)
     cr_assert_eq(pthread_join(thread, NULL), 0);
     erasures_free(&erasures);
     cr_assert_gt(c.runs, 0);
+}
+
+/* ---- putting right ---- */
+
+static enum err repair(struct rig *r, const char *digest, uint64_t *ret_record)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    struct errmsg msg = {""};
+    const enum err e = recount_repair(r->vault, span_str(digest), NULL, &tree, &msg);
+
+    if (e == ERR_OK)
+        *ret_record = (uint64_t)json_int_of(json_get(tree, "record"), 0);
+    return e;
+}
+
+static bool was_repaired(struct rig *r, const char *class_name, uint64_t *ret_differ)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    int64_t at_ms = 0;
+
+    cr_assert_eq(vault_records_open(r->vault, &records), ERR_OK);
+    return recount_repaired(records, class_name, &at_ms, ret_differ) == ERR_OK && at_ms > 0;
+}
+
+Test(recount, repair_sets_counters_to_what_the_rows_say_and_keeps_what_was_wrong)
+{
+    AUTO(rig_done) struct rig r;
+    struct recount_result found;
+    uint64_t record = 0, differ = 0;
+
+    rig_init(&r);
+    log_set_level(LOG_ERROR + 1);
+    (void)rig_store(&r, "note", "ada", "one");
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    cr_assert_eq(strlen(run(&r).digest), 0);
+    cr_assert_eq(repair(&r, "00000000000000000000000000000000", &record), ERR_CONFLICT);
+    meddle(&r, "UPDATE agg SET n=n+2 WHERE class=2");
+    meddle(&r, "UPDATE agg SET due_day=due_day+1 WHERE class=1");
+    found = run(&r);
+    cr_assert_eq(found.differ, 2);
+    cr_assert_eq(strlen(found.digest), RECOUNT_DIGEST_TEXT - 1);
+    cr_assert_eq(repair(&r, "00000000000000000000000000000000", &record), ERR_CONFLICT);
+    cr_assert_eq(repair(&r, "what", &record), ERR_INVALID);
+    cr_assert_eq(run(&r).differ, 2, "nothing was put right by these");
+    (void)rig_store(&r, "note", "bob", "traffic goes on");
+    cr_assert_eq(repair(&r, found.digest, &record), ERR_OK);
+    cr_assert_eq(record, 1);
+    cr_assert_not(report_attends(&r, "recount_differs"));
+    cr_assert_eq(run(&r).differ, 0);
+    cr_assert_eq(last(&r, "note").items, 2);
+    cr_assert(was_repaired(&r, "note", &differ) && differ == 1);
+    cr_assert(was_repaired(&r, "mail", &differ) && differ == 2);
+    cr_assert_not(was_repaired(&r, "brief", &differ));
+    cr_assert_eq(repair(&r, found.digest, &record), ERR_CONFLICT, "once");
+}
+
+/* The program is killed while counters are put right: all of it has happened, with its record, or nothing. */
+static void expect_whole_after(const char *point, size_t differ)
+{
+    AUTO(rig_done) struct rig r;
+    struct recount_result found;
+    uint64_t record = 0, counters = 0;
+    int status = 0;
+    pid_t pid;
+
+    rig_init(&r);
+    log_set_level(LOG_ERROR + 1);
+    (void)rig_store(&r, "note", "ada", "one");
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    meddle(&r, "UPDATE agg SET n=n+2");
+    found = run(&r);
+    vault_close(&r.vault);
+    pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        rig_open(&r);
+        fault_test_set(point, NULL);
+        (void)repair(&r, found.digest, &record);
+        _exit(2);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: %d", point, status);
+    rig_open(&r);
+    cr_assert_eq(was_repaired(&r, "note", &counters), differ == 0, "%s", point);
+    cr_assert_eq(run(&r).differ, differ, "%s", point);
+}
+
+Test(recount, repair_that_a_crash_cut_off_has_happened_in_whole_or_not)
+{
+    expect_whole_after("records.before_commit:4", 2);
+    expect_whole_after("records.committed:4", 0);
 }
