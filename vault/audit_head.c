@@ -100,14 +100,32 @@ static void mark(struct audit_marker *m, const struct audit_head *head)
     }
 }
 
+/* The database remembers the ledger's end, so that one that lost this entry does not read as whole. */
+static enum err remember(struct writer *w)
+{
+    enum err e = store_begin(w->store);
+
+    if (e == ERR_OK)
+        e = vault__replay_mark(w->v, w->store);
+    if (e == ERR_OK)
+        e = store_commit(w->store);
+    if (e != ERR_OK)
+        store_rollback(w->store);
+    return e;
+}
+
 enum err vault__audit_mark(struct writer *w, const struct vault_audit_mark *op)
 {
     struct ledger_record record = {
         .kind = LEDGER_AUDIT, .time_ms = vault__now_ms(w->v), .slot = op->seq};
+    enum err e = vault__erasures_tell(w); /* what the database remembers must not pass them */
 
+    if (e != ERR_OK)
+        return e;
     memcpy(record.erasure, op->chain, VAULT_ID_BYTES);
     memcpy(record.subject, op->chain + VAULT_ID_BYTES, VAULT_ID_BYTES);
-    return ledger_append(w->v->ledger, &record);
+    e = ledger_append(w->v->ledger, &record);
+    return e == ERR_OK ? remember(w) : e;
 }
 
 static enum err take_mark(const struct ledger_record *record, void *context)

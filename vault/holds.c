@@ -266,7 +266,8 @@ static enum err read_marks(struct store *s, uint64_t slot, uint16_t class_id, un
 static enum err read_purpose_marks(struct store *s, uint64_t slot,
                                    const uint8_t hash[STORE_PURPOSE_BYTES], unsigned *ret)
 {
-    bool objected = false, withdrawn = false;
+    uint64_t objected = 0;
+    bool withdrawn = false;
     enum err e = store_objection_on(s, slot, hash, &objected);
 
     if (e == ERR_OK) {
@@ -274,7 +275,7 @@ static enum err read_purpose_marks(struct store *s, uint64_t slot,
         e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }
     if (e == ERR_OK)
-        *ret = objected || withdrawn ? MARK_OBJECTED : 0;
+        *ret = objected != 0 || withdrawn ? MARK_OBJECTED : 0;
     return e;
 }
 
@@ -447,7 +448,7 @@ static enum err begin_objection(struct writer *w, struct vault_objection *object
                                 struct change *ret)
 {
     uint8_t hash[STORE_PURPOSE_BYTES];
-    bool there = false;
+    uint64_t there = 0;
     enum err e = objection->purpose[0] == '\0'
                      ? ERR_INVALID
                      : find_subject(w, objection->slot, objection->subject);
@@ -455,10 +456,11 @@ static enum err begin_objection(struct writer *w, struct vault_objection *object
     hash_purpose(span_str(objection->purpose), hash);
     if (e == ERR_OK)
         e = store_objection_on(w->store, objection->slot, hash, &there);
-    if (e == ERR_OK && there != ends)
+    if (e == ERR_OK && (there != 0) != ends)
         e = ERR_CONFLICT;
     if (e != ERR_OK)
         return e;
+    objection->number = there;
     ret->slot = objection->slot;
     ret->part = part_of_purpose(purpose_of(w->v->purposes, hash));
     ret->record = record_of(w->v, LEDGER_OBJECT, objection->slot, hash, objection->subject, !ends);

@@ -62,8 +62,9 @@ static enum err replay_objection(struct store *s, const struct ledger_record *re
                                         .set_ms = record->time_ms,
                                         .withdrawn_ms = record->time_ms,
                                         .withdrawn_by = VAULT_FROM_LEDGER};
-    bool there = false;
-    enum err e = store_objection_on(s, record->slot, record->erasure, &there);
+    uint64_t number = 0;
+    enum err e = store_objection_on(s, record->slot, record->erasure, &number);
+    const bool there = number != 0;
 
     memcpy(objection.subject, record->subject, VAULT_ID_BYTES);
     if (e != ERR_OK || there == (record->cutoff_ms != 0))

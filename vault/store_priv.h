@@ -437,8 +437,9 @@ enum err store_objection_end(struct store *s, const uint8_t hash[STORE_PURPOSE_B
                              const struct vault_objection *objection) MUST_CHECK;
 enum err store_objection_next(struct store *s, uint64_t after, struct vault_objection *ret)
     MUST_CHECK;
+/* *ret: the number of the objection in force; 0: none is. */
 enum err store_objection_on(struct store *s, uint64_t slot, const uint8_t hash[STORE_PURPOSE_BYTES],
-                            bool *ret) MUST_CHECK;
+                            uint64_t *ret) MUST_CHECK;
 
 /* What is in force, each in turn. */
 enum err store_holds_open(struct store *s,

@@ -401,20 +401,15 @@ enum err store_objection_next(struct store *s, uint64_t after, struct vault_obje
 }
 
 enum err store_objection_on(struct store *s, uint64_t slot, const uint8_t hash[STORE_PURPOSE_BYTES],
-                            bool *ret)
+                            uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_OBJECT_ON);
-    uint64_t found = 0;
-    enum err e;
 
     if (stmt != NULL) {
         bind_int(stmt, 1, (int64_t)slot);
         bind_blob(stmt, 2, hash, STORE_PURPOSE_BYTES);
     }
-    e = read_count(s, stmt, &found);
-    if (e == ERR_OK)
-        *ret = found != 0;
-    return e;
+    return read_count(s, stmt, ret);
 }
 
 enum err store_objections_open(struct store *s, uint64_t of_slot,

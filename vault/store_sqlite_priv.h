@@ -174,8 +174,8 @@
                    "withdrawn_by FROM objection WHERE number>?1 ORDER BY number LIMIT 1")          \
     X(OBJECT_OPEN, "SELECT slot,hash,purpose FROM objection WHERE withdrawn_at=0")                 \
     X(OBJECT_OF, "SELECT slot,hash,purpose FROM objection WHERE withdrawn_at=0 AND slot=?1")       \
-    X(OBJECT_ON, "SELECT EXISTS(SELECT 1 FROM objection WHERE withdrawn_at=0 AND slot=?1"          \
-                 " AND hash=?2)")                                                                  \
+    X(OBJECT_ON, "SELECT coalesce(max(number),0) FROM objection WHERE withdrawn_at=0 AND slot=?1"  \
+                 " AND hash=?2")                                                                   \
     X(OBJECT_COUNT, "SELECT count(*) FROM objection WHERE withdrawn_at=0")                         \
     X(CONSENT_ADD, "INSERT INTO consent(slot,subject,hash,purpose,withdrawn,at,recorded,channel,"  \
                    "version,set_by,ended,done) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0,0)")        \

@@ -234,3 +234,26 @@ Test(ops_holds, a_restriction_ends_with_a_notice_and_an_objection_when_it_is_wit
            "\"withdraw\":true}",
            ERR_OK);
 }
+
+static int64_t number_of(struct bench *b, const char *request)
+{
+    AUTO(json_free) struct json *response = must(b, request);
+
+    return json_int_of(json_get(response, "number"), 0);
+}
+
+Test(ops_holds, an_objection_that_is_withdrawn_is_told_by_its_number)
+{
+    AUTO(bench_stop) struct bench b;
+    int64_t set, withdrawn;
+
+    bench_start(&b);
+    (void)rig_store(&b.rig, "note", "anna", "tea");
+    (void)rig_store(&b.rig, "note", "bert", "tea");
+    (void)number_of(&b, "{\"op\":\"subject.object\",\"subject\":\"bert\",\"purpose\":\"support\"}");
+    set = number_of(&b, "{\"op\":\"subject.object\",\"subject\":\"anna\",\"purpose\":\"support\"}");
+    withdrawn = number_of(&b, "{\"op\":\"subject.object\",\"subject\":\"anna\",\"purpose\":"
+                              "\"support\",\"withdraw\":true}");
+    cr_assert_eq(set, 2);
+    cr_assert_eq(withdrawn, set);
+}

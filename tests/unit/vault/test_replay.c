@@ -7,7 +7,9 @@
 #include "base/secret.h"
 #include "tests/support/scratch.h"
 #include "tests/support/vault_fixture.h"
+#include "vault/ledger_priv.h"
 #include "vault/vault_priv.h"
+#include "vault/writer_priv.h"
 
 TestSuite(replay, .init = secret_start);
 
@@ -238,5 +240,27 @@ Test(replay, refuses_a_ledger_that_went_another_way)
     cr_assert_eq(fixture_open(&f), ERR_CORRUPT);
     cr_assert_not_null(strstr(f.msg.text, "is not the ledger that this store has written"), "%s",
                        f.msg.text);
+    fixture_end(&f);
+}
+
+/* An entry that nothing else in the store depends on: the head of the audit trail. */
+Test(replay, refuses_a_ledger_that_lost_the_last_head_of_the_audit_trail)
+{
+    struct vault_audit_mark mark = {.op.kind = VAULT_AUDIT_MARK, .seq = 41};
+    struct token_text token;
+    struct vault_fixture f;
+    struct stat st;
+
+    fixture_start(&f);
+    cr_assert_eq(fixture_tokenize(&f, f.note, "ada", "x", &token), ERR_OK);
+    cr_assert_eq(vault_run(f.v, &mark.op), ERR_OK);
+    fixture_close(&f);
+    keep(&f, VAULT_LEDGER);
+    cr_assert_eq(stat(fixture_path(&f, VAULT_LEDGER), &st), 0);
+    scratch_cut(fixture_path(&f, VAULT_LEDGER), (size_t)st.st_size - LEDGER_RECORD_BYTES);
+    cr_assert_eq(fixture_open(&f), ERR_CORRUPT);
+    cr_assert_not_null(strstr(f.msg.text, "this is an older copy"), "%s", f.msg.text);
+    put_back(&f, VAULT_LEDGER);
+    reopen(&f);
     fixture_end(&f);
 }
