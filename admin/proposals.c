@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "retention/canonical.h"
@@ -299,12 +300,25 @@ static void set_outcome(struct json *tree, enum err e, const struct json *respon
         copy_member(tree, response, "number");
 }
 
+/* What a crash left half-way was carried out perhaps; these say then that it is so already, and do it no second time. */
+static bool is_so_already(const struct json *request, enum err result)
+{
+    static const char *const operations[] = {"hold.lift", "access.appoint", "access.unenrol"};
+    const struct span operation = json_text_of(json_get(request, "op"));
+
+    for (size_t i = 0; result == ERR_CONFLICT && i < COUNT_OF(operations); i++)
+        if (span_equal(operation, span_str(operations[i])))
+            return true;
+    return false;
+}
+
 /* A record that is APPROVED or RUNNING, with the lock held. Somebody else may have run it since it was read: then
  * its version is another. */
 static enum err carry_out(struct admin *admin, struct vault_record *record, struct json *tree,
                           struct json **ret_response, struct errmsg *msg)
 {
     AUTO(json_free) struct json *request = json_clone(json_get(tree, "request"));
+    const bool again = record->state == RUNNING;
     struct admin as = *admin;
     char key[48];
     enum err e, result;
@@ -323,6 +337,9 @@ static enum err carry_out(struct admin *admin, struct vault_record *record, stru
     result = ops_run(&as, request, ret_response, msg);
     if (result == ERR_CANCELED)
         return result; /* the server stops: it runs again after the next start */
+    if (again && is_so_already(request, result))
+        result = errmsg_set(msg, ERR_OK, "%s", "");
+    FAULT_POINT("proposal.done");
     set_outcome(tree, result, *ret_response, msg);
     record->state = result == ERR_OK ? DONE : FAILED;
     record->due_ms = 0;

@@ -4,6 +4,7 @@ times routes is tried; the routes come from the program's own table."""
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import re
@@ -270,6 +271,29 @@ def test_an_approved_proposal_waits_and_survives_a_restart(env):
     until("the erasure", 20, lambda: value_of(api, token) is None)
     until("its end", 20, lambda: api.got(200, "GET", f"/v1/proposals/{proposal['proposal']}",
                                          token="auditor")["state"] == "done")
+
+
+def test_what_was_done_before_a_crash_is_no_failure(env):
+    """The trail said that the hold was lifted, and the proposal that it failed."""
+    check(env.has_faults(), "this build has no fault points: use the dev or asan one")
+    api = Api(env, sweep_interval="1s")
+    number = api.cli("hold", "add", "--class", "note", "--ground", "suit", "--owner", "legal", "--review",
+                     time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86400))).strip()
+    proposal = api.got(202, "POST", f"/v1/holds/{number}/lift", {"reason": "settled"}, "operator")
+    api.enrol("approver")
+    equal(api.lethe.stop(), 0, "exit code")
+    api.lethe.start(fault="proposal.done")
+    api.address = admin_address(api.lethe)
+    try:
+        check(approval(api, proposal).status == 0, "answered")
+    except (OSError, EOFError, http.client.HTTPException):
+        pass
+    equal(api.lethe.died(), -9, "killed")
+    api.lethe.start()
+    api.address = admin_address(api.lethe)
+    shown = until("its end", 20, lambda: (p := api.got(200, "GET", f"/v1/proposals/{proposal['proposal']}", token="auditor"))
+                  and p["state"] not in ("running", "approved") and p)
+    equal((shown["state"], shown["outcome"]), ("done", "OK"), f"{shown}")
 
 
 def test_a_token_is_bound_to_purposes_classes_and_domains(env):

@@ -44,7 +44,7 @@ class World:
         cert, _ = env.certificate("crm", "DNS:localhost,IP:127.0.0.1")
         recipients = {"crm": {"url": "https://127.0.0.1:9/lethe", "ca": cert, "upstreams": ["app"], "allow_private": True},
                       "printer": {"upstreams": ["app"]}}
-        self.api = Wide(env, four_eyes=four_eyes, classes=classes, recipients=recipients, sweep_interval="1s")
+        self.api = Wide(env, four_eyes=four_eyes, classes=classes, recipients=recipients, sweep_interval="5s")
         self.four_eyes = four_eyes
         self.maker = Maker(self.random)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
