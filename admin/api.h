@@ -6,6 +6,7 @@
 #include "admin/ops.h"
 #include "base/conf.h"
 #include "base/conf_key.h"
+#include "base/digest.h"
 #include "base/http_server.h"
 #include "base/meter.h"
 
@@ -79,6 +80,8 @@ enum err api_sign_in(const struct api *api, const struct http_request *request, 
                      struct span code, struct access_who *ret) MUST_CHECK;
 /* Does a request come from where this token may be used? Any thread. */
 bool api_is_in_place(const struct access_who *who, const struct http_request *request);
+/* What a report that was answered has in common with its CSV, which may be checked by hand: as report_digest(). */
+enum err api_report_digest(const struct json *report, char ret[DIGEST_HEX_BYTES]) MUST_CHECK;
 /* May a role use what there is at this path? For what is shown only: api_serve() decides. Any thread. */
 bool api_may(const struct api *api, enum access_role role, const char *method, struct span path,
              struct api_needs *ret);

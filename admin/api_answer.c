@@ -232,3 +232,8 @@ enum err api__answer(struct call *c, const struct json *response)
     }
     return e;
 }
+
+enum err api_report_digest(const struct json *report, char ret[DIGEST_HEX_BYTES])
+{
+    return report_digest(report, ret);
+}

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/span.h"
@@ -36,3 +37,6 @@ enum err report_format_of(struct span name, enum report_format *ret) MUST_CHECK;
  * IO and NO_SPACE, and it blocks on temporary files without a name. Any thread. */
 enum err report_write(const struct json *tree, const struct report_style *style, struct buf *out)
     MUST_CHECK;
+/* What tells a report's rows from any others: SHA-256 of its CSV without the first column, which is the instant it was
+ * made at: `cut -d, -f2- FILE.csv | sha256sum`. Errors as report_write(). Any thread. */
+enum err report_digest(const struct json *tree, char ret[DIGEST_HEX_BYTES]) MUST_CHECK;

@@ -6,9 +6,25 @@
 #include "base/mem.h"
 #include "ui/pages.h"
 
+/* What is open first, and of the same the newest. */
+static struct json *ordered(const struct json *rows)
+{
+    struct json *list = json_new_list();
+
+    for (int open = 1; open >= 0; open--)
+        for (size_t i = json_count(rows); i > 0; i--) {
+            const struct json *row = json_at(rows, i - 1);
+
+            if ((json_kind(json_get(row, "closed")) == JSON_NIL) == (open == 1))
+                json_add(list, json_clone(row));
+        }
+    return list;
+}
+
 enum err page_erasures(struct visit *v, struct errmsg *msg)
 {
     char query[UI_QUERY_MAX];
+    struct json *notices;
     enum err e;
 
     visit__set_may(v, "erase", "POST", "/v1/erasures");
@@ -17,9 +33,13 @@ enum err page_erasures(struct visit *v, struct errmsg *msg)
     e = visit__show(v, "list", "/v1/erasures", query, msg);
     if (e == ERR_OK)
         e = visit__show(v, "notices", "/v1/reports/notices", NULL, msg);
-    if (e == ERR_OK && json_get(v->model, "notices") != NULL)
-        visit__set_origin(v, json_get(v->model, "notices"));
-    return e;
+    notices = json_get(v->model, "notices");
+    if (e != ERR_OK || notices == NULL)
+        return e;
+    visit__set_period(v, query);
+    visit__set_origin(v, notices);
+    json_set(notices, "rows", ordered(json_get(notices, "rows")));
+    return ERR_OK;
 }
 
 enum err page_receipt(struct visit *v, struct errmsg *msg)

@@ -21,7 +21,7 @@ static bool is_state(const struct json *row, const char *state)
 /* What wants somebody to look at it comes first, what is over last. */
 static int rank(const struct json *row)
 {
-    if (is_state(row, "review overdue") || is_state(row, "overdue"))
+    if (json_count(json_get(row, "attention")) > 0)
         return 0;
     return is_state(row, "lifted") ? 2 : 1;
 }
@@ -71,6 +71,7 @@ static enum err set_exceptions(struct visit *v, struct errmsg *msg)
     e = visit__get(v, "/v1/reports/exceptions", NULL, &report, msg);
     if (e != ERR_OK)
         return e;
+    visit__add_digest(v, report);
     json_set(map, "rows", ordered(json_get(report, "rows"), true));
     json_set_int(map, "count", (int64_t)json_count(json_get(report, "rows")));
     json_set(map, "summary", json_clone(json_get(report, "summary")));

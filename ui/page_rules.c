@@ -196,6 +196,6 @@ enum err page_ropa(struct visit *v, struct errmsg *msg)
         json_set_int(json_at(json_get(json_get(v->model, "ropa"), "rows"), i), "place", (int64_t)i);
     e = visit__show(v, "flows", "/v1/reports/flows", query, msg);
     if (e == ERR_OK)
-        json_set_str(json_get(v->model, "flows"), "report", "flows");
+        visit__add_digest(v, json_get(v->model, "flows"));
     return e;
 }

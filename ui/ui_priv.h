@@ -91,8 +91,11 @@ enum err visit__show(struct visit *v, const char *member, const char *path, cons
 /* May whoever is signed in do this? Into the model, as "can_NAME": a map with NAME as
  * "form", and "code" and "approval" as it needs. */
 void visit__set_may(struct visit *v, const char *name, const char *method, const char *path);
-/* Of what a page speaks: as_of, zone, configuration, ledger, and a digest of the rows. report: what has them. */
+/* Of what a page speaks: as_of, zone, configuration, ledger, and a digest of the rows. report: what has them, as the API
+ * gave it. */
 void visit__set_origin(struct visit *v, const struct json *report);
+/* The digest of a further report of the page. */
+void visit__add_digest(struct visit *v, const struct json *report);
 /* A parameter of the query that is one of these words (NULL ends them); else the first. */
 const char *visit__choice(const struct visit *v, const char *name, const char *const *words);
 /* The same words into the model, as a list of {"value", "selected"}. */

@@ -190,17 +190,22 @@ void visit__set_may(struct visit *v, const char *name, const char *method, const
     json_set(v->model, member, map);
 }
 
-/* Of the rows that are shown, in the spelling that whoever has the report as JSON can make again (docs/UI.md). */
-static void set_digest(struct json *origin, const struct json *rows)
+void visit__add_digest(struct visit *v, const struct json *report)
 {
-    AUTO(buf_done) struct buf text = {.max = 0};
+    struct json *list = json_get(json_get(v->model, "origin"), "digests"), *map;
     char hex[DIGEST_HEX_BYTES];
 
-    buf_init(&text, HTTP_ANSWER_MAX);
-    if (json_kind(rows) != JSON_LIST || json_write(rows, &text) != ERR_OK)
+    if (json_kind(json_get(report, "rows")) != JSON_LIST ||
+        api_report_digest(report, hex) != ERR_OK)
         return;
-    digest_hex(buf_span(&text), hex);
-    json_set_str(origin, "shown", hex);
+    if (list == NULL) {
+        list = json_new_list();
+        json_set(json_get(v->model, "origin"), "digests", list);
+    }
+    map = json_new_map();
+    json_set(map, "report", json_clone(json_get(report, "report")));
+    json_set_str(map, "sha256", hex);
+    json_add(list, map);
 }
 
 void visit__set_origin(struct visit *v, const struct json *report)
@@ -211,7 +216,7 @@ void visit__set_origin(struct visit *v, const struct json *report)
     for (size_t i = 0; i < COUNT_OF(members); i++)
         if (json_get(report, members[i]) != NULL)
             json_set(origin, members[i], json_clone(json_get(report, members[i])));
-    set_digest(origin, json_get(report, "rows"));
+    visit__add_digest(v, report);
 }
 
 const char *visit__choice(const struct visit *v, const char *name, const char *const *words)

@@ -377,3 +377,59 @@ Test(report_write, xlsx_cuts_a_label_that_no_cell_holds)
     cr_assert_eq(json_parse(span_str(text), &tree), ERR_OK);
     cr_expect_eq(report__write_xlsx(&kind, tree, &out), ERR_OK);
 }
+
+/* ---- the digest ---- */
+
+#define CHANGES(as_of, class_name)                                                                 \
+    "{\"report\":\"changes\",\"as_of\":\"" as_of "\",\"rows\":[{\"class\":\"" class_name           \
+    "\",\"version\":1,\"before\":[\"a, \\\"b\\\"\",\"=c\"],\"attention\":[]},{\"class\":\"z\"}]}"
+
+static void digest_of(const char *json, char ret[DIGEST_HEX_BYTES])
+{
+    AUTO(json_free) struct json *tree = NULL;
+
+    REQUIRE(json_parse(span_str(json), &tree) == ERR_OK);
+    cr_assert_eq(report_digest(tree, ret), ERR_OK);
+}
+
+/* What is behind the first comma of each line, as `cut -d, -f2-` prints it. */
+static void digest_by_hand(const char *json, char ret[DIGEST_HEX_BYTES])
+{
+    AUTO(json_free) struct json *tree = NULL;
+    AUTO(buf_done) struct buf csv = {.max = 0}, cut = {.max = 0};
+    const char *at, *end;
+
+    buf_init(&csv, 1 << 16);
+    buf_init(&cut, 1 << 16);
+    REQUIRE(json_parse(span_str(json), &tree) == ERR_OK);
+    cr_assert_eq(report_write(tree, &(struct report_style){.format = REPORT_CSV}, &csv), ERR_OK);
+    REQUIRE(buf_append_byte(&csv, '\0') == ERR_OK);
+    for (at = (const char *)csv.bytes; *at != '\0'; at = end) {
+        at = strchr(at, ',') + 1;
+        end = strchr(at, '\n') + 1;
+        REQUIRE(buf_append(&cut, at, (size_t)(end - at)) == ERR_OK);
+    }
+    digest_hex(buf_span(&cut), ret);
+}
+
+Test(report_write, digest_is_that_of_the_csv_without_the_instant)
+{
+    char one[DIGEST_HEX_BYTES], other[DIGEST_HEX_BYTES];
+
+    digest_of(CHANGES("2026-01-10T12:00:00Z", "mail"), one);
+    digest_by_hand(CHANGES("2026-01-10T12:00:00Z", "mail"), other);
+    cr_assert_str_eq(one, other);
+    digest_of(CHANGES("2027-02-20T22:00:00Z", "mail"), other);
+    cr_assert_str_eq(one, other, "whenever it was made");
+    digest_of(CHANGES("2026-01-10T12:00:00Z", "male"), other);
+    cr_assert_str_neq(one, other);
+}
+
+Test(report_write, digest_of_what_is_no_report_is_refused)
+{
+    AUTO(json_free) struct json *tree = json_new_map();
+    char hex[DIGEST_HEX_BYTES];
+
+    json_set_str(tree, "report", "changes");
+    cr_assert_eq(report_digest(tree, hex), ERR_INVALID);
+}
