@@ -299,7 +299,8 @@ void vault__retimed_tell(struct writer *w)
         return;
     if (w->renewed_over)
         vault__renewed_over(w);
-    qsort(w->retimed, w->retimed_count, sizeof(w->retimed[0]), by_number);
+    if (w->retimed_count > 0)
+        qsort(w->retimed, w->retimed_count, sizeof(w->retimed[0]), by_number);
     (void)pthread_mutex_lock(&v->readers_lock);
     for (struct vault_reader *r = v->readers; r != NULL; r = r->next) {
         (void)pthread_mutex_lock(&r->lock);
