@@ -85,7 +85,7 @@ class Response:
 class Conn:
     """A client connection. Every read has a time limit."""
 
-    def __init__(self, address, timeout=10, tls=None):
+    def __init__(self, address, timeout=20, tls=None):
         host, port = address
         self.sock = socket.create_connection((host, port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -554,10 +554,10 @@ class Lethe:
 
     # -- talking to it
 
-    def connect(self, tls=False, timeout=10):
+    def connect(self, tls=False, timeout=20):
         return Conn(self.addresses[1 if tls else 0], timeout, self.tls if tls else None)
 
-    def request(self, method, target, body=None, caller=None, headers=(), tls=False, timeout=10):
+    def request(self, method, target, body=None, caller=None, headers=(), tls=False, timeout=20):
         fields = dict(headers)
         if caller:
             fields["Lethe-Key"] = self.keys[caller]
@@ -567,7 +567,7 @@ class Lethe:
         with self.connect(tls, timeout) as conn:
             return conn.request(method, target, body, fields)
 
-    def raw(self, data, method="GET", timeout=10):
+    def raw(self, data, method="GET", timeout=20):
         """Send bytes, give back (first response or None, whether the connection then closed)."""
         with self.connect(timeout=timeout) as conn:
             try:

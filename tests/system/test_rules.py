@@ -95,6 +95,7 @@ def test_an_application_of_rules_survives_kill_in_the_middle(env):
     equal(lethe.request("PUT", "/users/1", {"notes": [f"n{i}" for i in range(2500)]}).status, 200,
           "PUT")
     lethe.stop()
+    lethe.config["sweep_interval"] = "1d"  # or the first batch may be destroyed before the second is re-timed
     set_rule(lethe, period="PT1S")
     lethe.start(fault="retime.batch:2")
     digest = preview(lethe)["digest"]
@@ -102,6 +103,8 @@ def test_an_application_of_rules_survives_kill_in_the_middle(env):
     check(result.returncode != 0, "apply on a server that died")
     equal(lethe.died(), -9, "exit while values were re-timed")
     equal(items(lethe), 2500, "before the restart")
+    lethe.config["sweep_interval"] = "1s"
+    lethe.save()
     lethe.start()
     until("all of them to be gone", 30, lambda: items(lethe) == 0, pause=0.1)
     result = lethe.cli("retention", "apply", "--confirm", digest, "--json")
