@@ -84,6 +84,7 @@ static void put_decoy(void)
     static const char *const decoys[] = {
         "\"external\":\"\\\"answer\\\":{\\\"date\\\":\\\"2025-01-01\\\"}\",",
         "\"agent\":\"back\\\\\",",
+        "\"zone\":\"\\\"}]\",",
         "\"fee\":{\"date\":\"2025-01-01\",\"answer\":{\"date\":\"2025-01-01\"}},",
         "\"complaints\":[{\"date\":\"2025-01-01\",\"received_date\":\"2025-01-01\"}],",
         "\"withdrawn\":{\"identity\":{\"asked\":\"2025-01-01\"},\"extension\":{}},",
