@@ -12,6 +12,13 @@ int64_t request__days_left(const struct request_case *c, const struct request_cl
     return civil_days(clock->due) - civil_days(c->today);
 }
 
+/* Until when one is due that has `days` days left. */
+static int64_t until_ms(const struct request_case *now, int64_t days)
+{
+    return days == INT64_MAX ? INT64_MAX
+                             : calendar_start(civil_of(civil_days(now->today) + days + 1)) * 1000;
+}
+
 enum err request__running_each(struct requests *r, int64_t days, request_running_fn fn,
                                void *context)
 {
@@ -19,15 +26,12 @@ enum err request__running_each(struct requests *r, int64_t days, request_running
     struct vault_record record = {.number = 0};
     const struct vault_record *after = NULL;
     struct request_case now;
-    int64_t until_ms;
     enum err e = vault_records_open(r->vault, &records);
 
     request__begin(r, NULL, &now);
-    until_ms = days == INT64_MAX
-                   ? INT64_MAX
-                   : calendar_start(civil_of(civil_days(now.today) + days + 1)) * 1000;
-    while (e == ERR_OK && (e = vault_record_next_due(records, VAULT_RECORD_REQUEST, until_ms, after,
-                                                     &record)) == ERR_OK) {
+    while (e == ERR_OK &&
+           (e = vault_record_next_due(records, VAULT_RECORD_REQUEST, until_ms(&now, days), after,
+                                      &record)) == ERR_OK) {
         AUTO(request__case_done) struct request_case c = now;
         struct request_clock clock;
 
@@ -39,6 +43,33 @@ enum err request__running_each(struct requests *r, int64_t days, request_running
         if (request__days_left(&c, &clock) <= days)
             e = fn(&c, &clock, context);
     }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err request__running_count(struct requests *r, struct vault_records *records,
+                                uint64_t *ret_soon, uint64_t *ret_past)
+{
+    struct vault_record record = {.number = 0};
+    const struct vault_record *after = NULL;
+    struct request_case now;
+    uint64_t soon = 0, past = 0;
+    enum err e = ERR_OK;
+
+    request__begin(r, NULL, &now);
+    while (e == ERR_OK && (e = vault_record_next_due(records, VAULT_RECORD_REQUEST,
+                                                     until_ms(&now, DEADLINE_SOON_DAYS), after,
+                                                     &record)) == ERR_OK) {
+        struct request_gist gist;
+
+        if (record.state >= REQUEST_STATE_COUNT)
+            return ERR_CORRUPT;
+        e = request__gist(&now, (enum request_state)record.state, record.body, &gist);
+        after = &record;
+        soon += e == ERR_OK && gist.is_soon;
+        past += e == ERR_OK && gist.is_past;
+    }
+    *ret_soon = soon;
+    *ret_past = past;
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 

@@ -399,16 +399,6 @@ void request_walk_close(struct request_walk **walkp)
     free(walk);
 }
 
-static enum err count_due(const struct request_case *c UNUSED, const struct request_clock *clock,
-                          void *context)
-{
-    struct request_figures *figures = context;
-
-    figures->soon += clock->standing == DEADLINE_SOON;
-    figures->past += clock->standing == DEADLINE_PAST;
-    return ERR_OK;
-}
-
 enum err requests_figures(struct requests *r, struct request_figures *ret)
 {
     AUTO(vault_records_close) struct vault_records *records = NULL;
@@ -421,7 +411,7 @@ enum err requests_figures(struct requests *r, struct request_figures *ret)
     for (size_t i = 0; e == ERR_OK && i < REQUEST_STATE_COUNT; i++)
         figures.open += (REQUEST_OPEN_STATES >> i & 1) != 0 ? states[i] : 0;
     if (e == ERR_OK)
-        e = request__running_each(r, DEADLINE_SOON_DAYS, count_due, &figures);
+        e = request__running_count(r, records, &figures.soon, &figures.past);
     if (e != ERR_OK)
         return e;
     if (figures.open < figures.soon + figures.past)

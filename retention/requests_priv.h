@@ -164,6 +164,9 @@ typedef enum err (*request_running_fn)(const struct request_case *c,
                                        const struct request_clock *clock, void *context);
 enum err request__running_each(struct requests *r, int64_t days, request_running_fn fn,
                                void *context) MUST_CHECK;
+/* How many of them are due soon, and past due. */
+enum err request__running_count(struct requests *r, struct vault_records *records,
+                                uint64_t *ret_soon, uint64_t *ret_past) MUST_CHECK;
 /* {"number", "id", "rights", "state", "standing", "owner", "received", "target", "legal", "extended", "due",
  * "days_left", "paused"}: what is shown of one. legal: without an extension; extended: with it, or null; due: the
  * date that is counted on. */
