@@ -104,7 +104,7 @@ enum cli_exit cmd_backup(const struct options *o)
 static enum err print_restored(const struct vault_restored *r, bool json)
 {
     AUTO(json_free) struct json *map = json_new_map();
-    char text[512];
+    char text[512], lost[768];
 
     json_set_str(map, "data_of", r->data_time);
     json_set_str(map, "keys_of", r->keys_time);
@@ -119,7 +119,15 @@ static enum err print_restored(const struct vault_restored *r, bool json)
                    " erasures since the backup were carried out again; their rows are swept "
                    "at the next start\n",
                    r->data_time, r->keys_time, r->erasures);
-    return print(text);
+    (void)snprintf(
+        lost, sizeof(lost),
+        "Not in it: what came after %s. Send the events of persons since then again; enter "
+        "again what was\n"
+        "corrected, and requests, notices and proposals (docs/OPERATIONS.md). One-time links "
+        "from before\n"
+        "are dead: make new ones.\n",
+        r->data_time);
+    return print(text) == ERR_OK ? print(lost) : ERR_IO;
 }
 
 static enum err restore(const struct options *o, struct settings *s, struct vault_restored *ret,

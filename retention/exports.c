@@ -24,6 +24,7 @@
 #include "retention/proof.h"
 #include "vault/audit.h"
 #include "vault/records.h"
+#include "vault/restore.h"
 
 enum { FORGET_AT_ONCE = 500, DAY_S = 86400, BODY_MAX = 4096, TOKEN_BYTES = 32 };
 _Static_assert(2 * TOKEN_BYTES == EXPORTS_TOKEN_CHARS, "in hexadecimal");
@@ -334,6 +335,12 @@ static enum err read_found(struct exports *x, struct span token, struct found *r
     return e;
 }
 
+/* An older database does not know whether the link was used since. */
+static bool is_before_restore(struct exports *x, const struct vault_record *record)
+{
+    return record->at_ms <= vault_restored_ms(x->vault);
+}
+
 /* As exports_look(). */
 static enum err find_link(struct exports *x, struct span token, struct found *ret)
 {
@@ -342,7 +349,7 @@ static enum err find_link(struct exports *x, struct span token, struct found *re
 
     if (e != ERR_OK)
         return e;
-    if (ret->record.state != STATE_LINK ||
+    if (ret->record.state != STATE_LINK || is_before_restore(x, &ret->record) ||
         json_int_of(json_get(ret->body, "expires"), 0) <= vault_now_s(x->vault) * 1000)
         return ERR_GONE;
     e = read_tag(x, ret->record.slot, tag);
@@ -447,7 +454,7 @@ enum err exports_show(struct exports *x, uint64_t number, struct export_shown *r
         shown.fate = EXPORT_GIVEN;
     else if (f.record.state == STATE_USED)
         shown.fate = EXPORT_TAKEN;
-    else if (f.record.state == STATE_LINK &&
+    else if (f.record.state == STATE_LINK && !is_before_restore(x, &f.record) &&
              json_int_of(json_get(f.body, "expires"), 0) > vault_now_s(x->vault) * 1000)
         shown.fate = EXPORT_WAITS;
     shown.taken_ms = json_int_of(json_get(f.body, "taken"), 0);

@@ -4,6 +4,7 @@
  * Runs on: the thread that opens the vault; the writer for single records. Holds: nothing.
  * Invariant: the sequence number that the database remembers covers erasures whose names are gone
  * and whose sweep is noted; it never passes one that is not. */
+#include "vault/restore.h"
 #include "vault/part_priv.h"
 #include "vault/events_priv.h"
 #include "vault/vault_priv.h"
@@ -71,6 +72,8 @@ static enum err each(const struct ledger_record *record, void *context)
         vault__time_seen(&r->v->time, record->time_ms);
     if (record->kind == LEDGER_OPENED || record->kind == LEDGER_EPOCH)
         atomic_store(&r->v->epoch_began_ms, record->time_ms);
+    if (record->kind == LEDGER_RESTORED)
+        atomic_store(&r->v->restored_ms, record->time_ms);
     if (record->kind == LEDGER_EPOCH)
         r->v->ledger_epoch = (uint32_t)record->slot;
     if (record->kind == LEDGER_RESERVED)
@@ -141,6 +144,11 @@ enum err vault__replay_record(struct store *s, const struct ledger_record *recor
         e = store_erasure_add(s, &erasure);
     free((void *)recalled.at);
     return e;
+}
+
+int64_t vault_restored_ms(const struct vault *v)
+{
+    return atomic_load(&v->restored_ms);
 }
 
 enum err vault__replay_mark(struct vault *v, struct store *s)

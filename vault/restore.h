@@ -36,3 +36,7 @@ struct vault_restored {
  * has ended), and what vault_open() says. Blocks long. */
 enum err vault_restore(const struct vault_restore_options *options, struct vault_restored *ret,
                        struct errmsg *msg) MUST_CHECK;
+
+/* When this store was restored last, by its ledger; 0: never. What was to work once, and is older, may have worked already.
+ * Any thread; does not block. */
+int64_t vault_restored_ms(const struct vault *v);

@@ -99,6 +99,7 @@ struct vault {
     uint8_t public_key[VAULT_PUBLIC_BYTES];
     uint32_t ledger_epoch;           /* the last that the ledger says has begun; 0: none */
     _Atomic(int64_t) epoch_began_ms; /* by the ledger */
+    _Atomic(int64_t) restored_ms;    /* by the ledger, the last time; 0: never */
     char risk[VAULT_RISK_MAX];
     /* The store's classes at their ids. Entries are added by the writer, their id last; read the id
      * through vault__class() on other threads. */

@@ -192,6 +192,27 @@ def test_d17_a_link_ends_with_its_time_or_the_person(env):
     equal(visit(lethe, long, "POST").status, 410, "POST after the erasure")
 
 
+def test_a_link_from_before_a_restore_is_dead(env):
+    """An older database does not know that the link was used since."""
+    _, lethe = started(env)
+    used, unused = make_link(lethe), make_link(lethe)
+    data, keys = env.path("data"), env.path("keys")
+    for folder in (data, keys):
+        os.mkdir(folder, 0o700)
+    made = lethe.cli("backup", "--data", data, "--keys", keys, "--json")
+    equal(made.returncode, 0, made.stderr)
+    equal(visit(lethe, used, "POST").status, 200, "its one use")
+    lethe.stop()
+    file = next(os.path.join(data, name) for name in os.listdir(data) if name.endswith(".db"))
+    restored = lethe.cli("restore", "--data", file, "--keys", os.path.join(keys, "keys.slab"), "--replace")
+    equal(restored.returncode, 0, restored.stderr)
+    check("One-time links from before" in restored.stdout and "events of persons" in restored.stdout, restored.stdout)
+    lethe.start()
+    equal(visit(lethe, used, "POST").status, 410, "used before")
+    equal(visit(lethe, unused, "POST").status, 410, "not used, which nobody can know")
+    equal(visit(lethe, make_link(lethe), "POST").status, 200, "a new one")
+
+
 def test_e56_links_cannot_be_tried_one_after_the_other(env):
     app, lethe = started(env)
     path = make_link(lethe)
