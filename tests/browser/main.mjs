@@ -99,6 +99,25 @@ test("nothing is lost at 320 pixels or 400 per cent", async () => {
   }
 });
 
+test("no table is cut off on paper", async () => {
+  // A4 across without its margins
+  for (const [role, place, paths] of [["officer", rig.history, HISTORY_PAGES], ["operator", rig, PAGES]]) {
+    const { page } = await as(role, { viewport: { width: 1030, height: 700 } }, place);
+    for (const lang of LANGUAGES) {
+      await language(page, lang, place);
+      for (const path of paths) {
+        await page.goto(place.origin + path);
+        await page.emulateMedia({ media: "print" });
+        const cut = await page.evaluate(() => [...document.querySelectorAll("table")]
+          .filter((t) => t.getBoundingClientRect().right > innerWidth)
+          .map((t) => `${t.caption?.textContent ?? t.textContent.slice(0, 60)} ${t.getBoundingClientRect().right}`));
+        equal(cut, [], `${path} ${lang}`);
+        await page.emulateMedia({ media: "screen" });
+      }
+    }
+  }
+});
+
 test("the audit trail, which is for others, passes axe and fits", async () => {
   const { page, complaints } = await as("officer", { viewport: { width: 320, height: 640 } });
   for (const lang of LANGUAGES) {
