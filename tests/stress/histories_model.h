@@ -318,7 +318,7 @@ static inline size_t find_token(const struct model *m, size_t class_at,
 static inline bool token_is_owned(const struct model *m, size_t first)
 {
     for (size_t i = first; i < m->count; i++)
-        if (m->rows[i].first == first && !m->rows[i].gone &&
+        if (m->rows[i].first == first && !m->rows[i].gone && !m->rows[i].lost &&
             (row_is_alive(m, &m->rows[i]) || is_kept(m, m->rows[i].person, m->rows[i].class_at)))
             return true;
     return false;
