@@ -384,7 +384,8 @@ static enum err retime_class(struct run *run, struct json *entry, const struct c
         add_int(entry, "looked", op.looked);
         add_int(entry, "changed", op.changed);
         add_int(entry, "unreadable", op.unreadable);
-        json_set_int(entry, "row", (int64_t)op.at.row);
+        json_set_int(entry, "row", (int64_t)op.next.row);
+        op.at = op.next;
         if (op.more && batches % BATCHES_A_NOTE == 0)
             e = note(run, RETIMING_RUNNING);
     }

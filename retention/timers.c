@@ -20,9 +20,10 @@ static enum err finish(struct vault *v, uint64_t slot, const atomic_bool *stop)
     struct vault_retime op = {.op = {.kind = VAULT_RETIME}, .slot = slot, .limit = BATCH_ROWS};
     enum err e;
 
-    do
+    do {
         e = FAULT_FAILS("timers.fail") ? ERR_IO : vault_run(v, &op.op);
-    while (e == ERR_OK && op.more && !is_over(stop));
+        op.at = op.next;
+    } while (e == ERR_OK && op.more && !is_over(stop));
     return e;
 }
 

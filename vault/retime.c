@@ -175,19 +175,19 @@ static enum err retime_one(struct writer *w, struct store_class *c, const struct
 /* The next rows of the class that the cursor stands in; *ret_end: it has no more. */
 static enum err retime_rows(struct writer *w, struct vault_retime *op, size_t most, bool *ret_end)
 {
-    struct store_class *c = &w->v->table[op->at.class_id];
-    const struct store_timer_cursor from = {op->slot, op->at.row, most};
+    struct store_class *c = &w->v->table[op->next.class_id];
+    const struct store_timer_cursor from = {op->slot, op->next.row, most};
     size_t count = 0;
     enum err e;
 
-    if (vault__class(w->v, op->at.class_id) == NULL || w->v->defs[op->at.class_id] == NULL) {
+    if (vault__class(w->v, op->next.class_id) == NULL || w->v->defs[op->next.class_id] == NULL) {
         *ret_end = true;
         return ERR_OK;
     }
     e = store_timers(w->store, c, &from, w->timers, &count);
     for (size_t i = 0; e == ERR_OK && i < count; i++) {
         e = retime_one(w, c, &w->timers[i], op);
-        op->at.row = w->timers[i].id;
+        op->next.row = w->timers[i].id;
     }
     op->looked += count;
     *ret_end = count < most;
@@ -205,9 +205,9 @@ static enum err retime_part(struct writer *w, struct vault_retime *op, size_t mo
         e = retime_rows(w, op, most - (op->looked - before), &end);
         if (!end)
             continue;
-        op->at.row = 0;
-        op->at.class_id++;
-        op->more = op->class_id == 0 && op->at.class_id <= CLASSES_MAX;
+        op->next.row = 0;
+        op->next.class_id++;
+        op->more = op->class_id == 0 && op->next.class_id <= CLASSES_MAX;
     }
     return e;
 }
@@ -224,7 +224,7 @@ enum err vault__retime_event(struct writer *w, uint64_t slot, const char *name, 
 
         if (def == NULL || def->rule.start != RULE_EVENT || strcmp(def->rule.event, name) != 0)
             continue;
-        retime.at = (struct vault_retime_at){.class_id = id};
+        retime.next = (struct vault_retime_at){.class_id = id};
         retime.class_id = id;
         retime.more = true;
         while (e == ERR_OK && retime.more && retime.looked < most) {
@@ -240,8 +240,8 @@ enum err vault__retime_event(struct writer *w, uint64_t slot, const char *name, 
 /* A whole look at a person is begun: which events it may settle at its end. */
 static enum err begin(struct writer *w, struct vault_retime *op)
 {
-    op->at.class_id = op->class_id == 0 ? 1 : op->class_id;
-    return op->class_id == 0 ? store_event_mark(w->store, op->slot, &op->at.event_mark) : ERR_OK;
+    op->next.class_id = op->class_id == 0 ? 1 : op->class_id;
+    return op->class_id == 0 ? store_event_mark(w->store, op->slot, &op->next.event_mark) : ERR_OK;
 }
 
 enum err vault__retime(struct writer *w, struct vault_retime *op)
@@ -257,7 +257,8 @@ enum err vault__retime(struct writer *w, struct vault_retime *op)
         (op->class_id == 0 || w->v->defs[op->class_id] == NULL ||
          op->rule != &((const struct class_def *)w->v->defs[op->class_id])->rule))
         return ERR_CONFLICT;
-    if (op->at.class_id == 0)
+    op->next = op->at; /* what is tried again begins where it began */
+    if (op->next.class_id == 0)
         e = begin(w, op);
     if (e != ERR_OK)
         return e;
@@ -273,8 +274,8 @@ enum err vault__retime(struct writer *w, struct vault_retime *op)
     /* A whole class is re-timed when an operator has confirmed what that destroys (purges.h). */
     if (e == ERR_OK && op->slot == 0 && op->changed > 0)
         e = store_foreseen_allow(w->store, op->class_id, op->changed);
-    if (e == ERR_OK && !op->more && op->at.event_mark > 0)
-        e = store_event_settle(w->store, op->slot, op->at.event_mark);
+    if (e == ERR_OK && !op->more && op->next.event_mark > 0)
+        e = store_event_settle(w->store, op->slot, op->next.event_mark);
     if (e != ERR_OK)
         w->broken = e;
     FAULT_POINT("retime.batch");

@@ -17,7 +17,7 @@ struct vault_retime_at {
 
 /* Seal rows again under the due time that their class's rule gives them now: those of one person, or of one
  * class, or of one person in one class. A batch looks at up to `limit` rows, at few only while values are being stored;
- * repeat with the same op while `more`. Rows that are right cost a look and no writing; a row whose time is
+ * repeat from `next` on while `more`. Rows that are right cost a look and no writing; a row whose time is
  * over is left to the sweeper, whatever the rule says now, and so is one of an erased person. Token,
  * value and creation stay. When all classes of a person have been looked at, no event of theirs is
  * pending any more. Counters move in the same commit. Done = durable, and no reader answers by the
@@ -29,9 +29,10 @@ struct vault_retime {
     const struct rule *rule; /* with a class: only while this is its rule, CONFLICT otherwise; NULL:
                                 * whatever it has */
     size_t limit;            /* and 10,000 */
-    struct vault_retime_at at; /* in, out */
-    size_t looked;             /* out, of this batch: rows */
-    size_t changed;            /* ... that have another due time now */
-    size_t unreadable;         /* ... that do not open, and stay as they are */
-    bool more;                 /* out */
+    struct vault_retime_at at;   /* where it begins */
+    struct vault_retime_at next; /* out: where it ended */
+    size_t looked;               /* out, of this batch: rows */
+    size_t changed;              /* ... that have another due time now */
+    size_t unreadable;           /* ... that do not open, and stay as they are */
+    bool more;                   /* out */
 };

@@ -2,6 +2,7 @@
 """The page of access tokens: they are made, given out, and bound by forms, and what is shown is shown once."""
 import json
 import re
+import time
 
 from harness import check, equal, until
 from test_admin_api import Api, earlier_step, one_time_code
@@ -202,9 +203,13 @@ def test_quotas_and_suspended_applications_are_shown_and_let_in_again(env):
     equal(asked(tokens[0]), 200, "in again")
 
 
+def in_a_month():
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86400))
+
+
 def test_an_approver_reads_holds_and_changes_none(env):
     api, b, approver = signed_in(env, "operator", "approver")
-    api.cli("hold", "add", "--ground", "17(3)(e) case 12", "--owner", "legal", "--review", "2026-12-24", "--class", "note")
+    api.cli("hold", "add", "--ground", "17(3)(e) case 12", "--owner", "legal", "--review", in_a_month(), "--class", "note")
     page = approver.page("/ui/holds")
     check("case 12" in page.text and "/ui/holds/1" in page.links(), page.text)
     check("/ui/holds/new" not in page.links(), "no form to set one")

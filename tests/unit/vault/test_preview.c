@@ -214,6 +214,7 @@ Test(preview, equals_what_re_timing_does)
     while (op.more) {
         cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
         changed += op.changed;
+        op.at = op.next;
     }
     cr_assert_eq(changed, count.earlier + count.later);
     cr_assert_eq(fixture_purge(&f, f.note, 100, &deleted), ERR_OK);
@@ -234,6 +235,7 @@ static struct vault_preview_count applied(struct rule rule)
     while (op.more) {
         cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
         changed += op.changed;
+        op.at = op.next;
     }
     cr_assert_eq(changed, count.earlier + count.later);
     cr_assert_eq(fixture_purge(&f, f.note, 100, &deleted), ERR_OK);

@@ -62,6 +62,7 @@ static void retime_all(struct vault_retime *op)
         looked += op->looked;
         changed += op->changed;
         unreadable += op->unreadable;
+        op->at = op->next;
     } while (op->more);
     op->looked = looked;
     op->changed = changed;
@@ -251,6 +252,7 @@ Test(retime, goes_on_where_the_last_batch_ended)
         cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
         cr_assert_leq(op.looked, 10);
         changed += op.changed;
+        op.at = op.next;
         if (batches == 0) { /* comes after the rule: right already */
             at(T0_S + 1);
             (void)store("opaque", "cleo", "5678");
@@ -273,6 +275,7 @@ Test(retime, does_little_at_a_time_while_values_are_stored)
     cr_assert_eq(op.looked, WRITER_PART_ROWS);
     cr_assert(op.more);
     f.v->writer->stored_ms -= 60000; /* it is idle, and has been for a minute */
+    op.at = op.next;
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
     cr_assert_eq(op.changed, 2 * WRITER_PART_ROWS);
 }
@@ -421,7 +424,6 @@ Test(retime, a_commit_that_fails_changes_nothing)
     cr_assert_eq(vault_run(f.v, &op.op), ERR_IO);
     fault_test_set(NULL, NULL);
     cr_assert_eq(due_of("opaque", &token), before);
-    op.at = (struct vault_retime_at){.row = 0};
     cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
     cr_assert_eq(op.changed, 1);
     cr_assert_eq(due_of("opaque", &token), T0_S + 10 * DAY_S);
