@@ -71,23 +71,23 @@ static enum err add_class_expiries(const struct report_context *c, const struct 
     const uint16_t id = vault_class_id(c->vault, def);
     struct all_expiries *all = context;
     struct expiries x = {.today = all->total.today};
-    struct vault_class_holds holds;
+    uint64_t held, held_due;
     struct json *map;
     enum err e = vault_read_days(c->reader, id, add_due, &x);
 
     if (e == ERR_OK)
-        e = vault_read_class_holds(c->reader, id, c->now_s, &holds);
+        e = vault_read_class_held(c->reader, id, c->now_s, &held, &held_due);
     if (e != ERR_OK)
         return e;
     map = json_new_map();
     json_set_str(map, "class", def->name);
     set_expiries(map, &x);
-    json_set_int(map, "held", (int64_t)holds.held_due);
+    json_set_int(map, "held", (int64_t)held_due);
     json_add(all->series, map);
     all->total.overdue += x.overdue;
     all->total.later += x.later;
     all->total.values += x.values;
-    all->held += holds.held_due;
+    all->held += held_due;
     for (size_t i = 0; i < FIGURE_WEEKS_AHEAD; i++)
         all->total.weeks[i] += x.weeks[i];
     return ERR_OK;

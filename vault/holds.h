@@ -137,8 +137,11 @@ struct vault_class_holds {
     uint64_t restricted; /* subjects with values of the class whose data is restricted */
 };
 
-/* Of one class. Of a hold on the whole class from the class's counters (due to the day), else by
- * counting the held subjects' rows. */
+/* Values of a class on hold, each once, and how many of them are due at now_s. Of a hold on the whole class from the
+ * class's counters (due to the day), else by counting the held subjects' rows. NOT_FOUND: no such class. */
+enum err vault_read_class_held(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                               uint64_t *ret_items, uint64_t *ret_due) MUST_CHECK;
+/* The same, and who is restricted: all of them are looked at. */
 enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64_t now_s,
                                 struct vault_class_holds *ret) MUST_CHECK;
 

@@ -158,13 +158,6 @@ enum err vault_hold_count(struct vault_reader *r, const struct vault_hold *hold,
     return ERR_OK;
 }
 
-static void count_one(void *context, uint64_t slot UNUSED, uint16_t class_id UNUSED)
-{
-    uint64_t *count = context;
-
-    (*count)++;
-}
-
 enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_figures *ret)
 {
     struct vault_holds_figures figures = {.holds = 0};
@@ -172,7 +165,7 @@ enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_fig
     enum err e;
 
     REQUIRE(r->reading);
-    e = store_restricted_each(r->store, 0, count_one, &figures.restricted);
+    e = store_restricted_count(r->store, &figures.restricted);
     if (e == ERR_OK)
         e = store_holds_count(r->store, &counts);
     if (e == ERR_OK)
@@ -186,82 +179,36 @@ enum err vault_read_holds_figures(struct vault_reader *r, struct vault_holds_fig
     return ERR_OK;
 }
 
-/* Subjects that something binds in a class. */
-struct bound {
-    uint64_t *slots;
-    size_t count, cap;
-    uint16_t class_id;
-    bool all;
-};
-
-static void note_bound(void *context, uint64_t slot, uint16_t class_id)
-{
-    struct bound *b = context;
-
-    if (class_id != 0 && class_id != b->class_id)
-        return;
-    b->all = b->all || slot == 0;
-    if (b->count == b->cap) {
-        b->cap = b->cap == 0 ? 16 : b->cap * 2;
-        b->slots = realloc(b->slots, b->cap * sizeof(b->slots[0]));
-        REQUIRE(b->slots != NULL);
-    }
-    b->slots[b->count++] = slot;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static enum err count_held(struct vault_reader *r, const struct store_class *c, int64_t now_s,
-                           struct vault_class_holds *ret)
-{
-    struct bound b = {.class_id = c->id};
-    enum err e = store_holds_open(r->store, note_bound, &b);
-
-    if (e == ERR_OK && b.all)
-        e = count_class(r, c->id, now_s, &ret->held, &ret->held_due);
-    if (b.count > 0)
-        qsort(b.slots, b.count, sizeof(b.slots[0]), by_value);
-    for (size_t i = 0; !b.all && e == ERR_OK && i < b.count; i++)
-        if (i == 0 || b.slots[i] != b.slots[i - 1])
-            e = count_rows(r, c, b.slots[i], now_s, &ret->held, &ret->held_due);
-    free(b.slots);
-    return e;
-}
-
-static enum err count_restricted(struct vault_reader *r, const struct store_class *c,
-                                 struct vault_class_holds *ret)
-{
-    struct bound b = {.class_id = c->id};
-    enum err e = store_restricted_each(r->store, c->id, note_bound, &b);
-
-    for (size_t i = 0; e == ERR_OK && i < b.count; i++) {
-        bool has = false;
-
-        e = store_class_has(r->store, c, b.slots[i], &has);
-        ret->restricted += has;
-    }
-    free(b.slots);
-    return e;
-}
-
-enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64_t now_s,
-                                struct vault_class_holds *ret)
+enum err vault_read_class_held(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                               uint64_t *ret_items, uint64_t *ret_due)
 {
     const struct store_class *c = vault__class(r->v, class_id);
-    struct vault_class_holds found = {.held = 0};
+    uint64_t items = 0, due = 0;
+    bool whole = false;
     enum err e;
 
     REQUIRE(r->reading);
     if (c == NULL)
         return ERR_NOT_FOUND;
-    e = count_held(r, c, now_s, &found);
+    e = store_class_held_whole(r->store, c, &whole);
     if (e == ERR_OK)
-        e = count_restricted(r, c, &found);
+        e = whole ? count_class(r, class_id, now_s, &items, &due)
+                  : store_class_held(r->store, c, now_s, &items, &due);
+    if (e != ERR_OK)
+        return e;
+    *ret_items = items;
+    *ret_due = due;
+    return ERR_OK;
+}
+
+enum err vault_read_class_holds(struct vault_reader *r, uint16_t class_id, int64_t now_s,
+                                struct vault_class_holds *ret)
+{
+    struct vault_class_holds found = {.held = 0};
+    enum err e = vault_read_class_held(r, class_id, now_s, &found.held, &found.held_due);
+
+    if (e == ERR_OK)
+        e = store_class_restricted(r->store, vault__class(r->v, class_id), &found.restricted);
     if (e != ERR_OK)
         return e;
     *ret = found;

@@ -418,11 +418,16 @@ enum err store_restriction_next(struct store *s, uint64_t after, struct vault_re
     MUST_CHECK;
 /* Grounds in force for a subject, a bit each: 1 for a. */
 enum err store_restriction_on(struct store *s, uint64_t slot, unsigned *ret_grounds) MUST_CHECK;
-/* The subjects whose data is restricted, whose erasure waits, or of whom something of this class (0: of any) is
- * kept after Art. 17(3), each once. */
-enum err store_restricted_each(struct store *s, uint16_t class_id,
-                               void (*fn)(void *context, uint64_t slot, uint16_t class_id),
-                               void *context) MUST_CHECK;
+/* How many subjects' data is restricted, their erasure waits, or something of them is kept after Art. 17(3); and of how many
+ * of them there are values of a class, of which what is kept must be. */
+enum err store_restricted_count(struct store *s, uint64_t *ret) MUST_CHECK;
+enum err store_class_restricted(struct store *s, const struct store_class *c, uint64_t *ret)
+    MUST_CHECK;
+/* Does a hold in force bind everybody's values of a class? If none does: values of those whom one binds, and how many of
+ * them are due at now_s. */
+enum err store_class_held_whole(struct store *s, const struct store_class *c, bool *ret) MUST_CHECK;
+enum err store_class_held(struct store *s, const struct store_class *c, int64_t now_s,
+                          uint64_t *ret_items, uint64_t *ret_due) MUST_CHECK;
 
 /* One a subject; the first that was asked for stays. */
 enum err store_waiting_add(struct store *s, const struct vault_waiting *waiting) MUST_CHECK;

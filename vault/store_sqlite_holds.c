@@ -261,19 +261,49 @@ enum err store_restrictions_open(struct store *s,
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-enum err store_restricted_each(struct store *s, uint16_t class_id,
-                               void (*fn)(void *context, uint64_t slot, uint16_t class_id),
-                               void *context)
+/* ---- how many it binds ---- */
+
+static enum err count_of(struct store *s, sqlite3_stmt *stmt, uint64_t *ret)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_RESTRICT_SLOTS);
+    enum err e = store__row(s, stmt);
+
+    if (e == ERR_OK)
+        *ret = column_u64(stmt, 0);
+    return e;
+}
+
+enum err store_restricted_count(struct store *s, uint64_t *ret)
+{
+    return count_of(s, store__get(s, STORE_RESTRICT_COUNT), ret);
+}
+
+enum err store_class_restricted(struct store *s, const struct store_class *c, uint64_t *ret)
+{
+    return count_of(s, store__get_class(s, c, STORE_RESTRICTED), ret);
+}
+
+enum err store_class_held_whole(struct store *s, const struct store_class *c, bool *ret)
+{
+    uint64_t n = 0;
+    enum err e = count_of(s, store__get_class(s, c, STORE_HELD_WHOLE), &n);
+
+    if (e == ERR_OK)
+        *ret = n != 0;
+    return e;
+}
+
+enum err store_class_held(struct store *s, const struct store_class *c, int64_t now_s,
+                          uint64_t *ret_items, uint64_t *ret_due)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_HELD);
     enum err e;
 
     if (stmt != NULL)
-        bind_int(stmt, 1, class_id);
-    e = store__row(s, stmt);
-    for (; e == ERR_OK; e = store__row(s, stmt))
-        fn(context, column_u64(stmt, 0), class_id);
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+        bind_int(stmt, 1, now_s);
+    e = count_of(s, stmt, ret_items);
+    if (e == ERR_OK)
+        *ret_due = column_u64(stmt, 1);
+    return e;
 }
 
 /* ---- erasures that wait ---- */

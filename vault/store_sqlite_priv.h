@@ -152,8 +152,8 @@
                      "lifted_by FROM restriction WHERE number>?1 ORDER BY number LIMIT 1")         \
     X(RESTRICT_OPEN, "SELECT slot,ground FROM restriction WHERE lifted_at=0")                      \
     X(RESTRICT_ON, "SELECT ground FROM restriction WHERE lifted_at=0 AND slot=?1")                 \
-    X(RESTRICT_SLOTS, "SELECT slot FROM restriction WHERE lifted_at=0 UNION SELECT slot FROM "      \
-                      "waiting UNION SELECT slot FROM kept WHERE class=?1 OR ?1=0")                \
+    X(RESTRICT_COUNT, "SELECT count(*) FROM(SELECT slot FROM restriction WHERE lifted_at=0"        \
+                      " UNION SELECT slot FROM waiting UNION SELECT slot FROM kept)")              \
     X(WAITING_ADD, "INSERT INTO waiting VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(slot) DO UPDATE"     \
                    " SET note=excluded.note WHERE length(waiting.note)=0")                         \
     X(WAITING_NEXT, "SELECT slot,id,subject,domain,asked,note FROM waiting WHERE slot>?1"          \
@@ -239,8 +239,9 @@
                    " AND ?2>>state&1 ORDER BY number LIMIT 1")                                     \
     X(RECORD_NEXT_OF, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE slot=?4 AND slot>0"       \
                       " AND kind=?1 AND number>?3 AND ?2>>state&1 ORDER BY number LIMIT 1")        \
-    X(RECORD_NEXT_DUE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND due>0"       \
-                       " AND due<=?2 AND (due,number)>(?3,?4) ORDER BY due,number LIMIT 1")        \
+    X(RECORD_NEXT_DUE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1"                 \
+                       " AND (due,number)>(?3,?4) AND due<=?2 AND due>0"                           \
+                       " ORDER BY due,number LIMIT 1") /* the first bound is where it begins */    \
     X(RECORD_NEXT_MADE, "SELECT " STORE_RECORD_COLUMNS " FROM record WHERE kind=?1 AND at<?2"      \
                         " AND (at,number)>(?3,?4) ORDER BY at,number LIMIT 1")                     \
     X(RECORD_COUNT, "SELECT state,count(*) FROM record WHERE kind=?1 GROUP BY state")              \
@@ -253,6 +254,17 @@
     X(RENEWED_FORGET, "DELETE FROM renewed WHERE class=?1 AND old IN(SELECT old FROM renewed"      \
                       " WHERE class=?1 ORDER BY old LIMIT ?2)")                                    \
     X(RENEWED_ANY, "SELECT EXISTS(SELECT 1 FROM renewed)")
+
+/* What binds values of a class, one statement for all people whom it binds. */
+#define SQL_HELD_WHOLE                                                                             \
+    "SELECT EXISTS(SELECT 1 FROM hold WHERE lifted_at=0 AND slot=0 AND class IN(0,$))"
+#define SQL_HELD                                                                                   \
+    "SELECT count(*),coalesce(sum(v.due<=?1),0) FROM(SELECT DISTINCT slot FROM hold"               \
+    " WHERE lifted_at=0 AND class IN(0,$)) h CROSS JOIN val_$ v ON v.subj=h.slot"
+#define SQL_RESTRICTED                                                                             \
+    "SELECT count(*) FROM(SELECT slot FROM restriction WHERE lifted_at=0 UNION SELECT slot"        \
+    " FROM waiting UNION SELECT slot FROM kept WHERE class=$) r"                                   \
+    " WHERE EXISTS(SELECT 1 FROM val_$ WHERE subj=r.slot)"
 
 /* Statements on the tables of a class: random, deterministic; $ stands for the class id. */
 #define STORE_CLASS_STATEMENTS(X)                                                                  \
@@ -296,6 +308,9 @@
                          " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                      \
     X(COUNT, "SELECT count(*) FROM val_$ WHERE subj=?1 AND due>?2",                                \
              "SELECT count(*) FROM val_$ WHERE subj=?1 AND due>?2")                                \
+    X(HELD_WHOLE, SQL_HELD_WHOLE, SQL_HELD_WHOLE)                                                  \
+    X(HELD, SQL_HELD, SQL_HELD)                                                                    \
+    X(RESTRICTED, SQL_RESTRICTED, SQL_RESTRICTED)                                                  \
     X(ROWS_ALL, "SELECT created,due FROM val_$", "SELECT created,due FROM val_$")                  \
     X(OWNERS_ALL, "SELECT DISTINCT subj FROM val_$ ORDER BY subj",                                 \
                   "SELECT DISTINCT subj FROM val_$ ORDER BY subj")                                 \
