@@ -4,7 +4,7 @@
 
 #include "admin/ops.h"
 #include "base/log.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/request_rig.h"
 
 struct bench {
     struct rig rig;
@@ -14,9 +14,6 @@ struct bench {
 
 static void bench_start(struct bench *b)
 {
-    AUTO(conf_free) struct conf *conf = NULL;
-    AUTO(request_settings_done) struct request_settings settings = {.regime = NULL};
-
     *b = (struct bench){.msg = {""}};
     log_set_level(LOG_ERROR + 1);
     rig_init(&b->rig);
@@ -25,9 +22,7 @@ static void bench_start(struct bench *b)
                               .erasures = erasures_new(b->rig.vault, NULL),
                               .executed_by = "uid 1000"};
     b->admin.requests = requests_new(b->rig.vault, b->admin.erasures, NULL);
-    cr_assert_eq(conf_parse("t.yaml", span_str("a: 1\n"), &conf, &b->msg), ERR_OK);
-    cr_assert_eq(request_settings_read(conf_root(conf), NULL, &settings, &b->msg), ERR_OK);
-    requests_configure(b->admin.requests, &settings);
+    configure_requests(b->admin.requests, "other: 1\n");
 }
 
 static void bench_stop(struct bench *b)

@@ -18,16 +18,22 @@ struct request_rig {
     struct errmsg msg;
 };
 
-/* Another configuration, as YAML. */
-static inline void request_rig_configure(struct request_rig *r, const char *yaml)
+/* What is in force for a register, as YAML. */
+static inline void configure_requests(struct requests *requests, const char *yaml)
 {
     AUTO(conf_free) struct conf *conf = NULL;
     AUTO(request_settings_done) struct request_settings settings = {.regime = NULL};
+    struct errmsg msg;
 
-    cr_assert_eq(conf_parse("t.yaml", span_str(yaml), &conf, &r->msg), ERR_OK, "%s", r->msg.text);
-    cr_assert_eq(request_settings_read(conf_root(conf), "DE", &settings, &r->msg), ERR_OK, "%s",
-                 r->msg.text);
-    requests_configure(r->requests, &settings);
+    cr_assert_eq(conf_parse("t.yaml", span_str(yaml), &conf, &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(request_settings_read(conf_root(conf), "DE", &settings, &msg), ERR_OK, "%s",
+                 msg.text);
+    requests_configure(requests, &settings);
+}
+
+static inline void request_rig_configure(struct request_rig *r, const char *yaml)
+{
+    configure_requests(r->requests, yaml);
 }
 
 static inline void request_rig_open(struct request_rig *r)

@@ -8,8 +8,7 @@
 #include "base/secret.h"
 #include "retention/erasure.h"
 #include "retention/pack.h"
-#include "retention/requests.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/request_rig.h"
 #include "vault/audit.h"
 #include "vault/records.h"
 
@@ -35,6 +34,7 @@ static enum err make_over(struct rig *r, const char *path, int64_t from_day, int
     enum err e;
 
     context.requests = requests_new(r->vault, erasures, NULL);
+    configure_requests(context.requests, "other: 1\n");
     REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
     e = evidence_make(&context, path, ret, msg);
     vault_reader_close(&context.reader);
