@@ -334,7 +334,12 @@ void api_serve(const struct api *api, const struct http_request *request,
 void api_serve_as(const struct api *api, const struct access_who *who,
                   const struct http_request *request, struct http_answer *answer)
 {
-    struct call c = {.api = api, .request = request, .answer = answer, .known = true, .who = *who};
+    struct call c = {.api = api,
+                     .request = request,
+                     .answer = answer,
+                     .known = true,
+                     .of_page = true,
+                     .who = *who};
 
     serve(&c);
 }

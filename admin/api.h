@@ -71,7 +71,7 @@ bool api_has(struct span path);
 void api_serve(const struct api *api, const struct http_request *request,
                struct http_answer *answer);
 /* The same for somebody who is known already, instead of by an access token in the request: all else is looked at
- * as it is for others. */
+ * as it is for others. The answer has no ETag. */
 void api_serve_as(const struct api *api, const struct access_who *who,
                   const struct http_request *request, struct http_answer *answer);
 /* Whose are a token and a code, which are to open pages? As access_sign_in(), and UNAUTHORIZED for applications' tokens

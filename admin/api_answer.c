@@ -129,7 +129,7 @@ enum err api__tag(struct call *c, const struct json *response)
     char tag[TAG_HEX + 1];
     enum err e = ERR_OK;
 
-    if (strcmp(c->route->method, "GET") != 0)
+    if (strcmp(c->route->method, "GET") != 0 || c->of_page)
         return ERR_OK;
     if (weak)
         e = tag_report(c, response, tag);

@@ -51,6 +51,7 @@ struct call {
     struct http_answer *answer;
     const struct route *route;
     bool known;            /* `who` is, before the request is looked at */
+    bool of_page;          /* the answer is for one of our own pages, which keeps none */
     struct access_who who; /* number 0: nobody's that is known */
     struct json *members;  /* of the operation */
     bool wants_code;       /* it was refused for want of a one-time code, and nothing else */

@@ -11,6 +11,8 @@
 
 static const char *const shows[] = {"in_force", "all", NULL};
 
+enum { HOLDS_A_PAGE = 100 };
+
 /* ---- order ---- */
 
 static bool is_state(const struct json *row, const char *state)
@@ -38,18 +40,28 @@ static int by_review(const void *a, const void *b)
     return strcmp(day == NULL ? "" : day, other_day == NULL ? "" : other_day);
 }
 
-/* A copy, in order; without what was lifted, unless `all`. */
-static struct json *ordered(const struct json *rows, bool all)
+/* A part of a list: which rows of those that are meant, and in what order. */
+struct part {
+    bool all;     /* what was lifted, too */
+    size_t after; /* so many that come before are left out */
+    size_t most;  /* 0: no end */
+    size_t count; /* out: of those that are meant */
+};
+
+/* A copy, in order. */
+static struct json *ordered(const struct json *rows, struct part *part)
 {
-    const size_t count = json_count(rows);
-    AUTO(mem_free) const struct json **found = mem_alloc((count + 1) * sizeof(const struct json *));
+    AUTO(mem_free)
+    const struct json **found = mem_alloc((json_count(rows) + 1) * sizeof(const struct json *));
     struct json *list = json_new_list();
 
-    for (size_t i = 0; i < count; i++)
-        found[i] = json_at(rows, i);
-    qsort(found, count, sizeof(const struct json *), by_review);
-    for (size_t i = 0; i < count; i++)
-        if (all || rank(found[i]) < 2)
+    part->count = 0;
+    for (size_t i = 0; i < json_count(rows); i++)
+        if (part->all || rank(json_at(rows, i)) < 2)
+            found[part->count++] = json_at(rows, i);
+    qsort(found, part->count, sizeof(const struct json *), by_review);
+    for (size_t i = part->after; i < part->count; i++)
+        if (part->most == 0 || i - part->after < part->most)
             json_add(list, json_clone(found[i]));
     return list;
 }
@@ -60,6 +72,7 @@ static struct json *ordered(const struct json *rows, bool all)
 static enum err set_exceptions(struct visit *v, struct errmsg *msg)
 {
     AUTO(json_free) struct json *report = NULL;
+    struct part part = {.all = true};
     struct api_needs needs;
     struct json *map;
     enum err e;
@@ -72,16 +85,18 @@ static enum err set_exceptions(struct visit *v, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     visit__add_digest(v, report);
-    json_set(map, "rows", ordered(json_get(report, "rows"), true));
+    json_set(map, "rows", ordered(json_get(report, "rows"), &part));
     json_set_int(map, "count", (int64_t)json_count(json_get(report, "rows")));
     json_set(map, "summary", json_clone(json_get(report, "summary")));
     json_set_str(map, "report", "exceptions");
     return ERR_OK;
 }
 
-static enum err set_holds(struct visit *v, bool all, struct errmsg *msg)
+static enum err set_holds(struct visit *v, const char *show, struct errmsg *msg)
 {
     AUTO(json_free) struct json *report = NULL;
+    struct part part = {
+        .all = strcmp(show, "all") == 0, .after = visit__after(v), .most = HOLDS_A_PAGE};
     struct json *map = json_new_map();
     enum err e = visit__get(v, "/v1/reports/holds", NULL, &report, msg);
 
@@ -89,8 +104,11 @@ static enum err set_holds(struct visit *v, bool all, struct errmsg *msg)
     if (e != ERR_OK)
         return e;
     visit__set_origin(v, report);
-    json_set(map, "rows", ordered(json_get(report, "rows"), all));
+    json_set(map, "rows", ordered(json_get(report, "rows"), &part));
     json_set_int(map, "count", (int64_t)json_count(json_get(map, "rows")));
+    json_set_bool(map, "more", part.after + part.most < part.count);
+    json_set_int(map, "next", (int64_t)(part.after + part.most));
+    json_set_str(map, "show", show);
     json_set(map, "summary", json_clone(json_get(report, "summary")));
     json_set_str(map, "report", "holds");
     return ERR_OK;
@@ -105,7 +123,7 @@ enum err page_holds(struct visit *v, struct errmsg *msg)
     visit__set_period(v, query);
     visit__set_choices(v, "shows", shows, show);
     visit__set_may(v, "add", "POST", "/v1/holds");
-    e = set_holds(v, strcmp(show, "all") == 0, msg);
+    e = set_holds(v, show, msg);
     if (e == ERR_OK)
         e = set_exceptions(v, msg);
     if (e == ERR_OK)

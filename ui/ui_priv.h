@@ -106,6 +106,8 @@ void visit__set_period(struct visit *v, char query[UI_QUERY_MAX]);
 /* `first`, then name=value unless name is NULL, then "after" of our own query: the page of a list that is asked for. */
 void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *first,
                   const char *name, const char *value);
+/* "after" of our own query as a number; 0: there is none. */
+size_t visit__after(const struct visit *v);
 
 /* The dates of a request along a line, as "strip"; nothing where it has none (ui/strip.c). */
 void visit__set_strip(struct visit *v, const struct json *request);

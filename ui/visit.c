@@ -280,6 +280,16 @@ static bool is_number(struct span text)
     return ok;
 }
 
+size_t visit__after(const struct visit *v)
+{
+    const struct span after = form_value(&v->query, "after");
+    size_t n = 0;
+
+    for (size_t i = 0; is_number(after) && i < after.len; i++)
+        n = n * 10 + (size_t)(after.at[i] - '0');
+    return n;
+}
+
 void visit__query(const struct visit *v, char query[UI_QUERY_MAX], const char *first,
                   const char *name, const char *value)
 {

@@ -252,6 +252,22 @@ def test_holds_whose_review_comes_first_stand_first(env):
         b.get(next(link for link in page.links() if f"exceptions.{ending}" in link))
 
 
+def test_many_holds_stand_on_several_pages(env):
+    api, b = signed_in(env, "officer")
+    stored(api, "p1")
+    for n in range(102, 0, -1):
+        api.cli("hold", "add", "--ground", "case", "--owner", "legal", "--review", day(10 + n), "--subject", "p1")
+    found, path = [], "/ui/holds?show=all"
+    while path is not None:
+        page = b.page(path)
+        found.append([link for link in page.links() if re.fullmatch(r"/ui/holds/\d+", link)])
+        path = next((link for link in page.links() if "after=" in link), None)
+    equal([len(links) for links in found], [100, 2], "holds a page")
+    equal(sum(found, []), [f"/ui/holds/{n}" for n in range(102, 0, -1)], "each once, those first whose review is")
+    for beyond in ("after=999999", "after=x", "after=-1", "after=99999999999999999999"):
+        check("102" in b.page(f"/ui/holds?{beyond}").text, beyond)
+
+
 def test_who_looked_at_what_is_shown(env):
     api, b = signed_in(env, "officer")
     token, unused = stored(api, "p1")
