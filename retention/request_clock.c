@@ -48,6 +48,16 @@ static bool is_asking(const struct json *body, struct civil *ret_since)
            !request__get_date(identity, "confirmed", &confirmed);
 }
 
+bool request__has_clock(const struct json *body)
+{
+    const struct regime *regime = regime_of(body);
+    struct civil received;
+
+    return request__get_date(body, "received_date", &received) &&
+           (json_kind(json_get(body, "extension")) != JSON_MAP ||
+            regime->extended.months + regime->extended.days != 0);
+}
+
 static void facts_of(const struct json *body, struct request_facts *ret)
 {
     const struct json *noted = json_get(body, "dates");

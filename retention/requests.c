@@ -86,7 +86,7 @@ void request__case_done(struct request_case *c)
 enum err request__take_record(struct request_case *c, const struct vault_record *record)
 {
     if (record->state >= REQUEST_STATE_COUNT || json_parse(record->body, &c->body) != ERR_OK ||
-        json_kind(c->body) != JSON_MAP)
+        json_kind(c->body) != JSON_MAP || !request__has_clock(c->body))
         return ERR_CORRUPT;
     c->record = *record;
     c->record.body = SPAN_NONE;

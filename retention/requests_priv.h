@@ -143,6 +143,8 @@ struct request_facts {
 bool request__take_noted(struct request_facts *facts, struct span name, struct span date);
 void request__clock_of(const struct request_facts *facts, const struct request_settings *settings,
                        struct civil today, struct request_clock *ret);
+/* Can a stored body's dates be reckoned? Of one that was damaged they cannot. */
+bool request__has_clock(const struct json *body);
 /* Reckon the dates anew, with the holidays of today's configuration, and note them. */
 void request__reckon(struct request_case *c);
 void request__clock(const struct request_case *c, struct request_clock *ret);

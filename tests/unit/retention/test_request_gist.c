@@ -195,6 +195,31 @@ Test(request_gist, says_what_is_shown_of_any_request)
     }
 }
 
+/* Both readers refuse what has no dates; neither ends the server. */
+Test(request_gist, a_damaged_body_is_refused_by_both_readers)
+{
+    static const char *const bodies[] = {
+        "{}",
+        "{\"received_date\": \"2026-01-32\"}",
+        "{\"received_date\": 7}",
+        "{\"received_date\": \"2026-01-05\", \"regime\": {\"name\": \"lgpd\"}, \"extension\": {}}",
+    };
+    AUTO(request_rig_done) struct request_rig r;
+    struct request_case now;
+
+    request_rig_init(&r);
+    request__begin(r.requests, NULL, &now);
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        AUTO(request__case_done) struct request_case c = now;
+        const struct vault_record record = {.number = 1, .body = span_str(bodies[i])};
+        struct request_gist gist;
+
+        cr_expect_eq(request__take_record(&c, &record), ERR_CORRUPT, "%s", bodies[i]);
+        cr_expect_eq(request__gist(&now, REQUEST_RECEIVED, record.body, &gist), ERR_CORRUPT, "%s",
+                     bodies[i]);
+    }
+}
+
 static void assert_same_text(const struct json *a, const struct json *b)
 {
     AUTO(buf_done) struct buf x = {.max = 1 << 16};
