@@ -75,7 +75,7 @@ enum err ops_renewal_show(struct admin *admin, const struct json *request,
 enum err ops_renewal_act(struct admin *admin, const struct json *request,
                          struct json **ret_response, struct errmsg *msg)
 {
-    struct span action;
+    struct span action = SPAN_NONE;
     uint64_t number = 0;
     enum err e = read_number(request, &number, msg);
 
