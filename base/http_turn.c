@@ -25,14 +25,20 @@ static void restart_timers(h2o_timeout_t *timeout, uint64_t now)
 static int32_t ready_timers(h2o_evloop_t *loop, int32_t max_wait_ms)
 {
     const uint64_t now = h2o_now(loop);
-    uint64_t at;
+    uint64_t until = now + (uint64_t)max_wait_ms;
 
-    for (h2o_linklist_t *node = loop->_timeouts.next; node != &loop->_timeouts; node = node->next)
-        restart_timers(H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, node), now);
-    at = h2o_timeout_get_wake_at(&loop->_timeouts);
-    if (at <= now)
-        return 0;
-    return at - now < (uint64_t)max_wait_ms ? (int32_t)(at - now) : max_wait_ms;
+    for (h2o_linklist_t *node = loop->_timeouts.next; node != &loop->_timeouts; node = node->next) {
+        h2o_timeout_t *timeout = H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, node);
+        const h2o_timeout_entry_t *first;
+
+        if (h2o_linklist_is_empty(&timeout->_entries))
+            continue;
+        restart_timers(timeout, now);
+        first = H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, timeout->_entries.next);
+        if (first->registered_at + timeout->timeout < until)
+            until = first->registered_at + timeout->timeout;
+    }
+    return until <= now ? 0 : (int32_t)(until - now);
 }
 
 void http_turn(h2o_evloop_t *loop, int32_t max_wait_ms)
