@@ -36,7 +36,15 @@ def fields(path):
 
 
 def threads(lethe):
-    return [fields(path) for path in glob.glob(f"/proc/{lethe.process.pid}/task/*/status")]
+    """Of each that is there; one may end meanwhile."""
+    found = []
+    for path in glob.glob(f"/proc/{lethe.process.pid}/task/*/status"):
+        try:
+            found.append(fields(path))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    check(found, "no thread")
+    return found
 
 
 def serves(lethe):
