@@ -3,8 +3,10 @@
  * Runs on: the main thread. Holds: nothing. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -41,6 +43,19 @@ bool cli_put_span(struct json *map, const char *name, struct span text)
     if (value != NULL)
         json_set(map, name, value);
     return value != NULL;
+}
+
+bool cli_put_number(struct json *map, const char *name, const char *text)
+{
+    char *end = NULL;
+    long long number;
+
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+        return false;
+    json_set_int(map, name, number);
+    return true;
 }
 
 bool cli_put_text(struct json *map, const char *name, const char *text)

@@ -38,6 +38,8 @@ enum cli_exit cli_usage(const char *message);
 
 /* Set a member; a text that is NULL stays away. False: it is no UTF-8. */
 bool cli_put_text(struct json *map, const char *name, const char *text);
+/* Put a number above 0, as everything that has one is named by it; false: the text is none. */
+bool cli_put_number(struct json *map, const char *name, const char *text);
 bool cli_put_span(struct json *map, const char *name, struct span text);
 /* A member of a request from an option; NULL: none. A text that is no UTF-8 is a usage error. */
 enum cli_exit cli_set_text(struct json *request, const char *name, const char *text);

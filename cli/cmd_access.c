@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lethe access: tokens for the admin API, and the second factor of who holds one.
  * Runs on: the main thread. Holds: nothing. Not here: what they are (admin/access.c). */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -143,15 +141,10 @@ enum cli_exit cmd_access_list(const struct options *o)
 static enum cli_exit ask_number(const struct options *o, const char *operation, struct reply *reply)
 {
     AUTO(json_free) struct json *request = json_new_map();
-    char *end = NULL;
-    long long number;
 
-    errno = 0;
-    number = strtoll(o->arguments[0], &end, 10);
-    if (errno != 0 || *end != '\0' || number <= 0)
+    if (!cli_put_number(request, "number", o->arguments[0]))
         return cli_usage("a token is named by its number, as `lethe access list` shows it");
     json_set_str(request, "op", operation);
-    json_set_int(request, "number", number);
     return cli_ask(o, request, reply);
 }
 

@@ -2,10 +2,8 @@
 /* lethe hold, lethe subject restrict, unrestrict, object.
  * Runs on: the main thread. Holds: nothing. Invariant: what is printed names nobody. Not here: what it means
  * (admin/ops_holds.c). */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -37,14 +35,8 @@ static enum cli_exit fill(struct json *request, const char *operation, const str
 
 static enum cli_exit set_number(struct json *request, const char *text)
 {
-    char *end = NULL;
-    long long number;
-
-    errno = 0;
-    number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+    if (!cli_put_number(request, "number", text))
         return cli_usage("a hold has a number, as `lethe hold list` prints it");
-    json_set_int(request, "number", number);
     return CLI_OK;
 }
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lethe notice list, done, retry.
  * Runs on: the main thread. Holds: nothing. Not here: what it means (admin/ops_notices.c). */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/cli.h"
 #include "cli/listing.h"
@@ -41,14 +39,8 @@ enum cli_exit cmd_notice_list(const struct options *o)
 
 static enum cli_exit set_number(struct json *request, const char *text)
 {
-    char *end = NULL;
-    long long number;
-
-    errno = 0;
-    number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+    if (!cli_put_number(request, "number", text))
         return cli_usage("a notice has a number, as `lethe notice list` prints it");
-    json_set_int(request, "number", number);
     return CLI_OK;
 }
 

@@ -2,10 +2,8 @@
 /* lethe proposal: what waits for another person's approval.
  * Runs on: the main thread. Holds: nothing. Invariant: what is printed names nobody. Not here: who may decide
  * (admin/proposals.c). */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -16,16 +14,9 @@
 /* The operation on the proposal whose number is the argument. */
 static enum cli_exit fill(const struct options *o, const char *operation, struct json *request)
 {
-    const char *text = o->arguments[0];
-    char *end = NULL;
-    long long number;
-
-    errno = 0;
-    number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+    if (!cli_put_number(request, "number", o->arguments[0]))
         return cli_usage("a proposal has a number, as `lethe proposal list` prints it");
     json_set_str(request, "op", operation);
-    json_set_int(request, "number", number);
     return CLI_OK;
 }
 

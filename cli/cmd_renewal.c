@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,16 +123,9 @@ enum cli_exit cmd_tokens_renewals(const struct options *o)
 /* The operation on the renewal whose number is the argument. */
 static enum cli_exit fill(const struct options *o, const char *operation, struct json *request)
 {
-    const char *text = o->arguments[0];
-    char *end = NULL;
-    long long number;
-
-    errno = 0;
-    number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number <= 0)
+    if (!cli_put_number(request, "number", o->arguments[0]))
         return cli_usage("a renewal has a number, as `lethe tokens renewals` prints it");
     json_set_str(request, "op", operation);
-    json_set_int(request, "number", number);
     return CLI_OK;
 }
 

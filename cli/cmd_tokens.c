@@ -3,9 +3,7 @@
  * rows: cmd_bulk.c).
  * Runs on: the main thread. Holds: one batch in wiped memory. Invariant: one line out for one line
  * in, in their order. Not here: what a token is. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -60,17 +58,9 @@ static enum err set_option(struct json *request, const char *name, const char *t
 
 static enum err set_hold(struct json *request, const char *text, struct errmsg *msg)
 {
-    char *end = NULL;
-    long long number;
-
-    if (text == NULL)
+    if (text == NULL || cli_put_number(request, "hold", text))
         return ERR_OK;
-    errno = 0;
-    number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number <= 0)
-        return errmsg_set(msg, ERR_INVALID, "--hold takes the number of a hold");
-    json_set_int(request, "hold", number);
-    return ERR_OK;
+    return errmsg_set(msg, ERR_INVALID, "--hold takes the number of a hold");
 }
 
 /* One text or null as a line: plain, or as JSON. A dead token is an empty line, so that the lines
