@@ -66,7 +66,7 @@ static const struct {
     {"subject.erase", "erase"},       {"hold.lift", "lift"},         {"retention.apply", "rules"},
     {"retention.resume", "deletion"}, {"key.rotate", "keys"},        {"clock.accept", "clock"},
     {"access.appoint", "appoint"},    {"access.unenrol", "unenrol"}, {"renewal.start", "renew"},
-    {"renewal.finish", "finish"},
+    {"renewal.finish", "finish"},     {"retention.repair", "repair"},
 };
 
 static void set_preview(const struct visit *v, struct json *proposal)

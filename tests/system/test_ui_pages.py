@@ -89,6 +89,14 @@ def test_a_proposal_can_be_rejected_and_nothing_happens(env):
     api.got(200, "GET", f"/v1/subjects/{person}", token="operator")
 
 
+def test_who_approves_a_repair_sees_what_differs(env):
+    api, b = signed_in(env, "approver")
+    stored(api, "p1")
+    proposed = api.got(202, "POST", "/v1/retention/repair", {"confirm": "0" * 32}, "operator")
+    facts = b.page(f"/ui/proposals/{proposed['proposal']}").text
+    check("Of these with counters that differ" in facts and "would be set to what the values" in facts, facts)
+
+
 def test_nobody_approves_their_own_with_another_token(env):
     """E58: the server says so, whatever a form holds."""
     api, b = signed_in(env, "operator")
