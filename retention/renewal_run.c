@@ -95,6 +95,22 @@ static bool domain_of(const struct working *w, uint16_t *ret)
     return name == NULL || *ret != 0;
 }
 
+/* *ret_wanted: nobody has stopped it. Under the lock that whoever stops it takes: once it is cancelled nothing gets a
+ * new token that the mapping, exported from then on, would lack. */
+static enum err run_batch(struct working *w, struct vault_renew *op, bool *ret_wanted)
+{
+    AUTO(renewal__done) struct renewal now = {.body = NULL};
+    enum err e;
+
+    renewal__lock();
+    e = renewal__get(w->v, w->r.record.number, &now, NULL);
+    *ret_wanted = e == ERR_OK && (op->at.slot != 0 || now.record.state == RENEWAL_RUNNING);
+    if (*ret_wanted)
+        e = vault_run(w->v, &op->op);
+    renewal__unlock();
+    return e;
+}
+
 /* Batches of one class until it is done, somebody else's turn, or not wanted any more. A shared token is not left by
  * halves but when the process ends. */
 static enum err renew_class(struct working *w, size_t i, const struct class_def *def)
@@ -112,12 +128,15 @@ static enum err renew_class(struct working *w, size_t i, const struct class_def 
         op.more = false; /* they have left the configuration, and so have no values */
     for (size_t batches = 1; e == ERR_OK && op.more; batches++) {
         const int64_t began_us = clock_mono_us();
+        bool wanted = false;
 
-        if (op.at.slot == 0 && (is_over(w) || w->r.record.state != RENEWAL_RUNNING))
+        if (op.at.slot == 0 && is_over(w))
             break;
-        e = vault_run(w->v, &op.op);
+        e = run_batch(w, &op, &wanted);
         if (e != ERR_OK && e != ERR_EXHAUSTED)
             return e;
+        if (!wanted)
+            break;
         op.at = op.next;
         add_int(entry, "looked", op.looked);
         add_int(entry, "renewed", op.renewed);
@@ -272,24 +291,36 @@ static enum err work_on(struct working *w)
     return e == ERR_OK && w->r.record.state == RENEWAL_ENDING ? forget_all(w) : e;
 }
 
+/* A turn for those in these states. One that fails does not keep the others waiting; the first error comes back. */
+static enum err run_those(struct working *w, uint64_t states, bool *more)
+{
+    enum err first = ERR_OK, e = ERR_OK;
+
+    w->until_ms = clock_mono_ms() + TURN_MS;
+    w->r.record.number = 0;
+    while (!atomic_load(w->stop) &&
+           (e = renewal__next(w->v, states, w->r.record.number, &w->r)) == ERR_OK) {
+        const uint64_t number = w->r.record.number;
+        const enum err one = work_on(w);
+
+        w->r.record.number = number; /* also when it could not be read again */
+        *more = *more || (one == ERR_OK && (w->r.record.state == RENEWAL_RUNNING ||
+                                            w->r.record.state == RENEWAL_ENDING));
+        if (one != ERR_OK && one != ERR_CANCELED && one != ERR_BUSY)
+            log_event(EV_RENEWAL_FAILED, F_NUM("renewal", number), F_LIT("error", err_name(one)));
+        first = first == ERR_OK ? one : first;
+    }
+    return e == ERR_OK || e == ERR_NOT_FOUND ? first : e;
+}
+
+/* What destroys goes first, and has a turn of its own: the old tokens of one renewal do not live on for another's sake. */
 enum err renewal_run(struct vault *v, const atomic_bool *stop, bool *ret_more)
 {
-    AUTO(working_done)
-    struct working w = {.v = v, .stop = stop, .until_ms = clock_mono_ms() + TURN_MS};
-    const uint64_t states =
-        RENEWAL_BIT(RENEWAL_RUNNING) | RENEWAL_BIT(RENEWAL_OPEN) | RENEWAL_BIT(RENEWAL_ENDING);
-    enum err e = ERR_OK;
+    AUTO(working_done) struct working w = {.v = v, .stop = stop};
+    enum err ended, renewed;
 
     *ret_more = false;
-    while (e == ERR_OK && !atomic_load(stop)) {
-        e = renewal__next(v, states, w.r.record.number, &w.r);
-        if (e == ERR_OK)
-            e = work_on(&w);
-        *ret_more = *ret_more || (e == ERR_OK && (w.r.record.state == RENEWAL_RUNNING ||
-                                                  w.r.record.state == RENEWAL_ENDING));
-    }
-    if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_CANCELED && e != ERR_BUSY)
-        log_event(EV_RENEWAL_FAILED, F_NUM("renewal", w.r.record.number),
-                  F_LIT("error", err_name(e)));
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    ended = run_those(&w, RENEWAL_BIT(RENEWAL_OPEN) | RENEWAL_BIT(RENEWAL_ENDING), ret_more);
+    renewed = run_those(&w, RENEWAL_BIT(RENEWAL_RUNNING), ret_more);
+    return ended != ERR_OK ? ended : renewed;
 }

@@ -254,17 +254,21 @@ static enum err renew_number(const struct renewing *x, uint64_t number)
     return e;
 }
 
-static enum err renew_part(const struct renewing *x, size_t most)
+static enum err renew_part(const struct renewing *x, size_t limit)
 {
+    const size_t before = x->op->looked;
     uint64_t numbers[STORE_NUMBERS_MAX];
     size_t count = 0;
-    enum err e = store_numbers(x->w->store, x->c, x->op->next.before, most, numbers, &count);
+    enum err e =
+        store_numbers(x->w->store, x->c, x->op->next.before, limit - before, numbers, &count);
 
     x->op->more = count > 0;
     for (size_t i = 0; e == ERR_OK && i < count; i++) {
         e = renew_number(x, numbers[i]);
         if (x->op->next.slot != 0)
             break; /* the rest of this one first */
+        if (x->op->looked >= limit || x->op->looked - before >= WRITER_PART_ROWS)
+            break; /* each number may have many owners */
     }
     return e;
 }
@@ -290,7 +294,7 @@ enum err vault__renew(struct writer *w, struct vault_renew *op)
     if (op->next.before == 0)
         op->next.before = INT64_MAX;
     do
-        e = renew_part(&x, limit - op->looked);
+        e = renew_part(&x, limit);
     while (e == ERR_OK && op->more && op->looked < limit && !writer_is_wanted(w, &op->op));
     if (e != ERR_OK &&
         e != ERR_EXHAUSTED) /* that was found before anything of its value was written */
