@@ -476,8 +476,11 @@ static enum err begin_request(struct erasures *e, const struct erasure_request *
         result = partial_move(e, partial, request->newer_than_s, op->note);
         FAULT_POINT("erase.parted");
     }
-    if (result == ERR_OK || (moves && result == ERR_HELD)) /* nothing was moved, and it waits */
+    if (result == ERR_OK || (moves && result == ERR_HELD)) { /* nothing was moved, and it waits */
         result = begin(e, op, entry);
+        if (result == ERR_CONFLICT) /* more came meanwhile: not that nothing would go */
+            result = ERR_BUSY;
+    }
     if (moves)
         (void)pthread_mutex_unlock(&e->part);
     free(partial);

@@ -218,22 +218,49 @@ static enum err write_repair(struct pass *p, uint64_t *ret_number)
     return e;
 }
 
-/* What a recount would find now. */
-static enum err write_agreeing(struct vault *vault, const struct json *classes)
+/* Reports would show the old differences until the next recount. */
+static enum err write_agreeing(const struct pass *p)
 {
     enum err e = ERR_OK;
 
-    for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
-        const char *name = json_str_of(json_get(json_at(classes, i), "class"));
+    for (size_t i = 0; e == ERR_OK && i < json_count(p->classes); i++) {
+        const char *name = json_str_or(json_at(p->classes, i), "class", "");
+        const struct class_def *def = classes_find(vault_classes(p->vault), span_str(name));
         struct vault_recount found = {.items = 0};
-        const struct classes *defs = vault_classes(vault);
 
-        for (size_t n = 0; e == ERR_OK && n < defs->count; n++)
-            if (strcmp(defs->defs[n].name, name) == 0)
-                e = vault_recount(vault, vault_class_id(vault, &defs->defs[n]), NULL, &found);
+        if (def != NULL)
+            e = vault_recount(p->vault, vault_class_id(p->vault, def), p->stop, &found);
         if (e == ERR_OK)
-            e = write_record(vault, name, &found);
+            e = write_record(p->vault, name, &found);
     }
+    return e;
+}
+
+static struct json *answer(uint64_t number, const struct json *classes)
+{
+    struct json *map = json_new_map();
+
+    json_set_int(map, "record", (int64_t)number);
+    json_set(map, "classes", json_clone(classes));
+    return map;
+}
+
+/* The last repair, if it is the one of this digest: asked for again, after a crash perhaps. NOT_FOUND: it is another. */
+static enum err find_repair(const struct pass *p, struct span digest, struct json **ret_tree)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    AUTO(json_free) struct json *body = NULL;
+    struct vault_record last;
+    enum err e = vault_records_open(p->vault, &records);
+
+    if (e == ERR_OK)
+        e = vault_record_last(records, VAULT_RECORD_REPAIR, &last);
+    if (e == ERR_OK && json_parse(last.body, &body) != ERR_OK)
+        e = ERR_CORRUPT;
+    if (e == ERR_OK && !span_equal(json_text_of(json_get(body, "digest")), digest))
+        e = ERR_NOT_FOUND;
+    if (e == ERR_OK)
+        *ret_tree = answer(last.number, json_get(body, "classes"));
     return e;
 }
 
@@ -241,9 +268,11 @@ static enum err repair(struct pass *p, struct span digest, struct json **ret_tre
                        struct errmsg *msg)
 {
     uint64_t number = 0;
-    struct json *map;
     enum err e = count_all(p);
 
+    if (e == ERR_OK && p->result.differ == 0 && p->result.uncounted == 0 &&
+        find_repair(p, digest, ret_tree) == ERR_OK)
+        return ERR_OK;
     if (e == ERR_OK)
         e = check_digest(p, digest, msg);
     if (e == ERR_OK)
@@ -252,12 +281,9 @@ static enum err repair(struct pass *p, struct span digest, struct json **ret_tre
         return e;
     log_event(EV_RECOUNT_REPAIRED, F_NUM("record", number), F_NUM("classes", p->result.differ),
               F_NUM("counters", p->count));
-    e = write_agreeing(p->vault, p->classes);
+    e = write_agreeing(p);
     (void)e; /* the next recount says it */
-    map = json_new_map();
-    json_set_int(map, "record", (int64_t)number);
-    json_set(map, "classes", json_clone(p->classes));
-    *ret_tree = map;
+    *ret_tree = answer(number, p->classes);
     return ERR_OK;
 }
 
@@ -282,7 +308,7 @@ static bool find_class(const struct json *body, const char *class_name, uint64_t
     const struct json *classes = json_get(body, "classes");
 
     for (size_t i = 0; i < json_count(classes); i++)
-        if (strcmp(json_str_of(json_get(json_at(classes, i), "class")), class_name) == 0) {
+        if (strcmp(json_str_or(json_at(classes, i), "class", ""), class_name) == 0) {
             *ret_differ = figure(json_at(classes, i), "differ");
             return true;
         }

@@ -413,6 +413,8 @@ static enum err act(struct vault *v, struct renewal *r, struct span action, stru
         i++;
     if (i == COUNT_OF(actions))
         return errmsg_set(msg, ERR_INVALID, "an action is pause, resume, cancel or finish");
+    if (i == 3 && (r->record.state == RENEWAL_ENDING || r->record.state == RENEWAL_DONE))
+        return ERR_OK; /* it is so already: whoever approved it may be asking again after a crash */
     if ((RENEWAL_BIT(r->record.state) & actions[i].from) == 0)
         return errmsg_set(msg, ERR_CONFLICT, "the renewal is %s", state_names[r->record.state]);
     switch (i) {

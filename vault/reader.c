@@ -203,8 +203,15 @@ static enum err find_row(struct vault_reader *r, const struct vault_scope *scope
                          const struct token_ref *ref, struct span token, struct found *f)
 {
     struct token_ref heir;
-    enum err e = find_present(r, scope, ref, token, f);
+    enum err e;
 
+    f->c = vault__class(r->v, ref->class_id);
+    /* Of a shared one only such owners are left under the old token as do not open. */
+    if (f->c != NULL && f->c->deterministic && scope->slot == 0 && vault__any_renewed(r->v) &&
+        vault__renewed_find(r->store, f->c, ref, &heir) == ERR_OK &&
+        find_present(r, scope, &heir, token, f) == ERR_OK)
+        return ERR_OK;
+    e = find_present(r, scope, ref, token, f);
     if ((e != ERR_NOT_FOUND && e != ERR_DENIED) || f->c == NULL || !vault__any_renewed(r->v))
         return e;
     switch (vault__renewed_find(r->store, f->c, ref, &heir)) {
@@ -453,6 +460,24 @@ static enum err read_owner(struct vault_reader *r, const struct token_ref *ref, 
     return e;
 }
 
+/* ... and whoever has the token in its place by now: while a shared one is moved, its owners stand under both. */
+static enum err add_heirs_owner(struct vault_reader *r, const struct token_ref *ref,
+                                struct found *f, enum err e, uint64_t *slot)
+{
+    struct token_ref heir;
+    uint64_t other = 0;
+    enum err found = vault__renewed_find(r->store, f->c, ref, &heir);
+
+    if (found == ERR_OK)
+        found = read_owner(r, &heir, f, &other);
+    if (found != ERR_OK)
+        return found == ERR_NOT_FOUND ? e : found;
+    if (e == ERR_OK && other != *slot)
+        return ERR_CONFLICT;
+    *slot = other;
+    return ERR_OK;
+}
+
 enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span token,
                           uint64_t *ret_slot)
 {
@@ -467,11 +492,8 @@ enum err vault_read_owner(struct vault_reader *r, uint16_t class_id, struct span
     if (f.c == NULL)
         return ERR_NOT_FOUND;
     e = read_owner(r, &ref, &f, ret_slot);
-    if (e == ERR_NOT_FOUND && vault__any_renewed(r->v)) {
-        e = vault__renewed_find(r->store, f.c, &ref, &ref);
-        if (e == ERR_OK)
-            e = read_owner(r, &ref, &f, ret_slot);
-    }
+    if ((e == ERR_NOT_FOUND || (e == ERR_OK && f.c->deterministic)) && vault__any_renewed(r->v))
+        e = add_heirs_owner(r, &ref, &f, e, ret_slot);
     return e;
 }
 

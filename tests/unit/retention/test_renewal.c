@@ -223,6 +223,11 @@ Test(renewal, rests_while_it_is_paused_and_cannot_be_cancelled_twice)
     cr_assert_eq(act(number, "cancel"), ERR_CONFLICT);
     cr_assert_eq(act(number, "nothing"), ERR_INVALID);
     cr_assert_eq(act(99, "pause"), ERR_NOT_FOUND);
+    cr_assert_eq(act(number, "finish"), ERR_OK);
+    cr_assert_eq(act(number, "finish"), ERR_OK, "it is so already");
+    work();
+    must_be(number, "done", 0);
+    cr_assert_eq(act(number, "finish"), ERR_OK);
 }
 
 Test(renewal, goes_on_after_a_stop)

@@ -269,6 +269,59 @@ Test(renew, of_a_token_of_very_many_owners_takes_several_batches)
     cr_assert_eq(fixture_open(&f), ERR_OK);
 }
 
+static void damage_first_row(uint16_t id)
+{
+    sqlite3 *db = NULL;
+    char sql[128];
+
+    (void)snprintf(
+        sql, sizeof(sql),
+        "UPDATE val_%u SET ct=zeroblob(length(ct)) WHERE id=(SELECT min(id) FROM val_%u)", id, id);
+    cr_assert_eq(sqlite3_open(fixture_path(&f, VAULT_DB), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Rows that do not open stay where they are: nobody else's value may hang on them. */
+Test(renew, an_owner_whose_row_is_damaged_takes_the_old_token_from_nobody)
+{
+    struct token_text old = store("shared", "ada", "Paris");
+    const uint16_t shared = class_id("shared");
+    uint64_t slot = 0;
+
+    (void)store("shared", "bert", "Paris");
+    fixture_close(&f);
+    damage_first_row(shared);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_eq(renew_with("shared", 500).unreadable, 1);
+    cr_assert(reveals("shared", &old, "Paris"), "bert's");
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    cr_assert_eq(vault_read_owner(f.r, class_id("shared"), span_of(old.bytes, old.len), &slot),
+                 ERR_CONFLICT, "it is ada's and bert's");
+    vault_read_end(f.r);
+}
+
+/* However many owners each of them has: whoever stores meanwhile waits for one batch. */
+Test(renew, a_batch_of_shared_tokens_is_as_long_as_was_asked)
+{
+    enum { TOKENS = 12, OWNERS = 5 };
+    struct vault_renew op = {.op.kind = VAULT_RENEW, .class_id = class_id("shared"), .limit = 10};
+
+    for (int token = 0; token < TOKENS; token++)
+        for (int owner = 0; owner < OWNERS; owner++) {
+            char name[16], value[16];
+
+            (void)snprintf(name, sizeof(name), "p%d", owner);
+            (void)snprintf(value, sizeof(value), "city %d", token);
+            (void)store("shared", name, value);
+        }
+    f.v->writer->stored_ms -= 60000; /* it is idle, and has been for a minute */
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert_geq(op.looked, 10);
+    cr_assert_lt(op.looked, 10 + OWNERS);
+    cr_assert_eq(renew("shared") + op.renewed, TOKENS * OWNERS);
+}
+
 Test(renew, a_used_up_class_says_so_and_keeps_what_was_done)
 {
     struct token_text token;
