@@ -63,9 +63,9 @@ enum err page_proposals(struct visit *v, struct errmsg *msg)
 static const struct {
     const char *operation, *shown;
 } previews[] = {
-    {"subject.erase", "erase"},       {"hold.lift", "lift"},         {"retention.apply", "rules"},
-    {"retention.resume", "deletion"}, {"key.rotate", "keys"},        {"clock.accept", "clock"},
-    {"access.appoint", "appoint"},    {"access.unenrol", "unenrol"}, {"renewal.start", "renew"},
+    {"subject.erase", "erase"},       {"hold.lift", "lift"},          {"retention.apply", "rules"},
+    {"retention.resume", "deletion"}, {"key.rotate", "keys"},         {"clock.accept", "clock"},
+    {"access.appoint", "appoint"},    {"access.unenrol", "unenrol"},  {"renewal.start", "renew"},
     {"renewal.finish", "finish"},     {"retention.repair", "repair"},
 };
 
