@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/period.h"
 #include "retention/overview.h"
@@ -54,9 +55,10 @@ struct dpia {
 
 static struct json *text_or_null(const char *text)
 {
-    struct json *value = text == NULL ? NULL : json_new_text(span_str(text));
+    struct json *value = text == NULL ? json_new_null() : json_new_text(span_str(text));
 
-    return value == NULL ? json_new_null() : value;
+    REQUIRE(value != NULL); /* all of it is ours, or a configuration's that was looked at */
+    return value;
 }
 
 static void add(struct dpia *d, const char *section, const char *item, const char *statement,
@@ -88,63 +90,85 @@ static const char *word(const struct json *map, const char *name, const char *ot
     return json_str_or(map, name, otherwise);
 }
 
-/* "a, b"; cut where it does not fit. */
-static const char *joined(const struct json *list, char out[TEXT_MAX])
+/* A text of any length: mem_free(). */
+static char *sentence_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *sentence_of(const char *format, ...)
 {
-    size_t len = 0;
+    char *text = NULL;
+    va_list args;
 
-    (void)snprintf(out, TEXT_MAX, "-");
-    for (size_t i = 0; i < json_count(list) && len < TEXT_MAX - 1; i++)
-        len += (size_t)snprintf(out + len, TEXT_MAX - len, "%s%s", i == 0 ? "" : ", ",
-                                json_str_of(json_at(list, i)));
-    return out;
+    va_start(args, format);
+    REQUIRE(vasprintf(&text, format, args) >= 0);
+    va_end(args);
+    return text;
+}
+
+/* "a, b", or "-": mem_free(). */
+static char *joined(const struct json *list)
+{
+    char *text = sentence_of("%s", json_count(list) == 0 ? "-" : "");
+
+    for (size_t i = 0; i < json_count(list); i++) {
+        AUTO(mem_free) char *before = text;
+
+        text = sentence_of("%s%s%s", before, i == 0 ? "" : ", ", json_str_of(json_at(list, i)));
+    }
+    return text;
 }
 
 /* ---- 1: what is processed ---- */
 
+static void add_activity(struct dpia *d, const char *name, const struct json *activity)
+{
+    AUTO(mem_free) char *purposes = joined(json_get(activity, "purposes"));
+    AUTO(mem_free) char *recipients = joined(json_get(activity, "recipients"));
+    AUTO(mem_free) char *transfers = joined(json_get(activity, "transfers"));
+    AUTO(mem_free)
+    char *text = sentence_of("%s Purposes: %s. Recipients named: %s. Third countries: %s (%s).",
+                             word(activity, "description", ""), purposes, recipients, transfers,
+                             word(activity, "safeguards", "no safeguards named"));
+
+    add(d, DESCRIPTION, name, text, NULL, word(activity, "dpia", NULL));
+}
+
 static void add_activities(struct dpia *d)
 {
     const struct json *controller = json_get(d->said, "controller");
-    char text[TEXT_MAX], purposes[TEXT_MAX], recipients[TEXT_MAX], transfers[TEXT_MAX];
+    AUTO(mem_free)
+    char *text = sentence_of(
+        "Controller: %s (%s). Data protection officer: %s.", word(controller, "name", "not said"),
+        word(controller, "contact", "no contact"), word(controller, "dpo", "not said"));
     struct json *activity;
     const char *name;
     void *it = NULL;
 
-    (void)snprintf(text, sizeof(text),
-                   "Controller: %.200s (%.200s). Data protection officer: %.200s.",
-                   word(controller, "name", "not said"), word(controller, "contact", "no contact"),
-                   word(controller, "dpo", "not said"));
     add(d, DESCRIPTION, "responsible", text, NULL, NULL);
-    while (json_next(json_get(d->said, "activities"), &it, &name, &activity)) {
-        (void)snprintf(text, sizeof(text),
-                       "%.200s Purposes: %.150s. Recipients named: %.150s. Third countries: %.100s "
-                       "(%.150s).",
-                       word(activity, "description", ""),
-                       joined(json_get(activity, "purposes"), purposes),
-                       joined(json_get(activity, "recipients"), recipients),
-                       joined(json_get(activity, "transfers"), transfers),
-                       word(activity, "safeguards", "no safeguards named"));
-        add(d, DESCRIPTION, name, text, NULL, word(activity, "dpia", NULL));
-    }
+    while (json_next(json_get(d->said, "activities"), &it, &name, &activity))
+        add_activity(d, name, activity);
+}
+
+static char *purposes_of(const struct class_def *def)
+{
+    AUTO(json_free) struct json *list = json_new_list();
+
+    for (size_t i = 0; i < def->purpose_count; i++)
+        json_add(list, json_new_text(span_str(def->purposes[i])));
+    return joined(list);
 }
 
 static void add_class(struct dpia *d, const struct class_def *def)
 {
     char period[PERIOD_TEXT_MAX], backstop[PERIOD_TEXT_MAX], start[RULE_NAME_MAX + 8];
-    char text[TEXT_MAX], evidence[64], purposes[256] = "";
+    AUTO(mem_free) char *purposes = purposes_of(def), *text = NULL;
     struct vault_class_stats stats = {.items = 0};
-    size_t len = 0;
+    char evidence[64];
 
-    for (size_t i = 0; i < def->purpose_count && len < sizeof(purposes) - 1; i++)
-        len += (size_t)snprintf(purposes + len, sizeof(purposes) - len, "%s%s", i == 0 ? "" : ", ",
-                                def->purposes[i]);
     period_format(&def->rule.period, period);
     period_format(&def->rule.backstop, backstop);
     rule_start_text(&def->rule, start);
-    (void)snprintf(
-        text, sizeof(text),
-        "%.200s%sOf: %.64s. Purposes: %.200s. Legal basis: Art. %.16s %.64s%s%.16s. Kept "
-        "%.40s from %.80s%s%.40s, then destroyed by the program.",
+    text = sentence_of(
+        "%s%sOf: %s. Purposes: %s. Legal basis: Art. %s %s%s%s. Kept %s from %s%s%s, then "
+        "destroyed by the program.",
         def->description == NULL ? "" : def->description, def->description == NULL ? "" : " ",
         def->subjects == NULL ? "not said whose" : def->subjects, purposes, def->basis,
         def->law == NULL ? "" : def->law, def->special == NULL ? "" : ", special category, Art. ",
@@ -182,18 +206,18 @@ static void add_classes(struct dpia *d)
 static void add_flows(struct dpia *d)
 {
     const struct json *flows = json_get(d->said, "flows");
-    char text[TEXT_MAX], purposes[TEXT_MAX], told[TEXT_MAX];
 
     for (size_t i = 0; i < json_count(flows); i++) {
         const struct json *flow = json_at(flows, i);
+        AUTO(mem_free) char *purposes = joined(json_get(flow, "purposes"));
+        AUTO(mem_free) char *told_as = joined(json_get(flow, "told_as"));
+        AUTO(mem_free) char *told = sentence_of("told of erasures as: %s", told_as);
+        AUTO(mem_free)
+        char *text = sentence_of("%s (%s) receives %s as %s. Purposes: %s.",
+                                 word(flow, "recipient", "-"), word(flow, "kind", "-"),
+                                 word(flow, "class", "-"), word(flow, "form", "-"), purposes);
 
-        (void)snprintf(
-            text, sizeof(text), "%.64s (%.16s) receives %.64s as %.8s. Purposes: %.300s.",
-            word(flow, "recipient", "-"), word(flow, "kind", "-"), word(flow, "class", "-"),
-            word(flow, "form", "-"), joined(json_get(flow, "purposes"), purposes));
-        (void)snprintf(purposes, sizeof(purposes), "told of erasures as: %.300s",
-                       joined(json_get(flow, "told_as"), told));
-        add(d, DESCRIPTION, "recipient", text, word(flow, "form", NULL), purposes);
+        add(d, DESCRIPTION, "recipient", text, word(flow, "form", NULL), told);
     }
 }
 
@@ -374,12 +398,12 @@ static void add_people(struct dpia *d, const struct json *m)
             flag(m, "listener") ? placed(flag(m, "four_eyes")) : "not in place",
             flag(m, "listener") ? NULL : "there is no admin listener: operators work on the host");
     measure(d, "quotas", "How many people a caller may see is bounded.",
-            placed(number(m, "callers") == number(m, "quotas")),
+            placed(number(m, "callers") > 0 && number(m, "callers") == number(m, "quotas")),
             sentence(text, "%" PRId64 " of %" PRId64 " callers have a quota", number(m, "quotas"),
                      number(m, "callers")));
     measure(d, "undeclared data",
             "What looks like personal data and is not declared is found in requests.",
-            placed(number(m, "routes") == number(m, "watched")),
+            placed(number(m, "routes") > 0 && number(m, "routes") == number(m, "watched")),
             sentence(text, "%" PRId64 " of %" PRId64 " routes are watched", number(m, "watched"),
                      number(m, "routes")));
     measure(d, "refused unless declared", "A request that fits no route is refused.",

@@ -31,9 +31,9 @@ static void start(void)
 
 TestSuite(report_dpia, .init = start, .timeout = 60);
 
-static struct json *report(struct rig *r, const char *configuration)
+/* SAID: what the configuration says of activities; its flows and measures are read here. */
+static struct json *report_with(struct rig *r, const char *configuration, struct json *said)
 {
-    AUTO(json_free) struct json *said = json_new_map();
     AUTO(conf_free) struct conf *conf = NULL;
     struct ropa *ropa = ropa_new();
     struct report_context context = {.vault = r->vault,
@@ -56,6 +56,13 @@ static struct json *report(struct rig *r, const char *configuration)
     vault_reader_close(&context.reader);
     ropa_free(&ropa);
     return tree;
+}
+
+static struct json *report(struct rig *r, const char *configuration)
+{
+    AUTO(json_free) struct json *said = json_new_map();
+
+    return report_with(r, configuration, said);
 }
 
 /* The next row of the chapter with this number, of this item. */
@@ -148,6 +155,37 @@ Test(report_dpia, leaves_what_a_person_must_say_blank)
     for (size_t i = 0; i < r.classes.count; i++)
         cr_assert_str_eq(text(find(tree, '2', r.classes.defs[i].name), "state"), "blank");
     cr_assert_not_null(find(tree, '5', "officer"));
+}
+
+Test(report_dpia, repeats_a_long_description_whole)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *tree = NULL, *said = json_new_map();
+    struct json *activities = json_new_map(), *orders = json_new_map();
+    char words[199 + 2 * 50 + 1];
+
+    /* A cut after 200 bytes would fall into the first of the letters of two. */
+    memset(words, 'a', 199);
+    for (size_t i = 199; i < sizeof(words) - 1; i += 2)
+        memcpy(words + i, "\xc3\xa4", 2);
+    words[sizeof(words) - 1] = '\0';
+    json_set_str(orders, "description", words);
+    json_set(activities, "orders", orders);
+    json_set(said, "activities", activities);
+    rig_init(&r);
+    tree = report_with(&r, GUARDED, said);
+    cr_assert_not_null(strstr(text(find(tree, '1', "orders"), "statement"), words));
+}
+
+Test(report_dpia, calls_nothing_in_place_where_there_is_nothing)
+{
+    AUTO(rig_done) struct rig r;
+    AUTO(json_free) struct json *tree = NULL;
+
+    rig_init(&r);
+    tree = report(&r, "admin: {address: x}\n");
+    cr_assert_str_eq(text(find(tree, '4', "quotas"), "state"), "not in place");
+    cr_assert_str_eq(text(find(tree, '4', "undeclared data"), "state"), "not in place");
 }
 
 static void put(const struct json *tree, enum report_format format, struct buf *out)
