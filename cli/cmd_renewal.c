@@ -2,30 +2,16 @@
 /* lethe tokens: new tokens for values that are there.
  * Runs on: the main thread. Holds: nothing. Invariant: which token took the place of which goes to a file that is
  * closed to others, and no value does. Not here: what a renewal is (retention/renewal.h). */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/listing.h"
 #include "cli/output.h"
 
 /* ---- planned and begun ---- */
-
-static bool set_text(struct json *request, const char *name, const char *text)
-{
-    struct json *value = text == NULL ? json_new_null() : json_new_text(span_str(text));
-
-    if (text != NULL && value != NULL)
-        json_set(request, name, value);
-    else
-        json_free(&value);
-    return text == NULL || json_get(request, name) != NULL;
-}
 
 static int64_t number_of(const struct json *map, const char *name)
 {
@@ -94,8 +80,9 @@ enum cli_exit cmd_tokens_renew(const struct options *o)
     if (o->dry_run == (o->confirm != NULL))
         return cli_usage("look with --dry-run first, then say --confirm DIGEST");
     json_set_str(request, "op", o->dry_run ? "renewal.plan" : "renewal.start");
-    if (!set_text(request, "class", o->class_name) || !set_text(request, "domain", o->domain) ||
-        !set_text(request, "keep", o->expires) || !set_text(request, "confirm", o->confirm))
+    if (!cli_put_text(request, "class", o->class_name) ||
+        !cli_put_text(request, "domain", o->domain) || !cli_put_text(request, "keep", o->expires) ||
+        !cli_put_text(request, "confirm", o->confirm))
         return cli_usage("an argument is no UTF-8");
     code = cli_ask(o, request, &reply);
     if (code != CLI_OK)
@@ -108,14 +95,16 @@ enum cli_exit cmd_tokens_renew(const struct options *o)
 
 /* ---- looked at, and stopped ---- */
 
-static bool has_problem(const struct json *renewal)
+/* Paused, with a problem or by somebody: it goes on only when it is told to. */
+static bool waits_for_somebody(const struct json *renewal)
 {
-    return json_str_of(json_get(renewal, "problem")) != NULL;
+    return strcmp(json_str_or(renewal, "state", "-"), "paused") == 0 ||
+           json_str_of(json_get(renewal, "problem")) != NULL;
 }
 
 enum cli_exit cmd_tokens_renewals(const struct options *o)
 {
-    static const struct listing renewals = {"renewals", print_line, has_problem};
+    static const struct listing renewals = {"renewals", print_line, waits_for_somebody};
 
     return listing_of(o, "renewal.list", &renewals);
 }
@@ -166,73 +155,46 @@ enum cli_exit cmd_tokens_finish(const struct options *o)
 
 /* ---- old and new ---- */
 
+/* One session for all of it: who opens a store may be another user afterwards, who cannot open it again. */
 static enum cli_exit print_pairs(const struct options *o)
 {
     static const struct listing pairs = {"tokens", output_json_line, NULL};
+    AUTO(session_close) struct session *session = NULL;
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
     enum cli_exit code = fill(o, "renewal.show", request);
     const struct json *classes;
+    struct errmsg msg;
+    enum err e = code == CLI_OK ? session_open(o, &session, &msg) : ERR_OK;
 
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
     if (code == CLI_OK)
-        code = cli_ask(o, request, &reply);
-    if (code != CLI_OK)
-        return code;
+        code = cli_call(o, session, request, &reply);
     json_set_str(request, "op", "renewal.tokens");
     classes = json_get(reply.result, "classes");
     for (size_t i = 0; code == CLI_OK && i < json_count(classes); i++) {
         json_set(request, "class", json_clone(json_get(json_at(classes, i), "class")));
-        code = listing_print(o, request, &pairs);
+        code = listing_print_on(o, session, request, &pairs);
     }
     return code;
 }
 
-/* Standard output goes to `fd` meanwhile. */
-static enum cli_exit print_pairs_to(const struct options *o, int fd)
-{
-    const int before = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    enum cli_exit code = CLI_FAILED;
-
-    if (before < 0)
-        return CLI_FAILED;
-    if (dup2(fd, STDOUT_FILENO) >= 0)
-        code = print_pairs(o);
-    if (code == CLI_OK && fsync(fd) != 0)
-        code = CLI_FAILED;
-    (void)dup2(before, STDOUT_FILENO);
-    (void)close(before);
-    return code;
-}
-
-static enum cli_exit cannot_write(const char *path)
-{
-    struct errmsg msg;
-
-    return cli_fail(ERR_IO, cli_message(&msg, "%s: %s", path, strerror(errno)));
-}
-
-/* Whole or not at all. */
 enum cli_exit cmd_tokens_mapping(const struct options *o)
 {
-    AUTO(mem_free) char *part = NULL;
+    struct errmsg msg;
     enum cli_exit code;
-    size_t len;
-    int fd;
+    enum err e;
+    int fd = -1;
 
     if (o->output == NULL)
         return print_pairs(o);
-    len = strlen(o->output) + sizeof(".part");
-    part = mem_alloc(len);
-    (void)snprintf(part, len, "%s.part", o->output);
-    (void)unlink(part); /* of a run that was interrupted */
-    fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return cannot_write(part);
-    code = print_pairs_to(o, fd);
-    (void)close(fd);
-    if (code == CLI_OK && rename(part, o->output) != 0)
-        code = cannot_write(o->output);
-    if (code != CLI_OK)
-        (void)unlink(part);
-    return code;
+    e = output_begin(o->output, &fd, &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    output_use(fd, o->output);
+    code = print_pairs(o);
+    output_use(STDOUT_FILENO, "standard output");
+    e = output_end(o->output, &fd, code == CLI_OK ? ERR_OK : ERR_CANCELED, &msg);
+    return code == CLI_OK && e != ERR_OK ? cli_fail(e, &msg) : code;
 }

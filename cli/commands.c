@@ -466,10 +466,13 @@ const struct command commands[] = {
      OPTION_CONFIG | OPTION_CONFIRM | OPTION_JSON, 0, 0, cmd_retention_repair},
     {"evidence", "[-c FILE] [--from DAY] [--to DAY] [--json] -o FILE.tar",
      "all reports, receipts, rules and the ledger of a period in one signed archive",
-     "FILE must not be there yet; it is written by the server, where one runs; with --server it "
-     "comes from there, is checked, and is written here. That it was made is\n"
-     "recorded in the store. `lethe verify-evidence` checks it anywhere. Days as in `lethe "
-     "report`.\n",
+     "FILE must not be there yet. The server writes it, where one runs. With --server it comes "
+     "from\n"
+     "there, is checked, and is written here; a command that is killed meanwhile leaves a part of "
+     "it.\n"
+     "That it was made is recorded in the store. `lethe verify-evidence` checks it anywhere. Days "
+     "as in\n"
+     "`lethe report`.\n",
      OPTION_CONFIG | OPTION_OUTPUT | OPTION_PERIOD | OPTION_JSON, 0, 0, cmd_evidence},
     {"verify-evidence", "[--key receipt.pub] [--json] FILE.tar",
      "check an evidence pack with nothing but a public key",
@@ -524,7 +527,7 @@ const struct command commands[] = {
          OPTION_CONFIRM | OPTION_JSON,
      0, 0, cmd_tokens_renew},
     {"tokens renewals", "[-c FILE] [--json]",
-     "renewals of tokens and how far they are; exit 3 when one has a problem",
+     "renewals of tokens and how far they are; exit 3 when one is paused or has a problem",
      "Each line: number, state (running, paused, open: old tokens stand for the same, ending, "
      "done), "
      "what,\nvalues that have new tokens.\n",
@@ -547,9 +550,8 @@ const struct command commands[] = {
      "old and new tokens of a renewal, for the data of the applications",
      "A JSON object a line: class, old, new. No value stands in it, but it tells which tokens "
      "belong\n"
-     "together, which the renewal is there to end: FILE is closed to others (0600); destroy it "
-     "when "
-     "the\napplications have their tokens.\n",
+     "together, which the renewal is there to end: FILE must not be there yet, and is closed to\n"
+     "others (0600); destroy it when the applications have their tokens.\n",
      OPTION_CONFIG | OPTION_OUTPUT, 1, 1, cmd_tokens_mapping},
     {"key rotate", "[-c FILE] [--progress] [--json]",
      "make a new root key, wrap every key under it, destroy the old one",

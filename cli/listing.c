@@ -38,18 +38,13 @@ static enum cli_exit page(const struct options *o, struct session *session, stru
     return CLI_OK;
 }
 
-enum cli_exit listing_print(const struct options *o, struct json *request,
-                            const struct listing *listing)
+enum cli_exit listing_print_on(const struct options *o, struct session *session,
+                               struct json *request, const struct listing *listing)
 {
-    AUTO(session_close) struct session *session = NULL;
-    struct errmsg msg;
-    const enum err e = session_open(o, &session, &msg);
     enum cli_exit code = CLI_OK;
     int64_t after = 0, begin = -1;
     bool urgent = false;
 
-    if (e != ERR_OK)
-        return cli_fail(e, &msg);
     while (code == CLI_OK && after > begin) {
         begin = after;
         code = page(o, session, request, listing, &after, &urgent);
@@ -57,6 +52,16 @@ enum cli_exit listing_print(const struct options *o, struct json *request,
     if (code != CLI_OK)
         return code;
     return urgent ? CLI_ATTENTION : CLI_OK;
+}
+
+enum cli_exit listing_print(const struct options *o, struct json *request,
+                            const struct listing *listing)
+{
+    AUTO(session_close) struct session *session = NULL;
+    struct errmsg msg;
+    const enum err e = session_open(o, &session, &msg);
+
+    return e == ERR_OK ? listing_print_on(o, session, request, listing) : cli_fail(e, &msg);
 }
 
 enum cli_exit listing_of(const struct options *o, const char *operation,

@@ -15,6 +15,9 @@ struct listing {
  * ATTENTION: an entry is urgent, or the answer says "attention". Blocks. */
 enum cli_exit listing_print(const struct options *o, struct json *request,
                             const struct listing *listing);
+/* The same in a session that is open. */
+enum cli_exit listing_print_on(const struct options *o, struct session *session,
+                               struct json *request, const struct listing *listing);
 /* The same for an operation that is asked for nothing else. */
 enum cli_exit listing_of(const struct options *o, const char *operation,
                          const struct listing *listing);

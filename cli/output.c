@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Standard output, and files that a command was told to write.
- * Runs on: the main thread; blocks. Holds: nothing. */
+ * Runs on: the main thread; blocks. Holds: where output goes. */
 #include "cli/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,17 @@
 #include "base/mem.h"
 
 enum { JSON_TEXT_MAX = 64 << 20 };
+
+static struct {
+    int fd;
+    const char *name;
+} out = {STDOUT_FILENO, "standard output"};
+
+void output_use(int fd, const char *name)
+{
+    out.fd = fd;
+    out.name = name;
+}
 
 static enum err write_all(int fd, struct span bytes)
 {
@@ -30,10 +42,10 @@ static enum err write_all(int fd, struct span bytes)
 
 enum err output_write(struct span bytes)
 {
-    const enum err e = write_all(STDOUT_FILENO, bytes);
+    const enum err e = write_all(out.fd, bytes);
 
     if (e != ERR_OK)
-        (void)fprintf(stderr, "lethe: standard output cannot be written: %s\n", strerror(errno));
+        (void)fprintf(stderr, "lethe: %s cannot be written: %s\n", out.name, strerror(errno));
     return e;
 }
 
@@ -107,6 +119,42 @@ enum err output_new_file(const char *path, struct span bytes)
     if (link(part, path) != 0) /* unlike rename(), it replaces nothing */
         e = errno == EEXIST ? ERR_CONFLICT : ERR_IO;
     (void)unlink(part);
+    return e;
+}
+
+enum err output_begin(const char *path, int *ret_fd, struct errmsg *msg)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0 && errno == EEXIST)
+        return errmsg_set(msg, ERR_CONFLICT, "%s: is there already, and was not touched", path);
+    if (fd < 0)
+        return errmsg_set(msg, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
+/* The folder may let root alone remove it, who is the configuration's `user` by now. */
+static void discard(const char *path, int fd)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return;
+    (void)fprintf(stderr, "lethe: %s is not whole, and cannot be removed: %s\n", path,
+                  strerror(errno));
+    if (ftruncate(fd, 0) != 0)
+        (void)fprintf(stderr, "lethe: %s cannot be emptied: %s\n", path, strerror(errno));
+}
+
+enum err output_end(const char *path, int *fdp, enum err e, struct errmsg *msg)
+{
+    const int fd = *fdp;
+
+    *fdp = -1;
+    if (e == ERR_OK && fsync(fd) != 0)
+        e = errmsg_set(msg, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+    if (e != ERR_OK)
+        discard(path, fd);
+    (void)close(fd);
     return e;
 }
 

@@ -215,6 +215,29 @@ def test_commands_without_a_server_leave_files_of_its_user(env):
     serves(lethe)
 
 
+def test_root_gets_the_tokens_of_a_renewal_whole_or_none(env):
+    """It becomes the store's user, to whom root's folder is closed."""
+    lethe = owned(env, sweep_interval="1s")
+    for kind in ("note", "email"):
+        equal(lethe.cli("tokenize", "--class", kind, "--subject", "1", "x@example.org").returncode, 0, kind)
+    plan = json.loads(lethe.cli("tokens", "renew", "--domain", "default", "--dry-run", "--json").stdout)
+    equal(lethe.cli("tokens", "renew", "--domain", "default", "--confirm", plan["digest"]).returncode, 0, "begun")
+    lethe.start()
+    until("all to be renewed", 30, lambda: "open" in lethe.cli("tokens", "renewals").stdout, pause=0.1)
+    equal(lethe.stop(), 0, "exit code")
+    folder = env.path("roots")
+    os.mkdir(folder, 0o700)
+    file = os.path.join(folder, "tokens.ndjson")
+    result = lethe.cli("tokens", "mapping", "1", "--output", file)
+    equal(result.returncode, 0, result.stderr)
+    with open(file) as f:
+        equal({json.loads(line)["class"] for line in f}, {"note", "email"}, "classes")
+    left = os.path.join(folder, "left.ndjson")
+    result = lethe.cli("tokens", "mapping", "2", "--output", left)
+    check(result.returncode == 1 and f"{left} is not whole, and cannot be removed" in result.stderr, f"{result}")
+    equal(os.stat(left).st_size, 0, "what is left")
+
+
 def test_what_root_restores_and_mirrors_is_the_servers(env):
     """It was root's, and no server started on it."""
     places = {name: env.path(name) for name in ("data", "keys", "mirrors")}

@@ -89,7 +89,11 @@ def test_e28_values_get_new_tokens_and_the_old_ones_die(env):
         text = f.read()
     equal((stat.S_IMODE(os.stat(file).st_mode), len(text.splitlines())), (0o600, len(new)), "the file")
     check("example.org" not in text and "note of" not in text and "49170" not in text, "a value in it")
-    check(not os.path.exists(file + ".part"), "left behind")
+    result = lethe.cli("tokens", "mapping", "1", "--output", file)
+    equal(result.returncode, 1, "once more")
+    check("is there already, and was not touched" in result.stderr, result.stderr)
+    with open(file) as f:
+        equal(f.read(), text, "untouched")
     # An erasure kills both; a restart changes nothing.
     told(lethe, "subject", "erase", "--token", new[old["email", mail("p2")]])
     for token in (old["email", mail("p2")], old["note", "note of p2"]):
@@ -103,9 +107,14 @@ def test_e28_values_get_new_tokens_and_the_old_ones_die(env):
     for (kind, value), token in old.items():
         dead = value in (mail("p2"), "note of p2")
         equal((reveals(lethe, token), reveals(lethe, new[token])), (None, None if dead else value), f"{kind} {value}")
-    result = lethe.cli("tokens", "mapping", "1")
+    result = lethe.cli("tokens", "mapping", "1", "--output", env.path("late.ndjson"))
     equal(result.returncode, 1, "the mapping of one that has ended")
     check("forgotten" in result.stderr, result.stderr)
+    check(not os.path.exists(env.path("late.ndjson")), "a file of nothing")
+    result = lethe.cli("tokens", "mapping", "1", "--output", env.path("no", "folder"))
+    check(result.returncode == 1 and "cannot be made: No such file" in result.stderr, f"{result}")
+    result = lethe.cli("tokens", "mapping", "1", "--output", "/dev/full")
+    check(result.returncode == 1 and "was not touched" in result.stderr, f"a device: {result}")
 
 
 def test_e28_a_kill_at_any_point_loses_no_value(env):
@@ -143,7 +152,7 @@ def test_it_rests_and_is_cancelled(env):
     renew(lethe, "--class", "note")  # without a server
     told(lethe, "tokens", "pause", "1")
     lethe.start()
-    equal(renewals(lethe)[0]["state"], "paused", "after a start")
+    equal(renewals(lethe, code=3)[0]["state"], "paused", "after a start")
     result = lethe.cli("tokens", "renew", "--class", "note", "--dry-run")
     equal(result.returncode, 1, "another one of the class")
     check("has not ended" in result.stderr, result.stderr)
