@@ -2,12 +2,8 @@
 /* lethe evidence, lethe verify-evidence.
  * Runs on: the main thread; blocks. Holds: nothing. Not here: what a pack holds and how it is checked
  * (retention/evidence*.c). */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -50,38 +46,31 @@ static enum cli_exit make_here(const struct options *o, struct json *request)
 }
 
 static enum err download(const struct options *o, const struct json *request, int file,
-                         struct errmsg *msg)
+                         struct evidence_facts *ret_facts, struct errmsg *msg)
 {
     AUTO(session_close) struct session *session = NULL;
     enum err e = session_open(o, &session, msg);
 
     if (e == ERR_OK)
         e = session_download(session, request, file, msg);
-    if (e == ERR_OK && fsync(file) != 0)
-        e = errmsg_set(msg, ERR_IO, "%s cannot be written: %s", o->output, strerror(errno));
-    return e;
+    return e == ERR_OK ? evidence_verify(o->output, NULL, ret_facts, msg) : e;
 }
 
 /* It comes over the network, and stays only when it is whole. */
 static enum cli_exit fetch_from(const struct options *o, const struct json *request)
 {
     AUTO(json_free) struct json *made = json_new_map();
-    const int file = open(o->output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     struct evidence_facts facts;
     struct errmsg msg = {""};
-    enum err e;
+    int file = -1;
+    enum err e = output_begin(o->output, &file, &msg);
 
-    if (file < 0)
-        return cli_fail(ERR_IO,
-                        cli_message(&msg, "%s cannot be made: %s", o->output, strerror(errno)));
-    e = download(o, request, file, &msg);
-    (void)close(file);
-    if (e == ERR_OK)
-        e = evidence_verify(o->output, NULL, &facts, &msg);
-    if (e != ERR_OK) {
-        (void)unlink(o->output);
-        return cli_fail(e, &msg);
+    if (e == ERR_OK) {
+        e = download(o, request, file, &facts, &msg);
+        e = output_end(o->output, &file, e, &msg);
     }
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
     if (!cli_put_text(made, "file", o->output))
         json_set(made, "file", json_new_null());
     json_set_int(made, "files", (int64_t)facts.files);
