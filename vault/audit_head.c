@@ -64,7 +64,8 @@ void audit_marker_free(struct audit_marker **marker)
     free(m);
 }
 
-/* The writer's thread. A mark that could not be written is written with the next head. */
+/* The writer's thread. A mark that could not be written is written with the next head; one that only the database
+ * does not remember yet is not written again, but remembered then. */
 static void on_marked(struct vault_op *op)
 {
     struct audit_marker *m = op->owner;
@@ -91,8 +92,10 @@ static void mark(struct audit_marker *m, const struct audit_head *head)
     (void)pthread_mutex_unlock(&m->lock);
     if (!due)
         return;
-    m->op = (struct vault_audit_mark){
-        .op = {.kind = VAULT_AUDIT_MARK, .done = on_marked, .owner = m}, .seq = head->seq - 1};
+    m->op =
+        (struct vault_audit_mark){.op = {.kind = VAULT_AUDIT_MARK, .done = on_marked, .owner = m},
+                                  .seq = head->seq - 1,
+                                  .appended = m->op.appended && m->op.op.result != ERR_OK};
     memcpy(m->op.chain, head->chain, AUDIT_CHAIN_BYTES);
     if (vault_submit(m->v, &m->op.op) != ERR_OK) {
         m->op.op.result = ERR_BUSY;
@@ -114,7 +117,7 @@ static enum err remember(struct writer *w)
     return e;
 }
 
-enum err vault__audit_mark(struct writer *w, const struct vault_audit_mark *op)
+enum err vault__audit_mark(struct writer *w, struct vault_audit_mark *op)
 {
     struct ledger_record record = {
         .kind = LEDGER_AUDIT, .time_ms = vault__now_ms(w->v), .slot = op->seq};
@@ -124,8 +127,12 @@ enum err vault__audit_mark(struct writer *w, const struct vault_audit_mark *op)
         return e;
     memcpy(record.erasure, op->chain, VAULT_ID_BYTES);
     memcpy(record.subject, op->chain + VAULT_ID_BYTES, VAULT_ID_BYTES);
-    e = ledger_append(w->v->ledger, &record);
-    return e == ERR_OK ? remember(w) : e;
+    if (!op->appended)
+        e = ledger_append(w->v->ledger, &record);
+    if (e != ERR_OK)
+        return e;
+    op->appended = true;
+    return remember(w);
 }
 
 static enum err take_mark(const struct ledger_record *record, void *context)

@@ -548,7 +548,7 @@ static enum err run_one(struct writer *w, struct vault_op *op)
     case VAULT_PART_FORGET:
         return vault__part_forget(w, (const struct vault_part_forget *)op);
     case VAULT_AUDIT_MARK:
-        return vault__audit_mark(w, (const struct vault_audit_mark *)op);
+        return vault__audit_mark(w, (struct vault_audit_mark *)op);
     default:
         return ERR_INTERNAL;
     }

@@ -117,8 +117,9 @@ struct vault_audit_mark {
     struct vault_op op; /* kind VAULT_AUDIT_MARK */
     uint64_t seq;
     uint8_t chain[CRYPTO_HASH_BYTES]; /* after that record */
+    bool appended; /* in and out: the ledger has it, so that only the database is to remember it */
 };
-enum err vault__audit_mark(struct writer *w, const struct vault_audit_mark *op) MUST_CHECK;
+enum err vault__audit_mark(struct writer *w, struct vault_audit_mark *op) MUST_CHECK;
 enum err vault__keys_unseal(struct writer *w, const struct vault_unseal *op) MUST_CHECK;
 enum err vault__rotate_begin(struct writer *w, const struct vault_rotate_begin *op) MUST_CHECK;
 enum err vault__rotate_step(struct writer *w, struct vault_rotate_step *op) MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "audit_rig.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -419,6 +420,37 @@ Test(audit, wakes_whoever_handed_over)
     cr_assert_eq(settled.failed_to, 0, "it goes on");
     audit_waiter_free(&waiter);
     cr_assert_null(waiter);
+    fixture_end(&f);
+}
+
+/* One head, and so one mark for the ledger that is due. */
+static void write_head(struct audit_waiter *waiter)
+{
+    const struct audit_settled settled =
+        wait_for(waiter, &w, hand_over(waiter, AUDIT_HEAD_RECORDS));
+
+    cr_assert_eq(settled.failed_to, 0);
+    audit_marker_wait(vault_audit(f.v)->marker);
+}
+
+Test(audit, marks_the_ledger_once_while_the_database_does_not_remember_it)
+{
+    struct audit_waiter *waiter = start_waiter();
+    const uint64_t before = ledger_seq(f.v->ledger);
+    struct stat st;
+
+    fault_test_set("commit.fail!fail", NULL);
+    for (size_t i = 0; i < 3; i++)
+        write_head(waiter);
+    cr_assert_eq(ledger_seq(f.v->ledger), before + 1);
+    fault_test_set(NULL, NULL);
+    write_head(waiter);
+    cr_assert_eq(ledger_seq(f.v->ledger), before + 1, "it is remembered, and not due again");
+    audit_waiter_free(&waiter);
+    fixture_close(&f);
+    cr_assert_eq(stat(fixture_path(&f, VAULT_LEDGER), &st), 0);
+    scratch_cut(fixture_path(&f, VAULT_LEDGER), (size_t)st.st_size - LEDGER_RECORD_BYTES);
+    cr_assert_eq(fixture_open(&f), ERR_CORRUPT);
     fixture_end(&f);
 }
 
