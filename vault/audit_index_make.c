@@ -12,18 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum {
     BLOCK_BYTES_MAX = 256 << 10,
-    BLOCK_KEYS_MAX =
-        1024, /* of 16 bits each: of 2,000 keys that a block does not have one seems to be there */
-    STALE_S = 600, /* nobody makes one for so long */
-    NUMBER_DIGITS = 6
+    /* Of 16 bits each: of 2,000 keys that a block does not have one seems to be there. */
+    BLOCK_KEYS_MAX = 1024,
+    STALE_S = 600 /* nobody makes one for so long */
 };
-
-static const char UNFINISHED[] = ".idx.tmp";
 
 struct block {
     struct audit_index_block said;
@@ -181,11 +179,13 @@ static enum err write_pages(const struct making *m, struct audit_index *ix, int 
 
 /* ---- files ---- */
 
+/* One of a time to come was made before the clock was put right: nobody would ever wait that long. */
 static bool is_stale(const char *path)
 {
+    const int64_t now_s = clock_now_s();
     struct stat st;
 
-    return lstat(path, &st) == 0 && st.st_mtime + STALE_S < time(NULL);
+    return lstat(path, &st) == 0 && (st.st_mtime > now_s || now_s - st.st_mtime > STALE_S);
 }
 
 /* Who has made the file makes the index. */
@@ -199,34 +199,10 @@ static int open_unfinished(const char *path)
     return fd;
 }
 
-static enum err put_file(const char *dir, const struct making *m, struct audit_index *ix)
-{
-    AUTO(mem_free) char *path = audit_index_path(dir, ix->number);
-    AUTO(mem_free) char *segment = audit_segment_path(dir, ix->number);
-    AUTO(mem_free) char *unfinished = NULL;
-    AUTO(fd_close) int fd = -1;
-    enum err e;
-
-    REQUIRE(asprintf(&unfinished, "%s.tmp", path) > 0);
-    fd = open_unfinished(unfinished);
-    if (fd < 0)
-        return errno == EEXIST ? ERR_BUSY : errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
-    e = write_pages(m, ix, fd);
-    if (e == ERR_OK && rename(unfinished, path) != 0)
-        e = ERR_IO;
-    if (e != ERR_OK)
-        (void)unlink(unfinished);
-    else if (access(segment, F_OK) != 0)
-        (void)unlink(path); /* it was retired meanwhile */
-    return e;
-}
-
-enum err audit_index_make(const char *dir, const struct audit_mapped *segment, uint64_t number,
-                          const uint8_t *key)
+static enum err fill_file(const struct audit_mapped *segment, struct audit_index *ix, int fd)
 {
     AUTO(making_done) struct making m = {.bytes = segment->bytes};
     const struct audit_part whole = {.from = AUDIT_SEGMENT_HEAD, .to = UINT64_MAX};
-    struct audit_index ix = {.key = key, .number = number};
     enum err rest;
     uint64_t at;
     enum err e = audit_segment_frames(segment, whole, on_frame, &m, &rest, &at);
@@ -235,25 +211,35 @@ enum err audit_index_make(const char *dir, const struct audit_mapped *segment, u
         return e;
     if (m.count == 0)
         return ERR_NOT_FOUND;
-    ix.end = m.end;
-    ix.blocks = m.count;
-    ix.width = (m.count + 7) / 8;
-    memcpy(ix.chain, segment->bytes + m.end - AUDIT_CHAIN_BYTES, AUDIT_CHAIN_BYTES);
-    return put_file(dir, &m, &ix);
+    ix->end = m.end;
+    ix->blocks = m.count;
+    ix->width = (m.count + 7) / 8;
+    memcpy(ix->chain, segment->bytes + m.end - AUDIT_CHAIN_BYTES, AUDIT_CHAIN_BYTES);
+    return write_pages(&m, ix, fd);
 }
 
-/* 0: the name is no index's, nor what was left of one. */
-static uint64_t number_of(const char *name, const char **ret_ending)
+enum err audit_index_make(const char *dir, const struct audit_mapped *segment, uint64_t number,
+                          const uint8_t *key)
 {
-    char *end = NULL;
-    unsigned long long number;
+    AUTO(mem_free) char *path = audit_index_path(dir, number);
+    AUTO(mem_free) char *segment_path = audit_segment_path(dir, number);
+    AUTO(mem_free) char *unfinished = NULL;
+    AUTO(fd_close) int fd = -1;
+    struct audit_index ix = {.key = key, .number = number};
+    enum err e;
 
-    if (name[0] < '0' || name[0] > '9' || strlen(name) < NUMBER_DIGITS)
-        return 0;
-    errno = 0;
-    number = strtoull(name, &end, 10);
-    *ret_ending = end;
-    return errno == 0 && (strcmp(end, ".idx") == 0 || strcmp(end, UNFINISHED) == 0) ? number : 0;
+    REQUIRE(asprintf(&unfinished, "%s.tmp", path) > 0);
+    fd = open_unfinished(unfinished); /* before the segment is walked, which takes long */
+    if (fd < 0)
+        return errno == EEXIST ? ERR_BUSY : errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
+    e = fill_file(segment, &ix, fd);
+    if (e == ERR_OK && rename(unfinished, path) != 0)
+        e = ERR_IO;
+    if (e != ERR_OK)
+        (void)unlink(unfinished);
+    else if (access(segment_path, F_OK) != 0)
+        (void)unlink(path); /* it was retired meanwhile */
+    return e;
 }
 
 void audit_index_tidy(const char *dir, uint64_t first)
@@ -264,10 +250,11 @@ void audit_index_tidy(const char *dir, uint64_t first)
 
     while (open_dir != NULL && (entry = readdir(open_dir)) != NULL) {
         AUTO(mem_free) char *path = vault__path(folder, entry->d_name);
-        const char *ending = NULL;
-        const uint64_t number = number_of(entry->d_name, &ending);
+        const uint64_t made = audit_file_number(entry->d_name, ".idx");
+        const uint64_t unfinished = audit_file_number(entry->d_name, ".idx.tmp");
 
-        if (number != 0 && (number < first || (strcmp(ending, UNFINISHED) == 0 && is_stale(path))))
+        if ((made != 0 && made < first) ||
+            (unfinished != 0 && (unfinished < first || is_stale(path))))
             (void)unlink(path);
     }
     if (open_dir != NULL)

@@ -50,6 +50,8 @@ struct audit_end {
 
 /* DIR/audit/000001.log; caller frees. */
 char *audit_segment_path(const char *dir, uint64_t number);
+/* The number in the name of a file of DIR/audit that ends so (".log"); 0: it is none. */
+uint64_t audit_file_number(const char *name, const char *ending);
 /* The lowest and the highest number of a segment in DIR/audit; 0, 0: there is none. IO. */
 enum err audit_segment_range(const char *dir, uint64_t *ret_first, uint64_t *ret_last) MUST_CHECK;
 /* Call fn for every frame of a segment, in order, up to the first that is none: *ret_rest is what stands there

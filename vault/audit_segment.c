@@ -29,17 +29,16 @@ char *audit_segment_path(const char *dir, uint64_t number)
     return path;
 }
 
-/* 0: the name is no segment's. */
-static uint64_t number_of(const char *name)
+uint64_t audit_file_number(const char *name, const char *ending)
 {
     char *end = NULL;
     unsigned long long number;
 
-    if (strlen(name) < NAME_DIGITS + 4 || name[0] < '0' || name[0] > '9')
+    if (name[0] < '0' || name[0] > '9')
         return 0;
     errno = 0;
     number = strtoull(name, &end, 10);
-    return errno == 0 && strcmp(end, ".log") == 0 ? number : 0;
+    return errno == 0 && end - name >= NAME_DIGITS && strcmp(end, ending) == 0 ? number : 0;
 }
 
 enum err audit_segment_range(const char *dir, uint64_t *ret_first, uint64_t *ret_last)
@@ -52,7 +51,7 @@ enum err audit_segment_range(const char *dir, uint64_t *ret_first, uint64_t *ret
     if (open_dir == NULL && errno != ENOENT)
         return ERR_IO;
     while (open_dir != NULL && (entry = readdir(open_dir)) != NULL) {
-        const uint64_t n = number_of(entry->d_name);
+        const uint64_t n = audit_file_number(entry->d_name, ".log");
 
         if (n == 0)
             continue;

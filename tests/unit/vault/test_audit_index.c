@@ -337,21 +337,54 @@ Test(audit_index, covers_no_frame_that_does_not_fit_yet)
 
 /* ---- making it ---- */
 
+static const char *unfinished(void)
+{
+    return fixture_path(&f, AUDIT_DIR "/000001.idx.tmp");
+}
+
+/* What somebody has begun to make so long ago. */
+static void begin_one(int64_t age_s)
+{
+    const struct timespec at = {.tv_sec = clock_now_s() - age_s};
+    const struct timespec times[2] = {at, at};
+
+    scratch_write(unfinished(), 0, "half", 4);
+    cr_assert_eq(utimensat(AT_FDCWD, unfinished(), times, 0), 0);
+}
+
+static void assert_made(bool made)
+{
+    cr_assert_eq(search(&rare), 1);
+    cr_assert_eq(access(index_of(1), F_OK) == 0, made);
+}
+
 Test(audit_index, waits_for_nobody_who_makes_one_and_goes_on_after_a_crash)
 {
-    static const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
-    const char *unfinished;
+    fill();
+    begin_one(0);
+    assert_made(false);
+    begin_one(86400);
+    assert_made(true);
+    cr_assert_neq(access(unfinished(), F_OK), 0);
+    end();
+}
+
+Test(audit_index, does_not_wait_for_one_that_a_clock_set_back_left_in_the_future)
+{
+    fill();
+    begin_one(-86400);
+    assert_made(true);
+    end();
+}
+
+Test(audit_index, takes_its_turn_before_it_reads)
+{
+    const struct audit_mapped unreadable = {.bytes = (const uint8_t *)1, .len = SIZE_MAX / 2};
+    const uint8_t key[CRYPTO_KEY_BYTES] = {0};
 
     fill();
-    unfinished = fixture_path(&f, AUDIT_DIR "/000001.idx.tmp");
-    scratch_write(unfinished, 0, "half", 4);
-    cr_assert_eq(search(&rare), 1);
-    cr_assert_neq(access(index_of(1), F_OK), 0);
-    unfinished = fixture_path(&f, AUDIT_DIR "/000001.idx.tmp");
-    cr_assert_eq(utimensat(AT_FDCWD, unfinished, long_ago, 0), 0);
-    cr_assert_eq(search(&rare), 1);
-    cr_assert_eq(access(index_of(1), F_OK), 0);
-    cr_assert_neq(access(fixture_path(&f, AUDIT_DIR "/000001.idx.tmp"), F_OK), 0);
+    begin_one(0);
+    cr_assert_eq(audit_index_make(f.dir, &unreadable, 1, key), ERR_BUSY);
     end();
 }
 
