@@ -184,6 +184,15 @@ enum err store__row(struct store *s, sqlite3_stmt *stmt)
     return rc == SQLITE_DONE ? ERR_NOT_FOUND : store__error(s, rc);
 }
 
+enum err store__number(struct store *s, sqlite3_stmt *stmt, uint64_t *ret)
+{
+    enum err e = store__row(s, stmt);
+
+    if (e == ERR_OK)
+        *ret = column_u64(stmt, 0);
+    return e;
+}
+
 enum err store__run(struct store *s, sqlite3_stmt *stmt)
 {
     enum err e = store__row(s, stmt);

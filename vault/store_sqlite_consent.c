@@ -190,12 +190,7 @@ enum err store_consents_open(struct store *s, uint64_t of_slot,
 
 enum err store_consents_count(struct store *s, uint64_t *ret_withdrawn)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_CONSENT_COUNT);
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret_withdrawn = column_u64(stmt, 0);
-    return e;
+    return store__number(s, store__get(s, STORE_CONSENT_COUNT), ret_withdrawn);
 }
 
 enum err store_consents_sum(struct store *s, const char *purpose, struct vault_consent_sum *ret)

@@ -129,10 +129,5 @@ enum err store_event_settle(struct store *s, uint64_t slot, int64_t mark)
 
 enum err store_event_pending(struct store *s, uint64_t after, uint64_t *ret_slot)
 {
-    sqlite3_stmt *stmt = of_slot(s, STORE_EVENT_PENDING, after);
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret_slot = column_u64(stmt, 0);
-    return e;
+    return store__number(s, of_slot(s, STORE_EVENT_PENDING, after), ret_slot);
 }

@@ -47,15 +47,6 @@ static uint64_t added(const struct store *s)
     return sqlite3_changes(s->db) == 0 ? 0 : (uint64_t)sqlite3_last_insert_rowid(s->db);
 }
 
-static enum err read_count(struct store *s, sqlite3_stmt *stmt, uint64_t *ret)
-{
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
-}
-
 /* ---- holds ---- */
 
 enum err store_hold_add(struct store *s, struct vault_hold *hold)
@@ -134,7 +125,7 @@ enum err store_hold_on(struct store *s, uint64_t slot, uint16_t class_id, bool *
         bind_int(stmt, 1, (int64_t)slot);
         bind_int(stmt, 2, class_id);
     }
-    e = read_count(s, stmt, &found);
+    e = store__number(s, stmt, &found);
     if (e == ERR_OK)
         *ret = found != 0;
     return e;
@@ -263,29 +254,20 @@ enum err store_restrictions_open(struct store *s,
 
 /* ---- how many it binds ---- */
 
-static enum err count_of(struct store *s, sqlite3_stmt *stmt, uint64_t *ret)
-{
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
-}
-
 enum err store_restricted_count(struct store *s, uint64_t *ret)
 {
-    return count_of(s, store__get(s, STORE_RESTRICT_COUNT), ret);
+    return store__number(s, store__get(s, STORE_RESTRICT_COUNT), ret);
 }
 
 enum err store_class_restricted(struct store *s, const struct store_class *c, uint64_t *ret)
 {
-    return count_of(s, store__get_class(s, c, STORE_RESTRICTED), ret);
+    return store__number(s, store__get_class(s, c, STORE_RESTRICTED), ret);
 }
 
 enum err store_class_held_whole(struct store *s, const struct store_class *c, bool *ret)
 {
     uint64_t n = 0;
-    enum err e = count_of(s, store__get_class(s, c, STORE_HELD_WHOLE), &n);
+    enum err e = store__number(s, store__get_class(s, c, STORE_HELD_WHOLE), &n);
 
     if (e == ERR_OK)
         *ret = n != 0;
@@ -300,7 +282,7 @@ enum err store_class_held(struct store *s, const struct store_class *c, int64_t 
 
     if (stmt != NULL)
         bind_int(stmt, 1, now_s);
-    e = count_of(s, stmt, ret_items);
+    e = store__number(s, stmt, ret_items);
     if (e == ERR_OK)
         *ret_due = column_u64(stmt, 1);
     return e;
@@ -439,7 +421,7 @@ enum err store_objection_on(struct store *s, uint64_t slot, const uint8_t hash[S
         bind_int(stmt, 1, (int64_t)slot);
         bind_blob(stmt, 2, hash, STORE_PURPOSE_BYTES);
     }
-    return read_count(s, stmt, ret);
+    return store__number(s, stmt, ret);
 }
 
 enum err store_objections_open(struct store *s, uint64_t of_slot,
@@ -471,12 +453,12 @@ enum err store_objections_open(struct store *s, uint64_t of_slot,
 enum err store_holds_count(struct store *s, struct store_holds_counts *ret)
 {
     struct store_holds_counts counts = {0, 0, 0};
-    enum err e = read_count(s, store__get(s, STORE_HOLD_COUNT), &counts.holds);
+    enum err e = store__number(s, store__get(s, STORE_HOLD_COUNT), &counts.holds);
 
     if (e == ERR_OK)
-        e = read_count(s, store__get(s, STORE_WAITING_COUNT), &counts.waiting);
+        e = store__number(s, store__get(s, STORE_WAITING_COUNT), &counts.waiting);
     if (e == ERR_OK)
-        e = read_count(s, store__get(s, STORE_OBJECT_COUNT), &counts.objections);
+        e = store__number(s, store__get(s, STORE_OBJECT_COUNT), &counts.objections);
     if (e == ERR_OK)
         *ret = counts;
     return e;

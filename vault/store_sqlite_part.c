@@ -128,12 +128,7 @@ enum err store_part_delete(struct store *s, uint64_t slot)
 
 enum err store_parts_count(struct store *s, uint64_t *ret)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_PART_COUNT);
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
+    return store__number(s, store__get(s, STORE_PART_COUNT), ret);
 }
 
 enum err store_records_follow(struct store *s, uint64_t from, uint64_t to, uint64_t but)

@@ -433,6 +433,8 @@ enum err store__run(struct store *s, sqlite3_stmt *stmt);
 enum err store__run_slot(struct store *s, enum store_statement which, uint64_t slot);
 /* Step to a row and hold it; NOT_FOUND when there is none. */
 enum err store__row(struct store *s, sqlite3_stmt *stmt);
+/* The same, and the number in its first column. */
+enum err store__number(struct store *s, sqlite3_stmt *stmt, uint64_t *ret);
 /* Run text that is not kept, class id put in for $ (0: none in it). */
 enum err store__exec(struct store *s, const char *sql, unsigned class_id);
 

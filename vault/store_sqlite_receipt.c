@@ -120,16 +120,12 @@ enum err store_receipts_prepare(struct store *s)
 enum err store_receipts_count(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_RECEIPT_COUNT);
-    enum err e;
 
     if (stmt != NULL) {
         bind_int(stmt, 1, from_ms);
         bind_int(stmt, 2, to_ms);
     }
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
+    return store__number(s, stmt, ret);
 }
 
 enum err store_receipt_last(struct store *s, int64_t from_ms, int64_t to_ms, size_t skip,

@@ -47,9 +47,7 @@ static enum err next_number(struct store *s, enum vault_record_kind kind, uint64
 
     if (stmt != NULL)
         bind_int(stmt, 1, kind);
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
+    e = store__number(s, stmt, ret);
     return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
 }
 
@@ -252,14 +250,10 @@ enum err store_records_count_due(struct store *s, enum vault_record_kind kind, i
                                  uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_RECORD_COUNT_DUE);
-    enum err e;
 
     if (stmt != NULL) {
         bind_int(stmt, 1, kind);
         bind_int(stmt, 2, until_ms);
     }
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
+    return store__number(s, stmt, ret);
 }

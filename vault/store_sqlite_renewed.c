@@ -96,25 +96,15 @@ enum err store_renewed_trim(struct store *s, const struct store_class *c, uint64
     return store__run(s, stmt);
 }
 
-/* The one number of a statement's one row. */
-static enum err read_number(struct store *s, sqlite3_stmt *stmt, uint64_t *ret)
-{
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
-}
-
 enum err store_renewed_lost(struct store *s, const struct store_class *c, uint64_t *ret)
 {
-    return read_number(s, store__get_class(s, c, STORE_RENEWED_LOST), ret);
+    return store__number(s, store__get_class(s, c, STORE_RENEWED_LOST), ret);
 }
 
 enum err store_renewed_any(struct store *s, bool *ret)
 {
     uint64_t any = 0;
-    enum err e = read_number(s, store__get(s, STORE_RENEWED_ANY), &any);
+    enum err e = store__number(s, store__get(s, STORE_RENEWED_ANY), &any);
 
     if (e == ERR_OK)
         *ret = any != 0;

@@ -384,16 +384,12 @@ enum err store_rows_count(struct store *s, const struct store_class *c, uint64_t
                           int64_t due_after_s, uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get_class(s, c, STORE_COUNT);
-    enum err e;
 
     if (stmt != NULL) {
         bind_int(stmt, 1, (int64_t)slot);
         bind_int(stmt, 2, due_after_s);
     }
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
+    return store__number(s, stmt, ret);
 }
 
 enum err store_class_has(struct store *s, const struct store_class *c, uint64_t slot, bool *ret)

@@ -42,12 +42,7 @@ enum err store_subject_delete(struct store *s, uint64_t slot)
 
 enum err store_subject_last(struct store *s, uint64_t *ret_slot)
 {
-    sqlite3_stmt *stmt = store__get(s, STORE_SUBJECT_LAST);
-    enum err e = store__row(s, stmt);
-
-    if (e == ERR_OK)
-        *ret_slot = column_u64(stmt, 0);
-    return e;
+    return store__number(s, store__get(s, STORE_SUBJECT_LAST), ret_slot);
 }
 
 /* ---- subjects that have ended ---- */
@@ -66,14 +61,10 @@ enum err store_ended_put(struct store *s, uint64_t slot)
 enum err store_ended_next(struct store *s, uint64_t after, uint64_t *ret_slot)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_ENDED_NEXT);
-    enum err e;
 
     if (stmt != NULL)
         bind_int(stmt, 1, (int64_t)after);
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret_slot = column_u64(stmt, 0);
-    return e;
+    return store__number(s, stmt, ret_slot);
 }
 
 enum err store_ended_forget(struct store *s)
@@ -135,14 +126,10 @@ enum err store_names_move(struct store *s, uint64_t slot, uint64_t target)
 enum err store_names_count(struct store *s, uint64_t slot, uint64_t *ret)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_NAME_COUNT);
-    enum err e;
 
     if (stmt != NULL)
         bind_int(stmt, 1, (int64_t)slot);
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret = column_u64(stmt, 0);
-    return e;
+    return store__number(s, stmt, ret);
 }
 
 enum err store_erasure_add(struct store *s, const struct store_erasure *erasure)

@@ -36,14 +36,10 @@ enum err store_canary_put(struct store *s, uint64_t slot)
 enum err store_canary_next(struct store *s, uint64_t after, uint64_t *ret_slot)
 {
     sqlite3_stmt *stmt = store__get(s, STORE_CANARY_NEXT);
-    enum err e;
 
     if (stmt != NULL)
         bind_int(stmt, 1, (int64_t)after);
-    e = store__row(s, stmt);
-    if (e == ERR_OK)
-        *ret_slot = column_u64(stmt, 0);
-    return e;
+    return store__number(s, stmt, ret_slot);
 }
 
 /* ---- incidents ---- */
