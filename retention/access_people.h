@@ -31,7 +31,8 @@ struct access_people {
     size_t waiting_count;
 };
 
-/* The person was seen in row `row`, from 0. TOO_LARGE: more than LIMIT_REPORT_PEOPLE_MAX; NO_SPACE. Never blocks. */
+/* The person was seen in row `row`, from 0. TOO_LARGE: the table has LIMIT_REPORT_PEOPLE_MAX entries; NO_SPACE. Never
+ * blocks. */
 enum err access_people_add(struct access_people *people, size_t row,
                            const uint8_t tag[AUDIT_TAG_BYTES]) MUST_CHECK;
 /* Count those that wait: before `all` and access_people_in() are right. Errors as above. */

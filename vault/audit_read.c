@@ -11,9 +11,7 @@
 #include "vault/audit_index_priv.h"
 
 enum {
-    BEHIND =
-        1
-        << 20, /* so much of a segment is read without an index: at most a third of it are zeroes */
+    BEHIND = 1 << 20, /* of a segment is read without an index: at most a third of it are zeroes */
     BEHIND_GROWING = 4 << 20 /* ... while it is written, when each index is soon too short */
 };
 

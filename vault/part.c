@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parting a person: what is kept is opened under the old key and sealed under a new one, row by row.
- * Runs on: the writer thread, in transactions of its own; looking on a reader's. Holds: one value at a
- * time, in wiped memory. Invariant: the new key is durable before a row needs it; a row, its owner and
- * the names that lead there change in one transaction, so that whoever reads finds the value under the
- * one key or under the other; what was begun stands in the store until the erasure closes. Not here:
- * which rows stay (part_look.c), the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
-#include "vault/events_priv.h"
-#include "vault/holds_priv.h"
+ * Runs on: the writer thread, in transactions of its own. Holds: one value at a time, in wiped memory.
+ * Invariant: the new key is durable before a row needs it; a row, its owner and the names that lead
+ * there change in one transaction, so that whoever reads finds the value under the one key or under the
+ * other; what was begun stands in the store until the erasure closes. Not here: which rows stay
+ * (part_look.c), the erasure of what is left behind (erasure.c), when exceptions end (retention/). */
 #include "vault/part_priv.h"
-
-#include "vault/writer_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
 #include "base/secret.h"
+#include "vault/events_priv.h"
+#include "vault/holds_priv.h"
+#include "vault/writer_priv.h"
 
 /* ---- heeding a move ---- */
 

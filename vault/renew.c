@@ -20,9 +20,8 @@
 #include "vault/retime_priv.h"
 #include "vault/typed_priv.h"
 
-enum {
-    OWNERS_AT_ONCE = 512
-}; /* rows of one shared token that are moved without looking who waits */
+/* Rows of one shared token that are moved without looking who waits. */
+enum { OWNERS_AT_ONCE = 512 };
 
 struct renewing {
     struct writer *w;
@@ -296,8 +295,8 @@ enum err vault__renew(struct writer *w, struct vault_renew *op)
     do
         e = renew_part(&x, limit);
     while (e == ERR_OK && op->more && op->looked < limit && !writer_is_wanted(w, &op->op));
-    if (e != ERR_OK &&
-        e != ERR_EXHAUSTED) /* that was found before anything of its value was written */
+    /* That no token is left was found before anything of its value was written. */
+    if (e != ERR_OK && e != ERR_EXHAUSTED)
         w->broken = e;
     FAULT_POINT("renew.batch");
     return e;

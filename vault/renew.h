@@ -17,10 +17,9 @@
 /* Where the last batch ended; all 0 at first. Without it (after a crash) the work begins anew, and passes over what
  * has its new token. */
 struct vault_renew_at {
-    uint64_t
-        before; /* tokens are taken from the newest to the oldest: those of lower numbers are left */
-    uint64_t
-        slot; /* not 0: `before` - 1 is shared, and has its new token for owners up to this row */
+    uint64_t before; /* from the newest token to the oldest: those of lower numbers are left */
+    /* Not 0: `before` - 1 is shared, and has its new token for owners up to this row. */
+    uint64_t slot;
     uint64_t row;
 };
 
@@ -29,8 +28,8 @@ struct vault_renew_at {
  * erased people and of other domains, and such as do not open. Whoever stores a value that is there meanwhile gets
  * its new token if it has one. A shared token of very many owners is moved over several batches: it may only be left
  * so for a short time, since an owner who stores the value again in between has it twice until then.
- * Done = durable, and no reader answers with the old token as the present one. Errors: NOT_FOUND (class), INVALID (no limit), EXHAUSTED (a typed
- * class has no token left for a value; what was done before stays done), IO, NO_SPACE. */
+ * Done = durable, and no reader answers with the old token as the present one. Errors: NOT_FOUND (class), INVALID
+ * (no limit), EXHAUSTED (a typed class has no token left for a value; what was done before stays done), IO, NO_SPACE. */
 struct vault_renew {
     struct vault_op op; /* kind VAULT_RENEW */
     uint16_t class_id;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Old tokens and those that took their place, read and written.
- * Runs on: the thread of the connection. Holds: one typed value at a time, in wiped memory. Invariant: an old token
- * stands for nothing but through what is remembered of it, and then only if it is that very one. Not here: making new ones (renew.c),
- * what a token stands for (reader.c). */
+ * Runs on: the thread of the connection. Holds: one value at a time, in wiped memory. Invariant: an old token stands
+ * for nothing but through what is remembered of it, and then only if it is that very one. Not here: making new ones
+ * (renew.c), what a token stands for (reader.c). */
 #include "base/secret.h"
 #include "vault/renew_priv.h"
 #include "vault/retime_priv.h"
