@@ -20,6 +20,7 @@ static const struct report_column columns[] = {
     {"special", "Special category", REPORT_TEXT, true},
     {"routes", "Routes", REPORT_COUNT, true},
     {"told_as", "Told of erasures as", REPORT_LIST, false},
+    {"senders", "Sent by", REPORT_LIST, true},
     {"declared", "Configured", REPORT_FLAG, true},
     {"requests", "Requests", REPORT_COUNT, true},
     {"values", "Values shown", REPORT_COUNT, false},
@@ -38,9 +39,9 @@ static const struct report_column summary[] = {
 static enum err add_row(const struct report_context *c, struct report *report,
                         const struct json *flow, bool declared, struct json **ret_row)
 {
-    static const char *const copied[] = {"recipient", "kind", "class", "form"};
+    static const char *const copied[] = {"recipient", "kind",    "class",  "form",
+                                         "purposes",  "told_as", "senders"};
     const struct class_def *def = classes_find(c->classes, json_text_of(json_get(flow, "class")));
-    const struct json *told = json_get(flow, "told_as");
     struct json *row = NULL;
     enum err e = report_row(report, &row);
 
@@ -48,12 +49,10 @@ static enum err add_row(const struct report_context *c, struct report *report,
         return e;
     for (size_t i = 0; i < COUNT_OF(copied); i++)
         json_set(row, copied[i], json_clone(json_get(flow, copied[i])));
-    json_set(row, "purposes", json_clone(json_get(flow, "purposes")));
     json_set(row, "special",
              def == NULL || def->special == NULL ? json_new_null()
                                                  : json_new_text(span_str(def->special)));
     json_set_int(row, "routes", json_int_of(json_get(flow, "routes"), 0));
-    json_set(row, "told_as", told == NULL ? json_new_list() : json_clone(told));
     json_set_bool(row, "declared", declared);
     json_set_int(row, "requests", 0);
     json_set_int(row, "values", 0);
@@ -81,31 +80,45 @@ static bool says(const struct json *row, const char *name, const char *word)
     return span_equal(json_text_of(json_get(row, name)), span_str(word));
 }
 
-static bool has_purpose(const struct json *row, const char *purpose)
+static bool has(const struct json *row, const char *name, const char *text)
 {
-    const struct json *list = json_get(row, "purposes");
+    const struct json *list = json_get(row, name);
 
     for (size_t i = 0; i < json_count(list); i++)
-        if (span_equal(json_text_of(json_at(list, i)), span_str(purpose)))
+        if (span_equal(json_text_of(json_at(list, i)), span_str(text)))
             return true;
     return false;
 }
 
-/* The row of what a caller was shown; else the third party that it was sent to, if it can be no other. NULL: neither. */
-static struct json *row_of(const struct json *rows, const struct access_sum *sum,
-                           const char *class_name)
+/* What somebody was shown of a class, in clear or masked: a sum's values, or its masks. */
+struct shown {
+    const struct access_sum *sum;
+    const char *class_name, *form;
+    uint64_t values, masks;
+};
+
+/* A mask is less than a value: a quota may have shown one in its place. */
+static bool allows(const struct json *row, const struct shown *s)
+{
+    return says(row, "form", s->form) || (s->masks > 0 && says(row, "form", "value"));
+}
+
+/* The declared row of a caller that may see it; else the third party that it may send it to, if it can be no other. NULL:
+ * neither. */
+static struct json *declared_row(const struct json *rows, const struct shown *s)
 {
     struct json *sent_to = NULL;
     size_t parties = 0;
 
-    for (size_t i = 0; i < json_count(rows) && sum->role == AUDIT_CALLER; i++) {
+    for (size_t i = 0; i < json_count(rows) && s->sum->role == AUDIT_CALLER; i++) {
         struct json *row = json_at(rows, i);
 
-        if (!says(row, "class", class_name) || !has_purpose(row, sum->purpose))
+        if (!json_bool_of(json_get(row, "declared"), false) || !says(row, "class", s->class_name) ||
+            !has(row, "purposes", s->sum->purpose) || !allows(row, s))
             continue;
-        if (says(row, "kind", "caller") && says(row, "recipient", sum->who))
+        if (says(row, "kind", "caller") && says(row, "recipient", s->sum->who))
             return row;
-        if (says(row, "kind", "third_party")) {
+        if (s->values > 0 && has(row, "senders", s->sum->who)) {
             sent_to = row;
             parties++;
         }
@@ -113,32 +126,85 @@ static struct json *row_of(const struct json *rows, const struct access_sum *sum
     return parties == 1 ? sent_to : NULL;
 }
 
-static void count(struct json *row, const struct access_sum *sum)
+static const char *kind_of(const struct access_sum *sum)
 {
-    json_set_int(row, "requests",
-                 json_int_of(json_get(row, "requests"), 0) + (int64_t)sum->requests);
-    json_set_int(row, "values", json_int_of(json_get(row, "values"), 0) + (int64_t)sum->values);
-    json_set_int(row, "masks", json_int_of(json_get(row, "masks"), 0) + (int64_t)sum->masks);
+    return sum->role == AUDIT_CALLER ? "caller" : "operator";
 }
 
-/* Somebody whom the configuration does not name (any more): a token of the admin API, a caller that went. */
-static enum err add_undeclared(const struct report_context *c, struct report *report,
-                               const struct access_sum *sum, const char *class_name)
+static struct json *undeclared_row(const struct json *rows, const struct shown *s)
 {
-    AUTO(json_free) struct json *flow = json_new_map();
-    struct json *purposes = json_new_list(), *row;
-    enum err e;
+    for (size_t i = json_count(rows); i > 0; i--) {
+        struct json *row = json_at(rows, i - 1);
 
-    if (sum->purpose[0] != '\0')
-        json_add(purposes, json_new_text(span_str(sum->purpose)));
-    json_set_str(flow, "recipient", sum->who);
-    json_set_str(flow, "kind", sum->role == AUDIT_CALLER ? "caller" : "operator");
-    json_set_str(flow, "class", class_name);
-    json_set_str(flow, "form", sum->values > 0 ? "value" : "mask");
-    json_set(flow, "purposes", purposes);
-    e = add_row(c, report, flow, false, &row);
+        if (json_bool_of(json_get(row, "declared"), true))
+            return NULL; /* they are the last ones */
+        if (says(row, "kind", kind_of(s->sum)) && says(row, "recipient", s->sum->who) &&
+            says(row, "class", s->class_name) && says(row, "form", s->form))
+            return row;
+    }
+    return NULL;
+}
+
+/* For somebody of whom the configuration does not say it (any more): a token of the admin API, a caller that went. */
+static enum err add_undeclared(const struct report_context *c, struct report *report,
+                               const struct shown *s, struct json **ret_row)
+{
+    static const char *const lists[] = {"purposes", "told_as", "senders"};
+    AUTO(json_free) struct json *flow = json_new_map();
+
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        json_set(flow, lists[i], json_new_list());
+    json_set_str(flow, "recipient", s->sum->who);
+    json_set_str(flow, "kind", kind_of(s->sum));
+    json_set_str(flow, "class", s->class_name);
+    json_set_str(flow, "form", s->form);
+    return add_row(c, report, flow, false, ret_row);
+}
+
+static void increase(struct json *row, const char *name, uint64_t more)
+{
+    json_set_int(row, name, json_int_of(json_get(row, name), 0) + (int64_t)more);
+}
+
+/* Count it where it belongs. ret_row: untouched where there was nothing of it. */
+static enum err count(const struct report_context *c, struct report *report, const struct shown *s,
+                      struct json **ret_row)
+{
+    const char *purpose = s->sum->purpose;
+    struct json *row = NULL;
+    enum err e = ERR_OK;
+
+    if (s->values + s->masks == 0)
+        return ERR_OK;
+    row = declared_row(report_rows(report), s);
+    if (row == NULL)
+        row = undeclared_row(report_rows(report), s);
+    if (row == NULL)
+        e = add_undeclared(c, report, s, &row);
+    if (e != ERR_OK)
+        return e;
+    if (purpose[0] != '\0' && !has(row, "purposes", purpose))
+        json_add(json_get(row, "purposes"), json_new_text(span_str(purpose)));
+    increase(row, "values", s->values);
+    increase(row, "masks", s->masks);
+    *ret_row = row;
+    return ERR_OK;
+}
+
+static enum err count_sum(const struct report_context *c, struct report *report,
+                          const struct access_sum *sum, const char *class_name)
+{
+    const struct shown values = {sum, class_name, "value", sum->values, 0};
+    const struct shown masks = {sum, class_name, "mask", 0, sum->masks};
+    struct json *row = NULL, *mask_row = NULL;
+    enum err e = count(c, report, &values, &row);
+
     if (e == ERR_OK)
-        count(row, sum);
+        e = count(c, report, &masks, &mask_row);
+    if (row != NULL)
+        increase(row, "requests", sum->requests);
+    if (mask_row != NULL && mask_row != row)
+        increase(mask_row, "requests", sum->requests);
     return e;
 }
 
@@ -151,24 +217,37 @@ static enum err add_shown(const struct report_context *c, struct report *report,
         const struct access_sum *sum = &sums->at[i];
         const struct class_def *def =
             sum->class_id == 0 ? NULL : vault_class_def(c->vault, sum->class_id);
-        struct json *row;
 
-        if (def == NULL || sum->values + sum->masks == 0)
-            continue;
-        row = row_of(report_rows(report), sum, def->name);
-        if (row == NULL)
-            e = add_undeclared(c, report, sum, def->name);
-        else
-            count(row, sum);
+        if (def != NULL)
+            e = count_sum(c, report, sum, def->name);
     }
     return e;
 }
 
 /* ---- the whole ---- */
 
+/* Names are of each kind its own: a caller may be called as an upstream is. */
 static void add_once(struct json *set, const struct json *row)
 {
-    json_set_bool(set, json_str_of(json_get(row, "recipient")), true);
+    struct json *of_kind = json_get(set, json_str_of(json_get(row, "kind")));
+
+    if (of_kind == NULL) {
+        of_kind = json_new_map();
+        json_set(set, json_str_of(json_get(row, "kind")), of_kind);
+    }
+    json_set_bool(of_kind, json_str_of(json_get(row, "recipient")), true);
+}
+
+static int64_t count_names(const struct json *set)
+{
+    struct json *of_kind;
+    const char *kind;
+    void *it = NULL;
+    size_t names = 0;
+
+    while (json_next(set, &it, &kind, &of_kind))
+        names += json_count(of_kind);
+    return (int64_t)names;
 }
 
 static void sum_up(struct json *map, const struct json *rows, const struct report_days *days)
@@ -181,8 +260,8 @@ static void sum_up(struct json *map, const struct json *rows, const struct repor
         if (says(json_at(rows, i), "form", "value"))
             add_once(in_clear, json_at(rows, i));
     }
-    json_set_int(map, "recipients", (int64_t)json_count(all));
-    json_set_int(map, "in_clear", (int64_t)json_count(in_clear));
+    json_set_int(map, "recipients", count_names(all));
+    json_set_int(map, "in_clear", count_names(in_clear));
     report_set_day(map, "figures_from", days->from);
     report_set_day(map, "figures_to", days->to);
 }

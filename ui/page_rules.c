@@ -182,6 +182,23 @@ enum err page_rules(struct visit *v, struct errmsg *msg)
 
 /* ---- records of processing activities ---- */
 
+/* The records stand without them where they are more than a report can hold. */
+static enum err set_flows(struct visit *v, const char *query, struct errmsg *msg)
+{
+    const enum err e = visit__show(v, "flows", "/v1/reports/flows", query, msg);
+    const struct json *rows = json_get(json_get(v->model, "flows"), "rows");
+
+    json_set_bool(v->model, "flows_too_large", e == ERR_TOO_LARGE);
+    if (e != ERR_OK)
+        return e == ERR_TOO_LARGE ? ERR_OK : e;
+    visit__add_digest(v, json_get(v->model, "flows"));
+    for (size_t i = 0; i < json_count(rows); i++)
+        json_set_bool(
+            json_at(rows, i), "any_class",
+            span_equal(json_text_of(json_get(json_at(rows, i), "class")), SPAN_LIT("any class")));
+    return ERR_OK;
+}
+
 enum err page_ropa(struct visit *v, struct errmsg *msg)
 {
     char query[UI_QUERY_MAX];
@@ -194,8 +211,5 @@ enum err page_ropa(struct visit *v, struct errmsg *msg)
     json_set_str(v->model, "report", "ropa");
     for (size_t i = 0; i < json_count(json_get(json_get(v->model, "ropa"), "rows")); i++)
         json_set_int(json_at(json_get(json_get(v->model, "ropa"), "rows"), i), "place", (int64_t)i);
-    e = visit__show(v, "flows", "/v1/reports/flows", query, msg);
-    if (e == ERR_OK)
-        visit__add_digest(v, json_get(v->model, "flows"));
-    return e;
+    return set_flows(v, query, msg);
 }

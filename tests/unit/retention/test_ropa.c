@@ -82,6 +82,27 @@ Test(ropa, refuses_what_means_nothing)
     }
 }
 
+/* Flows of many callers and classes are larger than any configuration file. */
+Test(ropa, that_is_in_force_may_be_larger_than_a_configuration)
+{
+    enum { ROWS = 100000 };
+    static const char row[] =
+        "a row of a hundred bytes is what a flow to a recipient takes up, with "
+        "its purposes and its names: 100";
+    struct ropa *r = ropa_new();
+    AUTO(json_free) struct json *tree = json_new_map();
+    struct json *rows = json_new_list(), *copy;
+
+    for (int i = 0; i < ROWS; i++)
+        json_add(rows, json_new_text(span_str(row)));
+    json_set(tree, "flows", rows);
+    ropa_set(r, tree);
+    copy = ropa_get(r);
+    cr_assert_eq(json_count(json_get(copy, "flows")), ROWS);
+    json_free(&copy);
+    ropa_free(&r);
+}
+
 Test(ropa, that_is_in_force_is_a_copy)
 {
     struct ropa *r = ropa_new();
