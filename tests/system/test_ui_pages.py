@@ -7,7 +7,7 @@ import re
 import subprocess
 import urllib.parse
 
-from harness import ROOT, check, equal
+from harness import CLASSES, ROOT, ROUTES, check, equal
 from test_admin_api import Api, earlier_step, one_time_code, stored
 from test_ui import PAYLOADS
 from ui_client import Browser, Page
@@ -354,6 +354,21 @@ def test_the_records_of_processing_are_read_and_taken_as_files(env):
         b.get(next(link for link in page.links() if f"flows.{ending}" in link))
 
 
+def test_the_records_of_processing_stand_without_flows_that_are_too_many(env):
+    kinds = {f"c{i}": CLASSES["note"] for i in range(100)}
+    parties = [f"u{i}" for i in range(101)]
+    fields = [{"json": f"$.{name}", "class": name} for name in kinds]
+    api, b = signed_in(env, "officer", classes={**CLASSES, **kinds},
+                       upstreams={name: {"url": "http://127.0.0.1:9"} for name in ("app", *parties)},
+                       routes=[*ROUTES, *({"path": f"/{name}", "upstream": name, "subject": "$.id", "request": fields}
+                                          for name in parties)])
+    problem = api.got(413, "GET", "/v1/reports/flows", token="officer")
+    check("more than 10000 rows" in problem["detail"], f"{problem}")
+    page = b.page("/ui/ropa")
+    check("more than 10,000 rows" in page.text and "c99" in page.text and "Art. 6(1)(b)" in page.text, page.text)
+    check(not any("flows.csv" in link for link in page.links()), "no file to take")
+
+
 def test_an_impact_assessment_is_taken_in_every_form(env):
     api, b = signed_in(env, "officer")
     stored(api, "p1")
@@ -372,7 +387,7 @@ def test_an_impact_assessment_is_taken_in_every_form(env):
 
 
 def test_recipients_are_shown_with_what_they_received(env):
-    api, b = signed_in(env, "officer")
+    api, b = signed_in(env, "officer", routes=[*ROUTES, {"path": "/text", "upstream": "app", "response": [{"text": "*"}]}])
     token, unused = stored(api, "p1")
     api.got(200, "POST", "/v1/tokens/reveal", {"tokens": [token]}, "app", {"Lethe-Purpose": "account"})
     rows = api.got(200, "GET", "/v1/reports/flows", token="officer")["rows"]
@@ -383,6 +398,8 @@ def test_recipients_are_shown_with_what_they_received(env):
           [("app", "operator", "note", "value", ["account"], 1)], "what a token of the admin API was shown")
     page = b.page("/ui/ropa")
     check("application behind Lethe" in page.text and "operator or access token" in page.text, page.text)
+    check(("app", "upstream", "any class", "token") in said and "any, in scanned fields" in page.text, f"{said}")
+    check(not any("any%20class" in link or "any class" in link for link in page.links()), "there is no page of it")
     equal({(r["recipient"], r["class"]) for r in json.loads(api.cli("report", "flows", "--json"))["rows"]},
           {(r["recipient"], r["class"]) for r in rows}, "the command")
     api.lethe.stop()
