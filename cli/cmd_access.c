@@ -9,6 +9,7 @@
 #include "admin/access.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/qr.h"
 #include "cli/session.h"
@@ -75,66 +76,25 @@ enum cli_exit cmd_access_create(const struct options *o)
         !set_list(request, "purposes", o->purpose) || !set_list(request, "networks", o->network) ||
         !cli_put_text(request, "certificate", o->certificate))
         return cli_usage("arguments must be UTF-8");
-    code = cli_ask(o, request, &reply);
+    code = ask_token(o, request, &reply);
     return code == CLI_OK ? print_token(o, reply.result) : code;
 }
 
 static enum err print_entry(const struct json *entry)
 {
-    char line[256];
-    const int len =
-        snprintf(line, sizeof(line), "%6" PRId64 "  %-7s  %-8s  %-24s  %-24s  %-4s  %s\n",
-                 json_int_of(json_get(entry, "number"), 0), json_str_or(entry, "state", "-"),
-                 json_str_or(entry, "role", "-"), json_str_or(entry, "expires", "-"),
-                 json_str_or(entry, "used", "-"),
-                 json_bool_of(json_get(entry, "code"), false) ? "code" : "-",
-                 json_str_or(entry, "name", "-"));
-
-    return output_write(span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
+    return output_print("%6" PRId64 "  %-7s  %-8s  %-24s  %-24s  %-4s  %s\n",
+                        json_int_of(json_get(entry, "number"), 0), json_str_or(entry, "state", "-"),
+                        json_str_or(entry, "role", "-"), json_str_or(entry, "expires", "-"),
+                        json_str_or(entry, "used", "-"),
+                        json_bool_of(json_get(entry, "code"), false) ? "code" : "-",
+                        json_str_or(entry, "name", "-"));
 }
 
-/* A page of the tokens behind *after, which moves on; at the end it stays. */
-static enum cli_exit add_page(const struct options *o, struct session *session, int64_t *after,
-                              struct json *list)
-{
-    AUTO(json_free) struct json *request = json_new_map();
-    AUTO(reply_done) struct reply reply = {NULL, NULL};
-    const struct json *tokens;
-    enum cli_exit code;
-
-    json_set_str(request, "op", "access.list");
-    json_set_int(request, "after", *after);
-    code = cli_call(o, session, request, &reply);
-    tokens = json_get(reply.result, "tokens");
-    for (size_t i = 0; i < json_count(tokens); i++)
-        json_add(list, json_clone(json_at(tokens, i)));
-    *after = json_int_of(json_get(reply.result, "next"), *after);
-    return code;
-}
-
-/* One list, also as JSON, however many pages it comes in. */
 enum cli_exit cmd_access_list(const struct options *o)
 {
-    AUTO(session_close) struct session *session = NULL;
-    AUTO(json_free) struct json *list = json_new_list();
-    struct errmsg msg;
-    int64_t after = 0, begin = -1;
-    enum cli_exit code = CLI_OK;
-    enum err e = session_open(o, &session, &msg);
+    static const struct listing tokens = {"tokens", print_entry, NULL};
 
-    if (e != ERR_OK)
-        return cli_fail(e, &msg);
-    while (code == CLI_OK && after > begin) {
-        begin = after;
-        code = add_page(o, session, &after, list);
-    }
-    if (code != CLI_OK)
-        return code;
-    if (o->json)
-        e = output_json(list);
-    for (size_t i = 0; !o->json && e == ERR_OK && i < json_count(list); i++)
-        e = print_entry(json_at(list, i));
-    return e == ERR_OK ? CLI_OK : CLI_FAILED;
+    return listing_whole_of(o, "access.list", &tokens);
 }
 
 /* The operation on the token whose number is the argument. */

@@ -21,3 +21,6 @@ enum cli_exit listing_print_on(const struct options *o, struct session *session,
 /* The same for an operation that is asked for nothing else. */
 enum cli_exit listing_of(const struct options *o, const char *operation,
                          const struct listing *listing);
+/* The same, but --json gives one list, when the last page is there. */
+enum cli_exit listing_whole_of(const struct options *o, const char *operation,
+                               const struct listing *listing);
