@@ -60,6 +60,11 @@ bool access_role_is_appointed(enum access_role role)
                     ACCESS_APPROVER)) != 0;
 }
 
+bool access_role_destroys(enum access_role role)
+{
+    return (role & (ACCESS_OPERATOR | ACCESS_APPROVER)) != 0;
+}
+
 bool access_names_have(const struct access_names *names, struct span name)
 {
     for (size_t i = 0; i < names->count; i++)

@@ -42,6 +42,8 @@ const char *access_role_name(enum access_role role);
 /* Is a token of this role more than one person's to give out, over the network: does its holder see clear values or what
  * is kept of people, or propose, approve and carry out what destroys? */
 bool access_role_is_appointed(enum access_role role);
+/* May its holder propose, approve and carry out what destroys? */
+bool access_role_destroys(enum access_role role);
 
 struct access_names {
     size_t count; /* 0: all of them */

@@ -145,19 +145,13 @@ static enum err read_grant(const struct admin *admin, const struct json *request
     return e == ERR_OK ? check_names(admin, &ret->who, msg) : e;
 }
 
-/* What whoever has it can propose, approve and carry out. */
-static bool destroys(enum access_role role)
-{
-    return (role & (ACCESS_OPERATOR | ACCESS_APPROVER)) != 0;
-}
-
 /* Over the network others' tokens are two people's: somebody appoints, somebody else approves. Without four eyes there
  * is no second one. */
 static enum err may_create(const struct admin *admin, const struct access_grant *grant,
                            struct errmsg *msg)
 {
-    const bool appointed =
-        admin->four_eyes ? access_role_is_appointed(grant->who.role) : destroys(grant->who.role);
+    const bool appointed = admin->four_eyes ? access_role_is_appointed(grant->who.role)
+                                            : access_role_destroys(grant->who.role);
 
     return admin->who == NULL || !appointed
                ? ERR_OK

@@ -63,15 +63,21 @@ bool cli_put_text(struct json *map, const char *name, const char *text)
     return text == NULL || cli_put_span(map, name, span_str(text));
 }
 
+enum cli_exit cli_ended(const struct options *o, enum err e, const struct reply *reply,
+                        const struct errmsg *msg)
+{
+    if (e == ERR_PROPOSED && o->json && output_json(reply->result) != ERR_OK)
+        return CLI_FAILED;
+    return e == ERR_OK ? CLI_OK : cli_fail(e, msg);
+}
+
 enum cli_exit cli_call(const struct options *o, struct session *session, const struct json *request,
                        struct reply *reply)
 {
     struct errmsg msg;
     const enum err e = session_call(session, request, reply, &msg);
 
-    if (e == ERR_PROPOSED && o->json && output_json(reply->result) != ERR_OK)
-        return CLI_FAILED;
-    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
+    return cli_ended(o, e, reply, &msg);
 }
 
 enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply)

@@ -140,6 +140,9 @@ enum cli_exit cmd_key_status(const struct options *options);
  * proposal is printed. reply: reply_done(). Blocks. */
 enum cli_exit cli_call(const struct options *o, struct session *session, const struct json *request,
                        struct reply *reply);
+/* What cli_call() makes of how a request ended: complain, or print the proposal. */
+enum cli_exit cli_ended(const struct options *o, enum err e, const struct reply *reply,
+                        const struct errmsg *msg);
 /* Carry out one request, where the options say, and complain when that fails. reply: reply_done(). Blocks. */
 enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply);
 /* A path as a server sees it, which may run in another directory; caller frees. */

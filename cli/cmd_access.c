@@ -38,24 +38,41 @@ static bool set_list(struct json *request, const char *name, const char *text)
     return true;
 }
 
-/* Over the network most tokens are two people's to make: their holders are appointed. */
-static const char *operation_for(const struct options *o)
+/* Over the network most tokens are two people's to make: their holders are appointed. Where one is enough, those who
+ * destroy nothing have theirs at once. */
+static enum cli_exit ask_token(const struct options *o, struct json *request, struct reply *reply)
 {
-    const bool appointed = access_role_is_appointed(access_role_of(span_str(o->role)));
+    const enum access_role role = access_role_of(span_str(o->role));
+    AUTO(session_close) struct session *session = NULL;
+    struct errmsg msg;
+    enum err e;
 
-    return o->server != NULL && appointed ? "access.appoint" : "access.create";
+    json_set_str(request, "op", "access.create");
+    if (o->server == NULL || !access_role_is_appointed(role))
+        return cli_ask(o, request, reply);
+    json_set_str(request, "op", "access.appoint");
+    if (access_role_destroys(role))
+        return cli_ask(o, request, reply);
+    e = session_open(o, &session, &msg);
+    if (e == ERR_OK)
+        e = session_propose(session, request, reply, &msg);
+    if (e != ERR_UNSUPPORTED)
+        return cli_ended(o, e, reply, &msg);
+    json_set_str(request, "op", "access.create");
+    return cli_call(o, session, request, reply);
 }
 
 /* The text of a token alone; one that has none yet says where it comes from. */
 static enum cli_exit print_token(const struct options *o, const struct json *result)
 {
     const struct json *token = json_get(result, "token");
+    const int64_t number = json_int_of(json_get(result, "number"), 0);
     char line[128];
 
     if (o->json)
         return output_json(result) == ERR_OK ? CLI_OK : CLI_FAILED;
-    (void)snprintf(line, sizeof(line), "%" PRId64 " is to be collected: lethe access collect",
-                   json_int_of(json_get(result, "number"), 0));
+    (void)snprintf(line, sizeof(line),
+                   "%" PRId64 " is to be collected: lethe access collect %" PRId64, number, number);
     if (output_write(token == NULL ? span_str(line) : json_text_of(token)) != ERR_OK)
         return CLI_FAILED;
     return output_write(SPAN_LIT("\n")) == ERR_OK ? CLI_OK : CLI_FAILED;
@@ -69,7 +86,6 @@ enum cli_exit cmd_access_create(const struct options *o)
 
     if (o->name == NULL || o->role == NULL || o->expires == NULL)
         return cli_usage("--name, --role and --expires are needed");
-    json_set_str(request, "op", operation_for(o));
     if (!cli_put_text(request, "name", o->name) || !cli_put_text(request, "role", o->role) ||
         !cli_put_text(request, "expires", o->expires) || !set_list(request, "domains", o->domain) ||
         !set_list(request, "classes", o->class_name) ||

@@ -329,9 +329,10 @@ const struct command commands[] = {
      "--class or --purpose there is no bound of that kind. Only a hash of the token is kept.\n"
      "--network: from elsewhere it is a wrong token. --certificate: the fingerprint that\n"
      "`openssl x509 -fingerprint -sha256` prints; the client must show that certificate.\n"
-     "With --server all but an auditor are appointed: somebody else approves it, and `lethe access "
-     "collect`\n"
-     "prints the token then.\n",
+     "With --server all but an auditor are appointed: somebody else approves it, and `lethe "
+     "access\n"
+     "collect` prints the token then. Without `four_eyes` a code is enough: app, support and\n"
+     "officer have theirs at once, operator and approver when it is collected.\n",
      OPTION_CONFIG | OPTION_NAME | OPTION_ROLE | OPTION_EXPIRES | OPTION_DOMAIN | OPTION_CLASS |
          OPTION_PURPOSE | OPTION_NETWORK | OPTION_CERTIFICATE | OPTION_JSON,
      0, 0, cmd_access_create},
@@ -346,15 +347,17 @@ const struct command commands[] = {
      1, cmd_access_revoke},
     {"access enrol", "[-c FILE] [--json] NUMBER",
      "a second factor for who holds a token: what an authenticator takes",
-     "Prints an otpauth:// URI, and on a terminal a QR code. One-time codes after RFC 6238. The "
-     "one\n"
-     "before is of no use any more; with --server it must be taken away first, and with four eyes "
-     "an approver\n"
-     "gives it out, but to an auditor.\n",
+     "Prints an otpauth:// URI, and on a terminal a QR code: one-time codes after RFC 6238. A "
+     "second\n"
+     "factor that was given out before is of no use any more. With --server one that was used "
+     "must\n"
+     "be taken away first (`lethe access unenrol`), and with `four_eyes` it is an approver who "
+     "gives\n"
+     "them out; an auditor's may come from an operator, too.\n",
      OPTION_CONFIG | OPTION_JSON, 1, 1, cmd_access_enrol},
     {"access unenrol", "[-c FILE] NUMBER", "take the second factor of who holds a token away",
-     "Its holder is signed out of the pages and gets nothing done that wants a code, until "
-     "`lethe access enrol`.\n",
+     "Its holder is signed out of the pages and gets nothing done that wants a code, until `lethe\n"
+     "access enrol`.\n",
      OPTION_CONFIG, 1, 1, cmd_access_unenrol},
     {"proposal list", "[-c FILE] [--json]",
      "what was proposed over the admin API; exit 3 when something waits for approval",

@@ -414,8 +414,9 @@ static enum err judge(const struct remote *r, const struct asked *a, struct json
     return a->status == 202 ? proposed(*ret_result, msg) : ERR_OK;
 }
 
-/* file: takes the answer to what is asked for, unless it is refused; -1: ret_result does. */
-static enum err ask(struct remote *r, const struct api_call *call, int file,
+/* file: takes the answer to what is asked for, unless it is refused; -1: ret_result does. codes: give one when it is
+ * wanted; otherwise UNSUPPORTED. */
+static enum err ask(struct remote *r, const struct api_call *call, int file, bool codes,
                     struct json **ret_result, struct errmsg *msg)
 {
     AUTO(asked_done) struct asked asked = {.call = call, .file = file};
@@ -425,7 +426,8 @@ static enum err ask(struct remote *r, const struct api_call *call, int file,
     make_key(&asked);
     e = post_patiently(r, &asked, msg);
     if (e == ERR_OK && wants_code(&asked))
-        e = post_with_code(r, &asked, msg);
+        e = codes ? post_with_code(r, &asked, msg)
+                  : errmsg_set(msg, ERR_UNSUPPORTED, "nothing is proposed there: a code is enough");
     if (e == ERR_OK && file >= 0 && asked.status == 200)
         return ERR_OK;
     return e == ERR_OK ? judge(r, &asked, ret_result, msg) : e;
@@ -463,7 +465,18 @@ enum err remote_call(struct remote *r, const struct json *request, struct json *
     }
     if (e == ERR_OK && call.is_download)
         return errmsg_set(msg, ERR_UNSUPPORTED, "the answer is a file");
-    return e == ERR_OK ? ask(r, &call, -1, ret_result, msg) : e;
+    return e == ERR_OK ? ask(r, &call, -1, true, ret_result, msg) : e;
+}
+
+enum err remote_propose(struct remote *r, const struct json *request, struct json **ret_proposal,
+                        struct errmsg *msg)
+{
+    AUTO(api_call_done) struct api_call call = {.method = NULL};
+    enum err e = api_call_make(request, &call, msg);
+
+    if (e == ERR_OK && call.needs_person)
+        return errmsg_set(msg, ERR_INVALID, "it is about a person");
+    return e == ERR_OK ? ask(r, &call, -1, false, ret_proposal, msg) : e;
 }
 
 enum err remote_download(struct remote *r, const struct json *request, int file, struct errmsg *msg)
@@ -474,5 +487,5 @@ enum err remote_download(struct remote *r, const struct json *request, int file,
 
     if (e == ERR_OK && !call.is_download)
         return errmsg_set(msg, ERR_UNSUPPORTED, "the answer is no file");
-    return e == ERR_OK ? ask(r, &call, file, &refusal, msg) : e;
+    return e == ERR_OK ? ask(r, &call, file, true, &refusal, msg) : e;
 }

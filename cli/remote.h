@@ -24,7 +24,11 @@ void remote_close(struct remote **remote);
  * UNAVAILABLE, TIMEOUT, UPSTREAM. ret_result: json_free(). Blocks. */
 enum err remote_call(struct remote *remote, const struct json *request, struct json **ret_result,
                      struct errmsg *msg) MUST_CHECK;
-/* The same for what is answered with a file, which is written from its beginning on; after an error it may hold a part.
+/* Have what is about no person kept as a proposal: PROPOSED, as above. UNSUPPORTED: the server keeps none of it, but would
+ * carry it out with a one-time code; none is asked for, and nothing is done. */
+enum err remote_propose(struct remote *remote, const struct json *request,
+                        struct json **ret_proposal, struct errmsg *msg) MUST_CHECK;
+/* As remote_call() for what is answered with a file, which is written from its beginning on; after an error it may hold a part.
  * file: the caller's. UNSUPPORTED: the answer is none. IO. */
 enum err remote_download(struct remote *remote, const struct json *request, int file,
                          struct errmsg *msg) MUST_CHECK;

@@ -192,6 +192,19 @@ enum err session_call(struct session *s, const struct json *request, struct repl
     return e;
 }
 
+enum err session_propose(struct session *s, const struct json *request, struct reply *ret_proposal,
+                         struct errmsg *msg)
+{
+    struct json *tree = NULL;
+    enum err e;
+
+    REQUIRE(s->remote != NULL);
+    e = remote_propose(s->remote, request, &tree, msg);
+    if (e == ERR_OK || e == ERR_PROPOSED)
+        *ret_proposal = (struct reply){tree, tree};
+    return e;
+}
+
 enum err session_download(struct session *s, const struct json *request, int file,
                           struct errmsg *msg)
 {

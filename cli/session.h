@@ -33,6 +33,9 @@ struct reply {
 enum err session_call(struct session *session, const struct json *request, struct reply *ret_reply,
                       struct errmsg *msg) MUST_CHECK;
 void reply_done(struct reply *reply);
+/* With --server: have it kept as a proposal or nothing. As remote_propose(). Blocks. */
+enum err session_propose(struct session *session, const struct json *request,
+                         struct reply *ret_proposal, struct errmsg *msg) MUST_CHECK;
 /* With --server: have what a request is answered with written to a file. As remote_download(). Blocks. */
 enum err session_download(struct session *session, const struct json *request, int file,
                           struct errmsg *msg) MUST_CHECK;

@@ -272,9 +272,12 @@ def test_books_and_watches(env):
     check(trap, "a honeytoken")
     desk = remote.run("operator", "caller", "restore", "desk")
     equal(desk.returncode, 1, "a caller that is not suspended, without a code")
-    waits = good("operator", "access", "create", "--name", "new", "--role", "app", "--expires", "P1D", code=True)
-    check("to be collected" in waits and "lta_" not in waits, waits)
-    made = good("operator", "access", "collect", str(remote.api.number("new", "waiting")), code=True).strip()
+    waits = good("operator", "access", "create", "--name", "anna", "--role", "approver", "--expires", "P1D", code=True)
+    number = remote.api.number("anna", "waiting")
+    equal(waits, f"{number} is to be collected: lethe access collect {number}\n", "who may approve")
+    collected = good("operator", "access", "collect", str(number), code=True).strip()
+    equal(remote.run(remote.keep("anna", collected), "hold", "list").returncode, 0, "the approver")
+    made = good("operator", "access", "create", "--name", "new", "--role", "app", "--expires", "P1D", code=True).strip()
     equal(remote.run(remote.keep("new", made), "tokenize", "--class", "note", "--subject", "p", data="n\n").returncode,
           0, "the new token")
     good("operator", "access", "revoke", str(remote.api.number("new")), code=True)
@@ -337,8 +340,11 @@ def test_two_people_erase_somebody_by_commands_only(env):
 
 def test_two_people_appoint_an_operator_by_commands_only(env):
     remote = Remote(env)
-    asked = remote.run("operator", "access", "create", "--name", "anna", "--role", "operator", "--expires", "P9D")
-    equal((asked.returncode, asked.stdout), (3, ""), f"{asked.stderr}")
+    for name, role in (("desk", "support"), ("anna", "operator")):
+        asked = remote.run("operator", "access", "create", "--name", name, "--role", role, "--expires", "P9D")
+        equal((asked.returncode, asked.stdout), (3, ""), f"{asked.stderr}")
+    told = json.loads(remote.good("operator", "access", "create", "--name", "eve", "--role", "app", "--expires", "P9D", "--json", exits=(3,)))
+    equal(told["operation"], "access.appoint", f"{told}")
     number = re.search(r"proposal (\d+) for another person's approval", asked.stderr)[1]
     digest = re.search(r"digest ([0-9a-f]{64})", asked.stderr)[1]
     made = json.loads(remote.good("approver", "proposal", "approve", "--confirm", digest, number, code=True))

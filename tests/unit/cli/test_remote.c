@@ -335,10 +335,39 @@ Test(remote, sends_no_key_where_a_request_says_which_it_is)
     cr_assert_null(strstr(seen, "Idempotency-Key"), "%s", seen);
 }
 
+static const char WANTED[] = ANSWER("403 Forbidden", "application/problem+json", "38",
+                                    "{\"code\":\"DENIED\",\"one_time_code\":true}");
+
+static enum err propose(struct rig *r)
+{
+    AUTO(json_free) struct json *request = NULL;
+
+    REQUIRE(json_parse(SPAN_LIT("{\"op\":\"access.appoint\",\"role\":\"app\"}"), &request) ==
+            ERR_OK);
+    json_free(&r->result);
+    return remote_propose(r->remote, request, &r->result, &r->msg);
+}
+
+Test(remote, proposes_and_gives_no_code_for_it)
+{
+    static const char KEPT[] = ANSWER("202 Accepted", "application/json", "14", "{\"proposal\":7}");
+    static const struct stub_step kept[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, KEPT, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step at_once[] = {
+        {STUB_REQUEST, NULL, 0}, {STUB_SEND, WANTED, 0}, {STUB_END, NULL, 0}};
+    static const struct stub_step *const scripts[] = {kept, at_once};
+    AUTO(rig_done) struct rig r;
+
+    rig_init(&r, scripts, 2);
+    r.options.otp_file = r.code_file;
+    cr_assert_eq(propose(&r), ERR_PROPOSED, "%s", r.msg.text);
+    cr_assert_eq(json_int_of(json_get(r.result, "proposal"), 0), 7);
+    cr_assert_eq(propose(&r), ERR_UNSUPPORTED, "%s", r.msg.text);
+    cr_assert_eq(http_stub_requests(r.stub), 2);
+}
+
 Test(remote, gives_a_code_when_it_is_asked_for_one)
 {
-    static const char WANTED[] = ANSWER("403 Forbidden", "application/problem+json", "38",
-                                        "{\"code\":\"DENIED\",\"one_time_code\":true}");
     static const struct stub_step first[] = {
         {STUB_REQUEST, NULL, 0}, {STUB_SEND, WANTED, 0}, {STUB_END, NULL, 0}};
     static const struct stub_step script[] = {
