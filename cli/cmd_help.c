@@ -3,6 +3,8 @@
  * Runs on: the main thread. Holds: nothing. */
 #include <stdio.h>
 
+#include "base/assert.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "version.h"
@@ -64,14 +66,13 @@ size_t help_notes(const struct command *c, const char *ret[HELP_NOTES_MAX])
 
 enum cli_exit help_command(const struct command *c)
 {
-    char line[ONE_LINE];
+    AUTO(mem_free) char *head = NULL;
     const char *notes[HELP_NOTES_MAX];
     size_t count = help_notes(c, notes);
     enum cli_exit code;
 
-    (void)snprintf(line, sizeof(line), "usage: lethe %s %s\n%s.\n", c->name, c->arguments,
-                   c->summary);
-    code = print(line);
+    REQUIRE(asprintf(&head, "usage: lethe %s %s\n%s.\n", c->name, c->arguments, c->summary) > 0);
+    code = print(head);
     if (code == CLI_OK && c->help != NULL)
         code = print(c->help);
     for (size_t i = 0; i < count && code == CLI_OK; i++)

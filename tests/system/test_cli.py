@@ -2,11 +2,12 @@
 """The commands beside a running server, which they ask over its socket, and without one."""
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
 
-from harness import Background, Lethe, check, equal
+from harness import ROOT, Background, Lethe, check, equal
 from upstreams import Recorder
 
 TOKEN = "lt_"
@@ -170,6 +171,18 @@ def test_a_person_is_found_and_erased_by_a_token(env):
         equal((erased.returncode, json.loads(erased.stdout)["state"]), (0, "completed"), f"{where}: erase")
         equal(lethe.cli("subject", "show", "by-token@example.org").returncode, 1, f"{where}: gone")
         equal(lethe.cli("subject", "erase", "--token", token).returncode, 1, f"{where}: again")
+
+
+def test_help_says_all_of_each_command_and_names_each_report(env):
+    lethe = Lethe(env)
+    commands = re.findall(r"^  (\S+(?: \S+)*) {2,}(.+)$", lethe.run("help").stdout, re.M)
+    check(len(commands) > 70, f"{len(commands)} commands")
+    for name, summary in commands:
+        check(f"\n{summary}.\n" in lethe.run("help", *name.split()).stdout, f"help {name}")
+    with open(os.path.join(ROOT, "docs/reports.schema.json"), encoding="utf-8") as f:
+        reports = [kind["properties"]["report"]["const"] for kind in json.load(f)["oneOf"]]
+    said = re.findall(r"[a-z-]+", lethe.run("help", "report").stdout)
+    equal([r for r in reports if r not in said], [], "reports that help does not name")
 
 
 def test_the_control_socket_is_for_the_owner_only(env):
