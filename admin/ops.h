@@ -123,7 +123,8 @@ enum ops_limits {
  *   backup          {data, keys}: absolute directories            {"backup", "time", "data", ...}
  *   clock.status    {}                                            {"state", "time", "clock"}
  *   clock.accept    {}                                            the same
- *   retention.recount {}                                          {"counted", "differ", "uncounted", "digest"}: classes
+ *   retention.recount {}                                          {"counted", "differ", "uncounted": classes, "lost": old
+ *                                                                  tokens, "digest"}
  *   retention.repair {confirm}: the digest of a recount            retention/recount.h draws it
  *   evidence        {file, from?, to?}: an absolute path           {"file", "record", "files", "sha256"}
  *   report          {report, from?, to?}: days                     retention/report.h draws it

@@ -144,6 +144,7 @@ enum err ops_recount(struct admin *admin, const struct json *request UNUSED,
     map = json_new_map();
     json_set_int(map, "counted", (int64_t)result.counted);
     json_set_int(map, "differ", (int64_t)result.differ);
+    json_set_int(map, "lost", (int64_t)result.lost);
     json_set_int(map, "uncounted", (int64_t)result.uncounted);
     json_set(map, "digest",
              result.digest[0] == '\0' ? json_new_null() : json_new_text(span_str(result.digest)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lethe retention recount and repair: the counters that reports are made of, against the rows.
+/* lethe retention recount and repair: the counters that reports are made of, and old tokens, against the rows.
  * Runs on: the main thread; blocks for as long as reading all rows takes. Holds: nothing. Not here: how it is
  * counted (vault/recount.c). */
 #include <inttypes.h>
@@ -22,8 +22,11 @@ static enum err print_result(const struct json *result)
                               int_of(result, "counted"), int_of(result, "differ"),
                               int_of(result, "uncounted"));
 
+    if (e == ERR_OK && int_of(result, "lost") > 0)
+        e = output_print("%" PRId64 " old tokens are remembered of values that are gone.\n",
+                         int_of(result, "lost"));
     if (e == ERR_OK && int_of(result, "differ") > 0)
-        e = output_print("Find out why first. Set the counters to what the rows say with:\n"
+        e = output_print("Find out why first. Have all agree with the rows by:\n"
                          "  lethe retention repair --confirm %s\n",
                          json_str_or(result, "digest", "-"));
     return e;
@@ -32,15 +35,15 @@ static enum err print_result(const struct json *result)
 static enum err print_repair(const struct json *result)
 {
     const struct json *classes = json_get(result, "classes");
-    enum err e =
-        output_print("%-24s %12s %12s %12s\n", "class", "counters said", "values", "put right");
+    enum err e = output_print("%-24s %13s %12s %12s %12s\n", "class", "counters said", "values",
+                              "put right", "forgotten");
 
     for (size_t i = 0; e == ERR_OK && i < json_count(classes); i++) {
         const struct json *row = json_at(classes, i);
 
-        e = output_print("%-24s %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
+        e = output_print("%-24s %13" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
                          json_str_or(row, "class", "-"), int_of(row, "items"),
-                         int_of(row, "counted"), int_of(row, "differ"));
+                         int_of(row, "counted"), int_of(row, "differ"), int_of(row, "lost"));
     }
     return e == ERR_OK ? output_print("kept as record %" PRId64 "\n", int_of(result, "record")) : e;
 }

@@ -456,13 +456,14 @@ const struct command commands[] = {
          OPTION_REQUEST | OPTION_AWARE,
      1, 1, cmd_report},
     {"retention recount", "[-c FILE] [--progress] [--json]",
-     "count every value, and hold it against the counters; exit 3 when they differ",
+     "count every value, and hold counters and old tokens against them; exit 3 when they differ",
      "The server does so each night. Traffic goes on. What was found stands in the retention "
      "report.\n",
      OPTION_CONFIG | OPTION_PROGRESS | OPTION_JSON, 0, 0, cmd_retention_recount},
     {"retention repair", "[-c FILE] --confirm DIGEST [--json]",
-     "set the counters that a recount found wrong to what the rows say",
-     "All of them or none, in one transaction; refused when other counters differ by now. What was "
+     "put right what a recount found: counters, and old tokens of values that are gone",
+     "All of it or nothing, in one transaction; refused when something else differs by now. What "
+     "was "
      "wrong\n"
      "is kept, and the retention report shows it. Values are not touched. Find out why they "
      "differed first.\n",

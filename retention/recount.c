@@ -3,8 +3,8 @@
  * Runs on: a worker thread; blocks long. Holds: nothing between runs. Invariant: a difference is never without
  * a record and an event. Not here: how rows are counted (vault/recount.c), when (cli/housekeeping.c).
  *
- * A class's record has its name as key and {"items", "counted", "subjects", "differ"} as body; one of a repair has
- * {"digest", "classes": [{"class", "items", "counted", "differ"}]}. */
+ * A class's record has its name as key and {"items", "counted", "subjects", "differ", "lost"} as body; one of a repair
+ * has {"digest", "classes": [{"class", "items", "counted", "differ", "lost"}]}. */
 #include "retention/recount.h"
 
 #include <pthread.h>
@@ -25,6 +25,11 @@ enum { RECOUNT_AGREES = 1, RECOUNT_DIFFERS = 2 };
 
 /* ---- records ---- */
 
+static bool differs(const struct vault_recount *found)
+{
+    return found->differ > 0 || found->lost > 0;
+}
+
 static enum err write_body(const struct vault_recount *found, struct buf *out)
 {
     AUTO(json_free) struct json *map = json_new_map();
@@ -33,6 +38,7 @@ static enum err write_body(const struct vault_recount *found, struct buf *out)
     json_set_int(map, "counted", (int64_t)found->counted);
     json_set_int(map, "subjects", (int64_t)found->subjects);
     json_set_int(map, "differ", (int64_t)found->differ);
+    json_set_int(map, "lost", (int64_t)found->lost);
     return json_write(map, out);
 }
 
@@ -40,7 +46,7 @@ static enum err write_record(struct vault *vault, const char *class_name,
                              const struct vault_recount *found)
 {
     AUTO(buf_done) struct buf body = {.max = VAULT_RECORD_BODY_MAX};
-    const unsigned state = found->differ > 0 ? RECOUNT_DIFFERS : RECOUNT_AGREES;
+    const unsigned state = differs(found) ? RECOUNT_DIFFERS : RECOUNT_AGREES;
     enum err e = write_body(found, &body);
 
     if (e != ERR_OK)
@@ -70,7 +76,8 @@ enum err recount_last(struct vault_records *records, const char *class_name, int
     *ret = (struct vault_recount){.items = figure(map, "items"),
                                   .counted = figure(map, "counted"),
                                   .subjects = figure(map, "subjects"),
-                                  .differ = figure(map, "differ")};
+                                  .differ = figure(map, "differ"),
+                                  .lost = figure(map, "lost")};
     return ERR_OK;
 }
 
@@ -103,27 +110,31 @@ static void digest_number(struct digest *digest, int64_t n)
     digest_add(digest, bytes, sizeof(bytes));
 }
 
-/* The counters of a class that are wrong. */
+/* What is wrong with a class. */
 static void take(struct pass *p, const struct class_def *def, const struct vault_recount *found,
                  const struct vault_recount_difference *list)
 {
+    const size_t count = found->differ + found->lost;
     struct json *map = json_new_map();
 
-    p->list = realloc(p->list, (p->count + found->differ) * sizeof(*list));
+    p->list = realloc(p->list, (p->count + count) * sizeof(*list));
     REQUIRE(p->list != NULL);
-    memcpy(p->list + p->count, list, found->differ * sizeof(*list));
-    p->count += found->differ;
+    memcpy(p->list + p->count, list, count * sizeof(*list));
+    p->count += count;
     digest_add(&p->digest, def->name, strlen(def->name) + 1);
     digest_number(&p->digest, (int64_t)found->differ);
-    for (size_t i = 0; i < found->differ; i++) {
+    digest_number(&p->digest, (int64_t)found->lost);
+    for (size_t i = 0; i < count; i++) {
         digest_number(&p->digest, list[i].created_day);
         digest_number(&p->digest, list[i].due_day);
         digest_number(&p->digest, list[i].n);
+        digest_number(&p->digest, (int64_t)list[i].old_number);
     }
     json_set_str(map, "class", def->name);
     json_set_int(map, "items", (int64_t)found->items);
     json_set_int(map, "counted", (int64_t)found->counted);
     json_set_int(map, "differ", (int64_t)found->differ);
+    json_set_int(map, "lost", (int64_t)found->lost);
     json_add(p->classes, map);
 }
 
@@ -142,11 +153,12 @@ static enum err count_class(struct pass *p, const struct class_def *def)
     if (e != ERR_OK)
         return e;
     result->counted++;
-    if (found.differ > 0) {
+    result->lost += found.lost;
+    if (differs(&found)) {
         result->differ++;
         log_event(EV_RECOUNT_DIFFERS, F_TEXT("class", span_str(def->name)),
                   F_NUM("items", found.items), F_NUM("counted", found.counted),
-                  F_NUM("differ", found.differ));
+                  F_NUM("differ", found.differ), F_NUM("lost", found.lost));
         take(p, def, &found, list);
     }
     return write_record(p->vault, def->name, &found);
@@ -188,7 +200,7 @@ static enum err check_digest(const struct pass *p, struct span digest, struct er
         return errmsg_set(msg, ERR_BUSY, "%zu classes could not be counted; try again later",
                           p->result.uncounted);
     if (p->result.differ == 0)
-        return errmsg_set(msg, ERR_CONFLICT, "all counters agree with their values");
+        return errmsg_set(msg, ERR_CONFLICT, "all counters and old tokens agree with the values");
     if (!span_equal(digest, span_str(p->result.digest)))
         return errmsg_set(msg, ERR_CONFLICT,
                           "what differs is not what that recount found; nothing was changed");
@@ -280,7 +292,7 @@ static enum err repair(struct pass *p, struct span digest, struct json **ret_tre
     if (e != ERR_OK)
         return e;
     log_event(EV_RECOUNT_REPAIRED, F_NUM("record", number), F_NUM("classes", p->result.differ),
-              F_NUM("counters", p->count));
+              F_NUM("changes", p->count));
     e = write_agreeing(p);
     (void)e; /* the next recount says it */
     *ret_tree = answer(number, p->classes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The recount: every class's counters against its rows. What it finds is kept in the store's records, one a
- * class, and shown by the retention report; nothing is put right in silence. */
+/* The recount: every class's counters against its rows, and old tokens that a renewal has left against the values they
+ * lead to. What it finds is kept in the store's records, one a class, and shown by the retention report; nothing is put
+ * right in silence. */
 #pragma once
 
 #include <stdatomic.h>
@@ -19,8 +20,10 @@ enum { RECOUNT_DIGEST_TEXT = 33 };
 struct recount_result {
     char digest[RECOUNT_DIGEST_TEXT]; /* of all that differs; empty: nothing does */
     size_t counted;                   /* classes */
-    size_t differ;                    /* of these: counters say something else than the rows */
-    size_t uncounted; /* the log had to be cut too often meanwhile: the next recount will */
+    size_t differ; /* of these: counters say something else than the rows, or old tokens are lost */
+    uint64_t lost; /* old tokens that are remembered of no value, of all classes */
+    size_t
+        uncounted; /* classes: the log had to be cut too often meanwhile; the next recount will */
 };
 
 /* Count all classes, one after the other. What was counted before an error is recorded. CANCELED once *stop
@@ -28,10 +31,10 @@ struct recount_result {
 enum err recount_run(struct vault *vault, const atomic_bool *stop, struct recount_result *ret)
     MUST_CHECK;
 
-/* Put right what a recount found, as the digest names it: all counters in one commit, with a record of what was wrong,
- * which reports show. Counts anew first. INVALID: no digest; CONFLICT: other counters differ by now, or none; BUSY:
- * another repair, or classes could not be counted. Nothing was changed then. As recount_run() otherwise.
- * *ret_tree: {"record", "classes": [{"class", "items", "counted", "differ"}]}. */
+/* Put right what a recount found, as the digest names it: all counters set and old tokens forgotten in one commit, with
+ * a record of what was wrong, which reports show. Counts anew first. INVALID: no digest; CONFLICT: something else
+ * differs by now, or nothing; BUSY: another repair, or classes could not be counted. Nothing was changed then. As
+ * recount_run() otherwise. *ret_tree: {"record", "classes": [{"class", "items", "counted", "differ", "lost"}]}. */
 enum err recount_repair(struct vault *vault, struct span digest, const atomic_bool *stop,
                         struct json **ret_tree, struct errmsg *msg) MUST_CHECK;
 

@@ -237,7 +237,7 @@ static void set_items(struct json *row, const struct figures *f, int64_t now_s)
         report_set_instant(row, "repaired", f->repaired_ms / 1000);
         json_set_int(row, "repaired_counters", (int64_t)f->repaired);
     }
-    if (f->recount.differ > 0)
+    if (f->recount.differ > 0 || f->recount.lost > 0)
         report_attend(row, "recount_differs");
     set_day(row, "oldest", f->now.oldest_created_s);
     json_set(row, "oldest_days", json_new_null());

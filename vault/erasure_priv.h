@@ -10,6 +10,7 @@ enum { SAMPLE_ROWS = 8, SAMPLE_BYTES_MAX = 16384 };
 
 struct sample_row {
     struct crypto_row bound;
+    uint64_t number; /* its token's */
     uint8_t *sealed;
     size_t len;
 };

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "vault/records_priv.h"
 #include "vault/recount.h"
+#include "vault/renew_priv.h"
 #include "vault/writer_priv.h"
 
 enum { RECORDS_IDLE_MAX = 4 /* kept for whoever opens next: a connection that knows the tables */ };
@@ -191,14 +192,24 @@ static enum err write_record(struct store *s, struct vault_record *record, int64
     return record->number == 0 ? add(s, record) : change(s, record);
 }
 
-static enum err write_all(struct store *s, struct vault_records_write *op,
+static enum err put_right(const struct vault *v, struct store *s,
+                          const struct vault_recount_difference *d)
+{
+    const struct store_class *c = vault__class(v, d->class_id);
+
+    if (!d->is_lost)
+        return store_aggregate_add(s, d->class_id, d->created_day, d->due_day, d->n);
+    return c == NULL ? ERR_NOT_FOUND : store_renewed_drop(s, c, d->old_number);
+}
+
+static enum err write_all(const struct writer *w, struct vault_records_write *op,
                           struct vault_record *records, int64_t now_ms)
 {
+    struct store *s = w->store;
     enum err e = ERR_OK;
 
     for (size_t i = 0; e == ERR_OK && i < op->repair_count; i++)
-        e = store_aggregate_add(s, op->repairs[i].class_id, op->repairs[i].created_day,
-                                op->repairs[i].due_day, op->repairs[i].n);
+        e = put_right(w->v, s, &op->repairs[i]);
     for (size_t i = 0; e == ERR_OK && i < op->count; i++) {
         op->failed = i;
         e = write_record(s, &records[i], now_ms);
@@ -219,7 +230,7 @@ enum err vault__records_write(struct writer *w, struct vault_records_write *op)
     if (op->count > 0)
         memcpy(records, op->records, size);
     if (e == ERR_OK)
-        e = write_all(w->store, op, records, vault__now_ms(w->v));
+        e = write_all(w, op, records, vault__now_ms(w->v));
     FAULT_POINT("records.before_commit");
     if (e == ERR_OK)
         e = store_commit(w->store);

@@ -71,7 +71,7 @@ struct vault_records_write {
     struct vault_record *records;
     size_t count;
     size_t failed; /* out, on an error of a record: which */
-    /* Counters that are put right (recount.h) in the same commit, before. */
+    /* Counters that are put right and old tokens that are forgotten (recount.h) in the same commit, before. */
     const struct vault_recount_difference *repairs;
     size_t repair_count;
 

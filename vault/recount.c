@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/effort.h"
+#include "vault/renew_priv.h"
 #include "vault/vault_priv.h"
 
 enum {
@@ -33,6 +34,8 @@ struct counting {
     const atomic_bool *stop;
     struct pair *pairs; /* open addressing */
     size_t capacity, used;
+    uint64_t *lost; /* old tokens */
+    size_t lost_room;
     uint64_t looked;
     struct vault_recount found;
 };
@@ -40,6 +43,7 @@ struct counting {
 static void counting_done(struct counting *c)
 {
     free(c->pairs);
+    free(c->lost);
 }
 
 static void counting_init(struct counting *c)
@@ -127,6 +131,20 @@ static enum err on_subject(void *context)
     return may_go_on(c);
 }
 
+static enum err on_renewed(void *context, uint64_t old_number, bool lost)
+{
+    struct counting *c = context;
+
+    if (lost && c->found.lost == c->lost_room) {
+        c->lost_room = c->lost_room == 0 ? FIRST_SLOTS : 2 * c->lost_room;
+        c->lost = realloc(c->lost, c->lost_room * sizeof(c->lost[0]));
+        REQUIRE(c->lost != NULL);
+    }
+    if (lost)
+        c->lost[c->found.lost++] = old_number;
+    return may_go_on(c);
+}
+
 static void on_counter(void *context, int64_t created_day, int64_t due_day, int64_t n)
 {
     struct counting *c = context;
@@ -143,6 +161,8 @@ static enum err count(struct store *s, const struct store_class *class, struct c
 
     if (e == ERR_OK)
         e = store_owners_each(s, class, on_subject, c);
+    if (e == ERR_OK)
+        e = store_renewed_each(s, class, on_renewed, c);
     if (e == ERR_OK)
         e = store_aggregate_each(s, class->id, on_counter, c);
     for (size_t i = 0; i < c->capacity; i++)
@@ -161,7 +181,8 @@ static int by_days(const void *one, const void *other)
 
 static struct vault_recount_difference *list_of(const struct counting *c, uint16_t class_id)
 {
-    struct vault_recount_difference *list = mem_alloc((c->found.differ + 1) * sizeof(*list));
+    struct vault_recount_difference *list =
+        mem_alloc((c->found.differ + c->found.lost + 1) * sizeof(*list));
     size_t count = 0;
 
     for (size_t i = 0; i < c->capacity; i++)
@@ -172,6 +193,9 @@ static struct vault_recount_difference *list_of(const struct counting *c, uint16
                                                   .due_day = c->pairs[i].due_day,
                                                   .n = c->pairs[i].n};
     qsort(list, count, sizeof(*list), by_days);
+    for (size_t i = 0; i < c->found.lost; i++)
+        list[count++] = (struct vault_recount_difference){
+            .class_id = class_id, .is_lost = true, .old_number = c->lost[i]};
     return list;
 }
 

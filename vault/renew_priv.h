@@ -35,8 +35,16 @@ enum err store_renewed_forget(struct store *s, uint16_t class_id, size_t limit, 
 /* Forget those of a number that no row has any more. */
 enum err store_renewed_trim(struct store *s, const struct store_class *c, uint64_t number)
     MUST_CHECK;
-/* How many there are of numbers that no row has. */
-enum err store_renewed_lost(struct store *s, const struct store_class *c, uint64_t *ret) MUST_CHECK;
+/* Call fn for every old token of a class; lost: no row has the number that took its place. */
+enum err store_renewed_each(struct store *s, const struct store_class *c,
+                            enum err (*fn)(void *context, uint64_t old_number, bool lost),
+                            void *context) MUST_CHECK;
+/* How many there are of a number that no row has. */
+enum err store_renewed_left(struct store *s, const struct store_class *c, uint64_t number,
+                            uint64_t *ret) MUST_CHECK;
+/* Forget one by its old number, if no row has that which took its place. */
+enum err store_renewed_drop(struct store *s, const struct store_class *c, uint64_t old_number)
+    MUST_CHECK;
 enum err store_renewed_any(struct store *s, bool *ret) MUST_CHECK;
 
 enum { STORE_NUMBERS_MAX = 32 };

@@ -8,7 +8,7 @@
 #include "base/secret.h"
 
 static void keep_row(struct vault_sample *sample, const struct crypto_row *about,
-                     const struct store_row *row)
+                     const struct store_class *c, const struct store_row *row)
 {
     struct sample_row *kept = &sample->rows[sample->count];
 
@@ -16,6 +16,7 @@ static void keep_row(struct vault_sample *sample, const struct crypto_row *about
         return;
     kept->bound = *about;
     kept->bound.row = row->id;
+    kept->number = c->deterministic ? row->token_row : row->id;
     kept->bound.revision = row->revision;
     kept->bound.due_s = row->due_s;
     kept->bound.created_s = row->created_s;
@@ -43,7 +44,7 @@ enum err vault__sample_rows(struct store *s, const struct store_class *classes, 
         for (size_t n = 0; e == ERR_OK && n < SAMPLE_ROWS && sample->count < SAMPLE_ROWS; n++) {
             e = store_next(s, &row);
             if (e == ERR_OK)
-                keep_row(sample, &bound, &row);
+                keep_row(sample, &bound, &classes[id], &row);
         }
         e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }

@@ -349,10 +349,18 @@
     X(RENEWED_TRIM, "DELETE FROM renewed WHERE class=$ AND new=?1",                                \
                     "DELETE FROM renewed WHERE class=$ AND new=?1"                                 \
                     " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                           \
-    X(RENEWED_LOST, "SELECT count(*) FROM renewed r WHERE r.class=$"                               \
-                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE id=r.new)",                         \
-                    "SELECT count(*) FROM renewed r WHERE r.class=$"                               \
-                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=r.new)")
+    X(RENEWED_EACH, "SELECT old,NOT EXISTS(SELECT 1 FROM val_$ WHERE id=r.new)"                    \
+                    " FROM renewed r WHERE r.class=$",                                             \
+                    "SELECT old,NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=r.new)"                   \
+                    " FROM renewed r WHERE r.class=$")                                             \
+    X(RENEWED_LEFT, "SELECT count(*) FROM renewed WHERE class=$ AND new=?1"                        \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE id=?1)",                            \
+                    "SELECT count(*) FROM renewed WHERE class=$ AND new=?1"                        \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=?1)")                           \
+    X(RENEWED_DROP, "DELETE FROM renewed WHERE class=$ AND old=?1"                                 \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE id=renewed.new)",                   \
+                    "DELETE FROM renewed WHERE class=$ AND old=?1"                                 \
+                    " AND NOT EXISTS(SELECT 1 FROM val_$ WHERE tok=renewed.new)")
 /* clang-format on */
 
 enum store_statement {

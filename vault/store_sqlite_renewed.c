@@ -87,18 +87,46 @@ enum err store_renewed_forget(struct store *s, uint16_t class_id, size_t limit, 
     return e;
 }
 
-enum err store_renewed_trim(struct store *s, const struct store_class *c, uint64_t number)
+/* A statement of a class whose only parameter is a token's number. */
+static sqlite3_stmt *of_number(struct store *s, const struct store_class *c,
+                               enum store_class_statement which, uint64_t number)
 {
-    sqlite3_stmt *stmt = store__get_class(s, c, STORE_RENEWED_TRIM);
+    sqlite3_stmt *stmt = store__get_class(s, c, which);
 
     if (stmt != NULL)
         bind_int(stmt, 1, (int64_t)number);
-    return store__run(s, stmt);
+    return stmt;
 }
 
-enum err store_renewed_lost(struct store *s, const struct store_class *c, uint64_t *ret)
+enum err store_renewed_trim(struct store *s, const struct store_class *c, uint64_t number)
 {
-    return store__number(s, store__get_class(s, c, STORE_RENEWED_LOST), ret);
+    return store__run(s, of_number(s, c, STORE_RENEWED_TRIM, number));
+}
+
+enum err store_renewed_drop(struct store *s, const struct store_class *c, uint64_t old_number)
+{
+    return store__run(s, of_number(s, c, STORE_RENEWED_DROP, old_number));
+}
+
+enum err store_renewed_left(struct store *s, const struct store_class *c, uint64_t number,
+                            uint64_t *ret)
+{
+    return store__number(s, of_number(s, c, STORE_RENEWED_LEFT, number), ret);
+}
+
+enum err store_renewed_each(struct store *s, const struct store_class *c,
+                            enum err (*fn)(void *context, uint64_t old_number, bool lost),
+                            void *context)
+{
+    sqlite3_stmt *stmt = store__get_class(s, c, STORE_RENEWED_EACH);
+    enum err e;
+
+    while ((e = store__row(s, stmt)) == ERR_OK) {
+        e = fn(context, column_u64(stmt, 0), column_u64(stmt, 1) != 0);
+        if (e != ERR_OK)
+            return e;
+    }
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 enum err store_renewed_any(struct store *s, bool *ret)

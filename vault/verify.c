@@ -227,6 +227,26 @@ static enum err look_at_slot(const struct vault *v, const struct vault_erasure *
     return ERR_OK;
 }
 
+/* Old tokens go with the rows under those that took their place: what is left of any whose rows are sampled. Whatever
+ * else is remembered of no row is found by the recount. */
+static enum err count_old_tokens(const struct vault *v, struct store *s, struct vault_verify *one)
+{
+    const struct vault_sample *sample = one->erasure->sample;
+    enum err e = ERR_OK;
+
+    if (!one->erasure->has_sample || !vault__any_renewed(v))
+        return ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < sample->count; i++) {
+        const struct store_class *c = vault__class(v, sample->rows[i].bound.class_id);
+        uint64_t n = 0;
+
+        if (c != NULL)
+            e = store_renewed_left(s, c, sample->rows[i].number, &n);
+        one->found.rows_left += n;
+    }
+    return e;
+}
+
 static enum err count_left(const struct vault *v, struct store *s, struct vault_verify *one)
 {
     const uint64_t slot = one->erasure->slot;
@@ -239,23 +259,9 @@ static enum err count_left(const struct vault *v, struct store *s, struct vault_
             e = store_rows_count(s, &v->table[id], slot, INT64_MIN, &n);
         one->found.rows_left += n;
     }
+    if (e == ERR_OK)
+        e = count_old_tokens(v, s, one);
     return e == ERR_OK ? store_names_count(s, slot, &one->found.names_left) : e;
-}
-
-/* Renewed tokens go with their rows: what is left of any whose rows are gone. One look for everybody, since it is long
- * while there are many, and none while there is nothing to be found. */
-static enum err count_lost(const struct vault *v, struct store *s, uint64_t *ret)
-{
-    enum err e = ERR_OK;
-
-    for (size_t id = 1; e == ERR_OK && vault__any_renewed(v) && id <= CLASSES_MAX; id++) {
-        uint64_t n = 0;
-
-        if (vault__class(v, id) != NULL)
-            e = store_renewed_lost(s, &v->table[id], &n);
-        *ret += n;
-    }
-    return e;
 }
 
 /* ---- together ---- */
@@ -266,10 +272,7 @@ static void look_at_each(const struct vault *v, struct vault_verify *list, size_
     AUTO(mem_free) char *path = vault__path(v->dir, VAULT_DB);
     AUTO(store_close) struct store *s = NULL;
     enum err opened = store_open(path, STORE_READER, slab_store_id(v->slab), &s, NULL);
-    uint64_t lost = 0;
 
-    if (opened == ERR_OK)
-        opened = count_lost(v, s, &lost);
     for (size_t i = 0; i < count; i++) {
         struct vault_verify *one = &list[i];
 
@@ -279,7 +282,6 @@ static void look_at_each(const struct vault *v, struct vault_verify *list, size_
             one->result = opened;
         if (one->result == ERR_OK)
             one->result = count_left(v, s, one);
-        one->found.rows_left += lost;
     }
 }
 

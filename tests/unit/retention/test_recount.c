@@ -14,6 +14,7 @@
 #include "retention/report.h"
 #include "retention/sweeper.h"
 #include "tests/support/vault_rig.h"
+#include "vault/renew.h"
 
 static void start(void)
 {
@@ -308,6 +309,64 @@ Test(recount, repair_sets_counters_to_what_the_rows_say_and_keeps_what_was_wrong
     cr_assert_eq(repair(&r, found.digest, &record), ERR_OK,
                  "asked for again, after a crash perhaps");
     cr_assert_eq(record, 1, "it was carried out once");
+}
+
+/* All values of a class get new tokens. */
+static void renew(struct rig *r, const char *class_name)
+{
+    struct vault_renew op = {
+        .op = {.kind = VAULT_RENEW}, .class_id = rig_class(r, class_name), .limit = 100};
+
+    do {
+        cr_assert_eq(vault_run(r->vault, &op.op), ERR_OK);
+        op.at = op.next;
+    } while (op.more);
+}
+
+static int64_t remembered(struct rig *r)
+{
+    char path[128];
+    sqlite3_stmt *stmt = NULL;
+    sqlite3 *db = NULL;
+    int64_t n;
+
+    (void)snprintf(path, sizeof(path), "%s/store/vault.db", r->scratch.dir);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM renewed", -1, &stmt, NULL),
+                 SQLITE_OK);
+    cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+    n = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(db);
+    return n;
+}
+
+Test(recount, old_tokens_that_lead_to_no_value_are_found_and_forgotten)
+{
+    AUTO(rig_done) struct rig r;
+    struct recount_result found;
+    uint64_t record = 0;
+
+    rig_init(&r);
+    log_set_level(LOG_ERROR + 1);
+    (void)rig_store(&r, "note", "ada", "one");
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    renew(&r, "note");
+    renew(&r, "mail");
+    found = run(&r);
+    cr_assert(found.differ == 0 && found.lost == 0);
+    meddle(&r, "INSERT INTO renewed SELECT class,old+7000,old_salt,new+7000,new_salt FROM renewed"
+               " UNION ALL SELECT class,old+8000,old_salt,new+8000,new_salt FROM renewed"
+               " WHERE class=2");
+    found = run(&r);
+    cr_assert(found.differ == 2 && found.lost == 3);
+    cr_assert(last(&r, "note").differ == 0 && last(&r, "note").lost == 2);
+    cr_assert(report_attends(&r, "recount_differs"));
+    cr_assert_eq(repair(&r, "00000000000000000000000000000000", &record), ERR_CONFLICT);
+    cr_assert_eq(repair(&r, found.digest, &record), ERR_OK);
+    cr_assert_not(report_attends(&r, "recount_differs"));
+    cr_assert_eq(run(&r).differ, 0);
+    cr_assert_eq(remembered(&r), 2, "those that lead to a value");
 }
 
 /* The program is killed while counters are put right: all of it has happened, with its record, or nothing. */
