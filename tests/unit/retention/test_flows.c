@@ -10,9 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "retention/access_days.h"
-#include "retention/report.h"
-#include "retention/ropa.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 #include "vault/audit.h"
 
 /* The classes are the rig's: mail for account, note for support and account, brief for support. */
@@ -335,23 +333,9 @@ static void show(struct rig *r, const struct showing *s)
 static enum err make(struct rig *r, struct json *flows, int64_t from_day, struct json **ret)
 {
     AUTO(json_free) struct json *said = json_new_map();
-    struct ropa *ropa = ropa_new();
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = from_day,
-                                     .to_day = INT64_MAX,
-                                     .ropa = ropa};
-    struct errmsg msg = {""};
-    enum err e;
 
     json_set(said, "flows", flows);
-    ropa_set(ropa, said);
-    REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
-    e = report_make(report_kind_find(SPAN_LIT("flows")), &context, ret, &msg);
-    vault_reader_close(&context.reader);
-    ropa_free(&ropa);
-    return e;
+    return rig_report_said(r, "flows", said, from_day, ret);
 }
 
 static struct json *report(struct rig *r, int64_t from_day)

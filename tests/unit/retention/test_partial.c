@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retention/partial.h"
 
-#include <criterion/criterion.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "base/fault.h"
-#include "base/log.h"
-#include "base/secret.h"
 #include "retention/proof.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/partial_rig.h"
 #include "vault/holds.h"
 
-#define CLASSES                                                                                    \
-    "mail: {format: email, deterministic: true, identifies: true, purposes: [account], "           \
-    "basis: \"6(1)(b)\", retain: {period: P2Y}}\n"                                                 \
-    "note: {purposes: [support], basis: \"6(1)(f)\", retain: {period: P1Y}}\n"                     \
-    "bill: {purposes: [account], basis: \"6(1)(b)\", retain: {period: P10Y}}\n"                    \
-    "plate: {deterministic: true, purposes: [account], basis: \"6(1)(b)\", "                       \
-    "retain: {period: P10Y}}\n"
-
-#define WITH_MINIMUM                                                                               \
-    CLASSES "books: {purposes: [account], basis: \"6(1)(c)\", law: \"HGB 257\", "                  \
-            "retain: {period: P10Y, minimum: P8Y, minimum_law: \"HGB 257(1)\"}}\n"
-
 static const char *const class_names[] = {"mail", "note", "bill", "plate"};
-
-static void start_with(struct rig *r, const char *classes)
-{
-    rig_init_with(r, classes);
-    rig_log(r);
-}
-
-static void start(struct rig *r)
-{
-    start_with(r, CLASSES);
-}
-
-static void clear_fault(void)
-{
-    fault_test_set(NULL, NULL);
-}
 
 TestSuite(partial, .init = secret_start, .fini = clear_fault, .timeout = 240);
 
@@ -66,36 +34,12 @@ static enum err erase(struct rig *r, const char *name, const struct vault_except
     return result;
 }
 
-static size_t end_exceptions(struct rig *r)
-{
-    struct erasures *e = erasures_new(r->vault, NULL);
-    size_t count = 0;
-
-    cr_assert_eq(erasure_end_exceptions(e, &count), ERR_OK);
-    erasures_free(&e);
-    return count;
-}
-
-static bool is_gone(struct rig *r, const struct token_text *token)
-{
-    char value[256];
-
-    return rig_reveal(r, token, value) == ERR_NOT_FOUND;
-}
-
 /* Legal purposes read all that is there, kept or not. */
 static bool reveals(struct rig *r, const struct token_text *token, const char *expected)
 {
     char value[256] = "";
 
     return rig_reveal_as(r, token, true, value) == ERR_OK && strcmp(value, expected) == 0;
-}
-
-static bool is_restricted(struct rig *r, const struct token_text *token)
-{
-    char value[256];
-
-    return rig_reveal(r, token, value) == ERR_RESTRICTED;
 }
 
 Test(partial, keeps_what_is_excepted_and_says_so)
@@ -250,16 +194,6 @@ Test(partial, end_of_an_exception_spares_others_and_what_came_later)
     cr_assert(is_gone(&r, &plate));
     cr_assert(reveals(&r, &later, "came back"));
     cr_assert_neq(rig_slot(&r, "ada"), 0);
-}
-
-static size_t run_waiting(struct rig *r)
-{
-    struct erasures *e = erasures_new(r->vault, NULL);
-    struct erasure_resumed resumed;
-
-    cr_assert_eq(erasure_run_waiting(e, &resumed), ERR_OK);
-    erasures_free(&e);
-    return resumed.completed;
 }
 
 Test(partial, end_of_an_exception_waits_for_a_hold_and_spares_what_came_later)

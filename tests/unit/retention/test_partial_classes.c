@@ -2,50 +2,12 @@
 /* Erasures of some classes of a person: these go, and nothing else changes but the key. */
 #include "retention/partial.h"
 
-#include <criterion/criterion.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "base/fault.h"
-#include "base/log.h"
-#include "tests/support/vault_rig.h"
-
-#define CLASSES                                                                                    \
-    "mail: {format: email, deterministic: true, identifies: true, purposes: [account], "           \
-    "basis: \"6(1)(b)\", retain: {period: P2Y}}\n"                                                 \
-    "note: {purposes: [support], basis: \"6(1)(f)\", retain: {period: P1Y}}\n"                     \
-    "bill: {purposes: [account], basis: \"6(1)(b)\", retain: {period: P10Y}}\n"                    \
-    "plate: {deterministic: true, purposes: [account], basis: \"6(1)(b)\", "                       \
-    "retain: {period: P10Y}}\n"
-
-#define WITH_MINIMUM                                                                               \
-    CLASSES "books: {purposes: [account], basis: \"6(1)(c)\", law: \"HGB 257\", "                  \
-            "retain: {period: P10Y, minimum: P8Y, minimum_law: \"HGB 257(1)\"}}\n"
-
-static void start_with(struct rig *r, const char *classes)
-{
-    rig_init_with(r, classes);
-    rig_log(r);
-}
-
-static void start(struct rig *r)
-{
-    start_with(r, CLASSES);
-}
-
-static void clear_fault(void)
-{
-    fault_test_set(NULL, NULL);
-}
+#include "tests/unit/retention/partial_rig.h"
 
 TestSuite(partial_classes, .init = secret_start, .fini = clear_fault, .timeout = 240);
-
-static bool is_gone(struct rig *r, const struct token_text *token)
-{
-    char value[256];
-
-    return rig_reveal(r, token, value) == ERR_NOT_FOUND;
-}
 
 /* class_name NULL: everything. keep: NULL: nothing, but what was kept before. */
 static enum err erase_but(struct rig *r, const char *name, const char *class_name,
@@ -126,33 +88,6 @@ static struct vault_exception keep_bills(struct rig *r, int days)
                                     .code = 'b',
                                     .law = "HGB 257",
                                     .until_s = RIG_NOW_S + days * (int64_t)RIG_DAY_S};
-}
-
-static bool is_restricted(struct rig *r, const struct token_text *token)
-{
-    char value[256];
-
-    return rig_reveal(r, token, value) == ERR_RESTRICTED;
-}
-
-static size_t end_exceptions(struct rig *r)
-{
-    struct erasures *e = erasures_new(r->vault, NULL);
-    size_t count = 0;
-
-    cr_assert_eq(erasure_end_exceptions(e, &count), ERR_OK);
-    erasures_free(&e);
-    return count;
-}
-
-static size_t run_waiting(struct rig *r)
-{
-    struct erasures *e = erasures_new(r->vault, NULL);
-    struct erasure_resumed resumed;
-
-    cr_assert_eq(erasure_run_waiting(e, &resumed), ERR_OK);
-    erasures_free(&e);
-    return resumed.completed;
 }
 
 Test(partial_classes, of_who_was_erased_before_leave_what_was_kept_under_its_exception)

@@ -11,9 +11,8 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "retention/erasure.h"
-#include "retention/report.h"
 #include "retention/sweeper.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 #include "vault/renew.h"
 
 static void start(void)
@@ -134,19 +133,9 @@ Test(recount, agrees_after_any_history_2)
 
 static bool report_attends(struct rig *r, const char *reason)
 {
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = INT64_MIN,
-                                     .to_day = INT64_MAX};
-    AUTO(json_free) struct json *tree = NULL;
-    struct errmsg msg;
+    AUTO(json_free) struct json *tree = rig_report(r, "retention");
     bool found = false;
 
-    cr_assert_eq(vault_reader_open(r->vault, &context.reader), ERR_OK);
-    cr_assert_eq(report_make(report_kind_find(SPAN_LIT("retention")), &context, &tree, &msg),
-                 ERR_OK);
-    vault_reader_close(&context.reader);
     for (size_t i = 0; i < json_count(json_get(tree, "rows")); i++) {
         const struct json *list = json_get(json_at(json_get(tree, "rows"), i), "attention");
 

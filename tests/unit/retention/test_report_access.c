@@ -2,10 +2,8 @@
 /* The access and the breach report against what was recorded. */
 #include "retention/report.h"
 
-#include <criterion/criterion.h>
-
 #include "base/secret.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 #include "vault/audit.h"
 
 TestSuite(report_access, .init = secret_start);
@@ -16,17 +14,9 @@ static struct rig r;
 
 static struct json *make(const char *kind, const struct report_context *about, enum err expected)
 {
-    struct report_context context = *about;
     struct json *tree = NULL;
-    struct errmsg msg = {""};
 
-    context.vault = r.vault;
-    context.classes = &r.classes;
-    context.now_s = clock_now_s();
-    REQUIRE(vault_reader_open(r.vault, &context.reader) == ERR_OK);
-    cr_assert_eq(report_make(report_kind_find(span_str(kind)), &context, &tree, &msg), expected,
-                 "%s", msg.text);
-    vault_reader_close(&context.reader);
+    cr_assert_eq(rig_report_about(&r, kind, *about, &tree), expected);
     return tree;
 }
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retention/report.h"
 
-#include <criterion/criterion.h>
-
 #include "base/log.h"
 #include "base/secret.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 
 static void start(void)
 {
@@ -17,16 +15,7 @@ TestSuite(report_changes, .init = start, .timeout = 60);
 
 static struct json *report_over(struct rig *r, int64_t from_day, int64_t to_day)
 {
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = from_day,
-                                     .to_day = to_day};
-    struct json *tree = NULL;
-    struct errmsg msg;
-
-    REQUIRE(report_make(report_kind_find(SPAN_LIT("changes")), &context, &tree, &msg) == ERR_OK);
-    return tree;
+    return rig_report_over(r, "changes", from_day, to_day);
 }
 
 /* The store with another configuration. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retention/report.h"
 
-#include <criterion/criterion.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -9,8 +8,7 @@
 #include "retention/flows.h"
 #include "retention/measures.h"
 #include "retention/report_write.h"
-#include "retention/ropa.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 
 #define GUARDED                                                                                    \
     "admin: {address: x}\nledger_mirror: /x\naudit: {heads: syslog}\nkey_rotation: P30D\n"         \
@@ -35,13 +33,6 @@ TestSuite(report_dpia, .init = start, .timeout = 60);
 static struct json *report_with(struct rig *r, const char *configuration, struct json *said)
 {
     AUTO(conf_free) struct conf *conf = NULL;
-    struct ropa *ropa = ropa_new();
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = INT64_MIN,
-                                     .to_day = INT64_MAX,
-                                     .ropa = ropa};
     struct json *tree = NULL;
     struct errmsg msg = {""};
 
@@ -49,12 +40,7 @@ static struct json *report_with(struct rig *r, const char *configuration, struct
                  msg.text);
     json_set(said, "flows", flows_read(conf_root(conf), &r->classes));
     json_set(said, "measures", measures_read(conf_root(conf)));
-    ropa_set(ropa, said);
-    REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
-    cr_assert_eq(report_make(report_kind_find(SPAN_LIT("dpia")), &context, &tree, &msg), ERR_OK,
-                 "%s", msg.text);
-    vault_reader_close(&context.reader);
-    ropa_free(&ropa);
+    cr_assert_eq(rig_report_said(r, "dpia", said, INT64_MIN, &tree), ERR_OK);
     return tree;
 }
 

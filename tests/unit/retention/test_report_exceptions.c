@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <criterion/criterion.h>
-
 #include "base/log.h"
 #include "retention/erasure.h"
-#include "retention/report.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 #include "vault/holds.h"
 #include "vault/part.h"
 
@@ -36,19 +33,7 @@ static void erase_but(struct rig *r, const char *name, const char *class_name, i
 
 static struct json *report(struct rig *r)
 {
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = INT64_MIN,
-                                     .to_day = INT64_MAX};
-    struct json *tree = NULL;
-    struct errmsg msg;
-
-    REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
-    cr_assert_eq(report_make(report_kind_find(SPAN_LIT("exceptions")), &context, &tree, &msg),
-                 ERR_OK);
-    vault_reader_close(&context.reader);
-    return tree;
+    return rig_report(r, "exceptions");
 }
 
 static const struct json *row(const struct json *tree, size_t at)

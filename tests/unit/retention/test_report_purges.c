@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <criterion/criterion.h>
-
 #include "base/fault.h"
 #include "base/log.h"
 #include "retention/erasure.h"
-#include "retention/report.h"
 #include "retention/runs.h"
 #include "retention/sweeper.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 #include "vault/purges.h"
 
 enum { HOUR_S = 3600 };
@@ -48,18 +45,7 @@ static void sweep_at(int64_t now_s)
 
 static struct json *report_over(const char *name, int64_t from_day, int64_t to_day)
 {
-    struct report_context context = {.vault = r.vault,
-                                     .classes = &r.classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = from_day,
-                                     .to_day = to_day};
-    struct json *tree = NULL;
-    struct errmsg msg;
-
-    REQUIRE(vault_reader_open(r.vault, &context.reader) == ERR_OK);
-    REQUIRE(report_make(report_kind_find(span_str(name)), &context, &tree, &msg) == ERR_OK);
-    vault_reader_close(&context.reader);
-    return tree;
+    return rig_report_over(&r, name, from_day, to_day);
 }
 
 static struct json *report(const char *name)

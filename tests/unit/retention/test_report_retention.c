@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retention/report.h"
 
-#include <criterion/criterion.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -10,24 +9,13 @@
 #include "retention/consents.h"
 #include "retention/erasure.h"
 #include "retention/sweeper.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 #include "vault/holds.h"
 
 /* Over the days [from, to). */
 static struct json *report_over(struct rig *r, int64_t from_day, int64_t to_day)
 {
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = from_day,
-                                     .to_day = to_day};
-    struct json *tree = NULL;
-    struct errmsg msg;
-
-    REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
-    REQUIRE(report_make(report_kind_find(SPAN_LIT("retention")), &context, &tree, &msg) == ERR_OK);
-    vault_reader_close(&context.reader);
-    return tree;
+    return rig_report_over(r, "retention", from_day, to_day);
 }
 
 static struct json *report(struct rig *r)

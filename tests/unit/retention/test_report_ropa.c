@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "retention/report.h"
 
-#include <criterion/criterion.h>
-
 #include "base/log.h"
 #include "base/secret.h"
-#include "retention/ropa.h"
-#include "tests/support/vault_rig.h"
+#include "tests/unit/retention/report_rig.h"
 
 #define CLASSES                                                                                    \
     "invoice: {purposes: [tax], basis: \"6(1)(c)\", law: \"AO 147\", subjects: customers, "        \
@@ -32,24 +29,11 @@ TestSuite(report_ropa, .init = start, .timeout = 60);
 static struct json *report(struct rig *r, const char *said)
 {
     AUTO(json_free) struct json *parsed = NULL;
-    struct ropa *ropa = ropa_new();
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = INT64_MIN,
-                                     .to_day = INT64_MAX,
-                                     .ropa = ropa};
     struct json *tree = NULL;
-    struct errmsg msg;
 
-    if (said != NULL) {
+    if (said != NULL)
         REQUIRE(json_parse(span_str(said), &parsed) == ERR_OK);
-        ropa_set(ropa, parsed);
-    }
-    REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
-    REQUIRE(report_make(report_kind_find(SPAN_LIT("ropa")), &context, &tree, &msg) == ERR_OK);
-    vault_reader_close(&context.reader);
-    ropa_free(&ropa);
+    cr_assert_eq(rig_report_said(r, "ropa", parsed, INT64_MIN, &tree), ERR_OK);
     return tree;
 }
 
