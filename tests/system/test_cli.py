@@ -146,7 +146,7 @@ def test_rectification_leaves_a_shared_token_alone(env):
         token = tokens.pop()
         refused = lethe.cli("subject", "rectify", "--subject", "one", token, data="+44 1632 960778\n")
         equal(refused.returncode, 1, f"{where}: rectify")
-        check("shared" in refused.stderr and "960" not in refused.stderr, f"{where}: {refused.stderr}")
+        check("shared" in refused.stderr and "960778" not in refused.stderr, f"{where}: {refused.stderr}")
         equal(lethe.cli("reveal", token).stdout, "+44 1632 960777\n", f"{where}: reveal")
         shown = lethe.cli("subject", "show", "--token", token)
         equal(shown.returncode, 1, f"{where}: whose it is cannot be said")

@@ -305,7 +305,7 @@ def test_the_trail(env):
     here = remote.here("audit", "list", "--action", "erase", "--json").stdout
     equal(there, here, "erasures")
     of_ada = remote.good("officer", "audit", "list", "--subject", "ada")
-    check(of_ada and all("ada" not in line for line in of_ada.splitlines()), f"{of_ada}")
+    check(of_ada and not re.search(r"\bada\b", of_ada), f"{of_ada}")
     check(remote.good("auditor", "audit", "tail").strip(), "the tail")
 
 

@@ -217,7 +217,7 @@ Test(check, misses_a_store_that_is_not_there)
 
 TestSuite(tokens, .init = start, .timeout = 60);
 
-static const struct options note = {.class_name = "note", .subject = "4711"};
+static const struct options note = {.class_name = "note", .subject = "person-4711"};
 
 Test(tokens, of_one_value_and_back)
 {
@@ -305,22 +305,23 @@ Test(subject, is_shown_erased_and_gone)
     home_init(&h);
     cr_assert_eq(run_on(&h, cmd_tokenize, "likes tea", note), CLI_OK);
     (void)snprintf(token, sizeof(token), "%.32s", h.ran.out);
-    cr_assert_eq(run_on(&h, cmd_subject_show, "4711", (struct options){0}), CLI_OK);
+    cr_assert_eq(run_on(&h, cmd_subject_show, "person-4711", (struct options){0}), CLI_OK);
     cr_assert_not_null(strstr(h.ran.out, "values of note        1\n"), "%s", h.ran.out);
-    cr_assert_null(strstr(h.ran.out, "4711"));
-    cr_assert_eq(run_on(&h, cmd_subject_erase, "4711", (struct options){.reason = "17(1)(a)"}),
-                 CLI_OK);
+    cr_assert_null(strstr(h.ran.out, "person-4711"));
+    cr_assert_eq(
+        run_on(&h, cmd_subject_erase, "person-4711", (struct options){.reason = "17(1)(a)"}),
+        CLI_OK);
     cr_assert_eq(json_parse(span_str(h.ran.out), &receipt), ERR_OK);
     cr_assert_str_eq(json_str_of(json_get(receipt, "state")), "completed");
     cr_assert_str_eq(json_str_of(json_get(receipt, "reason")), "17(1)(a)");
     cr_assert_eq(json_int_of(json_get(json_get(receipt, "method"), "epoch"), -1), 1);
-    cr_assert_null(strstr(h.ran.out, "4711"));
+    cr_assert_null(strstr(h.ran.out, "person-4711"));
     cr_assert_eq(run_on(&h, cmd_reveal, token, (struct options){0}), CLI_FAILED);
     cr_assert_str_eq(h.ran.out, "");
-    cr_assert_eq(run_on(&h, cmd_subject_show, "4711", (struct options){0}), CLI_FAILED);
+    cr_assert_eq(run_on(&h, cmd_subject_show, "person-4711", (struct options){0}), CLI_FAILED);
     cr_assert_str_eq(h.ran.err,
                      "lethe: no subject of this domain has this identifier (or it was erased)\n");
-    cr_assert_eq(run_on(&h, cmd_subject_erase, "4711", (struct options){0}), CLI_FAILED);
+    cr_assert_eq(run_on(&h, cmd_subject_erase, "person-4711", (struct options){0}), CLI_FAILED);
 }
 
 Test(subject, as_json_is_one_document)
@@ -330,12 +331,12 @@ Test(subject, as_json_is_one_document)
 
     home_init(&h);
     cr_assert_eq(run_on(&h, cmd_tokenize, "tea", note), CLI_OK);
-    cr_assert_eq(
-        run_on(&h, cmd_subject_show, "4711", (struct options){.json = true, .domain = "default"}),
-        CLI_OK);
+    cr_assert_eq(run_on(&h, cmd_subject_show, "person-4711",
+                        (struct options){.json = true, .domain = "default"}),
+                 CLI_OK);
     cr_assert_eq(json_parse(span_str(h.ran.out), &tree), ERR_OK);
     cr_assert_eq(json_int_of(json_get(tree, "identifiers"), -1), 1);
-    cr_assert_eq(run_on(&h, cmd_subject_show, "4711", (struct options){.domain = "other"}),
+    cr_assert_eq(run_on(&h, cmd_subject_show, "person-4711", (struct options){.domain = "other"}),
                  CLI_FAILED);
 }
 
