@@ -130,8 +130,9 @@ static enum err go_on(struct erasures *e, const struct next *next, struct erasur
     if (result == ERR_NOT_FOUND)
         return drop(e, next->waiting.slot);
     if (result == ERR_CONFLICT) {
-        /* Nothing would go: values have ended meanwhile, or a law keeps all. It is said once; that the person is
-         * restricted ends. */
+        /* Nothing would go: values have ended meanwhile, or a law keeps all. It is said once, as whoever asks for an
+         * erasure of such is told at once. To go on waiting for the law, perhaps for years, would restrict all that
+         * the person stores meanwhile, and destroy it in the end. */
         result = drop(e, next->waiting.slot);
         return result == ERR_OK ? ERR_CONFLICT : result;
     }

@@ -408,29 +408,63 @@ Test(request_execute, finds_the_right_receipt_among_others)
 Test(request_execute, of_somebody_held_waits)
 {
     AUTO(request_rig_done) struct request_rig r;
-    struct vault_hold hold = {.code = "17(3)(e)",
-                              .ground = "suit 5/26",
-                              .owner = "legal",
-                              .set_by = "uid 1000",
-                              .review_s = RIG_NOW_S + 90 * RIG_DAY_S};
-    struct vault_holds op = {.op = {.kind = VAULT_HOLDS}, .act = VAULT_HOLD_SET, .hold = &hold};
-    uint64_t number;
+    uint64_t number, hold;
 
     request_rig_init(&r);
     rig_store(&r.rig, "note", "ada", "likes tea");
     number = request_rig_approved(&r, "ada");
-    hold.slot = request_rig_slot(&r, "ada");
-    cr_assert_eq(vault_run(r.rig.vault, &op.op), ERR_OK);
+    hold = rig_hold(&r.rig, request_rig_slot(&r, "ada"));
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "executing");
     EXPECT(number, "waiting", "a legal hold binds the person");
     cr_expect_neq(request_rig_slot(&r, "ada"), 0);
-    memcpy(hold.lifted_by, "uid 1000", 8);
-    memcpy(hold.lifted_why, "settled", 7);
-    op.act = VAULT_HOLD_LIFT;
-    cr_assert_eq(vault_run(r.rig.vault, &op.op), ERR_OK);
+    rig_lift(&r.rig, hold);
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "verified_done");
     EXPECT(number, "waiting", "");
     cr_expect_eq(request_rig_slot(&r, "ada"), 0);
+}
+
+/* What waited does not go on waiting for what a law keeps, perhaps for years, with all that comes meanwhile
+ * restricted and destroyed in the end: the person is told that the request is refused. */
+Test(request_execute, of_somebody_held_fails_where_a_law_keeps_all_at_the_holds_end)
+{
+    AUTO(request_rig_done) struct request_rig r;
+    struct vault_purge_due purge = {.op = {.kind = VAULT_PURGE_DUE}, .limit = 10};
+    struct erasure_resumed resumed;
+    struct token_text note, later;
+    uint64_t number, hold;
+    char value[256];
+
+    request_rig_init(&r);
+    log_set_level(LOG_ERROR + 1);
+    note = rig_store(&r.rig, "note", "ada", "likes tea");
+    (void)rig_store(&r.rig, "brief", "ada", "is in the lobby");
+    number = request_rig_erasure(&r, "ada");
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE,
+                                 "{\"keep\": [{\"class\": \"note\", \"exception\": \"e\", "
+                                 "\"until\": \"2026-01-15\"}]}"),
+                 ERR_OK, "%s", r.msg.text);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    hold = rig_hold(&r.rig, request_rig_slot(&r, "ada"));
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
+    EXPECT(number, "state", "executing");
+    rig_lift(&r.rig, hold);
+    rig_clock(RIG_NOW_S + RIG_DAY_S);
+    purge.class_id = rig_class(&r.rig, "brief");
+    purge.now_s = RIG_NOW_S + RIG_DAY_S;
+    cr_assert_eq(vault_run(r.rig.vault, &purge.op), ERR_OK);
+    cr_assert_eq(purge.deleted, 1);
+    cr_assert_eq(erasure_run_waiting(r.erasures, &resumed), ERR_OK);
+    cr_expect_eq(resumed.completed, 0);
+    later = rig_store(&r.rig, "brief", "ada", "came back");
+    cr_assert_eq(erasure_run_waiting(r.erasures, &resumed), ERR_OK);
+    cr_expect_eq(resumed.found, 0, "nothing waits any more");
+    cr_expect_neq(rig_reveal(&r.rig, &later, value), ERR_NOT_FOUND);
+    purge.now_s += RIG_DAY_S;
+    rig_clock(purge.now_s);
+    cr_assert_eq(vault_run(r.rig.vault, &purge.op), ERR_OK);
+    cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
+    EXPECT(number, "state", "failed");
+    cr_expect_neq(rig_reveal(&r.rig, &note, value), ERR_NOT_FOUND, "it is there");
 }
