@@ -7,8 +7,8 @@
  * Not here: cutting the log, which still holds the old ciphertext (retention/rectification.c).
  *
  * Deterministic classes: the token's blind index moves to the new value. It cannot move while
- * somebody else owns a row under the token, or while another token stands for the new value: equal
- * values would stop having equal tokens. That is a CONFLICT, and nothing changes. */
+ * somebody else owns a row under the token, or under the one that takes its place just now, or while
+ * another token stands for the new value: equal values would stop having equal tokens. That is a CONFLICT, and nothing changes. */
 #include "vault/holds_priv.h"
 #include "vault/renew_priv.h"
 #include "vault/typed_priv.h"
@@ -59,12 +59,12 @@ static enum err stays(struct writer *w, const struct revision *r, const struct s
                : live(w, r, row);
 }
 
-/* The owner who lives under a shared token: the one that was named, or else the only one. Anybody
- * else there keeps the value that the token stands for. */
-static enum err find_owner(struct writer *w, struct revision *r, uint64_t token_row)
+/* Who lives under a shared token: nobody but *owner, where that is not 0. NOT_FOUND: nobody. */
+static enum err look_at_owners(struct writer *w, const struct revision *r, uint64_t token_row,
+                               uint64_t *owner)
 {
     struct store_row row;
-    uint64_t owner = r->op->slot;
+    bool lives = false;
     enum err e = store_owners(w->store, r->c, token_row);
 
     while (e == ERR_OK) {
@@ -72,15 +72,47 @@ static enum err find_owner(struct writer *w, struct revision *r, uint64_t token_
         if (e != ERR_OK)
             break;
         e = stays(w, r, &row);
-        if (e == ERR_OK && owner != 0 && owner != row.slot)
+        if (e == ERR_OK && *owner != 0 && *owner != row.slot)
             return ERR_CONFLICT;
-        if (e == ERR_OK)
-            owner = row.slot;
+        if (e == ERR_OK) {
+            *owner = row.slot;
+            lives = true;
+        }
         e = e == ERR_NOT_FOUND ? ERR_OK : e;
     }
-    if (e != ERR_NOT_FOUND)
-        return e;
-    return owner == 0 ? ERR_NOT_FOUND : store_owner_get(w->store, r->c, token_row, owner, &r->row);
+    return e == ERR_NOT_FOUND && lives ? ERR_OK : e;
+}
+
+/* While a shared token is renewed its owners stand under two, and those whose rows do not open stay under the old one
+ * (renew.c): whoever lives under the other one shares the value, too. */
+static enum err check_other_half(struct writer *w, const struct revision *r, uint64_t token_row)
+{
+    struct store_renewed half;
+    uint64_t anybody = 0;
+    enum err e = store_renewed_get(w->store, r->c->id, token_row, &half);
+
+    if (e == ERR_OK) {
+        e = look_at_owners(w, r, half.new_number, &anybody);
+    } else if (e == ERR_NOT_FOUND) {
+        e = store_renewed_of(w->store, r->c->id, token_row, &half);
+        if (e == ERR_OK)
+            e = look_at_owners(w, r, half.old_number, &anybody);
+    }
+    if (e == ERR_OK)
+        return ERR_CONFLICT;
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* The owner who lives under a shared token: the one that was named, or else the only one. Anybody
+ * else there keeps the value that the token stands for. */
+static enum err find_owner(struct writer *w, struct revision *r, uint64_t token_row)
+{
+    uint64_t owner = r->op->slot;
+    enum err e = look_at_owners(w, r, token_row, &owner);
+
+    if (e == ERR_OK && vault__any_renewed(w->v))
+        e = check_other_half(w, r, token_row);
+    return e == ERR_OK ? store_owner_get(w->store, r->c, token_row, owner, &r->row) : e;
 }
 
 static enum err find_at(struct writer *w, struct revision *r, const struct token_ref *ref)
