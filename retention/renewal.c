@@ -392,7 +392,6 @@ void renewal__open_up(struct vault *v, struct renewal *r)
 {
     r->record.state = RENEWAL_OPEN;
     r->record.due_ms = end_of(v, r->body);
-    log_event(EV_TOKENS_RENEWED, F_NUM("renewal", r->record.number));
 }
 
 static const struct {
@@ -468,13 +467,18 @@ static enum err read_pairs(struct vault_reader *reader, const struct class_def *
                            const struct renewal_page *page, struct json *list, uint64_t *ret_last)
 {
     struct vault_renewed renewed = {.number = page->after};
+    uint64_t damaged = 0;
     enum err e = ERR_OK;
 
     for (size_t i = 0; e == ERR_OK && i < page->limit; i++) {
         e = vault_read_renewed(reader, page->class_id, renewed.number, &renewed);
-        if (e == ERR_OK)
+        if (e == ERR_OK && renewed.damaged)
+            damaged++;
+        else if (e == ERR_OK)
             add_pair(def->name, &renewed, list);
     }
+    if (damaged > 0)
+        log_event(EV_STORE_DAMAGED, F_TEXT("class", span_str(def->name)), F_NUM("values", damaged));
     *ret_last = renewed.number;
     return e;
 }

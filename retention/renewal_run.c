@@ -55,6 +55,7 @@ static void yield_for(int64_t took_us)
 static enum err note(struct working *w, const struct json *classes)
 {
     AUTO(renewal__done) struct renewal now = {.body = NULL};
+    bool opens = false;
     enum err e;
 
     renewal__lock();
@@ -63,15 +64,18 @@ static enum err note(struct working *w, const struct json *classes)
         json_set(now.body, "classes", json_clone(classes));
         renewal__copy(now.body, w->r.body, "problem");
         renewal__copy(now.body, w->r.body, "forgotten");
-        if (now.record.state == RENEWAL_RUNNING && w->r.record.state == RENEWAL_PAUSED)
-            now.record.state = RENEWAL_PAUSED;
-        else if (now.record.state == RENEWAL_RUNNING && w->r.record.state == RENEWAL_OPEN)
+        opens = now.record.state == RENEWAL_RUNNING && w->r.record.state == RENEWAL_OPEN;
+        if (opens)
             renewal__open_up(w->v, &now);
+        else if (now.record.state == RENEWAL_RUNNING && w->r.record.state == RENEWAL_PAUSED)
+            now.record.state = RENEWAL_PAUSED;
         else if (w->r.record.state == RENEWAL_DONE)
             now.record.state = RENEWAL_DONE;
         e = renewal__put(w->v, &now);
     }
     renewal__unlock();
+    if (e == ERR_OK && opens)
+        log_event(EV_TOKENS_RENEWED, F_NUM("renewal", now.record.number));
     if (e == ERR_OK) {
         w->r.record = now.record;
         json_free(&w->r.body);
@@ -246,7 +250,8 @@ static enum err forget_all(struct working *w)
         const char *name = json_str_or(json_at(classes, i), "class", "");
         const struct class_def *def = classes_find(vault_classes(w->v), span_str(name));
 
-        if (def != NULL)
+        if (def !=
+            NULL) /* else it has left the configuration: without values, and old tokens go with these */
             e = forget_class(w, def, &more);
     }
     if (e != ERR_OK || more)

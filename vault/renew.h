@@ -56,11 +56,12 @@ struct vault_renew_end {
 /* An old token and the one in its place. */
 struct vault_renewed {
     uint64_t number; /* what to ask on after; says nothing */
+    bool damaged;    /* the value does not open: neither token shows anything, and none is told */
     struct token_text old_token;
     struct token_text new_token;
 };
 
 /* The first one of a class past `after` whose value lives; NOT_FOUND past the last. Between begin and end. No value
- * leaves. CORRUPT: a row does not open. */
+ * leaves. */
 enum err vault_read_renewed(struct vault_reader *r, uint16_t class_id, uint64_t after,
                             struct vault_renewed *ret) MUST_CHECK;

@@ -50,6 +50,7 @@ enum err vault__renewed_write(const struct vault *v, const struct store_renewed 
 struct living {
     struct buf value; /* secret */
     enum value_kind kind;
+    bool damaged; /* a row was met that does not open */
 };
 
 static void living_done(struct living *l)
@@ -57,6 +58,7 @@ static void living_done(struct living *l)
     buf_done(&l->value);
 }
 
+/* NOT_FOUND, also of a damaged one. */
 static enum err open_row(struct vault_reader *r, const struct store_class *c,
                          const struct store_row *row, struct living *l)
 {
@@ -65,11 +67,15 @@ static enum err open_row(struct vault_reader *r, const struct store_class *c,
     enum err e = r->now_s >= row->due_s ? ERR_NOT_FOUND
                                         : subject_key(r->v->slab, r->keys, row->slot, &entry);
 
-    if (e != ERR_OK)
+    if (e == ERR_OK) {
+        bound = vault__row_bound(c, entry, row);
+        buf_reset(&l->value);
+        e = vault__open(entry->key, &bound, row->sealed, &l->kind, &l->value);
+    }
+    if (e != ERR_CORRUPT)
         return e;
-    bound = vault__row_bound(c, entry, row);
-    buf_reset(&l->value);
-    return vault__open(entry->key, &bound, row->sealed, &l->kind, &l->value);
+    l->damaged = true;
+    return ERR_NOT_FOUND;
 }
 
 static enum err open_any(struct vault_reader *r, const struct store_class *c, uint64_t number,
@@ -101,7 +107,6 @@ static enum err write_both(const struct vault *v, const struct store_renewed *re
     enum err e =
         vault__renewed_write(v, renewed, l->kind, buf_span(&l->value), false, &ret->old_token);
 
-    ret->number = renewed->old_number;
     return e == ERR_OK ? vault__renewed_write(v, renewed, l->kind, buf_span(&l->value), true,
                                               &ret->new_token)
                        : e;
@@ -119,11 +124,18 @@ enum err vault_read_renewed(struct vault_reader *r, uint16_t class_id, uint64_t 
     if (c == NULL || r->v->defs[class_id] == NULL)
         return ERR_NOT_FOUND;
     buf_init_secret(&living.value, LIMIT_VALUE_MAX + 1);
-    while (e == ERR_NOT_FOUND) {
+    while (e == ERR_NOT_FOUND && !living.damaged) {
         e = store_renewed_next(r->store, class_id, renewed.old_number, &renewed);
         if (e != ERR_OK)
             return e;
         e = open_any(r, c, renewed.new_number, &living);
     }
-    return e == ERR_OK ? write_both(r->v, &renewed, &living, ret) : e;
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    *ret = (struct vault_renewed){.number = renewed.old_number, .damaged = e != ERR_OK};
+    if (e == ERR_OK)
+        e = write_both(r->v, &renewed, &living, ret);
+    if (e == ERR_CORRUPT) /* it is none of its class's format */
+        ret->damaged = true;
+    return e == ERR_CORRUPT || e == ERR_NOT_FOUND ? ERR_OK : e;
 }

@@ -3,6 +3,7 @@
 #include "retention/renewal.h"
 
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -228,6 +229,63 @@ Test(renewal, rests_while_it_is_paused_and_cannot_be_cancelled_twice)
     work();
     must_be(number, "done", 0);
     cr_assert_eq(act(number, "finish"), ERR_OK);
+}
+
+/* How often the log, kept since rig_log(), has this. */
+static size_t logged(const char *what)
+{
+    static char text[1 << 16];
+    size_t count = 0;
+
+    text[scratch_read(scratch_path(&r.scratch, "log"), 0, text, sizeof(text) - 1)] = '\0';
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
+        count++;
+    return count;
+}
+
+Test(renewal, says_once_that_all_have_new_tokens_and_not_of_a_cancelled_one)
+{
+    uint64_t number;
+
+    rig_log(&r);
+    log_set_level(LOG_INFO);
+    (void)rig_store(&r, "note", "ada", "likes tea");
+    (void)rig_store(&r, "mail", "ada", "ada@example.org");
+    number = begin("note");
+    cr_assert_eq(act(number, "cancel"), ERR_OK);
+    work();
+    must_be(number, "open", 0);
+    cr_expect_eq(logged("\"tokens_renewed\""), 0);
+    number = begin("mail");
+    work();
+    must_be(number, "open", 1);
+    cr_expect_eq(logged("\"tokens_renewed\""), 1);
+}
+
+/* Everybody else's tokens can be had. */
+Test(renewal, leaves_damaged_values_out_of_the_mapping_and_says_so)
+{
+    sqlite3 *db = NULL;
+    uint64_t number;
+
+    rig_log(&r);
+    log_set_level(LOG_ERROR);
+    rig_store_many(&r, "note", "ada", 30);
+    number = begin("note");
+    work();
+    vault_close(&r.vault);
+    cr_assert_eq(sqlite3_open(scratch_path(&r.scratch, "store/vault.db"), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db,
+                              "UPDATE val_1 SET ct=zeroblob(length(ct)) WHERE id IN"
+                              " (SELECT id FROM val_1 LIMIT 2)",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+    cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+    rig_open(&r);
+    cr_expect_eq(pairs(number, "note", 1000), 28);
+    cr_expect_eq(logged("\"store_damaged\""), 1);
+    cr_expect_eq(logged("\"values\":2"), 1);
+    cr_expect_eq(pairs(number, "note", 1), 28, "also page by page");
 }
 
 Test(renewal, goes_on_after_a_stop)

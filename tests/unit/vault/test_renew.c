@@ -270,6 +270,27 @@ Test(renew, of_a_token_of_very_many_owners_takes_several_batches)
     cr_assert_eq(fixture_open(&f), ERR_OK);
 }
 
+/* The value that they share does not become another one for who is alone under either. */
+Test(renew, a_token_that_is_left_by_halves_is_not_rectified_for_its_last_owner)
+{
+    enum { OWNERS = 513 }; /* one more than a batch moves */
+    struct vault_renew op = {.op.kind = VAULT_RENEW, .class_id = class_id("shared"), .limit = 100};
+    struct token_text old = {.len = 0};
+    struct vault_rectify change = {
+        .op.kind = VAULT_RECTIFY, .kind = VALUE_STRING, .value = SPAN_LIT("Rome")};
+    char name[16];
+
+    for (int i = 0; i < OWNERS; i++) {
+        (void)snprintf(name, sizeof(name), "p%d", i);
+        old = store("shared", name, "Paris");
+    }
+    cr_assert_eq(vault_run(f.v, &op.op), ERR_OK);
+    cr_assert_eq(op.renewed, OWNERS - 1);
+    change.token = span_of(old.bytes, old.len);
+    cr_assert_eq(vault_run(f.v, &change.op), ERR_CONFLICT);
+    cr_assert(reveals("shared", &old, "Paris"));
+}
+
 static void damage_first_row(uint16_t id)
 {
     sqlite3 *db = NULL;
@@ -300,6 +321,35 @@ Test(renew, an_owner_whose_row_is_damaged_takes_the_old_token_from_nobody)
     cr_assert_eq(vault_read_owner(f.r, class_id("shared"), span_of(old.bytes, old.len), &slot),
                  ERR_CONFLICT, "it is ada's and bert's");
     vault_read_end(f.r);
+}
+
+/* One that does not open keeps nobody from the others. */
+Test(renew, a_damaged_value_is_named_and_the_others_are_told)
+{
+    const uint16_t opaque = class_id("opaque"), shared = class_id("shared");
+    struct token_text ada = store("opaque", "ada", "1"), bert = store("opaque", "bert", "2");
+    struct token_text both = store("shared", "ada", "Paris"), heir;
+    struct vault_renewed renewed = {.number = 0};
+    size_t damaged = 0, told = 0;
+
+    (void)store("shared", "bert", "Paris");
+    (void)renew("opaque");
+    (void)renew("shared");
+    fixture_close(&f);
+    damage_first_row(opaque);
+    damage_first_row(shared);
+    cr_assert_eq(fixture_open(&f), ERR_OK);
+    cr_assert_not(heir_of("opaque", &ada, &heir));
+    cr_assert(heir_of("opaque", &bert, &heir));
+    cr_assert(reveals("opaque", &heir, "2"));
+    cr_assert(heir_of("shared", &both, &heir), "bert's");
+    cr_assert_eq(vault_read_begin(f.r), ERR_OK);
+    while (vault_read_renewed(f.r, opaque, renewed.number, &renewed) == ERR_OK) {
+        damaged += renewed.damaged;
+        told += !renewed.damaged;
+    }
+    vault_read_end(f.r);
+    cr_assert(damaged == 1 && told == 1);
 }
 
 /* However many owners each of them has: whoever stores meanwhile waits for one batch. */
