@@ -436,22 +436,30 @@ const struct command commands[] = {
      "[-c FILE] [--format table|json|csv|csv-excel|html|xlsx] [--json] [--wide] [-o FILE]\n"
      "         [--from DAY] [--to DAY] [--caller NAME [--aware INSTANT]] NAME",
      "what a data officer asks for; exit 3 when it shows what somebody must act on",
-     "NAME: retention (what is kept, why, until when), changes (of deletion rules), purges and "
-     "purge-days (what\n"
-     "was destroyed), requests, request-years, holds, exceptions, notices, ropa (records of "
-     "processing), flows\n"
-     "(which recipient receives what), dpia (for an impact assessment), access (who saw what, for "
-     "which purpose),\n"
-     "breach (what one caller saw: --caller NAME, and --aware 2026-03-27T15:00Z for the 72 "
-     "hours).\n"
+     "NAME:\n"
+     "retention      what is kept, why, until when\n"
+     "requests       requests of persons and their deadlines\n"
+     "request-years  the same, by year\n"
+     "holds          legal holds\n"
+     "exceptions     what erasures have kept, by which law\n"
+     "notices        what recipients were told, or not yet\n"
+     "purges         what was destroyed, run by run\n"
+     "purge-days     the same, by day and reason\n"
+     "access         who saw what, for which purpose\n"
+     "breach         what one caller saw (--caller NAME); --aware 2026-03-27T15:00Z for the 72 "
+     "hours\n"
+     "changes        of deletion rules\n"
+     "ropa           records of processing\n"
+     "flows          which recipient receives what\n"
+     "dpia           what is known for an impact assessment\n"
      "docs/REPORTS.md says what each column means.\n"
      "DAY: 2026-01-31, in UTC. --from is the first day of the period, --to the first day after "
      "it.\n"
      "The table leaves columns out that are seldom needed, unless --wide; the other formats have "
      "all.\n"
-     "csv-excel is for European spreadsheets: \";\" and a byte order mark; xlsx has dates that are "
-     "dates, and needs -o\n"
-     "or a pipe. -o replaces FILE.\n",
+     "csv-excel is for European spreadsheets: \";\" and a byte order mark; xlsx has dates that "
+     "are\n"
+     "dates, and needs -o or a pipe. -o replaces FILE.\n",
      OPTION_CONFIG | OPTION_FORMAT | OPTION_JSON | OPTION_WIDE | OPTION_OUTPUT | OPTION_PERIOD |
          OPTION_REQUEST | OPTION_AWARE,
      1, 1, cmd_report},
