@@ -8,14 +8,15 @@ static enum err read_count(const struct json *request, const char *name, int64_t
                            int64_t most, int64_t *ret, struct errmsg *msg)
 {
     const struct json *value = json_get(request, name);
+    const int64_t count = json_int_of(value, -1);
 
     if (value == NULL)
         return ERR_OK;
-    *ret = json_int_of(value, -1);
-    return *ret >= least && *ret <= most
-               ? ERR_OK
-               : errmsg_set(msg, ERR_INVALID, "\"%s\" is a number from %lld to %lld", name,
-                            (long long)least, (long long)most);
+    if (count < least || count > most)
+        return errmsg_set(msg, ERR_INVALID, "\"%s\" is a number from %lld to %lld", name,
+                          (long long)least, (long long)most);
+    *ret = count;
+    return ERR_OK;
 }
 
 enum err ops_read_page(const struct json *request, size_t limit, struct ops_page *ret,
@@ -26,7 +27,8 @@ enum err ops_read_page(const struct json *request, size_t limit, struct ops_page
 
     if (e == ERR_OK)
         e = read_count(request, "limit", 1, OPS_VALUES_MAX, &most, msg);
-    *ret = (struct ops_page){.after = (uint64_t)after, .limit = (size_t)most};
+    if (e == ERR_OK)
+        *ret = (struct ops_page){.after = (uint64_t)after, .limit = (size_t)most};
     return e;
 }
 
@@ -56,4 +58,35 @@ struct json *ops_cut(const struct json *whole, const struct ops_page *page, cons
     }
     ops_set_next(map, more, last);
     return list;
+}
+
+enum err ops_list_records(const struct admin *admin, const struct json *request,
+                          const struct ops_records *what, struct json **ret_response,
+                          struct errmsg *msg)
+{
+    AUTO(vault_records_close) struct vault_records *records = NULL;
+    AUTO(json_free) struct json *list = json_new_list();
+    const struct vault_record_filter filter = {.kind = what->kind, .states = VAULT_RECORD_ANY};
+    struct vault_record record = {.number = 0};
+    struct ops_page page = {.after = 0};
+    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
+
+    record.number = page.after;
+    if (e == ERR_OK)
+        e = vault_records_open(admin->vault, &records);
+    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
+        struct json *entry = NULL;
+
+        e = vault_record_next(records, &filter, record.number, &record);
+        if (e == ERR_OK)
+            e = what->tell(&record, &entry);
+        if (e == ERR_OK)
+            json_add(list, entry);
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    *ret_response = json_new_map();
+    ops_set_next(*ret_response, e == ERR_OK, record.number);
+    json_set(*ret_response, what->name, TAKE(list));
+    return ERR_OK;
 }

@@ -7,6 +7,7 @@
 #include "retention/report.h"
 #include "retention/words.h"
 #include "vault/notes.h"
+#include "vault/records.h"
 
 /* Carry out one operation; as ops_run(). */
 typedef enum err (*ops_handler_fn)(struct admin *admin, const struct json *request,
@@ -255,6 +256,15 @@ void ops_set_next(struct json *map, bool more, uint64_t last);
 /* A page of a list that is there as a whole, in the order of the member `number`; ops_set_next() of it. */
 struct json *ops_cut(const struct json *whole, const struct ops_page *page, const char *number,
                      struct json *map);
+/* The operation that lists all records of a kind, page by page. */
+struct ops_records {
+    enum vault_record_kind kind;
+    const char *name; /* of the answer's member */
+    enum err (*tell)(const struct vault_record *record, struct json **ret_entry);
+};
+enum err ops_list_records(const struct admin *admin, const struct json *request,
+                          const struct ops_records *what, struct json **ret_response,
+                          struct errmsg *msg) MUST_CHECK;
 /* ---- reports and what is like them (ops_report.c) ---- */
 
 /* What they are made of: "from" and "to" of a request, and what else a report may be asked for. The context is good

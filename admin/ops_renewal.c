@@ -5,7 +5,6 @@
 #include "admin/access.h"
 #include "admin/ops_priv.h"
 #include "retention/renewal.h"
-#include "vault/records.h"
 
 static const struct period KEEP = {.days = 30};
 
@@ -99,32 +98,9 @@ enum err ops_renewal_finish(struct admin *admin, const struct json *request,
 enum err ops_renewal_list(struct admin *admin, const struct json *request,
                           struct json **ret_response, struct errmsg *msg)
 {
-    AUTO(vault_records_close) struct vault_records *records = NULL;
-    AUTO(json_free) struct json *list = json_new_list();
-    const struct vault_record_filter filter = {.kind = VAULT_RECORD_RENEWAL,
-                                               .states = VAULT_RECORD_ANY};
-    struct vault_record record = {.number = 0};
-    struct ops_page page;
-    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
+    static const struct ops_records renewals = {VAULT_RECORD_RENEWAL, "renewals", renewal_tell};
 
-    record.number = page.after;
-    if (e == ERR_OK)
-        e = vault_records_open(admin->vault, &records);
-    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
-        struct json *one = NULL;
-
-        e = vault_record_next(records, &filter, record.number, &record);
-        if (e == ERR_OK)
-            e = renewal_show(admin->vault, record.number, &one, msg);
-        if (e == ERR_OK)
-            json_add(list, one);
-    }
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
-        return e;
-    *ret_response = json_new_map();
-    ops_set_next(*ret_response, e == ERR_OK, record.number);
-    json_set(*ret_response, "renewals", TAKE(list));
-    return ERR_OK;
+    return ops_list_records(admin, request, &renewals, ret_response, msg);
 }
 
 enum err ops_renewal_tokens(struct admin *admin, const struct json *request,

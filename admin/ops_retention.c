@@ -127,7 +127,7 @@ enum err ops_retention_versions(struct admin *admin, const struct json *request,
 {
     AUTO(json_free) struct json *list = json_new_list();
     struct listing l = {.list = list};
-    struct ops_page page;
+    struct ops_page page = {.after = 0};
     char name[CLASS_NAME_MAX + 1] = "";
     struct span text = SPAN_NONE;
     struct json *map;

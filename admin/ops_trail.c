@@ -150,7 +150,7 @@ enum err ops_audit_tail(struct admin *admin, const struct json *request, struct 
 {
     enum { LAST = 20 };
     struct audit_filter filter = {.after = 0};
-    struct ops_page page;
+    struct ops_page page = {.after = 0};
     uint64_t last = 0;
     enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 

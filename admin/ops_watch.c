@@ -196,7 +196,7 @@ enum err ops_honeytoken_list(struct admin *admin, const struct json *request,
     AUTO(mem_free) uint64_t *per_class = mem_alloc((CLASSES_MAX + 1) * sizeof(*per_class));
     AUTO(mem_free) uint64_t *slots = mem_alloc(VAULT_CANARIES_MAX * sizeof(*slots));
     const size_t count = vault_canaries(admin->vault, slots, VAULT_CANARIES_MAX);
-    struct ops_page page;
+    struct ops_page page = {.after = 0};
     struct json *map;
     uint64_t last = 0;
     size_t i = 0;
@@ -246,7 +246,7 @@ enum err ops_incident_list(struct admin *admin, const struct json *request,
 {
     AUTO(json_free) struct json *list = json_new_list();
     struct vault_incident incident = {.number = 0};
-    struct ops_page page;
+    struct ops_page page = {.after = 0};
     struct json *map;
     enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
 

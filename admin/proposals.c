@@ -469,35 +469,22 @@ enum err ops_proposal_show(struct admin *admin, const struct json *request,
     return e;
 }
 
+static enum err tell(const struct vault_record *record, struct json **ret)
+{
+    AUTO(json_free) struct json *tree = NULL;
+
+    if (json_parse(record->body, &tree) != ERR_OK)
+        return ERR_CORRUPT;
+    *ret = map_of(record, tree);
+    return ERR_OK;
+}
+
 enum err ops_proposal_list(struct admin *admin, const struct json *request,
                            struct json **ret_response, struct errmsg *msg)
 {
-    AUTO(vault_records_close) struct vault_records *records = NULL;
-    AUTO(json_free) struct json *list = json_new_list();
-    const struct vault_record_filter filter = {.kind = VAULT_RECORD_PROPOSAL,
-                                               .states = VAULT_RECORD_ANY};
-    struct vault_record record;
-    struct ops_page page;
-    enum err e = ops_read_page(request, OPS_VALUES_MAX, &page, msg);
+    static const struct ops_records proposals = {VAULT_RECORD_PROPOSAL, "proposals", tell};
 
-    record.number = page.after;
-    if (e == ERR_OK)
-        e = vault_records_open(admin->vault, &records);
-    for (size_t i = 0; e == ERR_OK && i < page.limit; i++) {
-        AUTO(json_free) struct json *tree = NULL;
-
-        e = vault_record_next(records, &filter, record.number, &record);
-        if (e == ERR_OK)
-            e = json_parse(record.body, &tree) == ERR_OK ? ERR_OK : ERR_CORRUPT;
-        if (e == ERR_OK)
-            json_add(list, map_of(&record, tree));
-    }
-    if (e != ERR_OK && e != ERR_NOT_FOUND)
-        return e;
-    *ret_response = json_new_map();
-    ops_set_next(*ret_response, e == ERR_OK, record.number);
-    json_set(*ret_response, "proposals", TAKE(list));
-    return ERR_OK;
+    return ops_list_records(admin, request, &proposals, ret_response, msg);
 }
 
 /* ---- by the clock ---- */

@@ -140,6 +140,16 @@ enum err renewal_show(struct vault *v, uint64_t number, struct json **ret_tree, 
     return e;
 }
 
+enum err renewal_tell(const struct vault_record *record, struct json **ret_tree)
+{
+    AUTO(renewal__done) struct renewal r = {.record = *record};
+    enum err e = take(&r, ERR_OK);
+
+    if (e == ERR_OK)
+        *ret_tree = tree_of(&r);
+    return e;
+}
+
 /* ---- plans ---- */
 
 static bool names_class(const struct json *classes, const char *name)
@@ -463,6 +473,7 @@ static void add_pair(const char *class_name, const struct vault_renewed *renewed
     json_add(list, map);
 }
 
+/* NOT_FOUND: the last of them is among these. */
 static enum err read_pairs(struct vault_reader *reader, const struct class_def *def,
                            const struct renewal_page *page, struct json *list, uint64_t *ret_last)
 {
@@ -479,7 +490,8 @@ static enum err read_pairs(struct vault_reader *reader, const struct class_def *
     }
     if (damaged > 0)
         log_event(EV_STORE_DAMAGED, F_TEXT("class", span_str(def->name)), F_NUM("values", damaged));
-    *ret_last = renewed.number;
+    if (e == ERR_OK || e == ERR_NOT_FOUND)
+        *ret_last = renewed.number;
     return e;
 }
 
@@ -505,6 +517,8 @@ enum err renewal_tokens(struct vault *v, const struct renewal_page *page, struct
         return e;
     e = read_pairs(reader, def, page, list, ret_last);
     vault_read_end(reader);
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
     *ret_more = e == ERR_OK;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return ERR_OK;
 }

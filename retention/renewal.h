@@ -20,6 +20,8 @@
 #include "base/span.h"
 #include "vault/vault.h"
 
+struct vault_record;
+
 /* States of the records. */
 enum renewal_state { RENEWAL_RUNNING, RENEWAL_PAUSED, RENEWAL_OPEN, RENEWAL_ENDING, RENEWAL_DONE };
 
@@ -52,6 +54,8 @@ enum err renewal_start(struct vault *v, const struct renewal_ask *ask,
  * or the code of an error, "forgotten", "classes": [{"class", "values", "looked", "renewed", "unreadable", "done"}]} */
 enum err renewal_show(struct vault *v, uint64_t number, struct json **ret_tree, struct errmsg *msg)
     MUST_CHECK;
+/* The same of a record that was read. CORRUPT. */
+enum err renewal_tell(const struct vault_record *record, struct json **ret_tree) MUST_CHECK;
 /* "pause", "resume", "cancel", "finish". CONFLICT: it is in no state for that. */
 enum err renewal_act(struct vault *v, uint64_t number, struct span action, struct json **ret_tree,
                      struct errmsg *msg) MUST_CHECK;
