@@ -333,6 +333,8 @@ enum err recount_repaired(struct vault_records *records, const char *class_name,
     const struct vault_record_filter filter = {.kind = VAULT_RECORD_REPAIR,
                                                .states = VAULT_RECORD_ANY};
     struct vault_record at = {.number = 0};
+    int64_t at_ms = 0;
+    uint64_t differ = 0;
     bool any = false;
     enum err e;
 
@@ -341,10 +343,14 @@ enum err recount_repaired(struct vault_records *records, const char *class_name,
 
         if (json_parse(at.body, &body) != ERR_OK)
             return ERR_CORRUPT;
-        if (find_class(body, class_name, ret_differ)) {
-            *ret_at_ms = at.at_ms;
+        if (find_class(body, class_name, &differ)) {
+            at_ms = at.at_ms;
             any = true;
         }
     }
-    return e == ERR_NOT_FOUND && any ? ERR_OK : e;
+    if (e != ERR_NOT_FOUND || !any)
+        return e;
+    *ret_at_ms = at_ms;
+    *ret_differ = differ;
+    return ERR_OK;
 }

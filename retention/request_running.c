@@ -68,9 +68,11 @@ enum err request__running_count(struct requests *r, struct vault_records *record
         soon += e == ERR_OK && gist.is_soon;
         past += e == ERR_OK && gist.is_past;
     }
+    if (e != ERR_NOT_FOUND)
+        return e;
     *ret_soon = soon;
     *ret_past = past;
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return ERR_OK;
 }
 
 static struct json *rights_list(const struct json *rights)
