@@ -226,8 +226,33 @@ def chosen(words):
             if not words or any(word == step[0] if word in whole else word in step[0] for word in words)]
 
 
+PASSED = re.compile(r"ok |\s*Start\s+\d+: |\s*\d+/\d+ Test\s+#\d+: .* Passed ")
+FAILED = re.compile(r"(?:FAIL|FAILED|\[FAIL\]|\[CRASH\]) |--- \S+: exit |\s*\d+ - \S+ \(")
+
+
+def said_next(lines):
+    """The first of what stands indented under a failed test; of a traceback, its end."""
+    depth = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
+    if not depth or FAILED.match(lines[0]):
+        return []
+    if "Traceback (most recent call last)" not in lines[0]:
+        return lines[:1]
+    return [line for line in lines[1:] if len(line) - len(line.lstrip()) <= depth][:1]
+
+
+def reasons(output):
+    """What failed of a step, each with a line of why. Of a step that names nothing, its last lines."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    found = []
+    for at, line in enumerate(lines):
+        if FAILED.match(line):
+            found += [line, *said_next(lines[at + 1:])]
+    return [line[:400] for line in found or lines[-3:]]
+
+
 def main():
     counts = Counts()
+    failures = []
     steps = chosen(sys.argv[1:])
     if not steps:
         print("no such step; there are: " + ", ".join(step[0] for step in STEPS), file=sys.stderr)
@@ -238,11 +263,14 @@ def main():
         passed, failed, output = function()
         counts.add(passed, failed)
         if output:
-            lines = output.splitlines()
+            lines = [line for line in output.splitlines() if not PASSED.match(line)]
             print("\n".join(lines[-TAIL * (10 if "system" in name else 1):]), flush=True)
         print(f"    {passed} passed, {failed} failed, {time.monotonic() - started:.0f} s",
               flush=True)
-    print(f"{counts.passed} passed, {counts.failed} failed")
+        if failed:
+            failures += [f"==> {name}: {failed} failed", *(f"    {line}" for line in reasons(output))]
+    # A log that is cut in its middle still ends with what failed.
+    print("\n".join(failures + [f"{counts.passed} passed, {counts.failed} failed"]))
     return 1 if counts.failed or not counts.passed else 0
 
 
