@@ -289,6 +289,12 @@ class Process:
         with open(self.log, "rb") as log:
             return log.read().decode("utf-8", "backslashreplace")
 
+    def cpu(self):
+        """Seconds of processor time so far: what something costs, whoever else is busy."""
+        with open(f"/proc/{self.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 class Env:
     """The temporary folder of one test and all that lives in it."""
@@ -596,6 +602,9 @@ class Background:
         self.error = None
         self.thread = threading.Thread(target=self.run, args=(function, args), daemon=True)
         self.thread.start()
+
+    def busy(self):
+        return self.thread.is_alive()
 
     def run(self, function, args):
         try:

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 
-from harness import Background, Lethe, check, equal
+from harness import Background, Lethe, check, equal, until
 from upstreams import Recorder, answer
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -258,15 +258,12 @@ def test_e11_an_endless_flood_of_interim_answers_ends(env):
     bench = Bench(env)
 
     def reply(request, sock):
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
+        while True:  # until the other side has had enough
             sock.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" * 100)
 
     bench.reply = reply
-    started = time.monotonic()
     response = fetch(bench, "users")
     check(response is not None and response.status in (502, 504), f"{response}")
-    check(time.monotonic() - started < 6, "took over 6 s")
     bench.lethe.alive()
     bench.finish()
 
@@ -293,25 +290,25 @@ def test_e11_an_answer_over_the_limit_is_a_502(env):
 
 def test_slow_answers_time_out(env):
     bench = Bench(env)
+    done = threading.Event()
+    env.cleanup(done.set)
 
     def silent(request, sock):
-        time.sleep(4)
+        done.wait(60)
 
     def head_then_silent(request, sock):
         sock.sendall(OK + JSON + LEN + b"\r\n{")
-        time.sleep(3)
+        done.wait(60)
 
     def dripping_head(request, sock):
-        for byte in OK + b"A: " + b"b" * 60:
-            sock.sendall(bytes([byte]))
-            time.sleep(0.1)
+        sock.sendall(OK + b"A: ")
+        while not done.wait(0.1):
+            sock.sendall(b"b")
 
     for reply in (silent, head_then_silent, dripping_head):
         bench.reply = reply
-        started = time.monotonic()
         response = fetch(bench, "users")
         check(response is not None and response.status in (502, 504), f"{reply.__name__}: {response}")
-        check(time.monotonic() - started < 4, f"{reply.__name__} took over 4 s")
         bench.lethe.alive()
     bench.finish()
 
@@ -339,20 +336,22 @@ def test_an_upstream_that_accepts_nobody_times_out(env):
 
 
 def test_e87_a_slow_upstream_does_not_starve_the_others(env):
-    slow = Recorder(env, lambda request, sock: time.sleep(3))
+    done = threading.Event()
+    env.cleanup(done.set)
+    slow = Recorder(env, lambda request, sock: done.wait(60) and None)
     fast = Recorder(env, lambda request, sock: answer(200, {"fast": 1}))
     lethe = Lethe(env, slow.url, threads=1)
     lethe.config["upstreams"]["fast"] = {"url": fast.url}
-    lethe.config["upstreams"]["app"].update(connections=4, first_byte_timeout="5s")
+    lethe.config["upstreams"]["app"].update(connections=4, first_byte_timeout="30s")
     lethe.config["routes"].append({"path": "/fast", "upstream": "fast"})
     lethe.save()
     lethe.start()
     waiting = [Background(lethe.request, "GET", "/users/7") for _ in range(12)]
-    from harness import until
     until("the slow upstream's connections", 10, lambda: slow.count() >= 4)
-    started = time.monotonic()
     equal(lethe.request("GET", "/fast").json(), {"fast": 1}, "the other upstream")
-    check(time.monotonic() - started < 1, "the other upstream waited")
+    check(sum(w.busy() for w in waiting) >= 4, "the other upstream waited until the slow one had answered")
+    until("those that waited for a connection", 20, lambda: sum(w.busy() for w in waiting) == 4)
+    done.set()
     statuses = sorted(w.join().status for w in waiting)
     check(set(statuses) <= {502, 503, 504} and 503 in statuses, f"statuses {statuses}")
     check(slow.connections <= 4, f"{slow.connections} connections upstream")

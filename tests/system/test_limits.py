@@ -7,6 +7,7 @@ import re
 import resource
 import select
 import socket
+import statistics
 import subprocess
 import time
 
@@ -64,8 +65,8 @@ def cut_off(lethe):
 
 
 def attack(lethe, *options, path="/plain/7"):
-    """slowhttptest, until most of its connections are cut off; meanwhile everybody else is answered, and nine of ten within a
-    second: a server that waited for slow ones would let all others wait."""
+    """slowhttptest, until most of its connections are cut off; meanwhile everybody else is answered, and most of them
+    sooner than slow ones are cut off: a server that waited for these would let all others wait as long."""
     host, port = lethe.addresses[0]
     command = ["slowhttptest", "-c", "400", "-r", "400", "-l", "60", "-p", "2", *options,
                "-u", f"http://{host}:{port}{path}"]
@@ -80,8 +81,7 @@ def attack(lethe, *options, path="/plain/7"):
         time.sleep(0.1)
     tool.terminate()
     tool.wait(20)
-    waits.sort()
-    check(waits[len(waits) * 9 // 10] < 1, f"the others waited {waits}")
+    check(statistics.median(waits) < 1, f"the others waited {waits}")
     until("slow connections to be cut off", 10, lambda: cut_off(lethe) > 300)
 
 
@@ -121,9 +121,10 @@ def test_e82_ten_thousand_idle_and_a_thousand_slow_connections_cost_little_memor
     body = b"PUT /users/7 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
     for i, sock in enumerate(slow):
         sock.sendall(body if i % 2 else body[:60])
-    begin = time.monotonic()
+    until("all to be let in", 60, lambda: len(os.listdir(f"/proc/{lethe.process.pid}/fd")) > 11000)
+    busy = lethe.process.cpu()
     equal(lethe.request("PUT", "/users/8", {"email": "b@example.org"}).status, 200, "PUT")
-    check(time.monotonic() - begin < 1, "a crowd slows others down")
+    check(lethe.process.cpu() - busy < 1, "a crowd makes each request dear")
     grown = resident(lethe) - before
     print(f"11,000 connections: {grown:.0f} MB more")
     if not sanitized(env):
@@ -295,11 +296,11 @@ def test_e85_names_that_meet_under_other_hashes_cost_nothing_here(env):
 
     def seconds(names):
         body = b"{" + b",".join(b'"%s":1' % n for n in names) + b"}"
-        begin = time.monotonic()
+        begin = lethe.process.cpu()
         for _ in range(5):
             equal(lethe.request("PUT", "/users/7", body,
                                 headers={"Content-Type": "application/json"}).status, 200, "PUT")
-        return time.monotonic() - begin
+        return lethe.process.cpu() - begin
 
     def pairs(bits):
         """Strings made of "Aa" and "BB", which meet under Java's and similar hashes."""

@@ -297,7 +297,7 @@ def test_e84_http_2_is_not_spoken(env):
     for stream in range(1, 4001, 2):  # a request and its reset, over and over
         number = stream.to_bytes(4, "big")
         storm += b"\0\0\1\1\5" + number + b"\x82" + b"\0\0\4\3\0" + number + b"\0\0\0\x08"
-    started = cpu(lethe)
+    started = lethe.process.cpu()
     for address in (lethe.addresses[0], admin_address(lethe)):
         for _ in range(20):
             with Conn(address) as conn:
@@ -310,7 +310,7 @@ def test_e84_http_2_is_not_spoken(env):
                 answer = conn.buffer
                 check(answer == b"" or answer.startswith(b"HTTP/1.1 "), f"not HTTP/1.1: {answer[:80]!r}")
                 check(answer.count(b"HTTP/1.1 ") <= 1, f"more than one answer: {answer[:400]!r}")
-    check(cpu(lethe) - started < 2, "processor time")
+    check(lethe.process.cpu() - started < 2, "processor time")
     equal(app.count(), 0, "requests upstream")
     offers = lethe.tls
     offers.set_alpn_protocols(["h2", "http/1.1"])
@@ -323,13 +323,6 @@ def test_e84_http_2_is_not_spoken(env):
     except (ssl.SSLError, ConnectionError):
         pass
     lethe.alive()
-
-
-def cpu(lethe):
-    """Seconds of processor time of the server so far."""
-    with open(f"/proc/{lethe.process.pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # ---- E86: reports ----
