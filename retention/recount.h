@@ -20,10 +20,9 @@ enum { RECOUNT_DIGEST_TEXT = 33 };
 struct recount_result {
     char digest[RECOUNT_DIGEST_TEXT]; /* of all that differs; empty: nothing does */
     size_t counted;                   /* classes */
-    size_t differ; /* of these: counters say something else than the rows, or old tokens are lost */
-    uint64_t lost; /* old tokens that are remembered of no value, of all classes */
-    size_t
-        uncounted; /* classes: the log had to be cut too often meanwhile; the next recount will */
+    size_t differ;    /* of these: counters say something else than rows, or old tokens are lost */
+    uint64_t lost;    /* old tokens that are remembered of no value, of all classes */
+    size_t uncounted; /* classes: the log had to be cut too often; the next recount will */
 };
 
 /* Count all classes, one after the other. What was counted before an error is recorded. CANCELED once *stop

@@ -60,7 +60,8 @@ enum err renewal_tell(const struct vault_record *record, struct json **ret_tree)
 enum err renewal_act(struct vault *v, uint64_t number, struct span action, struct json **ret_tree,
                      struct errmsg *msg) MUST_CHECK;
 /* A page of the old and new tokens of one class: {"class", "old", "new"} are added to `list`. *ret_last: what to ask on
- * after; *ret_more: there may be more. Tokens of values that do not open are left out, and logged. NOT_FOUND: no such renewal, or it has no such class; CONFLICT: it has ended. */
+ * after; *ret_more: there may be more. Tokens of values that do not open are left out, and logged. NOT_FOUND: no such
+ * renewal, or it has no such class; CONFLICT: it has ended. */
 struct renewal_page {
     uint64_t renewal;
     uint16_t class_id;

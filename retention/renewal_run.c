@@ -250,8 +250,8 @@ static enum err forget_all(struct working *w)
         const char *name = json_str_or(json_at(classes, i), "class", "");
         const struct class_def *def = classes_find(vault_classes(w->v), span_str(name));
 
-        if (def !=
-            NULL) /* else it has left the configuration: without values, and old tokens go with these */
+        /* One that has left the configuration has no values, and old tokens go with these. */
+        if (def != NULL)
             e = forget_class(w, def, &more);
     }
     if (e != ERR_OK || more)
