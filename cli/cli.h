@@ -147,6 +147,8 @@ enum cli_exit cli_ended(const struct options *o, enum err e, const struct reply 
 enum cli_exit cli_ask(const struct options *o, const struct json *request, struct reply *reply);
 /* A path as a server sees it, which may run in another directory; caller frees. */
 char *cli_absolute(const char *path);
+/* Append all of a file, or of standard input for "-". TOO_LARGE, IO, with a message. */
+enum err cli_read_file(const char *path, struct buf *out, struct errmsg *msg) MUST_CHECK;
 /* The Ed25519 public key that a file holds, as `lethe key public` prints it. Errors with a message. */
 enum err cli_read_public_key(const char *path, uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
     MUST_CHECK;

@@ -2,15 +2,10 @@
 /* lethe audit: what the trail holds, and whether it is whole.
  * Runs on: the main thread; blocks. Holds: nothing. Invariant: nothing of a record reaches a terminal but
  * printable text. Not here: the trail (vault/audit*.c). */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -24,47 +19,20 @@ enum { FILE_MAX = 256 << 20, POLL_MS = 1000 };
 
 /* ---- verify ---- */
 
-static enum err read_whole(const char *path, size_t max, struct buf *out, struct errmsg *msg)
-{
-    char bytes[65536];
-    FILE *file = fopen(path, "re");
-    size_t n;
-    enum err e = ERR_OK;
-
-    if (file == NULL)
-        return errmsg_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
-    buf_init(out, max);
-    while (e == ERR_OK && (n = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        e = buf_append(out, bytes, n);
-    if (e == ERR_OK && ferror(file))
-        e = ERR_IO;
-    (void)fclose(file);
-    return e == ERR_OK ? e : errmsg_set(msg, e, "%s: cannot be read: %s", path, err_text(e));
-}
-
 /* The key that was named; of the store itself the running store's. */
 static enum cli_exit find_key(const struct options *o, uint8_t key[VAULT_PUBLIC_BYTES],
                               bool *ret_has)
 {
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
-    AUTO(buf_done) struct buf text = {.max = 0};
     struct errmsg msg = {""};
     enum cli_exit code = CLI_OK;
 
     *ret_has = true;
     if (o->key != NULL) {
-        const enum err e = read_whole(o->key, 65536, &text, &msg);
+        const enum err e = cli_read_public_key(o->key, key, &msg);
 
-        if (e != ERR_OK)
-            return cli_fail(e, &msg);
-        return proof_pem_read(buf_span(&text), key) == ERR_OK
-                   ? CLI_OK
-                   : cli_fail(ERR_INVALID,
-                              cli_message(&msg,
-                                          "%s: is no Ed25519 public key as `lethe key public` "
-                                          "prints it",
-                                          o->key));
+        return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
     }
     *ret_has = false;
     if (o->store != NULL)
@@ -142,8 +110,9 @@ static enum cli_exit verify(const struct options *o, struct audit_check *check)
     const bool has_key = check->public_key != NULL;
     enum err e = ERR_OK;
 
+    buf_init(&heads, FILE_MAX);
     if (o->heads != NULL)
-        e = read_whole(o->heads, FILE_MAX, &heads, &msg);
+        e = cli_read_file(o->heads, &heads, &msg);
     check->heads = buf_span(&heads);
     if (e == ERR_OK) {
         e = audit_verify(check, take, &findings, &report);
@@ -228,14 +197,15 @@ static enum err print_records(const struct json *records, bool as_json)
 }
 
 /* One page; *after moves on. */
-static enum cli_exit page(const struct options *o, struct json *request, int64_t *after, bool *more)
+static enum cli_exit page(const struct options *o, struct session *session, struct json *request,
+                          int64_t *after, bool *more)
 {
     AUTO(reply_done) struct reply reply = {NULL, NULL};
     enum cli_exit code;
 
     if (*after > 0)
         json_set_int(request, "after", *after);
-    code = cli_ask(o, request, &reply);
+    code = cli_call(o, session, request, &reply);
     if (code != CLI_OK)
         return code;
     *after = json_int_of(json_get(reply.result, "last"), *after);
@@ -244,12 +214,27 @@ static enum cli_exit page(const struct options *o, struct json *request, int64_t
                                                                                : CLI_FAILED;
 }
 
+/* The pages that are there behind *after, in one session: who opens a store may be another user afterwards, who cannot
+ * open it again. */
+static enum cli_exit print_pages(const struct options *o, struct json *request, int64_t *after)
+{
+    AUTO(session_close) struct session *session = NULL;
+    enum cli_exit code = CLI_OK;
+    struct errmsg msg;
+    bool more = true;
+    const enum err e = session_open(o, &session, &msg);
+
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
+    while (code == CLI_OK && more)
+        code = page(o, session, request, after, &more);
+    return code;
+}
+
 enum cli_exit cmd_audit_list(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
-    enum cli_exit code = CLI_OK;
     int64_t after = 0;
-    bool more = true;
 
     json_set_str(request, "op", "audit.list");
     if (!cli_put_text(request, "subject", o->subject) ||
@@ -257,9 +242,7 @@ enum cli_exit cmd_audit_list(const struct options *o)
         !cli_put_text(request, "from", o->from) || !cli_put_text(request, "to", o->to) ||
         !cli_put_text(request, "caller", o->caller) || !cli_put_text(request, "action", o->action))
         return cli_usage("an argument is no UTF-8");
-    while (code == CLI_OK && more)
-        code = page(o, request, &after, &more);
-    return code;
+    return print_pages(o, request, &after);
 }
 
 static void pause_ms(int64_t ms)
@@ -269,19 +252,18 @@ static void pause_ms(int64_t ms)
     (void)nanosleep(&t, NULL);
 }
 
+/* A session a look: without a server it would keep one from starting. */
 enum cli_exit cmd_audit_tail(const struct options *o)
 {
     AUTO(json_free) struct json *request = json_new_map();
-    enum cli_exit code;
     int64_t after = 0;
-    bool more = false;
+    enum cli_exit code;
 
     json_set_str(request, "op", "audit.tail");
-    for (;;) {
-        code = page(o, request, &after, &more);
-        if (code != CLI_OK || (!more && !o->follow))
-            return code;
-        if (!more)
-            pause_ms(POLL_MS);
+    code = print_pages(o, request, &after);
+    while (code == CLI_OK && o->follow) {
+        pause_ms(POLL_MS);
+        code = print_pages(o, request, &after);
     }
+    return code;
 }

@@ -141,12 +141,13 @@ static enum cli_exit print_many(const struct json *list, size_t before)
     return code;
 }
 
-static enum cli_exit ask_many(const struct options *o, const struct span *ids, size_t count,
-                              size_t before)
+static enum cli_exit ask_many(const struct options *o, struct session *session,
+                              const struct span *ids, size_t count, size_t before)
 {
     AUTO(json_free) struct json *request = json_new_map();
     AUTO(reply_done) struct reply reply = {NULL, NULL};
     struct json *list = json_new_list();
+    struct errmsg msg;
     enum cli_exit code;
 
     json_set_str(request, "op", "subject.erase_many");
@@ -155,7 +156,11 @@ static enum cli_exit ask_many(const struct options *o, const struct span *ids, s
         struct json *id = json_new_text(ids[i]);
 
         if (id == NULL)
-            return cli_usage("identifiers must be UTF-8");
+            return cli_fail(ERR_INVALID,
+                            cli_message(&msg,
+                                        "line %zu: is no UTF-8; none of the lines %zu to %zu "
+                                        "was carried out",
+                                        before + i + 1, before + 1, before + count));
         json_add(list, id);
     }
     if (cli_set_text(request, "domain", o->domain) != CLI_OK ||
@@ -163,19 +168,21 @@ static enum cli_exit ask_many(const struct options *o, const struct span *ids, s
         cli_set_text(request, "reason", o->reason) != CLI_OK ||
         cli_set_text(request, "reference", o->reference) != CLI_OK)
         return CLI_USAGE;
-    code = cli_ask(o, request, &reply);
+    code = cli_call(o, session, request, &reply);
     return code == CLI_OK ? print_many(json_get(reply.result, "erasures"), before) : code;
 }
 
-/* One person a line; as many as are there go together. */
+/* One person a line; as many as are there go together, all in one session: who opens a store may be another user
+ * afterwards, who cannot open it again. */
 static enum cli_exit erase_many(const struct options *o)
 {
     AUTO(lines_done) struct lines lines = {.fd = -1};
+    AUTO(session_close) struct session *session = NULL;
     struct span batch[LINES_BATCH_MAX];
     enum cli_exit worst = CLI_OK;
     size_t count = 1, before = 0;
     struct errmsg msg;
-    enum err e = ERR_OK;
+    enum err e;
 
     if (o->argument_count > 0 || o->token != NULL || o->except.count > 0 || o->dry_run ||
         o->idempotency_key != NULL)
@@ -184,12 +191,15 @@ static enum cli_exit erase_many(const struct options *o)
     if (o->server != NULL)
         return cli_usage("--batch is for the server's host: over --server each erasure is "
                          "proposed and approved by itself");
+    e = session_open(o, &session, &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
     lines_init(&lines, STDIN_FILENO);
     while (e == ERR_OK && count > 0) {
         e = lines_next(&lines, batch, &count);
         for (size_t at = 0; e == ERR_OK && at < count; at += MANY_MAX) {
             const size_t n = count - at < MANY_MAX ? count - at : MANY_MAX;
-            const enum cli_exit code = ask_many(o, batch + at, n, before + at);
+            const enum cli_exit code = ask_many(o, session, batch + at, n, before + at);
 
             worst = code == CLI_OK ? worst : code;
         }

@@ -96,16 +96,13 @@ enum cli_exit cmd_key_public(const struct options *o)
 
 /* ---- reading files ---- */
 
-/* All of a file, or of standard input for "-". */
-static enum err read_file(const char *path, struct buf *out, struct errmsg *msg)
+enum err cli_read_file(const char *path, struct buf *out, struct errmsg *msg)
 {
     const bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    enum err e = ERR_OK;
+    enum err e = fd < 0 ? ERR_IO : ERR_OK;
     ssize_t n = 1;
 
-    if (fd < 0)
-        return errmsg_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
     while (e == ERR_OK && n > 0) {
         char bytes[4096];
 
@@ -117,9 +114,11 @@ static enum err read_file(const char *path, struct buf *out, struct errmsg *msg)
         else
             e = buf_append(out, bytes, (size_t)n);
     }
-    if (!is_stdin)
+    if (e != ERR_OK)
+        (void)errmsg_set(msg, e, "%s: %s", path, e == ERR_IO ? strerror(errno) : err_text(e));
+    if (fd >= 0 && !is_stdin)
         (void)close(fd);
-    return e == ERR_OK ? e : errmsg_set(msg, e, "%s: %s", path, err_text(e));
+    return e;
 }
 
 enum err cli_read_public_key(const char *path, uint8_t ret[VAULT_PUBLIC_BYTES], struct errmsg *msg)
@@ -128,7 +127,7 @@ enum err cli_read_public_key(const char *path, uint8_t ret[VAULT_PUBLIC_BYTES], 
     enum err e;
 
     buf_init(&text, PEM_MAX);
-    e = read_file(path, &text, msg);
+    e = cli_read_file(path, &text, msg);
     if (e != ERR_OK)
         return e;
     return proof_pem_read(buf_span(&text), ret) == ERR_OK
@@ -150,7 +149,7 @@ static enum err read_receipt(const struct options *o, struct json **ret_tree,
     if (o->key != NULL)
         e = cli_read_public_key(o->key, key, msg);
     if (e == ERR_OK)
-        e = read_file(o->arguments[0], &text, msg);
+        e = cli_read_file(o->arguments[0], &text, msg);
     if (e != ERR_OK)
         return e;
     e = proof_check(buf_span(&text), o->key == NULL ? NULL : key, ret_tree, ret, &why);

@@ -215,6 +215,20 @@ def test_commands_without_a_server_leave_files_of_its_user(env):
     serves(lethe)
 
 
+def test_root_erases_more_people_than_one_request_takes(env):
+    """After the first request it was the store's user, and could not read the root key again."""
+    lethe = owned(env)
+    people = [f"person-{i}" for i in range(300)]
+    lethe.cli("tokenize", "--class", "note", "--subject", people[299], "x")
+    result = lethe.cli("subject", "erase", "--batch", data="".join(f"{who}\n" for who in people))
+    equal(result.returncode, 1, "most are not there")
+    check("line 257: no subject" in result.stderr and "line 300" not in result.stderr, result.stderr[-500:])
+    equal(json.loads(result.stdout)["state"], "completed", "the last")
+    result = lethe.cli("audit", "list")
+    equal(result.returncode, 0, result.stderr)
+    check(len(result.stdout.splitlines()) > 1, "the trail")
+
+
 def test_root_gets_the_tokens_of_a_renewal_whole_or_none(env):
     """It becomes the store's user, to whom root's folder is closed."""
     lethe = owned(env, sweep_interval="1s")
