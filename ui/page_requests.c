@@ -274,6 +274,17 @@ static void set_letter(struct visit *v, const char *path)
         json_set(v->model, "letter", tree);
 }
 
+/* Nobody has less than no days left. */
+static void set_over(struct json *request)
+{
+    const int64_t left = json_int_of(json_get(request, "days_left"), 0);
+
+    if (left >= 0)
+        return;
+    json_set(request, "days_left", json_new_null());
+    json_set_int(request, "days_over", -left);
+}
+
 enum err page_request(struct visit *v, struct errmsg *msg)
 {
     char path[UI_PATH_MAX];
@@ -287,6 +298,7 @@ enum err page_request(struct visit *v, struct errmsg *msg)
     json_set(v->model, "subject", json_clone(json_get(json_get(v->model, "request"), "number")));
     visit__set_strip(v, json_get(v->model, "request"));
     set_steps(v, json_get(v->model, "request"));
+    set_over(json_get(v->model, "request"));
     set_letter(v, path);
     return ERR_OK;
 }

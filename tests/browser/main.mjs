@@ -95,6 +95,11 @@ test("nothing is lost at 320 pixels or 400 per cent", async () => {
         [...document.querySelectorAll("main *")].filter((e) => !e.closest(".table") && e.getBoundingClientRect().right > innerWidth)
           .map((e) => e.outerHTML.slice(0, 80))]);
       check(wide <= inside, `${path} ${lang} is ${wide} pixels wide: ${which}`);
+      const hidden = await page.evaluate(() => [
+        ...[...document.querySelectorAll("caption")].filter((c) => c.getBoundingClientRect().right > c.closest(".table").getBoundingClientRect().right + 1),
+        ...[...document.querySelectorAll(".table:not(:has(tbody tr))")].filter((t) => t.getBoundingClientRect().height > 0),
+        ...[...document.querySelectorAll("[type=checkbox]")].filter((c) => c.offsetWidth > 0 && c.offsetWidth < 20)].map((e) => e.outerHTML.slice(0, 80)));
+      equal(hidden, [], `${path} ${lang}: captions that are cut, tables without rows, small boxes`);
     }
   }
 });

@@ -193,6 +193,15 @@ def test_a_request_shows_its_dates_along_a_strip(env):
     check("Extended due date" in page.text, page.text)
 
 
+def test_a_late_request_says_by_how_many_days(env):
+    api, b = signed_in(env, "operator")
+    for received in (day(-90), day(-1)):
+        api.got(201, "POST", "/v1/requests", {"with": {"rights": ["access"], "channel": "email", "received": received}}, "operator")
+    late, running = (b.page(f"/ui/requests/{number}").text for number in (1, 2))
+    check(re.search(r"received · \d\d days late", late) and "days left" not in late, late)
+    check("days left" in running and "days late" not in running, running)
+
+
 def test_words_for_what_goes_wrong_are_of_texts_that_there_are(env):
     sources = ""
     for folder in ("admin", "keys", "retention", "ui", "vault"):

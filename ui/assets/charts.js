@@ -8,7 +8,7 @@
   if (typeof uPlot !== "function")
     return;
 
-  const HEIGHT = 220;
+  const HEIGHT = 220, NARROW = 480, HALF_LETTER = 3; // so that the last label is not cut
   const COLOURS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
   const number = new Intl.NumberFormat(document.documentElement.lang);
 
@@ -25,7 +25,7 @@
     if (figure.dataset.chart === "columns")
       return { labels: heads.map(text), series: names.map((name, i) => ({ name, values: values[i] })) };
     return { labels: names, series: heads.map((cell, i) => ({
-      name: text(cell), below: "below" in cell.dataset, values: values.map((row) => row[i]) })) };
+      name: text(cell), colour: COLOURS[i % COLOURS.length], below: "below" in cell.dataset, values: values.map((row) => row[i]) })) };
   };
 
   const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -75,6 +75,7 @@
       hooks: { draw: line > 0 ? [(u) => addLine(u, line, colour("--bad"))] : [] },
       width: Math.max(place.clientWidth, 160),
       height: HEIGHT,
+      padding: [null, place.clientWidth < NARROW ? Math.max(...labels.map((label) => label.length)) * HALF_LETTER : null, null, null],
       cursor: { show: false },
       legend: { live: false },
       scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (u, low, high) => [Math.min(low * 1.05, 0), Math.max(high * 1.05, 1)] } },
@@ -85,7 +86,7 @@
       series: [
         {},
         ...chosen.map((one, i) => {
-          const fill = colour(COLOURS[i]);
+          const fill = colour(one.colour ?? COLOURS[i]);
           return { label: one.name, fill, stroke: fill, width: 0, paths: bars, points: { show: false } };
         }).reverse(),
       ],
