@@ -225,7 +225,7 @@ static struct json *large_flows(const struct rig *r, int in_clear, bool scans)
 static void expect_all_callers(const struct json *flows, int in_clear)
 {
     for (int i = 0; i < CALLERS; i++) {
-        char caller[16], class_name[16];
+        char caller[24], class_name[24];
 
         (void)snprintf(caller, sizeof(caller), "caller%d", i);
         for (int c = 0; c < in_clear; c++) {
