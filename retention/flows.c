@@ -33,12 +33,12 @@ struct tally {
     size_t routes, last;
 };
 
-/* By class; each has one more, for fields that are scanned for tokens of any. */
+/* By class; each has one more, for fields that are scanned for tokens of any. They count for each class of `sent`: what
+ * goes to a third party, where some caller may send it. */
 struct upstream {
     const char *name;
     struct tally *holds; /* tokens */
-    struct tally
-        *gets; /* what may be sent to it as a third party; a scanned field counts for each class */
+    struct tally *sent;
 };
 
 /* The callers that see a class in clear, and their purposes. */
@@ -82,7 +82,7 @@ static void flows_done(struct flows *f)
 {
     for (size_t i = 0; i < f->upstream_count; i++) {
         mem_free(&f->upstreams[i].holds);
-        mem_free(&f->upstreams[i].gets);
+        mem_free(&f->upstreams[i].sent);
     }
     for (size_t i = 0; i < f->classes->count; i++)
         json_free(&f->senders[i].names);
@@ -202,7 +202,7 @@ static void add_upstream(struct flows *f, const struct upstream *u)
                             .form = VALUE,
                             .recipient = u->name,
                             .of_class = c,
-                            .routes = u->gets[c].routes,
+                            .routes = u->sent[c].routes,
                             .senders = f->senders[c].names};
 
         memcpy(flow.purposes, f->senders[c].purposes, sizeof(flow.purposes));
@@ -226,7 +226,7 @@ static struct upstream *upstream_of(struct flows *f, const char *name)
     mem_free(&f->upstreams);
     f->upstreams = grown;
     grown[f->upstream_count] =
-        (struct upstream){.name = name, .holds = tallies_new(f), .gets = tallies_new(f)};
+        (struct upstream){.name = name, .holds = tallies_new(f), .sent = tallies_new(f)};
     return &grown[f->upstream_count++];
 }
 
@@ -257,7 +257,7 @@ struct field {
 static void add_field(struct flows *f, const struct upstream *u, const struct field *field)
 {
     if (field->is_egress && !field->is_answer)
-        count_each(f, u->gets, field->of_class, field->route);
+        count_each(f, u->sent, field->of_class, field->route);
     if (field->is_egress)
         return;
     count(&u->holds[field->of_class], field->route);
