@@ -91,6 +91,19 @@ static bool is_within(const struct making *m, int64_t at_ms)
     return day >= m->context->from_day && day < m->context->to_day;
 }
 
+/* In place of a report that is too large whatever the period: the pack is not refused for it, and says so. A document in
+ * prose is of what is configured, too. */
+static enum err add_lack(struct making *m, const struct report_kind *kind)
+{
+    char name[PACK_NAME_MAX + 1];
+    enum err e =
+        buf_append_str(&m->text, "The configuration in force declares more than this report "
+                                 "can hold.\n");
+
+    (void)snprintf(name, sizeof(name), "reports/%.60s.txt", kind->name);
+    return e == ERR_OK ? add(m, name) : e;
+}
+
 static enum err add_report(struct making *m, const struct report_kind *kind)
 {
     static const struct {
@@ -100,6 +113,8 @@ static enum err add_report(struct making *m, const struct report_kind *kind)
     AUTO(json_free) struct json *tree = NULL;
     enum err e = report_make(kind, m->context, &tree, m->msg);
 
+    if (e == ERR_TOO_LARGE && (kind->of_configuration || kind->prose))
+        return add_lack(m, kind);
     for (size_t i = 0; i < COUNT_OF(forms) && e == ERR_OK; i++) {
         const struct report_style style = {.format = forms[i].format};
         char name[PACK_NAME_MAX + 1];

@@ -76,6 +76,8 @@ struct report_kind {
     enum err (*build)(const struct report_context *context, struct report *report,
                       struct errmsg *msg);
     bool of_caller; /* speaks of one caller, whom the context must name */
+    /* Has a row for each thing that is configured: no period makes it shorter. */
+    bool of_configuration;
     bool
         prose; /* rows are to be read one after the other: the first member is a chapter's title, the second
                      * the row's, and there is nothing to compare in columns */

@@ -294,4 +294,5 @@ const struct report_kind report__flows = {
     .summary = summary,
     .summary_count = COUNT_OF(summary),
     .build = build,
+    .of_configuration = true,
 };

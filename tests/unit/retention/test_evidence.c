@@ -4,10 +4,12 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "retention/erasure.h"
 #include "retention/pack.h"
+#include "retention/ropa.h"
 #include "tests/unit/retention/request_rig.h"
 #include "vault/audit.h"
 #include "vault/records.h"
@@ -22,17 +24,16 @@ static void start(void)
 
 TestSuite(evidence, .init = start, .timeout = 120);
 
-static enum err make_over(struct rig *r, const char *path, int64_t from_day, int64_t to_day,
-                          struct evidence *ret, struct errmsg *msg)
+static enum err make_of(struct rig *r, const char *path, const struct report_context *about,
+                        struct evidence *ret, struct errmsg *msg)
 {
-    struct report_context context = {.vault = r->vault,
-                                     .classes = &r->classes,
-                                     .now_s = clock_now_s(),
-                                     .from_day = from_day,
-                                     .to_day = to_day};
+    struct report_context context = *about;
     struct erasures *erasures = erasures_new(r->vault, NULL);
     enum err e;
 
+    context.vault = r->vault;
+    context.classes = &r->classes;
+    context.now_s = clock_now_s();
     context.requests = requests_new(r->vault, erasures, NULL);
     configure_requests(context.requests, "other: 1\n");
     REQUIRE(vault_reader_open(r->vault, &context.reader) == ERR_OK);
@@ -41,6 +42,14 @@ static enum err make_over(struct rig *r, const char *path, int64_t from_day, int
     requests_free(&context.requests);
     erasures_free(&erasures);
     return e;
+}
+
+static enum err make_over(struct rig *r, const char *path, int64_t from_day, int64_t to_day,
+                          struct evidence *ret, struct errmsg *msg)
+{
+    const struct report_context about = {.from_day = from_day, .to_day = to_day};
+
+    return make_of(r, path, &about, ret, msg);
 }
 
 /* A store with an erasure, and a pack of it. */
@@ -170,6 +179,34 @@ Test(evidence, holds_what_it_says_and_is_whole)
     cr_assert_str_eq(facts.sha256, b.made.sha256);
     cr_assert_eq(facts.files, b.made.files);
     cr_assert_eq(strlen(facts.key_id), 16);
+}
+
+/* More recipients than a report has rows: no shorter period would help. */
+Test(evidence, says_which_report_a_large_configuration_leaves_out)
+{
+    AUTO(bench_done) struct bench b;
+    AUTO(json_free) struct json *said = json_new_map();
+    AUTO(ropa_free) struct ropa *ropa = ropa_new();
+    const struct report_context about = {.from_day = INT64_MIN, .to_day = INT64_MAX, .ropa = ropa};
+    struct json *flows = json_new_list(), *flow = NULL;
+    struct copying c;
+
+    REQUIRE(
+        json_parse(SPAN_LIT("{\"recipient\":\"crm\",\"kind\":\"upstream\",\"class\":\"mail\","
+                            "\"form\":\"token\",\"purposes\":[],\"told_as\":[],\"senders\":[]}"),
+                   &flow) == ERR_OK);
+    for (size_t i = 0; i < LIMIT_REPORT_ROWS_MAX; i++)
+        json_add(flows, json_clone(flow));
+    json_add(flows, flow);
+    json_set(said, "flows", flows);
+    ropa_set(ropa, said);
+    bench_init(&b);
+    (void)unlink(b.path);
+    cr_assert_eq(make_of(&b.r, b.path, &about, &b.made, &b.msg), ERR_OK, "%s", b.msg.text);
+    list(b.path, &c);
+    cr_assert(strstr(c.names, "reports/flows.txt\n") && strstr(c.names, "reports/dpia.txt\n"));
+    cr_assert(strstr(c.names, "reports/ropa.json\n") && !strstr(c.names, "reports/flows.json\n"));
+    cr_assert_eq(verify(&b, b.path), ERR_OK, "%s", b.msg.text);
 }
 
 /* ---- the audit trail ---- */
