@@ -90,7 +90,7 @@ enum err bulk_mark_write(const char *path, const struct bulk_mark *mark)
     buf_init(&text, MARK_BYTES_MAX);
     e = json_write_pretty(map, &text);
     if (e == ERR_OK)
-        e = output_file(path, buf_span(&text));
+        e = output_file(path, buf_span(&text), NULL);
     return e == ERR_OK ? bulk_sync_folder(path) : e;
 }
 

@@ -25,16 +25,12 @@ static enum cli_exit print_link(const struct json *result)
 static enum cli_exit put_document(const struct options *o, struct span text)
 {
     struct errmsg msg = {""};
-    enum err e = o->output == NULL ? output_write(text) : output_new_file(o->output, text);
+    enum err e;
 
-    if (e == ERR_CONFLICT)
-        return cli_fail(e,
-                        cli_message(&msg, "%s: is there already, and was not touched", o->output));
-    if (e != ERR_OK && o->output == NULL)
-        return CLI_FAILED;
-    return e == ERR_OK
-               ? CLI_OK
-               : cli_fail(e, cli_message(&msg, "the export cannot be written: %s", err_text(e)));
+    if (o->output == NULL)
+        return output_write(text) == ERR_OK ? CLI_OK : CLI_FAILED;
+    e = output_new_file(o->output, text, &msg);
+    return e == ERR_OK ? CLI_OK : cli_fail(e, &msg);
 }
 
 enum cli_exit cli_print_document(const struct options *o, const struct json *result)

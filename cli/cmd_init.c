@@ -131,9 +131,10 @@ static enum err make_file(struct setup *s, enum piece piece, mode_t mode, struct
         return errmsg_set(msg, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
     s->made[piece] = true;
     e = write_fd(fd, text);
-    if (close(fd) != 0 && e == ERR_OK)
-        e = ERR_IO;
-    return e == ERR_OK ? e : errmsg_set(msg, e, "%s cannot be written", path);
+    if (e != ERR_OK)
+        (void)errmsg_set(msg, e, "%s cannot be written: %s", path, strerror(errno));
+    (void)close(fd);
+    return e;
 }
 
 /* What receipts are checked with, as PEM into `pem`. */

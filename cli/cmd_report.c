@@ -41,25 +41,15 @@ static enum cli_exit print_report(const struct options *o, const struct json *tr
 
     buf_init(&text, REPORT_TEXT_MAX);
     e = report_write(tree, style, &text);
-    if (e == ERR_OK)
-        e = o->output == NULL ? output_write(buf_span(&text))
-                              : output_file(o->output, buf_span(&text));
     if (e != ERR_OK)
         return cli_fail(e, cli_message(&msg, "the report cannot be written: %s", err_text(e)));
+    if (o->output == NULL && output_write(buf_span(&text)) != ERR_OK)
+        return CLI_FAILED;
+    if (o->output != NULL)
+        e = output_file(o->output, buf_span(&text), &msg);
+    if (e != ERR_OK)
+        return cli_fail(e, &msg);
     return report_needs_attention(tree) ? CLI_ATTENTION : CLI_OK;
-}
-
-/* False: the text is no UTF-8. */
-static bool set_day(struct json *request, const char *name, const char *day)
-{
-    struct json *text;
-
-    if (day == NULL)
-        return true;
-    text = json_new_text(span_str(day));
-    if (text != NULL)
-        json_set(request, name, text);
-    return text != NULL;
 }
 
 enum cli_exit cmd_report(const struct options *o)
@@ -80,9 +70,9 @@ enum cli_exit cmd_report(const struct options *o)
         return cli_usage("xlsx is nothing for a terminal: say -o FILE");
     json_set_str(request, "op", "report");
     json_set_str(request, "report", kind->name);
-    if (!set_day(request, "caller", o->caller) || !set_day(request, "aware", o->aware))
+    if (!cli_put_text(request, "caller", o->caller) || !cli_put_text(request, "aware", o->aware))
         return cli_usage("an argument is no UTF-8");
-    if (!set_day(request, "from", o->from) || !set_day(request, "to", o->to))
+    if (!cli_put_text(request, "from", o->from) || !cli_put_text(request, "to", o->to))
         return cli_usage("a day is written as 2026-01-31");
     code = cli_ask(o, request, &reply);
     return code == CLI_OK ? print_report(o, reply.result, &style) : code;

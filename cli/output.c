@@ -60,23 +60,31 @@ enum err output_print(const char *format, ...)
     return output_write(span_str(text));
 }
 
+static enum err cannot_write(const char *path, struct errmsg *msg)
+{
+    return errmsg_set(msg, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+}
+
+static enum err is_there(const char *path, struct errmsg *msg)
+{
+    return errmsg_set(msg, ERR_CONFLICT, "%s: is there already, and was not touched", path);
+}
+
 /* A file beside `path`, whole and on the medium; its name is the caller's to free. */
-static enum err write_part(const char *path, struct span bytes, char **ret_part)
+static enum err write_part(const char *path, struct span bytes, char **ret_part, struct errmsg *msg)
 {
     const size_t size = strlen(path) + sizeof(".XXXXXX");
     AUTO(mem_free) char *part = mem_alloc(size);
-    enum err e;
+    enum err e = ERR_OK;
     int fd;
 
     (void)snprintf(part, size, "%s.XXXXXX", path);
     fd = mkstemp(part);
     if (fd < 0)
-        return ERR_IO;
-    e = write_all(fd, bytes);
-    if (fsync(fd) != 0)
-        e = ERR_IO;
-    if (close(fd) != 0)
-        e = ERR_IO;
+        return cannot_write(path, msg);
+    if (write_all(fd, bytes) != ERR_OK || fsync(fd) != 0)
+        e = cannot_write(path, msg);
+    (void)close(fd);
     if (e != ERR_OK)
         (void)unlink(part);
     else
@@ -84,17 +92,16 @@ static enum err write_part(const char *path, struct span bytes, char **ret_part)
     return e;
 }
 
-enum err output_file(const char *path, struct span bytes)
+enum err output_file(const char *path, struct span bytes, struct errmsg *msg)
 {
     AUTO(mem_free) char *part = NULL;
-    enum err e = write_part(path, bytes, &part);
+    enum err e = write_part(path, bytes, &part, msg);
 
-    if (e != ERR_OK)
+    if (e != ERR_OK || rename(part, path) == 0)
         return e;
-    if (rename(part, path) == 0)
-        return ERR_OK;
+    e = cannot_write(path, msg);
     (void)unlink(part);
-    return ERR_IO;
+    return e;
 }
 
 enum err output_json_line(const struct json *tree)
@@ -109,15 +116,15 @@ enum err output_json_line(const struct json *tree)
     return e == ERR_OK ? output_write(buf_span(&text)) : e;
 }
 
-enum err output_new_file(const char *path, struct span bytes)
+enum err output_new_file(const char *path, struct span bytes, struct errmsg *msg)
 {
     AUTO(mem_free) char *part = NULL;
-    enum err e = write_part(path, bytes, &part);
+    enum err e = write_part(path, bytes, &part, msg);
 
     if (e != ERR_OK)
         return e;
     if (link(part, path) != 0) /* unlike rename(), it replaces nothing */
-        e = errno == EEXIST ? ERR_CONFLICT : ERR_IO;
+        e = errno == EEXIST ? is_there(path, msg) : cannot_write(path, msg);
     (void)unlink(part);
     return e;
 }
@@ -127,7 +134,7 @@ enum err output_begin(const char *path, int *ret_fd, struct errmsg *msg)
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0 && errno == EEXIST)
-        return errmsg_set(msg, ERR_CONFLICT, "%s: is there already, and was not touched", path);
+        return is_there(path, msg);
     if (fd < 0)
         return errmsg_set(msg, ERR_IO, "%s cannot be made: %s", path, strerror(errno));
     *ret_fd = fd;
@@ -151,7 +158,7 @@ enum err output_end(const char *path, int *fdp, enum err e, struct errmsg *msg)
 
     *fdp = -1;
     if (e == ERR_OK && fsync(fd) != 0)
-        e = errmsg_set(msg, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+        e = cannot_write(path, msg);
     if (e != ERR_OK)
         discard(path, fd);
     (void)close(fd);

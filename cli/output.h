@@ -19,10 +19,10 @@ enum err output_print(const char *format, ...) MUST_CHECK __attribute__((format(
 enum err output_json(const struct json *tree) MUST_CHECK;
 /* The same on one line. */
 enum err output_json_line(const struct json *tree) MUST_CHECK;
-/* Put a file in place, whole or not at all, mode 0600; one that stands there is replaced. IO. */
-enum err output_file(const char *path, struct span bytes) MUST_CHECK;
+/* Put a file in place, whole or not at all, mode 0600; one that stands there is replaced. IO, with a message. */
+enum err output_file(const char *path, struct span bytes, struct errmsg *msg) MUST_CHECK;
 /* The same, but one that stands there stays as it is: CONFLICT. */
-enum err output_new_file(const char *path, struct span bytes) MUST_CHECK;
+enum err output_new_file(const char *path, struct span bytes, struct errmsg *msg) MUST_CHECK;
 /* Make a file, mode 0600, that is written bit by bit. Errors with a message: CONFLICT (one that stands there stays as it
  * is), IO. ret_fd: output_end(). */
 enum err output_begin(const char *path, int *ret_fd, struct errmsg *msg) MUST_CHECK;

@@ -65,6 +65,26 @@ Test(output, says_why_no_file_can_be_made)
     cr_assert_not_null(strstr(msg.text, "cannot be made: No such file"), "%s", msg.text);
 }
 
+Test(output, puts_a_whole_file_in_place_or_says_why_not)
+{
+    AUTO(scratch_remove) struct scratch s = scratch_new();
+    const char *path = scratch_path(&s, "file");
+    struct errmsg msg = {""};
+    char text[16];
+
+    cr_assert_eq(output_new_file(path, SPAN_LIT("one"), &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(output_new_file(path, SPAN_LIT("two"), &msg), ERR_CONFLICT);
+    cr_assert_not_null(strstr(msg.text, "is there already, and was not touched"), "%s", msg.text);
+    cr_assert_eq(scratch_read(path, 0, text, sizeof(text)), 3);
+    cr_assert_eq(memcmp(text, "one", 3), 0);
+    cr_assert_eq(output_file(path, SPAN_LIT("three"), &msg), ERR_OK, "%s", msg.text);
+    cr_assert_eq(scratch_read(path, 0, text, sizeof(text)), 5);
+    cr_assert_eq(output_file(scratch_path(&s, "no/file"), SPAN_LIT("x"), &msg), ERR_IO);
+    cr_assert_not_null(strstr(msg.text, "no/file cannot be written: No such file"), "%s", msg.text);
+    cr_assert_eq(output_file(s.dir, SPAN_LIT("x"), &msg), ERR_IO);
+    cr_assert_not_null(strstr(msg.text, "cannot be written: "), "%s", msg.text);
+}
+
 Test(output, leaves_nothing_of_what_failed)
 {
     AUTO(scratch_remove) struct scratch s = scratch_new();
