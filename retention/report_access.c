@@ -76,33 +76,43 @@ static struct name *find_name(const struct sums *s, struct span who, struct span
     return NULL;
 }
 
+/* Room for one more, all 0. */
+static enum err add_name(struct sums *s, struct name **ret)
+{
+    if (s->name_count == LIMIT_REPORT_ROWS_MAX)
+        return ERR_TOO_LARGE;
+    if (s->name_count == s->name_cap) {
+        const size_t cap = s->name_cap == 0 ? 64 : s->name_cap * 2;
+        struct name **grown = realloc(s->names, cap * sizeof(struct name *));
+
+        if (grown == NULL)
+            return ERR_NO_SPACE;
+        s->names = grown;
+        s->name_cap = cap;
+    }
+    *ret = s->names[s->name_count++] = mem_alloc(sizeof(**ret));
+    return ERR_OK;
+}
+
 static enum err need_name(struct sums *s, const struct audit_record *r, struct name **ret)
 {
-    struct name counted = {.role = r->role};
-    struct name *name = find_name(s, r->who, r->purpose, r->role);
+    char who[ACCESS_NAME_MAX + 1], purpose[ACCESS_NAME_MAX + 1];
+    enum err e;
 
-    if (name == NULL) {
-        access_copy_name(counted.who, r->who, "-");
-        access_copy_name(counted.purpose, r->purpose, "");
-        name = find_name(s, span_str(counted.who), span_str(counted.purpose), r->role);
-    }
-    if (name == NULL) {
-        if (s->name_count == LIMIT_REPORT_ROWS_MAX)
-            return ERR_TOO_LARGE;
-        if (s->name_count == s->name_cap) {
-            const size_t cap = s->name_cap == 0 ? 64 : s->name_cap * 2;
-            struct name **grown = realloc(s->names, cap * sizeof(struct name *));
-
-            if (grown == NULL)
-                return ERR_NO_SPACE;
-            s->names = grown;
-            s->name_cap = cap;
-        }
-        name = mem_alloc(sizeof(*name));
-        *name = counted;
-        s->names[s->name_count++] = name;
-    }
-    *ret = name;
+    *ret = find_name(s, r->who, r->purpose, r->role);
+    if (*ret != NULL)
+        return ERR_OK;
+    access_copy_name(who, r->who, "-");
+    access_copy_name(purpose, r->purpose, "");
+    *ret = find_name(s, span_str(who), span_str(purpose), r->role);
+    if (*ret != NULL)
+        return ERR_OK;
+    e = add_name(s, ret);
+    if (e != ERR_OK)
+        return e;
+    (*ret)->role = r->role;
+    memcpy((*ret)->who, who, sizeof(who));
+    memcpy((*ret)->purpose, purpose, sizeof(purpose));
     return ERR_OK;
 }
 

@@ -12,29 +12,48 @@ static bool is_formula_start(uint8_t byte)
            byte == '\r' || byte == '\0';
 }
 
+static bool wants_quotes(struct span text, char separator)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char byte = text.at[i];
+
+        if (byte == ',' || byte == ';' || byte == '"' || byte == '\r' || byte == '\n' ||
+            byte == '\0' || byte == separator)
+            return true;
+    }
+    return false;
+}
+
+static enum err append_doubled(struct buf *out, struct span text)
+{
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && text.len > 0) {
+        const char *quote = memchr(text.at, '"', text.len);
+        const size_t len = quote == NULL ? text.len : (size_t)(quote - text.at) + 1;
+
+        e = buf_append(out, text.at, len);
+        if (e == ERR_OK && quote != NULL)
+            e = buf_append_byte(out, '"');
+        text = span_of(text.at + len, text.len - len);
+    }
+    return e;
+}
+
 /* Quoted when it holds what RFC 4180 or the separator gives a meaning; quotes doubled. */
 static enum err append_field(struct buf *out, struct span text, char separator, bool is_label)
 {
     const bool guard = is_label && text.len > 0 && is_formula_start((uint8_t)text.at[0]);
-    bool quote = guard;
-    enum err e = ERR_OK;
+    enum err e;
 
-    for (size_t i = 0; i < text.len && !quote; i++)
-        quote = strchr(",;\"\r\n", text.at[i]) != NULL || /* NUL is found too: quoted */
-                text.at[i] == separator;
-    if (quote)
-        e = buf_append_byte(out, '"');
+    if (!guard && !wants_quotes(text, separator))
+        return buf_append(out, text.at, text.len);
+    e = buf_append_byte(out, '"');
     if (e == ERR_OK && guard)
         e = buf_append_byte(out, '\'');
-    for (size_t i = 0; i < text.len && e == ERR_OK; i++) {
-        if (text.at[i] == '"')
-            e = buf_append_byte(out, '"');
-        if (e == ERR_OK)
-            e = buf_append_byte(out, (uint8_t)text.at[i]);
-    }
-    if (e == ERR_OK && quote)
-        e = buf_append_byte(out, '"');
-    return e;
+    if (e == ERR_OK)
+        e = append_doubled(out, text);
+    return e == ERR_OK ? buf_append_byte(out, '"') : e;
 }
 
 static enum err append_row(const struct report_kind *kind, const struct json *row,

@@ -104,6 +104,22 @@ Test(report_access, counts_values_requests_and_each_person_once)
     rig_done(&r);
 }
 
+Test(report_access, names_that_cannot_be_printed_are_one_row)
+{
+    AUTO(json_free) struct json *tree = NULL;
+    const struct report_context always = {.from_day = INT64_MIN, .to_day = INT64_MAX};
+
+    rig_init(&r);
+    record("de\tsk", "support", "note", 1, 3, 2);
+    record("de\nsk", "support", "note", 2, 3, 1);
+    record("desk", "support", "note", 3, 1, 1);
+    tree = make("access", &always, ERR_OK);
+    cr_assert_eq(json_count(json_get(tree, "rows")), 2);
+    cr_assert_eq(figure(row(tree, "de?sk", "note"), "requests"), 2);
+    cr_assert_eq(figure(row(tree, "desk", "note"), "requests"), 1);
+    rig_done(&r);
+}
+
 Test(report_access, compares_with_the_period_before)
 {
     AUTO(json_free) struct json *tree = NULL;

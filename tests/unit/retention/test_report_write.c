@@ -196,6 +196,28 @@ Test(report_write, csv_for_spreadsheets_has_a_byte_order_mark_and_semicolons)
         "2026-01-10T12:00:00Z;\"e,m\"\"ail\";\"account; x\";6(1)(b);-12;7;2026-01-01;yes;\r\n");
 }
 
+Test(report_write, csv_doubles_each_quote_wherever_it_stands)
+{
+    static const struct {
+        const char *label, *field;
+    } fields[] = {
+        {"\\\"", ",\"\"\"\","}, {"\\\"\\\"a\\\"b\\\"", ",\"\"\"\"\"a\"\"b\"\"\","},
+        {"a;b", ",\"a;b\","},   {"a\\nb", ",\"a\nb\","},
+        {"a b", ",a b,"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        char json[1024];
+
+        (void)snprintf(json, sizeof(json),
+                       HEAD "{\"class\":\"%s\",\"purposes\":[],\"basis\":\"\"" REST "]}",
+                       fields[i].label);
+        cr_expect_not_null(
+            strstr(render(json, (struct report_style){.format = REPORT_CSV}), fields[i].field),
+            "%s", fields[i].label);
+    }
+}
+
 /* E67 */
 Test(report_write, csv_lets_no_label_become_a_formula)
 {
