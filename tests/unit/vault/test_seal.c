@@ -269,14 +269,22 @@ static bool is_here(const uint8_t *at, const struct needle *n)
     return differs == 0;
 }
 
+static size_t pair(uint8_t first, uint8_t second)
+{
+    return (size_t)first << 8 | second;
+}
+
+/* Few places begin as a key does. By one byte it would be whole pages now and then: of zeros, or of what a sanitizer
+ * fills its memory with. */
 static void search_window(size_t len)
 {
-    bool begins[256] = {false};
+    static bool begins[1 << 16];
 
+    memset(begins, 0, sizeof(begins));
     for (size_t k = 0; k < needle_count; k++)
-        begins[needles[k].masked[0] ^ 0x5a] = true;
+        begins[pair(needles[k].masked[0] ^ 0x5a, needles[k].masked[1] ^ 0x5a)] = true;
     for (size_t i = 0; i + NEEDLE <= len; i++)
-        for (size_t k = 0; begins[window[i]] && k < needle_count; k++)
+        for (size_t k = 0; begins[pair(window[i], window[i + 1])] && k < needle_count; k++)
             if (is_here(window + i, &needles[k]))
                 needles[k].found++;
 }
