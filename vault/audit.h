@@ -150,9 +150,8 @@ struct audit_figures {
     uint64_t heads_lost;       /* ... that could not be sent elsewhere */
     uint64_t last_seq;         /* of the trail */
     uint64_t unsigned_records; /* since the last head */
-    int64_t
-        unsigned_since_ms; /* when the first of them was written; 0: there is none, or it was before the start */
-    uint64_t segment; /* the number of the one that is written; 0: none yet */
-    int64_t head_ms;  /* when the last head was signed; 0: there is none */
+    int64_t unsigned_since_ms; /* of the first of them; 0: none, or written before the start */
+    uint64_t segment;          /* the number of the one that is written; 0: none yet */
+    int64_t head_ms;           /* when the last head was signed; 0: there is none */
 };
 void audit_figures(struct audit *a, struct audit_figures *ret);

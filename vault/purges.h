@@ -52,13 +52,12 @@ struct vault_purge_pause {
 };
 
 /* How it looks with one class. Days are UTC, as the counters' are: `due` and `forecast` include what
- * falls due later today. */
+ * falls due later today. At most `forecast` were to be expected; it is `due` when nothing is known. */
 struct vault_purge_outlook {
     uint64_t items;
     uint64_t overdue; /* since yesterday or longer */
     uint64_t due;
-    uint64_t
-        forecast; /* at most as many were to be expected; the same as `due` when nothing is known */
+    uint64_t forecast;
     bool is_known;                    /* something was foreseen before */
     int64_t foreseen_s;               /* ... when; 0: never */
     struct vault_purge_foreseen next; /* for the next look, when this one found all well */

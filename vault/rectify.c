@@ -8,7 +8,8 @@
  *
  * Deterministic classes: the token's blind index moves to the new value. It cannot move while
  * somebody else owns a row under the token, or under the one that takes its place just now, or while
- * another token stands for the new value: equal values would stop having equal tokens. That is a CONFLICT, and nothing changes. */
+ * another token stands for the new value: equal values would stop having equal tokens. That is a
+ * CONFLICT, and nothing changes. */
 #include "vault/holds_priv.h"
 #include "vault/renew_priv.h"
 #include "vault/typed_priv.h"

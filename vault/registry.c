@@ -184,8 +184,8 @@ static void publish_classes(const struct registry *r)
             __atomic_store_n(&to->use_granularity_s, rule_granularity_s(&r->defs[id]->rule),
                              __ATOMIC_RELAXED);
         v->closed[id] = r->defs[id] == NULL;
-        if (r->defs[id] !=
-            NULL) /* that of a class that left stays, for tokens that still go about */
+        /* That of a class that left stays, for tokens that still go about. */
+        if (r->defs[id] != NULL)
             v->defs[id] = r->defs[id];
     }
 }

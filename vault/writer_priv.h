@@ -63,9 +63,8 @@ struct writer {
     bool stored;             /* values, in the group being served */
     bool others_wait;        /* behind that group */
     int64_t stored_ms;       /* when values were stored last, by the monotonic clock */
+    uint64_t parting;        /* people who move to another key, as yet (part.c) */
     /* Acknowledged erasures that the database has not been told of yet. */
-    uint64_t
-        parting; /* people who move to another key, until the old one's erasure closes (part.c) */
     struct untold *untold;
     size_t untold_count;
     size_t untold_cap;
