@@ -76,11 +76,11 @@ struct fields {
     /* on_*, counted, subject and last together: the value itself matters, not only what is below. Where
      * nothing but `..` steps wait there is nothing to look at. */
     struct field_states judged;
-    uint16_t
-        number_of[FIELDS_STATES]; /* the field's; by last state of an owner's path: the owner's */
-    struct field_info *info;      /* by field */
-    struct field_name *names;     /* open addressing */
-    size_t name_mask;             /* places - 1 */
+    /* The field's; by last state of an owner's path: the owner's. */
+    uint16_t number_of[FIELDS_STATES];
+    struct field_info *info;  /* by field */
+    struct field_name *names; /* open addressing */
+    size_t name_mask;         /* places - 1 */
     size_t name_count;
     struct field_elements *elements;
     size_t element_count;

@@ -37,10 +37,9 @@ struct hit {
     uint16_t class_id;
     enum value_kind kind; /* VALUE_STRING but in JSON */
     enum hit_coding coding;
-    bool escaped; /* the text is not the value: there are escapes to undo */
-    uint32_t
-        element;   /* 1 + index into the elements, where each says whose its values are; else 0 */
-    uint32_t line; /* of a body of lines (NDJSON), from 1; else 0 */
+    bool escaped;     /* the text is not the value: there are escapes to undo */
+    uint32_t element; /* 1 + index into the elements, where each says whose its values are; or 0 */
+    uint32_t line;    /* of a body of lines (NDJSON), from 1; else 0 */
 };
 
 /* What stands where an element names its subject (field_def.subject). */

@@ -23,10 +23,10 @@ enum response_framing {
 struct response_head {
     int status; /* 100-599 */
     enum response_framing framing;
-    int64_t
-        content_length; /* as declared, -1 otherwise; more than bytes to come for FRAMING_NONE */
-    bool keep_alive;    /* the upstream means to go on with this connection */
-    bool websocket;     /* it says that it goes over to WebSocket */
+    /* As declared, -1 otherwise; more than bytes to come for FRAMING_NONE. */
+    int64_t content_length;
+    bool keep_alive; /* the upstream means to go on with this connection */
+    bool websocket;  /* it says that it goes over to WebSocket */
     size_t header_count;
 };
 

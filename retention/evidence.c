@@ -113,7 +113,7 @@ static enum err add_report(struct making *m, const struct report_kind *kind)
     AUTO(json_free) struct json *tree = NULL;
     enum err e = report_make(kind, m->context, &tree, m->msg);
 
-    if (e == ERR_TOO_LARGE && (kind->of_configuration || kind->prose))
+    if (e == ERR_TOO_LARGE && kind->of_configuration)
         return add_lack(m, kind);
     for (size_t i = 0; i < COUNT_OF(forms) && e == ERR_OK; i++) {
         const struct report_style style = {.format = forms[i].format};

@@ -208,9 +208,10 @@ enum err report_make(const struct report_kind *kind, const struct report_context
         return errmsg_set(msg, ERR_INVALID, "the period ends before it begins");
     e = kind->build(c, &report, msg);
     if (e == ERR_TOO_LARGE)
-        return errmsg_set(msg, e,
-                          "the report would have more than %d rows: choose a shorter period",
-                          LIMIT_REPORT_ROWS_MAX);
+        return errmsg_set(msg, e, "the report would have more than %d rows: %s",
+                          LIMIT_REPORT_ROWS_MAX,
+                          kind->of_configuration ? "it has one for each thing that is configured"
+                                                 : "choose a shorter period");
     if (e != ERR_OK)
         return e;
     tree = header_map(kind, c);

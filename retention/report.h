@@ -78,9 +78,9 @@ struct report_kind {
     bool of_caller; /* speaks of one caller, whom the context must name */
     /* Has a row for each thing that is configured: no period makes it shorter. */
     bool of_configuration;
-    bool
-        prose; /* rows are to be read one after the other: the first member is a chapter's title, the second
-                     * the row's, and there is nothing to compare in columns */
+    /* Rows are to be read one after the other: the first member is a chapter's title, the second the row's, and
+     * there is nothing to compare in columns. */
+    bool prose;
 };
 
 /* NULL: there is none of that name. */

@@ -504,5 +504,6 @@ const struct report_kind report__dpia = {
     .summary = summary,
     .summary_count = COUNT_OF(summary),
     .build = build,
+    .of_configuration = true,
     .prose = true,
 };

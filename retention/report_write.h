@@ -24,9 +24,8 @@ enum { REPORT_TEXT_MAX = 64 << 20 }; /* what a report may be as text */
 
 struct report_style {
     enum report_format format;
-    bool wide; /* table: all columns */
-    size_t
-        width; /* table: of the terminal, beyond which columns go to a further band; 0: unbounded */
+    bool wide;    /* table: all columns */
+    size_t width; /* table: the terminal's; columns beyond go to a further band; 0: unbounded */
 };
 
 /* "table", "json", "csv", "csv-excel", "html" or "xlsx"; INVALID otherwise. */

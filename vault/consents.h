@@ -26,10 +26,10 @@ struct vault_consent {
     char channel[VAULT_CONSENT_CHANNEL_MAX + 1]; /* by which; empty: not said */
     char version[VAULT_HOLD_NAME_MAX + 1]; /* of the text that was agreed to; empty: not said */
     char set_by[VAULT_HOLD_NAME_MAX + 1];
-    int64_t
-        ended_ms; /* when the next one of the same person and purpose came, or the person's end; 0: it counts */
-    int64_t
-        done_ms; /* of a withdrawal: since when nothing is left that rested on it alone; 0: not yet */
+    /* When the next one of the same person and purpose came, or the person's end; 0: it counts. */
+    int64_t ended_ms;
+    /* Of a withdrawal: since when nothing is left that rested on it alone; 0: not yet. */
+    int64_t done_ms;
 };
 
 /* What counts now of one purpose: people by what they said last. */

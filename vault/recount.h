@@ -13,9 +13,8 @@ struct vault_recount {
     uint64_t items;    /* as the counters have it */
     uint64_t counted;  /* rows that there are */
     uint64_t subjects; /* that have one of them */
-    uint64_t
-        differ;    /* pairs of days (created, due) of which counters and rows say another number */
-    uint64_t lost; /* old tokens of a renewal (renew.h) that are remembered of no row */
+    uint64_t differ;   /* pairs of days (created, due) of which counters and rows differ */
+    uint64_t lost;     /* old tokens of a renewal (renew.h) that are remembered of no row */
 };
 
 /* One of these, which traffic does not change: a pair of days, and what has to be added to its counter; or an old

@@ -534,8 +534,8 @@ struct vault_scope {
     uint16_t domain;   /* as above */
     uint16_t class_id; /* a token of another class is NOT_FOUND */
     uint64_t slot;     /* the subject's, as above */
-    uint16_t
-        purpose; /* what for (vault_purpose_id()): OBJECTED where the subject objects to it or withdrew consent */
+    /* What for (vault_purpose_id()): OBJECTED where the subject objects to it or withdrew consent. */
+    uint16_t purpose;
     bool legal; /* for a legal claim: what a hold keeps is shown */
 };
 

@@ -22,11 +22,10 @@ struct world {
     struct model m;
     int64_t swept_s;
     uint64_t created[CLASSES], timer[CLASSES], erased[CLASSES];
-    int64_t
-        leapt_s[CLASSES]; /* when an event has brought due times forward that a sweep may not have
-                                * foreseen yet; 0: none has */
-    unsigned changes;     /* so that no rectified value is like another */
-    char said[256];       /* what went wrong; empty: nothing */
+    /* When an event has brought due times forward that a sweep may not have foreseen yet; 0: none has. */
+    int64_t leapt_s[CLASSES];
+    unsigned changes; /* so that no rectified value is like another */
+    char said[256];   /* what went wrong; empty: nothing */
 };
 
 static inline void wrong(struct world *w, const char *format, ...)

@@ -372,7 +372,7 @@ def test_the_records_of_processing_stand_without_flows_that_are_too_many(env):
                        routes=[*ROUTES, *({"path": f"/{name}", "upstream": name, "subject": "$.id", "request": fields}
                                           for name in parties)])
     problem = api.got(413, "GET", "/v1/reports/flows", token="officer")
-    check("more than 10000 rows" in problem["detail"], f"{problem}")
+    check("more than 10000 rows: it has one for each thing that is configured" in problem["detail"], f"{problem}")
     page = b.page("/ui/ropa")
     check("more than 10,000 rows" in page.text and "c99" in page.text and "Art. 6(1)(b)" in page.text, page.text)
     check(not any("flows.csv" in link for link in page.links()), "no file to take")
