@@ -91,8 +91,7 @@ static bool is_within(const struct making *m, int64_t at_ms)
     return day >= m->context->from_day && day < m->context->to_day;
 }
 
-/* In place of a report that is too large whatever the period: the pack is not refused for it, and says so. A document in
- * prose is of what is configured, too. */
+/* In place of a report that is too large whatever the period: the pack is not refused for it, and says so. */
 static enum err add_lack(struct making *m, const struct report_kind *kind)
 {
     char name[PACK_NAME_MAX + 1];
