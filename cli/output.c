@@ -70,35 +70,35 @@ static enum err is_there(const char *path, struct errmsg *msg)
     return errmsg_set(msg, ERR_CONFLICT, "%s: is there already, and was not touched", path);
 }
 
-/* A file beside `path`, whole and on the medium; its name is the caller's to free. */
-static enum err write_part(const char *path, struct span bytes, char **ret_part, struct errmsg *msg)
+/* A file beside `path`, whole and on the medium; its name is the caller's to free. NULL: IO, with a message. */
+static char *write_part(const char *path, struct span bytes, struct errmsg *msg)
 {
     const size_t size = strlen(path) + sizeof(".XXXXXX");
     AUTO(mem_free) char *part = mem_alloc(size);
-    enum err e = ERR_OK;
+    bool whole;
     int fd;
 
     (void)snprintf(part, size, "%s.XXXXXX", path);
     fd = mkstemp(part);
-    if (fd < 0)
-        return cannot_write(path, msg);
-    if (write_all(fd, bytes) != ERR_OK || fsync(fd) != 0)
-        e = cannot_write(path, msg);
-    (void)close(fd);
-    if (e != ERR_OK)
+    whole = fd >= 0 && write_all(fd, bytes) == ERR_OK && fsync(fd) == 0;
+    if (!whole)
+        (void)cannot_write(path, msg);
+    if (!whole && fd >= 0)
         (void)unlink(part);
-    else
-        *ret_part = TAKE(part);
-    return e;
+    if (fd >= 0)
+        (void)close(fd);
+    return whole ? TAKE(part) : NULL;
 }
 
 enum err output_file(const char *path, struct span bytes, struct errmsg *msg)
 {
-    AUTO(mem_free) char *part = NULL;
-    enum err e = write_part(path, bytes, &part, msg);
+    AUTO(mem_free) char *part = write_part(path, bytes, msg);
+    enum err e;
 
-    if (e != ERR_OK || rename(part, path) == 0)
-        return e;
+    if (part == NULL)
+        return ERR_IO;
+    if (rename(part, path) == 0)
+        return ERR_OK;
     e = cannot_write(path, msg);
     (void)unlink(part);
     return e;
@@ -118,11 +118,11 @@ enum err output_json_line(const struct json *tree)
 
 enum err output_new_file(const char *path, struct span bytes, struct errmsg *msg)
 {
-    AUTO(mem_free) char *part = NULL;
-    enum err e = write_part(path, bytes, &part, msg);
+    AUTO(mem_free) char *part = write_part(path, bytes, msg);
+    enum err e = ERR_OK;
 
-    if (e != ERR_OK)
-        return e;
+    if (part == NULL)
+        return ERR_IO;
     if (link(part, path) != 0) /* unlike rename(), it replaces nothing */
         e = errno == EEXIST ? is_there(path, msg) : cannot_write(path, msg);
     (void)unlink(part);
