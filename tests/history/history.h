@@ -76,6 +76,7 @@ struct history {
     size_t people_count; /* born so far */
     struct asked *asked; /* requests under way */
     size_t asked_count, erasing;
+    bool forgot; /* a request of the last weeks, so far */
     struct account account;
 };
 

@@ -81,10 +81,11 @@ void history_request_new(struct history *h, int64_t day)
     AUTO(json_free) struct json *view = NULL;
     struct person *p = history_somebody(h);
     const size_t last = COUNT_OF(ways) - 1;
-    /* Nobody is forgotten but in the last weeks: those are past due when the history ends. */
-    size_t kind =
-        day + 60 > h->end_s / 86400 && history_chance(h, 40) ? last : (size_t)history_draw(h, last);
-
+    /* Nobody is forgotten but in the last weeks, and the first of these is: past due when the history ends, however
+     * long its months are. */
+    size_t kind = day + 60 > h->end_s / 86400 && (!h->forgot || history_chance(h, 40))
+                      ? last
+                      : (size_t)history_draw(h, last);
     bool known;
 
     if (h->asked == NULL)
@@ -101,6 +102,7 @@ void history_request_new(struct history *h, int64_t day)
     if (view == NULL)
         return;
     known = json_kind(json_get(view, "subject")) == JSON_TEXT;
+    h->forgot = h->forgot || (known && kind == last);
     h->asked[h->asked_count++] =
         (struct asked){.number = (uint64_t)json_int_of(json_get(view, "number"), 0),
                        .day = day,
