@@ -60,13 +60,13 @@ static void restrict_somebody(struct history *h)
 
 static void object(struct history *h)
 {
-    const struct person *p = history_somebody(h);
+    struct person *p = history_somebody(h);
 
-    if (p != NULL &&
+    if (p != NULL && !p->objects &&
         history_do(h, ERR_NOT_FOUND,
                    "{\"op\":\"subject.object\",\"subject\":\"%s\",\"purpose\":\"marketing\"}",
                    p->name))
-        h->account.objections++;
+        p->objects = true;
 }
 
 void history_holds(struct history *h, int64_t day)
@@ -127,8 +127,6 @@ void history_erase(struct history *h)
     if (receipt == NULL || json_get(receipt, "scope") == NULL)
         return; /* gone by itself, or it waits for a hold */
     p->gone = true;
-    h->account.receipts++;
-    h->account.erased += (uint64_t)json_int_of(json_get(json_get(receipt, "scope"), "values"), 0);
     tell_recipients(h);
 }
 

@@ -32,7 +32,7 @@ extern const char *const history_classes[HISTORY_CLASSES];
 struct person {
     char name[32];
     struct token_text tokens[HISTORY_TOKENS]; /* email, note, newsletter; len 0: none */
-    bool gone;
+    bool gone, objects;
 };
 
 /* What the history has done, by its own count. */

@@ -5,6 +5,7 @@
 #include "tests/history/history.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,43 @@ static void live(struct history *h, int64_t index)
     history_sweep(h, day);
 }
 
+static void count_receipt(struct history *h, const char *number)
+{
+    AUTO(json_free)
+    struct json *receipt =
+        history_ask(h, ERR_OK, "{\"op\":\"receipt.show\",\"number\":\"%s\"}", number);
+
+    h->account.receipts++;
+    h->account.erased += (uint64_t)json_int_of(json_get(json_get(receipt, "scope"), "values"), 0);
+}
+
+/* At the end, since an erasure may have waited for a hold, and a request find the receipt of one that came before. */
+static void count_receipts(struct history *h)
+{
+    int64_t after = 0;
+
+    do {
+        AUTO(json_free)
+        struct json *page =
+            history_ask(h, ERR_OK, "{\"op\":\"receipt.list\",\"after\":%" PRId64 "}", after);
+        const struct json *list = json_get(page, "receipts");
+
+        for (size_t i = 0; i < json_count(list); i++)
+            count_receipt(h, json_str_of(json_get(json_at(list, i), "number")));
+        after = json_int_of(json_get(page, "next"), 0);
+    } while (after != 0);
+}
+
+/* Those of the erased ended with them. */
+static void count_objections(struct history *h)
+{
+    for (size_t i = 0; i < h->people_count; i++)
+        h->account.objections +=
+            h->people[i].objects &&
+            history_do(h, ERR_NOT_FOUND, "{\"op\":\"subject.show\",\"subject\":\"%s\"}",
+                       h->people[i].name);
+}
+
 static void end(struct history *h)
 {
     struct vault_clock_accept accept = {.op = {.kind = VAULT_CLOCK_ACCEPT}};
@@ -160,6 +198,8 @@ static void end(struct history *h)
     history_clock(h, h->end_s);
     REQUIRE(vault_run(h->vault, &accept.op) == ERR_OK);
     recount = history_ask(h, ERR_OK, "{\"op\":\"retention.recount\"}");
+    count_receipts(h);
+    count_objections(h);
     REQUIRE(audit_check_run(h->vault, NULL) == ERR_OK);
 }
 

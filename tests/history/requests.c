@@ -129,16 +129,7 @@ static void take_step(struct history *h, struct asked *a)
     a->step++;
     h->account.answered += strcmp(s->action, "answer") == 0;
     kept = json_get(json_at(json_get(view, "rights"), 0), "receipt");
-    if (erased && json_kind(kept) == JSON_TEXT) {
-        AUTO(json_free)
-        struct json *receipt = history_ask(
-            h, ERR_NOT_FOUND, "{\"op\":\"receipt.show\",\"number\":\"%s\"}", json_str_of(kept));
-
-        a->person->gone = true;
-        h->account.receipts++;
-        h->account.erased +=
-            (uint64_t)json_int_of(json_get(json_get(receipt, "scope"), "values"), 0);
-    }
+    a->person->gone = a->person->gone || (erased && json_kind(kept) == JSON_TEXT);
 }
 
 void history_requests_go_on(struct history *h, int64_t day)
