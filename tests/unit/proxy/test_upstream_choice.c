@@ -366,7 +366,12 @@ Test(upstream_choice, asks_nobody_whom_health_checks_find_down_until_they_find_h
 {
     static const struct stub_step check[] = {
         {STUB_REQUEST, NULL, 0}, {STUB_SEND, SICK, 0}, {STUB_END, NULL, 0}};
-    const struct stub_step *recovers[] = {check, check, keep_alive};
+    /* It recovers when it is told to, however long six requests to the others take. */
+    static const struct stub_step told[] = {{STUB_AWAIT, NULL, 0},
+                                            {STUB_REQUEST, NULL, 0},
+                                            {STUB_SEND, HELLO, 0},
+                                            {STUB_AGAIN, NULL, 0}};
+    const struct stub_step *recovers[] = {check, check, told};
     char text[512];
     struct many m;
 
@@ -382,6 +387,8 @@ Test(upstream_choice, asks_nobody_whom_health_checks_find_down_until_they_find_h
     http_stub_last_request(m.rig.stub, text, sizeof(text));
     cr_expect_str_eq(text, "GET /health?x=1 HTTP/1.1\r\nHost: app.test:81\r\n"
                            "User-Agent: lethe-health-check\r\n\r\n");
+    for (int i = 0; i < 10000; i++)
+        http_stub_go(m.rig.stub);
     run_until_down(&m, 0, false);
     cr_expect_eq(ask_often(&m, "GET", 6, ERR_OK), 0);
     cr_expect_gt(state_of(&m, 0).requests, 0);
