@@ -189,13 +189,20 @@ static inline uint64_t request_rig_erasure(struct request_rig *r, const char *su
     return number;
 }
 
-/* The same, approved. */
-static inline uint64_t request_rig_approved(struct request_rig *r, const char *subject)
+/* The same, of what a step `scope` says, approved. */
+static inline uint64_t request_rig_scoped(struct request_rig *r, const char *subject,
+                                          const char *scope)
 {
     const uint64_t number = request_rig_erasure(r, subject);
 
-    cr_assert_eq(request_rig_act(r, number, REQUEST_SCOPE, "{}"), ERR_OK, "%s", r->msg.text);
+    cr_assert_eq(request_rig_act(r, number, REQUEST_SCOPE, scope), ERR_OK, "%s", r->msg.text);
     cr_assert_eq(request_rig_act(r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK, "%s",
                  r->msg.text);
     return number;
+}
+
+/* The same of everything. */
+static inline uint64_t request_rig_approved(struct request_rig *r, const char *subject)
+{
+    return request_rig_scoped(r, subject, "{}");
 }

@@ -346,6 +346,14 @@ static struct json *report(struct rig *r, int64_t from_day)
     return tree;
 }
 
+/* Of a store that rig_init_reported() has made, after this has been shown. */
+static struct json *report_shown(struct rig *r, const struct showing *shown, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        show(r, &shown[i]);
+    return report(r, INT64_MIN);
+}
+
 /* "requests values masks", and "?" if it is not declared; "" without such a row. */
 static void expect_shown(const struct json *tree, const char *recipient, const char *kind,
                          const char *class_name, const char *form, const char *expected)
@@ -388,9 +396,7 @@ Test(flows, report_says_how_much_each_was_shown)
     AUTO(json_free) struct json *tree = NULL;
 
     rig_init_reported(&r);
-    for (size_t i = 0; i < COUNT_OF(shown); i++)
-        show(&r, &shown[i]);
-    tree = report(&r, INT64_MIN);
+    tree = report_shown(&r, shown, COUNT_OF(shown));
     expect_shown(tree, "shop", "caller", "mail", "value", "1 3 0");
     expect_shown(tree, "desk", "caller", "note", "mask", "1 0 4");
     expect_shown(tree, "crm", "caller", "note", "value", "2 4 1");
@@ -411,9 +417,7 @@ Test(flows, report_counts_values_and_masks_in_the_rows_of_their_form)
     AUTO(json_free) struct json *tree = NULL;
 
     rig_init_reported(&r);
-    for (size_t i = 0; i < COUNT_OF(shown); i++)
-        show(&r, &shown[i]);
-    tree = report(&r, INT64_MIN);
+    tree = report_shown(&r, shown, COUNT_OF(shown));
     expect_shown(tree, "desk", "caller", "note", "mask", "1 0 3");
     expect_shown(tree, "desk", "caller", "note", "value", "1 2 0?");
     expect_shown(tree, "shop", "caller", "note", "token", "0 0 0");
@@ -432,9 +436,7 @@ Test(flows, report_counts_for_a_third_party_what_can_have_gone_nowhere_else)
     AUTO(json_free) struct json *tree = NULL;
 
     rig_init_reported(&r);
-    for (size_t i = 0; i < COUNT_OF(shown); i++)
-        show(&r, &shown[i]);
-    tree = report(&r, INT64_MIN);
+    tree = report_shown(&r, shown, COUNT_OF(shown));
     expect_shown(tree, "post", "third_party", "brief", "value", "1 7 0");
     expect_shown(tree, "post", "third_party", "bill", "value", "0 0 0");
     expect_shown(tree, "bank", "third_party", "bill", "value", "0 0 0");

@@ -139,9 +139,7 @@ Test(request_execute, of_some_classes_leaves_the_others_as_they_were)
     mail = rig_store(&r.rig, "mail", "ada", "ada@example.org");
     note = rig_store(&r.rig, "note", "ada", "likes tea");
     brief = rig_store(&r.rig, "brief", "ada", "is in the lobby");
-    number = request_rig_erasure(&r, "ada");
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE, "{\"classes\": [\"brief\"]}"), ERR_OK);
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    number = request_rig_scoped(&r, "ada", "{\"classes\": [\"brief\"]}");
     cr_expect_eq(rig_reveal(&r.rig, &note, value), ERR_RESTRICTED, "while it is decided");
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "verified_done");
@@ -166,9 +164,7 @@ Test(request_execute, of_classes_that_the_person_has_none_of_fails)
 
     request_rig_init(&r);
     note = rig_store(&r.rig, "note", "ada", "likes tea");
-    number = request_rig_erasure(&r, "ada");
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE, "{\"classes\": [\"mail\"]}"), ERR_OK);
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    number = request_rig_scoped(&r, "ada", "{\"classes\": [\"mail\"]}");
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "failed");
     cr_expect_eq(rig_reveal(&r.rig, &note, value), ERR_RESTRICTED, "it is there");
@@ -185,12 +181,9 @@ Test(request_execute, keeps_what_an_exception_names)
     request_rig_init(&r);
     note = rig_store(&r.rig, "note", "ada", "likes tea");
     brief = rig_store(&r.rig, "brief", "ada", "is in the lobby");
-    number = request_rig_erasure(&r, "ada");
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE,
-                                 "{\"keep\": [{\"class\": \"note\", \"exception\": \"b\", "
-                                 "\"law\": \"AO 147\", \"until\": \"2026-01-15\"}]}"),
-                 ERR_OK, "%s", r.msg.text);
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    number = request_rig_scoped(&r, "ada",
+                                "{\"keep\": [{\"class\": \"note\", \"exception\": \"b\", "
+                                "\"law\": \"AO 147\", \"until\": \"2026-01-15\"}]}");
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "partly_granted");
     EXPECT(number, "decision", "partly");
@@ -212,12 +205,9 @@ Test(request_execute, of_somebody_whose_every_value_is_kept_fails_and_can_be_ref
 
     request_rig_init(&r);
     note = rig_store(&r.rig, "note", "ada", "likes tea");
-    number = request_rig_erasure(&r, "ada");
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE,
-                                 "{\"keep\": [{\"class\": \"note\", \"exception\": \"e\", "
-                                 "\"until\": \"2026-01-15\"}]}"),
-                 ERR_OK, "%s", r.msg.text);
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    number = request_rig_scoped(&r, "ada",
+                                "{\"keep\": [{\"class\": \"note\", \"exception\": \"e\", "
+                                "\"until\": \"2026-01-15\"}]}");
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "failed");
     cr_expect_not_null(
@@ -440,12 +430,9 @@ Test(request_execute, of_somebody_held_fails_where_a_law_keeps_all_at_the_holds_
     log_set_level(LOG_ERROR + 1);
     note = rig_store(&r.rig, "note", "ada", "likes tea");
     (void)rig_store(&r.rig, "brief", "ada", "is in the lobby");
-    number = request_rig_erasure(&r, "ada");
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_SCOPE,
-                                 "{\"keep\": [{\"class\": \"note\", \"exception\": \"e\", "
-                                 "\"until\": \"2026-01-15\"}]}"),
-                 ERR_OK, "%s", r.msg.text);
-    cr_assert_eq(request_rig_act(&r, number, REQUEST_APPROVE, "{\"by\": \"M. Roe\"}"), ERR_OK);
+    number = request_rig_scoped(&r, "ada",
+                                "{\"keep\": [{\"class\": \"note\", \"exception\": \"e\", "
+                                "\"until\": \"2026-01-15\"}]}");
     hold = rig_hold(&r.rig, request_rig_slot(&r, "ada"));
     cr_assert_eq(request_rig_act(&r, number, REQUEST_EXECUTE, "{}"), ERR_OK, "%s", r.msg.text);
     EXPECT(number, "state", "executing");
