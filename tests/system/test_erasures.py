@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import subprocess
 
 from harness import CLASSES, Lethe, check, equal
 from upstreams import Recorder
@@ -170,6 +171,17 @@ def test_e43_a_repeated_erasure_touches_nothing_newer(env):
         path = os.path.join(lethe.store, name)
         if os.path.isfile(path):
             check(b"TICKET-8815" not in open(path, "rb").read(), f"{name} holds the key")
+
+
+def test_a_line_that_is_no_text_is_named_and_not_repeated(env):
+    lethe = Lethe(env)
+    token = store(lethe, "person-1", "note", "x")
+    result = subprocess.run([env.lethe_path(), "subject", "erase", "--batch", "-c", lethe.file], input=b"person-1\nn\xffobody\n",
+                            capture_output=True, timeout=60, check=False, env=lethe.environment())
+    equal((result.returncode, result.stdout), (1, b""), f"{result}")
+    check(b"line 2: is no UTF-8; none of the lines 1 to 2 was carried out" in result.stderr and b"obody" not in result.stderr,
+          f"{result}")
+    equal(reveal(lethe, token), "x", "nobody is erased")
 
 
 def test_many_are_erased_at_once(env):
