@@ -634,7 +634,9 @@ const struct command commands[] = {
          OPTION_REQUEST | OPTION_ACTION | OPTION_JSON,
      0, 0, cmd_audit_list},
     {"audit tail", "[-c FILE] [--follow] [--json]", "the last records of the audit trail",
-     "As `lethe audit list` prints them. With --follow it goes on with those that come.\n",
+     "As `lethe audit list` prints them. With --follow it goes on with those that a running "
+     "server\n"
+     "writes: without one, root, where `user` is another one, sees the last ones and an error.\n",
      OPTION_CONFIG | OPTION_FOLLOW | OPTION_JSON, 0, 0, cmd_audit_tail},
     {"key public", "[-c FILE]", "the public key that receipts are checked with",
      "PEM, as in the receipt.pub that `lethe init` made. Publish it where those who get receipts "
